@@ -1,0 +1,85 @@
+// Package model holds the values that cross the process boundary. engine/README.md documents them.
+package model
+
+// Location is where to look: 1-based, EndColumn exclusive, Path a JSON pointer.
+type Location struct {
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	EndLine   int    `json:"endLine"`
+	EndColumn int    `json:"endColumn"`
+	Path      string `json:"path"`
+}
+
+// Resource identifies what was judged, with what exemptions match on.
+type Resource struct {
+	APIVersion  string            `json:"apiVersion"`
+	Kind        string            `json:"kind"`
+	Namespace   string            `json:"namespace"`
+	Name        string            `json:"name"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Images      []string          `json:"images,omitempty"`
+}
+
+// Finding is one policy's complaint about one resource. Resource indexes the batch's resources.
+type Finding struct {
+	Policy      string         `json:"policy"`
+	Engine      string         `json:"engine"`
+	Rule        string         `json:"rule"`
+	Severity    string         `json:"severity"`
+	Enforcement string         `json:"enforcement"`
+	Message     string         `json:"message"`
+	Resource    int            `json:"resource"`
+	Location    Location       `json:"location"`
+	Details     map[string]any `json:"details,omitempty"`
+	Fix         string         `json:"fix,omitempty"`
+}
+
+// Severities of a Problem.
+const (
+	Error   = "error"
+	Warning = "warning"
+)
+
+// Problem is what kept us from deciding (an error), or what a person should know (a warning).
+type Problem struct {
+	Severity  string `json:"severity"`
+	Code      string `json:"code"`
+	Message   string `json:"message"`
+	File      string `json:"file,omitempty"`
+	Line      int    `json:"line,omitempty"`
+	Column    int    `json:"column,omitempty"`
+	EndLine   int    `json:"endLine,omitempty"`
+	EndColumn int    `json:"endColumn,omitempty"`
+	Hint      string `json:"hint,omitempty"`
+	Policy    string `json:"policy,omitempty"`
+	Resource  string `json:"resource,omitempty"`
+}
+
+// Skipped is a document that is not a Kubernetes resource, and why we think so.
+type Skipped struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+// Policy describes a loaded policy to the other side.
+type Policy struct {
+	Name        string         `json:"name"`
+	Engine      string         `json:"engine"`
+	Package     string         `json:"package,omitempty"`
+	Rules       []string       `json:"rules,omitempty"`
+	Title       string         `json:"title,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Severity    string         `json:"severity,omitempty"`
+	Remediation string         `json:"remediation,omitempty"`
+	Parameters  map[string]any `json:"parameters,omitempty"`
+	Defaults    map[string]any `json:"defaults,omitempty"`
+	Controls    []string       `json:"controls,omitempty"`
+	Related     []string       `json:"related,omitempty"`
+	File        string         `json:"file,omitempty"`
+	Line        int            `json:"line,omitempty"`
+	RegoVersion string         `json:"regoVersion,omitempty"`
+	Enforcement string         `json:"enforcement,omitempty"`
+}

@@ -1,0 +1,81 @@
+"""The one family of errors that this package raises.
+
+Every error says what happened, where (file, line, column) and what to do about it. A subclass
+names whose turn it is to act: the user's configuration, their policies, their input, or us.
+"""
+
+from __future__ import annotations
+
+
+class AttestError(Exception):
+    """Root of every error raised by this package.
+
+    Args:
+        message: what happened, lower case, no final period.
+        file: where it happened, as the user would type it; empty when no file is involved.
+        line: 1-based line in `file`; 0 when unknown.
+        column: 1-based column in `file`; 0 when unknown.
+        hint: what to do about it, one sentence; empty when nothing can be advised.
+    """
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.hint = hint
+
+    @property
+    def where(self) -> str:
+        """`file:line:column` as far as it is known, or an empty string."""
+        parts = [self.file] if self.file else []
+        if self.file and self.line:
+            parts.append(str(self.line))
+            if self.column:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\nhint: {self.hint}" if self.hint else text
+
+
+class UsageError(AttestError):
+    """The command was called in a way that it does not support."""
+
+
+class ConfigurationError(AttestError):
+    """A configuration file, variable or flag holds something that it must not hold."""
+
+
+class PolicyError(AttestError):
+    """A policy can't be read, compiled or selected."""
+
+
+class InputError(AttestError):
+    """A path or a manifest that was to be judged can't be read."""
+
+
+class OutputError(AttestError):
+    """A report can't be written."""
+
+
+class EngineError(AttestError):
+    """The engine failed; never a verdict."""
+
+
+class EngineCrashedError(EngineError):
+    """The engine process ended while a request was in flight."""
+
+
+class EngineTimeoutError(EngineError):
+    """The engine did not answer before the deadline of a request."""
+
+
+class EngineRequestError(EngineError):
+    """The engine refused a request: `code` is the JSON-RPC error code."""
+
+    def __init__(self, message: str, *, code: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code

@@ -1,0 +1,22 @@
+"""Frozen values that travel between the steps. No I/O, and nothing here imports a step."""
+
+from attest_governance.model.finding import Enforcement, Finding, Location, Resource, Severity, Waiver
+from attest_governance.model.policy import Policy
+from attest_governance.model.problem import Problem
+from attest_governance.model.verdict import Checked, Outcome, Skipped, Summary, Verdict
+
+__all__ = [
+    "Checked",
+    "Enforcement",
+    "Finding",
+    "Location",
+    "Outcome",
+    "Policy",
+    "Problem",
+    "Resource",
+    "Severity",
+    "Skipped",
+    "Summary",
+    "Verdict",
+    "Waiver",
+]

@@ -1,0 +1,86 @@
+"""A finding: one policy's complaint about one resource, with the place to change."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Severity = Literal["critical", "high", "medium", "low"]
+Enforcement = Literal["strict", "warn", "dryrun"]
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
+
+
+class Resource(msgspec.Struct, frozen=True, rename="camel"):
+    """The resource that a finding is about.
+
+    `labels`, `annotations` (those of the exemption prefix alone) and `images` are what exemptions
+    match on; reports show the first four fields only.
+    """
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    images: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """`Kind/namespace/name`, or `Kind/name` for a resource without a namespace."""
+        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+
+
+class Location(msgspec.Struct, frozen=True, rename="camel"):
+    """Where to look: lines and columns are 1-based, the end column is exclusive."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    path: str = ""
+    """JSON pointer of the field to blame, empty for the whole resource."""
+
+
+class Waiver(msgspec.Struct, frozen=True, rename="camel"):
+    """Why a finding does not count: the exemption that covers it."""
+
+    kind: Literal["declared", "annotated", "approved", "override", "baseline"]
+    reason: str
+    approved_by: tuple[str, ...] = ()
+    expires_at: str = ""
+    """RFC 3339 in UTC, the first second at which the waiver no longer holds; empty for a baseline."""
+    id: str = ""
+    source: str = ""
+    """`file:line` of the record, or the resource whose annotation it is."""
+
+
+class Finding(msgspec.Struct, frozen=True, rename="camel"):
+    """One policy's complaint about one resource."""
+
+    policy: str
+    engine: Literal["opa", "gatekeeper"]
+    rule: str
+    severity: Severity
+    enforcement: Enforcement
+    message: str
+    resource: Resource
+    location: Location
+    waiver: Waiver | None = None
+    details: dict[str, Any] = {}
+    fix: str = ""
+    """What to do, one sentence, from the policy's METADATA (`custom.remediation`)."""
+
+    @property
+    def order(self) -> tuple[str, int, str, str, int]:
+        """The stable order of reports: file, line, policy, message, column."""
+        at = self.location
+        return (at.file, at.line, self.policy, self.message, at.column)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the finding makes the verdict a denial: strict and not waived."""
+        return self.enforcement == "strict" and self.waiver is None

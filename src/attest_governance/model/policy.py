@@ -1,0 +1,32 @@
+"""A policy as the engine describes it after loading."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class Policy(msgspec.Struct, frozen=True, rename="camel"):
+    """A Rego package with a `violation`, `deny` or `warn` set, or a Gatekeeper constraint."""
+
+    name: str
+    engine: Literal["opa", "gatekeeper"] = "opa"
+    package: str = ""
+    """Dotted package path (`attest.security`); empty for a constraint."""
+    rules: tuple[str, ...] = ()
+    """Those of `violation`, `deny` and `warn` that the package defines."""
+    title: str = ""
+    description: str = ""
+    severity: str = ""
+    remediation: str = ""
+    parameters: dict[str, Any] | None = None
+    """JSON schema of `input.parameters`, from METADATA `custom.parameters`."""
+    defaults: dict[str, Any] = {}
+    controls: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 0
+    rego_version: Literal["v1", "v0", ""] = ""
+    enforcement: str = ""
+    """Of a constraint: its own enforcement, already mapped to strict, warn or dryrun."""
