@@ -1,0 +1,129 @@
+"""Exemptions declared in the configuration (specification §6): checked, then made values."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from attest_governance.errors import ConfigurationError
+from attest_governance.exempt.exemption import Declared, Scope
+from attest_governance.exempt.times import parse_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+_SOURCE = re.compile(r"(.*?):([0-9]+)(?::([0-9]+))?")
+
+
+class Entry(Protocol):
+    """An entry of `exemptions:` as the configuration reader gives it; absent fields are empty."""
+
+    @property
+    def policy_name(self) -> str:
+        """A policy or a glob of policies, also `policy/rule`."""
+
+    @property
+    def rule(self) -> str:
+        """One rule of the policy, or empty for all."""
+
+    @property
+    def resource_kind(self) -> str:
+        """A glob, or empty for every kind."""
+
+    @property
+    def resource_name(self) -> str:
+        """A glob, or empty for every name."""
+
+    @property
+    def resource_namespace(self) -> str:
+        """A glob, or empty for every namespace."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Label keys with globs of their values."""
+
+    @property
+    def image_digest(self) -> str:
+        """`sha256:…` that every image of the resource must be pinned to, or empty."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def approved_by(self) -> str:
+        """Who answers for it."""
+
+    @property
+    def not_before(self) -> str:
+        """RFC 3339, the first second of the exemption; empty for the beginning of time."""
+
+    @property
+    def expires_at(self) -> str:
+        """RFC 3339, the first second after the exemption."""
+
+    @property
+    def source(self) -> str:
+        """`file:line`."""
+
+
+def declared(entries: Iterable[Entry]) -> tuple[Declared, ...]:
+    """Turns the configuration's entries into exemptions.
+
+    Raises:
+        ConfigurationError: an entry lacks its policy, reason, approver or expiry, or a field can't
+            be read. The message names the entry, its file and its line.
+    """
+    return tuple(_declared(entry) for entry in entries)
+
+
+def _declared(entry: Entry) -> Declared:
+    for field in ("policy_name", "reason", "approved_by", "expires_at"):
+        if not getattr(entry, field).strip():
+            raise _refused(
+                entry, f"has no `{field}`", "an exemption says for which policy, why, who approved, how long"
+            )
+    begins = _instant(entry, "not_before") if entry.not_before else None
+    ends = _instant(entry, "expires_at")
+    if begins is not None and begins >= ends:
+        raise _refused(entry, "ends before it begins", "put `not_before` before `expires_at`")
+    return Declared(
+        scope=_scope(entry),
+        reason=entry.reason,
+        approved_by=(entry.approved_by,),
+        expires_at=ends,
+        not_before=begins,
+        source=entry.source,
+    )
+
+
+def _scope(entry: Entry) -> Scope:
+    if entry.image_digest and not _DIGEST.fullmatch(entry.image_digest):
+        raise _refused(entry, f"has `{entry.image_digest}` as `image_digest`", "write `sha256:` and 64 hex digits")
+    return Scope(
+        policy=f"{entry.policy_name}/{entry.rule}" if entry.rule else entry.policy_name,
+        kind=entry.resource_kind or "*",
+        namespace=entry.resource_namespace or "*",
+        name=entry.resource_name or "*",
+        labels=dict(entry.labels),
+        images=(entry.image_digest,) if entry.image_digest else (),
+    )
+
+
+def _instant(entry: Entry, field: str) -> datetime:
+    try:
+        return parse_instant(getattr(entry, field))
+    except ValueError as error:
+        raise _refused(
+            entry, f"has a `{field}` that can't be read: {error}", "write it in UTC, with the `Z`"
+        ) from error
+
+
+def _refused(entry: Entry, what: str, hint: str) -> ConfigurationError:
+    resource = "/".join(part or "*" for part in (entry.resource_kind, entry.resource_namespace, entry.resource_name))
+    found = _SOURCE.fullmatch(entry.source)
+    file, line, column = (found[1], int(found[2]), int(found[3] or 0)) if found else (entry.source, 0, 0)
+    name = f"the exemption of `{resource}` from `{entry.policy_name or '?'}`"
+    return ConfigurationError(f"{name} {what}", file=file, line=line, column=column, hint=hint)

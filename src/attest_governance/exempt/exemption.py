@@ -1,0 +1,123 @@
+"""Exemptions: what they cover, when, and who says so. One type for each strength of proof."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotation at run time
+from typing import ClassVar, Literal
+
+import msgspec
+
+from attest_governance.exempt.pattern import matches, matches_policy
+from attest_governance.exempt.times import format_instant
+from attest_governance.model import Finding, Resource, Waiver
+
+_DIGEST = re.compile(r"@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
+
+
+class Scope(msgspec.Struct, frozen=True, rename="camel"):
+    """What an exemption covers. Every field is a glob (see `pattern`); all of them must match.
+
+    `policy` is a policy, or `policy/rule` for one of its rules. `labels` maps keys, written out,
+    to globs of their values. `images` are digests (`sha256:…`): where there are any, each image of
+    the resource must be pinned to one of them, so that a container added later is not covered.
+    """
+
+    policy: str
+    kind: str = "*"
+    namespace: str = "*"
+    name: str = "*"
+    labels: dict[str, str] = {}
+    images: tuple[str, ...] = ()
+
+    def covers(self, finding: Finding) -> bool:
+        """Tells whether the finding's policy, rule and resource are all within this scope."""
+        return matches_policy(self.policy, finding.policy, finding.rule) and self.covers_resource(finding.resource)
+
+    def covers_resource(self, resource: Resource) -> bool:
+        """Tells whether the resource is within this scope, whatever the policy."""
+        fields = ((self.kind, resource.kind), (self.namespace, resource.namespace), (self.name, resource.name))
+        return (
+            all(matches(pattern, text) for pattern, text in fields)
+            and all(key in resource.labels and matches(glob, resource.labels[key]) for key, glob in self.labels.items())
+            and self._covers_images(resource.images)
+        )
+
+    def _covers_images(self, images: tuple[str, ...]) -> bool:
+        if not self.images:
+            return True
+        digests = [found[1] if (found := _DIGEST.search(image)) else "" for image in images]
+        return bool(digests) and all(digest in self.images for digest in digests)
+
+    def __str__(self) -> str:
+        resource = "/".join((self.kind, self.namespace, self.name))
+        return f"{self.policy} on {resource}"
+
+
+class Exemption(msgspec.Struct, frozen=True, rename="camel"):
+    """An exemption from `not_before` until just before `expires_at`, both in UTC.
+
+    Use one of the four subclasses: they differ in what stands behind them, never in how they match.
+    """
+
+    kind: ClassVar[Literal["declared", "annotated", "approved", "override"]]
+
+    scope: Scope
+    reason: str
+    approved_by: tuple[str, ...]
+    expires_at: datetime
+    not_before: datetime | None = None
+    id: str = ""
+    source: str = ""
+    """`file:line` of the record, or the resource whose annotation it is."""
+
+    def begun(self, now: datetime) -> bool:
+        """Tells whether the exemption's first second has come."""
+        return self.not_before is None or self.not_before <= now
+
+    def expired(self, now: datetime) -> bool:
+        """Tells whether the exemption is over; at `expires_at` itself it is."""
+        return self.expires_at <= now
+
+    def in_force(self, now: datetime) -> bool:
+        """Tells whether `now` lies in the exemption's time."""
+        return self.begun(now) and not self.expired(now)
+
+    def waiver(self) -> Waiver:
+        """The waiver that a covered finding carries into every report."""
+        return Waiver(
+            kind=self.kind,
+            reason=self.reason,
+            approved_by=self.approved_by,
+            expires_at=format_instant(self.expires_at),
+            id=self.id,
+            source=self.source,
+        )
+
+
+class Approved(Exemption, frozen=True):
+    """Requested, and approved by the signatures that governance asks for."""
+
+    kind = "approved"
+
+
+class Declared(Exemption, frozen=True):
+    """Written in the configuration: as trustworthy as whoever may change that file."""
+
+    kind = "declared"
+
+
+class Annotated(Exemption, frozen=True):
+    """Claimed by the resource itself: proves nothing but that somebody wrote it there."""
+
+    kind = "annotated"
+
+
+class Override(Exemption, frozen=True):
+    """An emergency override: signed by the required approvers, short, and shouted in every report."""
+
+    kind = "override"
+
+
+PREFERENCE: tuple[type[Exemption], ...] = (Approved, Declared, Annotated, Override)
+"""Which exemption a finding carries when several cover it: the best proven, an override last."""
