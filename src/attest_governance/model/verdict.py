@@ -56,3 +56,5 @@ class Outcome(msgspec.Struct, frozen=True):
     checked: tuple[Checked, ...] = ()
     notices: tuple[str, ...] = ()
     """Sentences that every text report must show (expiring exemptions, overrides in force, …)."""
+    sources: dict[str, str] = {}
+    """Texts that can't be read again, by the name that locations give them (`<stdin>`)."""

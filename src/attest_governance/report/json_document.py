@@ -1,0 +1,42 @@
+"""`--format json`: one document, the same bytes for the same outcome."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from attest_governance.report.clean import UNSAFE
+from attest_governance.report.document import document, without_surrogates
+
+if TYPE_CHECKING:
+    from attest_governance.model import Outcome
+    from attest_governance.report.interface import ReportOptions
+
+# A JSON string must escape C0 only; all other characters that could mislead a reader or a terminal
+# are escaped as well, which changes no value. Line feeds are those of the indentation.
+_UNSAFE = re.compile(f"(?!\n)[{UNSAFE}]")
+
+
+class JsonReporter:
+    """Prints the document of `document.py` with an indentation of two."""
+
+    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG002
+        """See `Reporter.write`."""
+        out.write(to_json(document(outcome)))
+        out.write("\n")
+
+
+def to_json(value: object) -> str:
+    """Indented JSON in which every character is safe to look at."""
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(without_surrogates(value))
+    return _UNSAFE.sub(_escape, msgspec.json.format(encoded, indent=2).decode())
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match.group().encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -1,0 +1,57 @@
+"""The words that all formats for people share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attest_governance.model import Enforcement, Finding, Resource, Summary, Verdict, Waiver
+
+VERDICTS: dict[Verdict, str] = {"allow": "allowed", "deny": "denied", "error": "could not decide"}
+ENFORCEMENTS: dict[Enforcement, str] = {"strict": "violation", "warn": "warning", "dryrun": "dry run"}
+WAIVERS = {
+    "declared": "declared exemption",
+    "annotated": "self-declared exemption",
+    "approved": "approved exemption",
+    "override": "emergency override",
+    "baseline": "baseline",
+}
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 resource`, `2 resources`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+
+
+def standing(finding: Finding) -> str:
+    """What a finding means for the verdict: violation, warning, dry run or exempted."""
+    return "exempted" if finding.waiver else ENFORCEMENTS[finding.enforcement]
+
+
+def resource(subject: Resource) -> str:
+    """`Pod prod/web`, or `ClusterRole admin` for a resource without a namespace."""
+    name = f"{subject.namespace}/{subject.name}" if subject.namespace else subject.name
+    return f"{subject.kind} {name}"
+
+
+def waiver(cover: Waiver) -> str:
+    """`approved exemption by alice, bob until 2026-01-01T00:00:00Z: reason`."""
+    by = f" by {', '.join(cover.approved_by)}" if cover.approved_by else ""
+    until = f" until {cover.expires_at}" if cover.expires_at else ""
+    reason = f": {cover.reason}" if cover.reason else ""
+    return f"{WAIVERS[cover.kind]}{by}{until}{reason}"
+
+
+def summary(total: Summary) -> str:
+    """`2 violations, 1 warning in 14 resources (9 policies): denied`."""
+    counts = [count(total.violations, "violation") if total.violations else "no violations"]
+    if total.warnings:
+        counts.append(count(total.warnings, "warning"))
+    if total.dryrun:
+        counts.append(f"{total.dryrun} in dry run")
+    if total.exempted:
+        counts.append(f"{total.exempted} exempted")
+    if total.errors:
+        counts.append(count(total.errors, "error"))
+    where = f"{count(total.resources, 'resource')} ({count(total.policies, 'policy', 'policies')})"
+    return f"{', '.join(counts)} in {where}: {VERDICTS[total.verdict]}"
