@@ -1,0 +1,171 @@
+"""Compares `attest policy check` with `opa exec` and `conftest` on the same policy and files, and writes the table.
+
+    python benchmarks/run.py                      1,000 and 10,000 files, 7 repeats, into benchmarks/README.md
+    python benchmarks/run.py --sizes 1000 --repeats 3 --print
+
+The programs take turns within each repeat, so that a busy machine slows all of them; the table shows medians, and
+each program's time as a share of the faster of the two others. Times count only if all find the same violations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generate import generate
+from measure import Command, cores, output_of, peak_bytes, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HERE = Path(__file__).resolve().parent
+POLICIES = HERE / "policies"
+README = HERE / "README.md"
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
+ATTEST = shutil.which("attest", path=str(Path(sys.executable).parent)) or "attest"
+MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of one program on one set of files."""
+
+    name: str
+    files: int
+    median: float
+    best: float
+    peak: int
+
+
+def programs(folder: Path) -> list[Command]:
+    """The three programs, judging `folder` with the same policy."""
+    policies, files = str(POLICIES), str(folder)
+    return [
+        Command("attest policy check", [ATTEST, "policy", "check", files, "-p", policies, "--format", "json"]),
+        Command("opa exec", ["opa", "exec", "--bundle", policies, "--decision", "attest/benchmark/violation", files]),
+        Command("conftest", ["conftest", "test", "-p", policies, "-n", "attest.benchmark", "-o", "json", files]),
+    ]
+
+
+def violations(name: str, output: bytes) -> int:
+    """The number of violations in a program's JSON output."""
+    document = json.loads(output)
+    if name == "opa exec":
+        return sum(len(entry.get("result") or []) for entry in document["result"])
+    if name == "conftest":
+        return sum(len(entry.get("failures") or []) for entry in document)
+    return int(document["violations"])
+
+
+def compare(folder: Path, files: int, repeats: int) -> list[Result]:
+    """Measures the three programs on one folder.
+
+    Raises:
+        RuntimeError: they don't find the same number of violations.
+    """
+    commands = programs(folder)
+    found = {command.name: violations(command.name, output_of(command)) for command in commands}
+    if len(set(found.values())) != 1:
+        raise RuntimeError(f"the programs disagree, so their times mean nothing: {found}")
+    times = interleaved(commands, repeats)
+    return [
+        Result(c.name, files, statistics.median(times[c.name]), min(times[c.name]), peak_bytes(c)) for c in commands
+    ]
+
+
+def interleaved(commands: Sequence[Command], repeats: int) -> dict[str, list[float]]:
+    """Seconds of each run by program, the programs taking turns."""
+    times: dict[str, list[float]] = {command.name: [] for command in commands}
+    for _ in range(repeats):
+        for command in commands:
+            times[command.name].append(seconds(command))
+    return times
+
+
+def latencies(folder: Path, repeats: int) -> dict[str, float]:
+    """Median seconds of what a person waits for: one file, with our policy and with the shipped ones; the version."""
+    one = str(next(folder.glob("*/*-deployment.yaml")))
+    commands = [
+        Command("`attest policy check FILE -p DIR`", [ATTEST, "policy", "check", one, "-p", str(POLICIES)]),
+        Command("`attest policy check FILE` (shipped policies)", [ATTEST, "policy", "check", one]),
+        Command(
+            "`opa exec FILE`", ["opa", "exec", "-b", str(POLICIES), "--decision", "attest/benchmark/violation", one]
+        ),
+        Command("`attest --version`", [ATTEST, "--version"]),
+    ]
+    for command in commands:
+        output_of(command)
+    return {name: statistics.median(times) for name, times in interleaved(commands, repeats).items()}
+
+
+def table(results: Sequence[Result]) -> str:
+    """The comparison as Markdown."""
+    lines = [
+        "| files | program | median | best | of the faster peer | peak memory |",
+        "| ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for result in results:
+        peers = [r.median for r in results if r.files == result.files and not r.name.startswith("attest")]
+        lines.append(
+            f"| {result.files:,} | `{result.name}` | {result.median:.2f} s | {result.best:.2f} s "
+            f"| {result.median / min(peers):.2f} | {result.peak / MEGABYTE:.0f} MB |"
+        )
+    return "\n".join(lines)
+
+
+def latency_table(waits: dict[str, float]) -> str:
+    """The waits as Markdown."""
+    rows = [f"| {name} | {1000 * wait:.0f} ms |" for name, wait in waits.items()]
+    return "\n".join(["| command | median |", "| --- | ---: |", *rows])
+
+
+def machine(repeats: int) -> str:
+    """One line on where and how the numbers were taken."""
+    return (
+        f"{platform.system()} {platform.machine()}, {cores()} cores, Python {platform.python_version()}, "
+        f"{repeats} repeats, the programs taking turns."
+    )
+
+
+def write(text: str) -> None:
+    """Puts the results between the markers of benchmarks/README.md."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def measure(sizes: Sequence[int], repeats: int) -> str:
+    """Generates the files, measures everything, and returns the results as Markdown."""
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="attest-benchmark-") as scratch:
+        for size in sizes:
+            folder = Path(scratch, str(size))
+            generate(size, folder)
+            results += compare(folder, size, repeats)
+        waits = latencies(Path(scratch, str(sizes[0])), max(repeats, 5))
+    return "\n\n".join([machine(repeats), table(results), latency_table(waits)])
+
+
+def main() -> None:
+    """Reads the command line, measures, and writes or prints the results."""
+    parser = argparse.ArgumentParser(description="compare attest with opa and conftest")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10000])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--print", action="store_true", help="print the results and leave benchmarks/README.md alone")
+    arguments = parser.parse_args()
+    text = measure(arguments.sizes, arguments.repeats)
+    print(text)
+    if not arguments.print:
+        write(text)
+
+
+if __name__ == "__main__":
+    main()
