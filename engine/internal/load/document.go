@@ -1,0 +1,90 @@
+package load
+
+import (
+	"encoding/json"
+	"strings"
+	"sync"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Document is one resource of a file. Term and what Native returns are shared: they must not be changed.
+type Document struct {
+	Term     *ast.Term // the decoded object
+	Resource model.Resource
+	File     string // as shown to the user
+	Line     int    // of its first key
+
+	prefix    []any // where the resource lies in its document: below `items` of a list
+	positions *positions
+	native    func() any
+}
+
+// Native is the document as the Kubernetes machinery wants it: map[string]any, []any, string, bool, int64,
+// float64 and nil. It is made at the first call.
+func (d *Document) Native() any {
+	if d.native == nil {
+		d.native = sync.OnceValue(func() any { return nativeValue(d.Term.Value) })
+	}
+	return d.native()
+}
+
+func nativeValue(value ast.Value) any {
+	switch value := value.(type) {
+	case ast.Object:
+		members := make(map[string]any, value.Len())
+		value.Foreach(func(key, member *ast.Term) {
+			name, _ := key.Value.(ast.String)
+			members[string(name)] = nativeValue(member.Value)
+		})
+		return members
+	case *ast.Array:
+		elements := make([]any, value.Len())
+		for i := range elements {
+			elements[i] = nativeValue(value.Elem(i).Value)
+		}
+		return elements
+	case ast.String:
+		return string(value)
+	case ast.Boolean:
+		return bool(value)
+	case ast.Number:
+		return nativeNumber(json.Number(value))
+	}
+	return nil
+}
+
+// nativeNumber prefers an integer, as the API machinery does.
+func nativeNumber(number json.Number) any {
+	if whole, err := number.Int64(); err == nil {
+		return whole
+	}
+	float, _ := number.Float64() // out of range gives an infinity, which compares as it should
+	return float
+}
+
+// item is the i-th element of a list document.
+func (d *Document) item(i int, term *ast.Term) *Document {
+	prefix := append(d.prefix[:len(d.prefix):len(d.prefix)], "items", i)
+	return &Document{Term: term, File: d.File, prefix: prefix, positions: d.positions}
+}
+
+// withListType gives an item of a typed list, which names neither kind nor version, those of its list.
+func withListType(item *ast.Term, list ast.Object) *ast.Term {
+	object, ok := item.Value.(ast.Object)
+	if !ok || !isAbsent(object.Get(termKind)) || !isAbsent(object.Get(termAPIVersion)) {
+		return item
+	}
+	version, _ := stringOf(list.Get(termAPIVersion))
+	kind, _ := stringOf(list.Get(termKind))
+	itemKind := strings.TrimSuffix(kind, "List")
+	if version == "" || itemKind == "" || itemKind == kind {
+		return item
+	}
+	typed := object.Copy()
+	typed.Insert(termAPIVersion, ast.StringTerm(version))
+	typed.Insert(termKind, ast.StringTerm(itemKind))
+	return ast.NewTerm(typed)
+}

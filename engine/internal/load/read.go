@@ -1,0 +1,255 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Source is a file to read, or a text that is at hand already.
+type Source struct {
+	Path string // as shown to the user
+	Text []byte // nil: read the file at Path
+}
+
+// File is what one source holds.
+type File struct {
+	Documents []*Document
+	Skipped   []model.Skipped
+	Problems  []model.Problem
+}
+
+// Read decodes every document of a source. A document that can't be read becomes a problem, one that is no
+// Kubernetes resource is skipped with the reason; the others are returned all the same.
+func Read(source Source, limits Limits) File {
+	r := reader{path: source.Path, limits: limits.orDefault(), line: 1}
+	raw, problem := readSource(source, r.limits.FileBytes)
+	if problem != nil {
+		r.file.Problems = append(r.file.Problems, *problem)
+		return r.file
+	}
+	r.text = string(raw)
+	if encoding := foreignEncoding(r.text); encoding != "" {
+		r.failed(chunk{0, len(r.text)}, &Failure{
+			Code: CodeSyntax, Message: "the file is encoded as " + encoding, Hint: "save the file as UTF-8",
+		})
+		return r.file
+	}
+	if looksLikeJSON(r.text) {
+		r.readJSON()
+	} else {
+		r.readYAML(0)
+	}
+	return r.file
+}
+
+// reader holds the state of reading one source.
+type reader struct {
+	path   string
+	text   string
+	limits Limits
+	file   File
+	count  int // documents so far
+	offset int // where line begins to count
+	line   int // the line of offset
+}
+
+// readYAML reads the documents from offset on, as kubectl splits them.
+func (r *reader) readYAML(offset int) {
+	for offset < len(r.text) {
+		document, next := nextYAML(r.text, offset)
+		r.checkSeparator(document.start)
+		if strings.HasPrefix(r.text[document.end:], separator) {
+			r.checkSeparator(document.end)
+		}
+		if !r.within(document) {
+			return
+		}
+		term, err := decodeYAML(r.text[document.start:document.end], r.limits)
+		if err != nil {
+			r.failed(document, err)
+		} else {
+			r.accept(document, term, false)
+		}
+		offset = next
+	}
+}
+
+// checkSeparator reports text after a `---`, which kubectl refuses.
+func (r *reader) checkSeparator(offset int) {
+	if !strings.HasPrefix(r.text[offset:], separator) {
+		return
+	}
+	if rest := badSeparator(r.text, offset); rest != "" {
+		r.report(model.Problem{
+			Severity: model.Error, Code: CodeSyntax, Line: r.lineOf(offset), Column: len(separator) + 1,
+			Message: fmt.Sprintf("`---` must stand on a line of its own, not before `%s`", shorten(rest)),
+			Hint:    "move what follows `---` to the next line",
+		})
+	}
+}
+
+// readJSON reads concatenated JSON objects. As in kubectl, what follows at most one object may be YAML.
+func (r *reader) readJSON() {
+	offset := 0
+	for objects := 0; ; objects++ {
+		offset += len(r.text[offset:]) - len(strings.TrimLeft(r.text[offset:], " \t\r\n"))
+		if offset == len(r.text) {
+			return
+		}
+		term, end, err := decodeJSON(r.text[offset:], r.limits)
+		if syntax := isSyntax(err); syntax && objects > 1 {
+			r.failed(chunk{offset, len(r.text)}, jsonFailure(err, r.text[offset:]))
+			return
+		} else if syntax {
+			r.readRest(offset, err)
+			return
+		}
+		document := chunk{offset, offset + end}
+		if offset = document.end; !r.within(document) {
+			return
+		}
+		if err != nil {
+			r.failed(document, err)
+			continue
+		}
+		r.accept(document, term, true)
+	}
+}
+
+// readRest reads as YAML what is no JSON, and explains the JSON error when it is no YAML either.
+func (r *reader) readRest(offset int, jsonErr error) {
+	before := len(r.file.Problems)
+	r.readYAML(offset)
+	if len(r.file.Problems) == before || !strings.HasSuffix(strings.ToLower(r.path), ".json") {
+		return
+	}
+	r.file.Problems = r.file.Problems[:before]
+	r.failed(chunk{offset, len(r.text)}, jsonFailure(jsonErr, r.text[offset:]))
+}
+
+// isSyntax tells an error of the JSON decoder from a refusal of ours.
+func isSyntax(err error) bool {
+	var failure *Failure
+	return err != nil && !errors.As(err, &failure)
+}
+
+// within counts a document and reports when it passes a limit; reading ends at the limit of documents.
+func (r *reader) within(document chunk) bool {
+	if r.count++; r.count > r.limits.Documents {
+		r.failed(document, &Failure{
+			Code: CodeLimit, Message: fmt.Sprintf("the file holds more than %d documents", r.limits.Documents),
+			Hint: "split the file",
+		})
+		return false
+	}
+	return true
+}
+
+// accept files a decoded document under what it is: nothing, foreign, a list or a resource.
+func (r *reader) accept(document chunk, term *ast.Term, isJSON bool) {
+	if isAbsent(term) {
+		return
+	}
+	place := &positions{text: r.text[document.start:document.end], isJSON: isJSON, line: r.lineOf(document.start)}
+	r.expand(&Document{Term: term, File: r.path, positions: place})
+}
+
+// expand files a document, or the items of a list in its place.
+func (r *reader) expand(document *Document) {
+	if reason := foreign(document.Term, r.path); reason != "" {
+		r.file.Skipped = append(r.file.Skipped, model.Skipped{File: r.path, Line: document.firstLine(), Reason: reason})
+		return
+	}
+	object := document.Term.Value.(ast.Object)
+	items, ok := arrayOf(object.Get(termItems))
+	if !ok {
+		r.file.add(document, object)
+		return
+	}
+	for i := range items.Len() {
+		item := document.item(i, withListType(items.Elem(i), object))
+		if isAbsent(item.Term) {
+			continue
+		}
+		if !r.within(chunk{r.offset, r.offset}) {
+			return
+		}
+		r.expand(item)
+	}
+}
+
+// add files a resource, or the problem with its shape.
+func (f *File) add(document *Document, object ast.Object) {
+	resource, wrong := identify(object)
+	if wrong != nil {
+		location := document.Locate(wrong.path)
+		f.Problems = append(f.Problems, model.Problem{
+			Severity: model.Error, Code: CodeInvalid, Message: wrong.message, Hint: wrong.hint, File: document.File,
+			Line: location.Line, Column: location.Column, EndLine: location.EndLine, EndColumn: location.EndColumn,
+		})
+		return
+	}
+	document.Resource = resource
+	document.Line = document.firstLine()
+	f.Documents = append(f.Documents, document)
+}
+
+// failed reports a document that can't be decoded, unless it is a template, which is skipped.
+func (r *reader) failed(document chunk, err error) {
+	text, line := r.text[document.start:document.end], r.lineOf(document.start)
+	var failure *Failure
+	if !errors.As(err, &failure) {
+		failure = &Failure{Code: CodeSyntax, Message: oneLine(err.Error())}
+	}
+	if failure.Code == CodeSyntax && isTemplate(text, r.limits) {
+		r.file.Skipped = append(r.file.Skipped, model.Skipped{
+			File: r.path, Line: line, Reason: "a template: check what `helm template` makes of it",
+		})
+		return
+	}
+	r.report(failure.problem(r.path, line))
+}
+
+func (r *reader) report(problem model.Problem) {
+	problem.File = r.path
+	r.file.Problems = append(r.file.Problems, problem)
+}
+
+// lineOf is the line of an offset; offsets come in rising order mostly, so each line is counted once.
+func (r *reader) lineOf(offset int) int {
+	if offset < r.offset {
+		r.offset, r.line = 0, 1
+	}
+	r.line += strings.Count(r.text[r.offset:offset], "\n")
+	r.offset = offset
+	return r.line
+}
+
+// foreignEncoding names an encoding that is not UTF-8, as Windows tools write it.
+func foreignEncoding(text string) string {
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
+		return "UTF-16"
+	}
+	return ""
+}
+
+// shorten keeps a quotation of the user's text on one short line.
+func shorten(text string) string {
+	runes := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text))
+	if len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return string(runes)
+}

@@ -1,0 +1,133 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// notWalked are folders that hold the tools' own files, never manifests of the project.
+var notWalked = map[string]string{
+	".git": "version control", ".hg": "version control", ".svn": "version control",
+	"node_modules": "installed packages", ".terraform": "downloaded modules",
+}
+
+// Walk lists the manifests at the given paths: files of any name, and below folders those that end in .yaml,
+// .yml or .json. The order is that of paths, below a folder that of the names. Links are followed, and
+// a file that is reached twice is listed once. Folders of tools (.git, node_modules) are skipped, and said so,
+// unless they are given themselves.
+func Walk(paths []string) (sources []Source, skipped []model.Skipped, problems []model.Problem) {
+	w := walker{seen: map[string]struct{}{}}
+	for _, path := range paths {
+		w.root(path)
+	}
+	return w.sources, w.skipped, w.problems
+}
+
+type walker struct {
+	seen     map[string]struct{} // real paths of the files listed and the folders entered
+	sources  []Source
+	skipped  []model.Skipped
+	problems []model.Problem
+}
+
+// root lists a path that the user gave.
+func (w *walker) root(path string) {
+	real, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		w.problem(unreadable(path, err))
+		return
+	}
+	info, err := os.Stat(real)
+	if err != nil {
+		w.problem(unreadable(path, err))
+		return
+	}
+	w.visit(path, real, info.Mode(), true)
+}
+
+// visit lists a file or enters a folder whose links are resolved. Files below a folder count only by their ending.
+func (w *walker) visit(shown, real string, mode fs.FileMode, given bool) {
+	switch {
+	case mode.IsDir():
+		w.folder(shown, real, given)
+	case !given && !isManifestName(shown):
+	case !mode.IsRegular():
+		w.problem(irregular(shown, mode))
+	case w.first(real):
+		w.sources = append(w.sources, Source{Path: shown})
+	}
+}
+
+// folder lists what a folder holds, each folder once.
+func (w *walker) folder(shown, real string, given bool) {
+	if what := notWalked[filepath.Base(real)]; what != "" && !given {
+		w.skipped = append(w.skipped, model.Skipped{File: shown, Reason: fmt.Sprintf("a folder of %s", what)})
+		return
+	}
+	if !w.first(real) {
+		return
+	}
+	entries, err := os.ReadDir(real)
+	if err != nil {
+		w.problem(unreadable(shown, err))
+	}
+	for _, entry := range entries {
+		w.entry(filepath.Join(shown, entry.Name()), filepath.Join(real, entry.Name()), entry.Type())
+	}
+}
+
+// entry visits one entry of a folder, through a link to where it leads.
+func (w *walker) entry(shown, real string, mode fs.FileMode) {
+	if mode&fs.ModeSymlink == 0 {
+		w.visit(shown, real, mode, false)
+		return
+	}
+	target, err := filepath.EvalSymlinks(real)
+	var info fs.FileInfo
+	if err == nil {
+		info, err = os.Stat(target)
+	}
+	switch {
+	case err == nil:
+		w.visit(shown, target, info.Mode(), false)
+	case isManifestName(shown) || !errors.Is(err, fs.ErrNotExist): // a dead link of another name is no manifest
+		w.problem(brokenLink(shown, real, err))
+	}
+}
+
+// first says whether a real path is met for the first time.
+func (w *walker) first(real string) bool {
+	if _, met := w.seen[real]; met {
+		return false
+	}
+	w.seen[real] = struct{}{}
+	return true
+}
+
+func (w *walker) problem(problem *model.Problem) { w.problems = append(w.problems, *problem) }
+
+// brokenLink explains a link that leads nowhere, or round in circles.
+func brokenLink(shown, real string, err error) *model.Problem {
+	problem := unreadable(shown, err)
+	target, _ := os.Readlink(real) // empty when even that fails
+	problem.Message = fmt.Sprintf("`%s` is a link to `%s`, which can't be followed", shorten(shown), shorten(target))
+	problem.Hint = "repair or remove the link"
+	return problem
+}
+
+func isManifestName(path string) bool {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}
