@@ -1,13 +1,39 @@
+// Command attest-engine is the real OPA and the real Gatekeeper behind JSON-RPC on stdin and stdout.
+// engine/README.md documents the protocol.
 package main
 
 import (
-	_ "github.com/open-policy-agent/frameworks/constraint/pkg/client"
-	_ "github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel"
-	_ "github.com/open-policy-agent/gatekeeper/v3/pkg/expansion"
-	_ "github.com/open-policy-agent/gatekeeper/v3/pkg/gator/verify"
-	_ "github.com/open-policy-agent/gatekeeper/v3/pkg/target"
-	_ "github.com/open-policy-agent/opa/v1/rego"
-	_ "sigs.k8s.io/yaml"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+
+	"attest.continuu.ms/engine/internal/rpc"
+	"attest.continuu.ms/engine/internal/version"
 )
 
-func main() {}
+// gcPercent trades memory for speed: a run is short, and what it holds at a time is small.
+const gcPercent = 400
+
+func main() {
+	show := flag.Bool("version", false, "print the versions and exit")
+	flag.Parse()
+	if *show {
+		fmt.Printf("attest-engine %s (opa %s, gatekeeper %s)\n", version.Version, version.Of(opaModule), version.Of(gatekeeperModule))
+		return
+	}
+	// Ctrl-C in a terminal reaches the whole process group; what it means is the parent's decision,
+	// and our stdin closes when the parent goes.
+	signal.Ignore(os.Interrupt)
+	debug.SetGCPercent(gcPercent)
+	rpc.Serve(context.Background(), stdio{}, newService(os.Stderr).methods())
+}
+
+// stdio is the stream to the parent.
+type stdio struct{}
+
+func (stdio) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
+func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
+func (stdio) Close() error                { return os.Stdin.Close() }

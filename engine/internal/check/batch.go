@@ -1,0 +1,83 @@
+package check
+
+import (
+	"fmt"
+	"time"
+
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// Batches are sent when they hold this much, or when this much time has passed: large enough that
+// framing costs nothing, small enough that progress is seen.
+const (
+	batchFiles    = 128
+	batchFindings = 256
+	batchTime     = 100 * time.Millisecond
+)
+
+// deliver takes the result of the next file in order.
+func (r *run) deliver(f fileResult) bool {
+	offset := len(r.pending.Resources)
+	for _, finding := range f.findings {
+		finding.Resource += offset
+		r.pending.Findings = append(r.pending.Findings, finding)
+	}
+	r.pending.Resources = append(r.pending.Resources, f.resources...)
+	r.pending.Problems = append(r.pending.Problems, f.problems...)
+	r.pending.Problems = append(r.pending.Problems, r.duplicates(f.judged)...)
+	r.pending.Skipped = append(r.pending.Skipped, f.skipped...)
+	r.pending.Checked = append(r.pending.Checked, f.checked...)
+	r.pending.Files++
+	r.pending.Judged += len(f.judged)
+	r.result.Files++
+	r.result.Resources += len(f.judged)
+	r.result.Skipped += len(f.skipped)
+	if r.due() {
+		r.failed = r.flush()
+	}
+	return r.failed == nil && !(r.params.FailFast && len(f.findings) > 0)
+}
+
+func (r *run) due() bool {
+	return r.pending.Files >= batchFiles || len(r.pending.Findings) >= batchFindings || time.Since(r.lastFlush) > batchTime
+}
+
+func (r *run) flush() error {
+	batch := r.pending
+	r.pending, r.lastFlush = Batch{}, time.Now()
+	if batch.Files == 0 && len(batch.Problems)+len(batch.Skipped) == 0 {
+		return nil
+	}
+	return r.emit(batch)
+}
+
+// judged is a resource of a file, to find objects that are defined twice.
+type judged struct {
+	id   model.Resource
+	file string
+	line int
+}
+
+// duplicates warns of objects that an earlier file, or the same one, defines too: the cluster keeps
+// only the last of them.
+func (r *run) duplicates(resources []judged) []model.Problem {
+	var problems []model.Problem
+	for _, j := range resources {
+		if j.id.Name == "" {
+			continue // generateName: every apply makes a new object
+		}
+		key := j.id.APIVersion + "|" + rego.Name(j.id)
+		first, taken := r.seen[key]
+		if !taken {
+			r.seen[key] = fmt.Sprintf("%s:%d", j.file, j.line)
+			continue
+		}
+		problems = append(problems, model.Problem{
+			Severity: model.Warning, Code: "duplicate_object", File: j.file, Line: j.line, Column: 1, Resource: rego.Name(j.id),
+			Message: fmt.Sprintf("%s is already defined at %s", rego.Name(j.id), first),
+			Hint:    "keep one of the two: a cluster would keep whichever is applied last",
+		})
+	}
+	return problems
+}

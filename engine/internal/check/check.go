@@ -1,0 +1,144 @@
+// Package check judges manifests by a policy set: files in, findings out, in the order of the files.
+package check
+
+import (
+	"context"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/policyset"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// Params are those of the method `check` (engine/README.md).
+type Params struct {
+	Set       string           `json:"set"`
+	Paths     []string         `json:"paths"`
+	Inputs    []Text           `json:"inputs"`
+	Policies  []rego.Selection `json:"policies"`
+	Namespace string           `json:"namespace"`
+	Operation string           `json:"operation"`
+	User      map[string]any   `json:"user"`
+	Timeout   int64            `json:"timeout"`
+	Limits    Limits           `json:"limits"`
+	Jobs      int              `json:"jobs"`
+	Checked   bool             `json:"checked"`
+	FailFast  bool             `json:"failFast"`
+}
+
+// Text is a manifest that comes with the request instead of a file.
+type Text struct {
+	File string `json:"file"`
+	Text string `json:"text"`
+}
+
+// Limits bound what one input may cost; zero means the default.
+type Limits struct {
+	DocumentBytes int64 `json:"documentBytes"`
+}
+
+// Batch is a part of the result: that of some files, complete.
+type Batch struct {
+	Request   uint64           `json:"request"`
+	Files     int              `json:"files"`
+	Resources []model.Resource `json:"resources,omitempty"`
+	Findings  []model.Finding  `json:"findings,omitempty"`
+	Problems  []model.Problem  `json:"problems,omitempty"`
+	Skipped   []model.Skipped  `json:"skipped,omitempty"`
+	Checked   []Checked        `json:"checked,omitempty"`
+	Judged    int              `json:"judged"`
+}
+
+// Checked is a resource with the policies that looked at it.
+type Checked struct {
+	Resource model.Resource `json:"resource"`
+	File     string         `json:"file"`
+	Line     int            `json:"line"`
+	Policies []string       `json:"policies,omitempty"`
+}
+
+// Result counts what was done.
+type Result struct {
+	Files     int `json:"files"`
+	Resources int `json:"resources"`
+	Skipped   int `json:"skipped,"`
+}
+
+// defaultTimeout of one evaluation, where the request does not say.
+const defaultTimeout = 10 * time.Second
+
+// Run judges the inputs and streams the result to emit, in order. An error means that the run itself
+// failed; whatever is wrong with an input or a policy is a problem in a batch.
+func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
+	run := &run{ctx: ctx, set: set, params: params, emit: emit, seen: map[string]string{}}
+	sources, skipped, problems := load.Walk(params.Paths)
+	for _, input := range params.Inputs {
+		sources = append(sources, load.Source{Path: input.File, Text: []byte(input.Text)})
+	}
+	run.sources, run.limits = sources, load.DefaultLimits
+	if params.Limits.DocumentBytes > 0 {
+		run.limits.DocumentBytes = params.Limits.DocumentBytes
+	}
+	if err := run.begin(); err != nil {
+		return Result{}, err
+	}
+	run.pending.Problems, run.pending.Skipped = problems, skipped
+	inOrder(ctx, len(sources), params.Jobs, run.worker, run.deliver)
+	if run.failed == nil {
+		run.failed = ctx.Err()
+	}
+	if run.failed == nil {
+		run.failed = run.flush()
+	}
+	return run.result, run.failed
+}
+
+type run struct {
+	ctx        context.Context
+	set        *policyset.Set
+	params     Params
+	sources    []load.Source
+	limits     load.Limits
+	user       *ast.Term
+	namespaces map[string]*ast.Term
+	emit       func(Batch) error
+
+	// Below: used by the delivering goroutine alone.
+	seen      map[string]string
+	pending   Batch
+	lastFlush time.Time
+	result    Result
+	failed    error
+}
+
+// begin prepares what all files share.
+func (r *run) begin() error {
+	r.lastFlush = time.Now()
+	if r.params.Timeout <= 0 {
+		r.params.Timeout = defaultTimeout.Milliseconds()
+	}
+	if len(r.params.User) > 0 {
+		value, err := ast.InterfaceToValue(r.params.User)
+		if err != nil {
+			return err
+		}
+		r.user = ast.NewTerm(value)
+	}
+	// Every worker makes an evaluator of its own; a wrong selection should fail once and early.
+	evaluator, err := r.evaluator()
+	if err != nil {
+		return err
+	}
+	evaluator.Close(r.ctx)
+	if r.set.Rego.ReadsNamespace() {
+		r.namespaces = namespaces(r.sources, r.limits)
+	}
+	return nil
+}
+
+func (r *run) evaluator() (*rego.Evaluator, error) {
+	return r.set.Rego.NewEvaluator(r.ctx, r.params.Policies, time.Duration(r.params.Timeout)*time.Millisecond)
+}

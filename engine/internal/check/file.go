@@ -1,0 +1,121 @@
+package check
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// fileResult is what one file came to. Findings index the resources of the same result.
+type fileResult struct {
+	resources []model.Resource
+	findings  []model.Finding
+	problems  []model.Problem
+	skipped   []model.Skipped
+	checked   []Checked
+	judged    []judged
+}
+
+// worker makes the function that judges one file; each goroutine has its own evaluator.
+func (r *run) worker() func(int) fileResult {
+	evaluator, err := r.evaluator()
+	return func(i int) (out fileResult) {
+		source := r.sources[i]
+		defer func() {
+			// A panic below is a bug of ours: it costs this file its verdict, not the run.
+			if p := recover(); p != nil {
+				out = failedFile(source, fmt.Sprint(p))
+			}
+		}()
+		if err != nil {
+			return failedFile(source, err.Error())
+		}
+		file := load.Read(source, r.limits)
+		out = fileResult{problems: file.Problems, skipped: file.Skipped}
+		for _, document := range file.Documents {
+			if r.ctx.Err() != nil {
+				break
+			}
+			r.judge(evaluator, document, &out)
+		}
+		return out
+	}
+}
+
+func failedFile(source load.Source, message string) fileResult {
+	return fileResult{problems: []model.Problem{{
+		Severity: model.Error, Code: "engine_internal", File: source.Path, Line: 1,
+		Message: "the engine failed on this file: " + message, Hint: "please report this file",
+	}}}
+}
+
+func (r *run) judge(evaluator *rego.Evaluator, document *load.Document, out *fileResult) {
+	r.placeIn(document)
+	id := document.Resource
+	out.judged = append(out.judged, judged{id, document.File, document.Line})
+	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaces[id.Namespace]}
+	violations, problems := evaluator.Evaluate(r.ctx, in)
+	for i := range problems {
+		if problems[i].File == "" {
+			problems[i].File, problems[i].Line = document.File, document.Line
+		}
+	}
+	out.problems = append(out.problems, problems...)
+	if len(violations) > 0 {
+		out.add(r.ctx, evaluator, document, violations)
+	}
+	if r.params.Checked {
+		out.checked = append(out.checked, Checked{id, document.File, document.Line, evaluator.Policies(id)})
+	}
+}
+
+// placeIn gives a namespaced resource without a namespace the one that the user named, as
+// `kubectl apply --namespace` does.
+func (r *run) placeIn(document *load.Document) {
+	if r.params.Namespace == "" || !rego.Namespaced(document.Resource) || document.Resource.Namespace != "" {
+		return
+	}
+	document.Resource.Namespace = r.params.Namespace
+	object, ok := document.Term.Value.(ast.Object)
+	if !ok {
+		return
+	}
+	metadata := ast.NewObject()
+	key := ast.InternedTerm("metadata")
+	if old := object.Get(key); old != nil {
+		if m, ok := old.Value.(ast.Object); ok {
+			m.Foreach(metadata.Insert)
+		}
+	}
+	metadata.Insert(ast.InternedTerm("namespace"), ast.StringTerm(r.params.Namespace))
+	placed := ast.NewObject()
+	object.Foreach(placed.Insert)
+	placed.Insert(key, ast.NewTerm(metadata))
+	document.Term = ast.NewTerm(placed)
+}
+
+func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, document *load.Document, violations []rego.Violation) {
+	resource := len(f.resources)
+	f.resources = append(f.resources, document.Resource)
+	paths := evaluator.Locate(ctx, violations, document.Term)
+	for i, v := range violations {
+		f.findings = append(f.findings, model.Finding{
+			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: enforcement(v.Rule),
+			Message: v.Message, Resource: resource, Location: document.Locate(paths[i]), Details: v.Details,
+			Fix: v.Policy.Remediation,
+		})
+	}
+}
+
+// enforcement is what a rule's name says of it; configuration may lower it further.
+func enforcement(rule string) string {
+	if rule == "warn" {
+		return "warn"
+	}
+	return ""
+}

@@ -1,0 +1,178 @@
+package policyset
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// maxSource bounds a policy or data file: nobody writes one that large, and reading it would only
+// serve whoever wants us out of memory.
+const maxSource = 64 << 20
+
+// folder is what the files of one source amount to.
+type folder struct {
+	modules   []rego.Module
+	manifests []string // YAML and JSON files that may hold Gatekeeper objects
+	data      map[string]any
+	problems  []model.Problem
+}
+
+// readFolder reads a policy source: a file, or a folder with everything below it.
+func readFolder(root string, library bool) *folder {
+	f := &folder{data: map[string]any{}}
+	info, err := os.Stat(root)
+	if err != nil {
+		f.fail(root, "no_such_policy", pathError(err), "name a file or a folder that holds policies")
+		return f
+	}
+	if !info.IsDir() {
+		f.readFile(root, filepath.Dir(root), root, library, true)
+		return f
+	}
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			f.fail(path, "unreadable_policy", pathError(err), "check the permissions")
+			return nil
+		}
+		if entry.IsDir() {
+			if path != root && strings.HasPrefix(entry.Name(), ".") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		f.readFile(root, root, path, library, false)
+		return nil
+	})
+	if err != nil {
+		f.fail(root, "unreadable_policy", pathError(err), "")
+	}
+	return f
+}
+
+func (f *folder) readFile(origin, root, path string, library, named bool) {
+	name := filepath.Base(path)
+	switch {
+	case strings.HasSuffix(name, "_test.rego") && !named:
+	case strings.HasSuffix(name, ".rego"):
+		if text, ok := f.text(path); ok {
+			f.modules = append(f.modules, rego.Module{Source: rego.Source{File: path, Text: text}, Origin: origin, Library: library})
+		}
+	case name == "data.json" || name == "data.yaml" || name == "data.yml":
+		f.readData(root, path)
+	case hasAny(name, ".yaml", ".yml", ".json"):
+		f.manifests = append(f.manifests, path)
+	case named:
+		f.fail(path, "not_a_policy", "the file is neither Rego (.rego) nor YAML or JSON", "name a .rego file, a Gatekeeper template, or a folder of them")
+	}
+}
+
+func hasAny(name string, suffixes ...string) bool {
+	for _, s := range suffixes {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *folder) text(path string) (string, bool) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err == nil && info.Size() > maxSource {
+		err = fmt.Errorf("larger than %d MiB", maxSource>>20)
+	}
+	var raw []byte
+	if err == nil {
+		raw, err = os.ReadFile(path)
+	}
+	if err != nil {
+		f.fail(path, "unreadable_policy", pathError(err), "check the file and its permissions")
+		return "", false
+	}
+	return string(raw), true
+}
+
+// readData puts a data file at the place that its folder names, as OPA does.
+func (f *folder) readData(root, path string) {
+	text, ok := f.text(path)
+	if !ok {
+		return
+	}
+	raw, err := yaml.YAMLToJSON([]byte(text))
+	var document any
+	if err == nil {
+		err = json.Unmarshal(raw, &document)
+	}
+	if err != nil {
+		f.fail(path, "data_syntax", oneLine(err.Error()), "write the document as JSON or YAML")
+		return
+	}
+	relative, _ := filepath.Rel(root, filepath.Dir(path)) // both lie below root
+	for _, key := range reversed(strings.Split(filepath.ToSlash(relative), "/")) {
+		if key != "." {
+			document = map[string]any{key: document}
+		}
+	}
+	object, isObject := document.(map[string]any)
+	if !isObject {
+		f.fail(path, "data_syntax", "the top of a data document must be an object", "write `name: value` pairs")
+		return
+	}
+	if key := mergeInto(f.data, object, ""); key != "" {
+		f.fail(path, "data_conflict", fmt.Sprintf("`data.%s` is already defined by another file", key), "give one of the two another name")
+	}
+}
+
+func (f *folder) fail(path, code, message, hint string) {
+	f.problems = append(f.problems, model.Problem{Severity: model.Error, Code: code, Message: message, File: path, Hint: hint})
+}
+
+// mergeInto merges objects deeply and returns the first key that both hold with different shapes.
+func mergeInto(into, from map[string]any, at string) string {
+	for key, value := range from {
+		old, taken := into[key]
+		if !taken {
+			into[key] = value
+			continue
+		}
+		oldObject, ok1 := old.(map[string]any)
+		newObject, ok2 := value.(map[string]any)
+		if !ok1 || !ok2 {
+			return at + key
+		}
+		if clash := mergeInto(oldObject, newObject, at+key+"."); clash != "" {
+			return clash
+		}
+	}
+	return ""
+}
+
+func reversed(parts []string) []string {
+	out := make([]string, 0, len(parts))
+	for i := len(parts) - 1; i >= 0; i-- {
+		out = append(out, parts[i])
+	}
+	return out
+}
+
+func pathError(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

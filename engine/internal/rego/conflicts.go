@@ -1,0 +1,122 @@
+package rego
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+func mapsKeys[V any](m map[string]V) iter.Seq[string] { return maps.Keys(m) }
+
+func parsedOf(group []member) []*Parsed {
+	out := make([]*Parsed, len(group))
+	for i, m := range group {
+		out[i] = m.Parsed
+	}
+	return out
+}
+
+func hasErrors(problems []model.Problem) bool {
+	return slices.ContainsFunc(problems, func(p model.Problem) bool { return p.Severity == model.Error })
+}
+
+// conflicts finds policy packages that two origins define: their rules would silently merge.
+func conflicts(parsed []member) []model.Problem {
+	first := map[string]member{}
+	reported := map[string]bool{}
+	var problems []model.Problem
+	for _, m := range parsed {
+		if m.Module.Library || len(definedRules([]*Parsed{m.Parsed})) == 0 {
+			continue
+		}
+		name := packageName(m.Parsed.Module.Package)
+		other, taken := first[name]
+		if !taken {
+			first[name] = m
+			continue
+		}
+		if other.Module.Origin != m.Module.Origin && !reported[name+m.Module.Origin] {
+			reported[name+m.Module.Origin] = true
+			problems = append(problems, model.Problem{
+				Severity: model.Error, Code: "duplicate_package", File: m.File, Line: m.Parsed.Module.Package.Location.Row, Column: 1,
+				Message: fmt.Sprintf("package `%s` is already defined by `%s`", name, other.File),
+				Hint:    "rename one package, or leave one of the two sources out",
+			})
+		}
+	}
+	return problems
+}
+
+func sameName(policies []*Policy) []model.Problem {
+	first := map[string]*Policy{}
+	var problems []model.Problem
+	for _, p := range policies {
+		if other, taken := first[p.Name]; taken {
+			problems = append(problems, model.Problem{
+				Severity: model.Error, Code: "duplicate_policy", File: p.File, Line: p.Line, Column: 1, Policy: p.Name,
+				Message: fmt.Sprintf("policy `%s` is already defined by `%s`", p.Name, other.File),
+				Hint:    "give one of them another `custom.name`",
+			})
+			continue
+		}
+		first[p.Name] = p
+	}
+	return problems
+}
+
+// yieldToUsers drops the library rules that a user's module of the same package defines itself, so
+// that `get_containers` in a user's own policy means what the user wrote.
+func yieldToUsers(parsed []member) []member {
+	owned := map[string]bool{}
+	for _, m := range parsed {
+		if m.Module.Library {
+			continue
+		}
+		for _, rule := range m.Parsed.Module.Rules {
+			owned[ruleKey(m.Parsed.Module, rule)] = true
+		}
+	}
+	for _, m := range parsed {
+		if m.Module.Library {
+			module := m.Parsed.Module
+			module.Rules = slices.DeleteFunc(module.Rules, func(r *ast.Rule) bool { return owned[ruleKey(module, r)] })
+		}
+	}
+	return parsed
+}
+
+func ruleKey(module *ast.Module, rule *ast.Rule) string {
+	return packageName(module.Package) + "/" + rule.Head.Ref()[0].Value.String()
+}
+
+// mentionsNamespace looks for `input.namespace` in any module; a use of `input` as a whole counts,
+// since it could read anything.
+func mentionsNamespace(parsed []member) bool {
+	found := false
+	for _, m := range parsed {
+		ast.WalkTerms(m.Parsed.Module, func(term *ast.Term) bool {
+			switch value := term.Value.(type) {
+			case ast.Var:
+				found = found || value.Equal(ast.InputRootDocument.Value)
+			case ast.Ref:
+				if value[0].Equal(ast.InputRootDocument) {
+					found = found || len(value) < 2 || !isOtherField(value[1])
+					return true
+				}
+			}
+			return found
+		})
+	}
+	return found
+}
+
+func isOtherField(term *ast.Term) bool {
+	s, ok := term.Value.(ast.String)
+	return ok && string(s) != "namespace" && !strings.HasPrefix(string(s), "_")
+}

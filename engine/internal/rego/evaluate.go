@@ -1,0 +1,211 @@
+package rego
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Input is what a policy sees of one resource, in OPA terms (design.md §4).
+type Input struct {
+	Resource  *ast.Term
+	Identity  model.Resource
+	Namespace *ast.Term // the Namespace object, nil where unknown
+	Operation string
+	User      *ast.Term // nil where unknown
+}
+
+// Violation is an entry of a policy's set, with what the entry says of itself.
+type Violation struct {
+	Policy   *Policy
+	Rule     string
+	Ref      ast.Ref
+	Entry    *ast.Term
+	Input    *ast.Term
+	Message  string
+	Severity string
+	Details  map[string]any
+}
+
+// Evaluator evaluates the policies of a set, one resource at a time. It belongs to one goroutine.
+type Evaluator struct {
+	set     *Set
+	txn     storage.Transaction
+	choices []choice
+	timeout time.Duration
+}
+
+type choice struct {
+	policy     *Policy
+	parameters *ast.Term
+	level      string
+}
+
+// Selection names a policy of the set with the parameters that it gets.
+type Selection struct {
+	Name       string         `json:"name"`
+	Parameters map[string]any `json:"parameters"`
+	Level      string         `json:"level"`
+}
+
+// NewEvaluator prepares the evaluation of the selected policies; timeout is that of one evaluation.
+func (s *Set) NewEvaluator(ctx context.Context, selections []Selection, timeout time.Duration) (*Evaluator, error) {
+	txn, err := s.Store.NewTransaction(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e := &Evaluator{set: s, txn: txn, timeout: timeout}
+	byName := map[string]Selection{}
+	for _, selection := range selections {
+		byName[selection.Name] = selection
+	}
+	for _, policy := range s.Policies {
+		selection, selected := byName[policy.Name]
+		if !selected {
+			continue
+		}
+		value, err := ast.InterfaceToValue(merged(policy.Defaults, selection.Parameters))
+		if err != nil {
+			return nil, fmt.Errorf("parameters of policy `%s`: %w", policy.Name, err)
+		}
+		level := policy.Level
+		set(&level, selection.Level)
+		e.choices = append(e.choices, choice{policy, ast.NewTerm(value), level})
+	}
+	return e, nil
+}
+
+// Close ends the evaluator's read of the store.
+func (e *Evaluator) Close(ctx context.Context) { e.set.Store.Abort(ctx, e.txn) }
+
+// Policies lists the names of the policies that look at a resource.
+func (e *Evaluator) Policies(id model.Resource) []string {
+	var out []string
+	for _, c := range e.choices {
+		if c.level != "Namespace" || Namespaced(id) {
+			out = append(out, c.policy.Name)
+		}
+	}
+	return out
+}
+
+// Evaluate asks every selected policy about one resource. What could not be evaluated is a problem,
+// never an absent violation.
+func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []model.Problem) {
+	var violations []Violation
+	var problems []model.Problem
+	shared := in.terms()
+	for _, c := range e.choices {
+		if c.level == "Namespace" && !Namespaced(in.Identity) {
+			continue
+		}
+		input := ast.ObjectTerm(append(shared, [2]*ast.Term{ast.InternedTerm("parameters"), c.parameters})...)
+		for i := range c.policy.queries {
+			found, errs := e.ask(ctx, c.policy, &c.policy.queries[i], input)
+			violations = append(violations, found...)
+			problems = append(problems, located(errs, in.Identity)...)
+		}
+	}
+	return violations, problems
+}
+
+func located(problems []model.Problem, id model.Resource) []model.Problem {
+	for i := range problems {
+		problems[i].Resource = Name(id)
+	}
+	return problems
+}
+
+// ask evaluates one rule of one policy.
+func (e *Evaluator) ask(ctx context.Context, policy *Policy, q *query, input *ast.Term) ([]Violation, []model.Problem) {
+	var result *ast.Term
+	var builtinErrors []topdown.Error
+	cancel := topdown.NewCancel()
+	timer := time.AfterFunc(e.timeout, cancel.Cancel)
+	defer timer.Stop()
+	stop := context.AfterFunc(ctx, cancel.Cancel)
+	defer stop()
+	err := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
+		WithBuiltinErrorList(&builtinErrors).
+		Iter(ctx, func(r topdown.QueryResult) error {
+			result = r[q.out]
+			return nil
+		})
+	problems := e.builtinProblems(policy, builtinErrors)
+	if err != nil {
+		return nil, append(problems, e.failure(ctx, policy, q, err))
+	}
+	violations, malformed := read(policy, q, result, input)
+	return violations, append(problems, malformed...)
+}
+
+// builtinProblems are errors of builtins that left an expression undefined: shown, never swallowed
+// (design.md §2). A refused host is an error whatever the settings say.
+func (e *Evaluator) builtinProblems(policy *Policy, errs []topdown.Error) []model.Problem {
+	var problems []model.Problem
+	for i := range errs {
+		p := problemOf(policy, &errs[i])
+		if host := hostIn(errs[i].Message); host != "" {
+			p = problemOf(policy, refusal(host, errs[i].Location))
+		} else if !e.set.options.StrictErrors {
+			p.Severity = model.Warning
+			p.Hint = "the expression counts as undefined; set `policy.strict_errors: true` to make this an error"
+		}
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+func (e *Evaluator) failure(ctx context.Context, policy *Policy, q *query, err error) model.Problem {
+	if topdown.IsCancel(err) && ctx.Err() == nil {
+		return model.Problem{
+			Severity: model.Error, Code: "eval_timeout", Policy: policy.Name, File: policy.File, Line: q.line(e.set), Column: 1,
+			Message: fmt.Sprintf("evaluation took longer than %s and was stopped", e.timeout),
+			Hint:    "make the rule cheaper, or raise `policy.timeout`",
+		}
+	}
+	var evalErr *topdown.Error
+	if errors.As(err, &evalErr) {
+		return problemOf(policy, evalErr)
+	}
+	return model.Problem{Severity: model.Error, Code: topdown.InternalErr, Message: err.Error(), Policy: policy.Name, File: policy.File}
+}
+
+func (q *query) line(s *Set) int {
+	if rules := s.Compiler.GetRulesExact(q.ref); len(rules) > 0 && rules[0].Location != nil {
+		return rules[0].Location.Row
+	}
+	return 1
+}
+
+func problemOf(policy *Policy, e *topdown.Error) model.Problem {
+	p := model.Problem{Severity: model.Error, Code: e.Code, Message: oneLine(e.Message), Policy: policy.Name, File: policy.File, Line: policy.Line}
+	if e.Location != nil {
+		p.File, p.Line, p.Column = e.Location.File, e.Location.Row, e.Location.Col
+	}
+	switch e.Code {
+	case topdown.ConflictErr:
+		p.Hint = "two rules give different values for the same input: make their conditions exclude each other"
+	case refusedCode:
+		p.Hint = "list the host in `policy.allow_net` if this policy may ask it"
+	}
+	return p
+}
+
+func merged(defaults, own map[string]any) map[string]any {
+	out := make(map[string]any, len(defaults)+len(own))
+	for k, v := range defaults {
+		out[k] = v
+	}
+	for k, v := range own {
+		out[k] = v
+	}
+	return out
+}

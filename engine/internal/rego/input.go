@@ -1,0 +1,77 @@
+package rego
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// terms are the parts of the input that all policies share; the caller adds `parameters`.
+func (in Input) terms() [][2]*ast.Term {
+	operation := ast.StringTerm(in.Operation)
+	out := make([][2]*ast.Term, 0, 6)
+	out = append(out, pair("resource", in.Resource), pair("operation", operation), pair("review", in.review(operation)))
+	if in.Namespace != nil {
+		out = append(out, pair("namespace", in.Namespace))
+	}
+	if in.User != nil {
+		out = append(out, pair("user", in.User))
+	}
+	return out[:len(out):len(out)]
+}
+
+// review is the request in the shape that Gatekeeper gives to templates, so that one rule can serve
+// both.
+func (in Input) review(operation *ast.Term) *ast.Term {
+	group, version, found := strings.Cut(in.Identity.APIVersion, "/")
+	if !found {
+		group, version = "", in.Identity.APIVersion
+	}
+	kind := ast.ObjectTerm(text("group", group), text("version", version), text("kind", in.Identity.Kind))
+	fields := [][2]*ast.Term{
+		pair("kind", kind), pair("object", in.Resource), pair("operation", operation),
+		text("name", in.Identity.Name), text("namespace", in.Identity.Namespace),
+	}
+	if in.User != nil {
+		fields = append(fields, pair("userInfo", in.User))
+	}
+	if in.Namespace != nil {
+		fields = append(fields, pair("_unstable", ast.ObjectTerm(pair("namespace", in.Namespace))))
+	}
+	return ast.ObjectTerm(fields...)
+}
+
+func pair(key string, value *ast.Term) [2]*ast.Term {
+	return [2]*ast.Term{ast.InternedTerm(key), value}
+}
+
+func text(key, value string) [2]*ast.Term { return pair(key, ast.StringTerm(value)) }
+
+// clusterScoped are the kinds of Kubernetes' own API groups that have no namespace. Without a
+// cluster to ask, any other kind counts as namespaced.
+var clusterScoped = map[string]bool{
+	"APIService": true, "CertificateSigningRequest": true, "ClusterRole": true, "ClusterRoleBinding": true,
+	"ClusterTrustBundle": true, "ComponentStatus": true, "CSIDriver": true, "CSINode": true,
+	"CustomResourceDefinition": true, "DeviceClass": true, "FlowSchema": true, "IngressClass": true,
+	"IPAddress": true, "MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
+	"MutatingWebhookConfiguration": true, "Namespace": true, "Node": true, "PersistentVolume": true,
+	"PriorityClass": true, "PriorityLevelConfiguration": true, "ResourceSlice": true, "RuntimeClass": true,
+	"ServiceCIDR": true, "StorageClass": true, "StorageVersion": true, "ValidatingAdmissionPolicy": true,
+	"ValidatingAdmissionPolicyBinding": true, "ValidatingWebhookConfiguration": true, "VolumeAttachment": true,
+	"VolumeAttributesClass": true, "PodSecurityPolicy": true,
+}
+
+// Namespaced says whether a resource lives in a namespace, as far as its manifest tells.
+func Namespaced(id model.Resource) bool {
+	return id.Namespace != "" || !clusterScoped[id.Kind]
+}
+
+// Name is `Kind/namespace/name`, or `Kind/name` without a namespace.
+func Name(id model.Resource) string {
+	if id.Namespace == "" {
+		return id.Kind + "/" + id.Name
+	}
+	return id.Kind + "/" + id.Namespace + "/" + id.Name
+}

@@ -1,0 +1,95 @@
+package rego
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// entryRules are the sets that make a package a policy, in the order in which they are evaluated.
+var entryRules = []string{"violation", "deny", "warn"}
+
+// describe says what a policy package is, from its modules and the METADATA of its package scope.
+func describe(modules []*Parsed) model.Policy {
+	pkg := modules[0].Module.Package
+	policy := model.Policy{
+		Engine: "opa", Package: packageName(pkg), Rules: definedRules(modules),
+		File: modules[0].File, Line: pkg.Location.Row, RegoVersion: V1,
+	}
+	policy.Name = strings.ReplaceAll(policy.Package, ".", "-")
+	for _, m := range modules {
+		if m.Dialect != V1 {
+			policy.RegoVersion = V0
+		}
+		for _, a := range m.Module.Annotations {
+			if a.Scope == "package" {
+				annotate(&policy, a)
+			}
+		}
+	}
+	return policy
+}
+
+func definedRules(modules []*Parsed) []string {
+	var out []string
+	for _, name := range entryRules {
+		if defines(modules, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func defines(modules []*Parsed, name string) bool {
+	for _, m := range modules {
+		for _, rule := range m.Module.Rules {
+			if string(rule.Head.Name) == name || rule.Head.Ref()[0].Value.Compare(ast.Var(name)) == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func annotate(policy *model.Policy, a *ast.Annotations) {
+	policy.Title, policy.Description = a.Title, a.Description
+	for _, r := range a.RelatedResources {
+		policy.Related = append(policy.Related, r.Ref.String())
+	}
+	set(&policy.Name, a.Custom["name"])
+	set(&policy.Severity, a.Custom["severity"])
+	set(&policy.Remediation, a.Custom["remediation"])
+	if schema, ok := a.Custom["parameters"].(map[string]any); ok {
+		policy.Parameters = schema
+		policy.Defaults = defaults(schema)
+	}
+	if controls, ok := a.Custom["controls"].([]any); ok {
+		for _, c := range controls {
+			if s, ok := c.(string); ok {
+				policy.Controls = append(policy.Controls, s)
+			}
+		}
+	}
+}
+
+func set(field *string, value any) {
+	if s, ok := value.(string); ok && s != "" {
+		*field = s
+	}
+}
+
+// defaults are the `default` of each property of a parameter schema.
+func defaults(schema map[string]any) map[string]any {
+	properties, _ := schema["properties"].(map[string]any)
+	out := map[string]any{}
+	for name, p := range properties {
+		if property, ok := p.(map[string]any); ok {
+			if value, ok := property["default"]; ok {
+				out[name] = value
+			}
+		}
+	}
+	return out
+}

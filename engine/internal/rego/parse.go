@@ -1,0 +1,157 @@
+package rego
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Dialects of Rego, in the order in which a file is tried (design.md §2).
+const (
+	V1        = "v1"
+	V0        = "v0"
+	V0Lenient = "v0 with future keywords"
+)
+
+// Source is one Rego text. Line and Column say where it starts in File when it is embedded in
+// another document (a YAML block scalar): 0 or 1 means that it is a file of its own.
+type Source struct {
+	File    string
+	Text    string
+	Line    int
+	Column  int
+	Version string // fixed dialect (V1 or V0) where a bundle's manifest states it, else empty
+}
+
+// Parsed is a module with the dialect it was read as.
+type Parsed struct {
+	Source
+	Module  *ast.Module
+	Dialect string
+}
+
+var dialects = []struct {
+	name string
+	opts ast.ParserOptions
+}{
+	{V1, ast.ParserOptions{RegoVersion: ast.RegoV1, ProcessAnnotation: true}},
+	{V0, ast.ParserOptions{RegoVersion: ast.RegoV0, ProcessAnnotation: true}},
+	{V0Lenient, ast.ParserOptions{RegoVersion: ast.RegoV0, AllFutureKeywords: true, ProcessAnnotation: true}},
+}
+
+// Parse reads a module as v1, else v0, else v0 with every future keyword known. When none fits, the
+// problems are those of the dialect that came furthest into the text.
+func Parse(src Source) (*Parsed, []model.Problem) {
+	text := strings.Repeat("\n", max(src.Line-1, 0)) + strings.TrimPrefix(src.Text, "\ufeff")
+	var furthest ast.Errors
+	for _, d := range dialects {
+		if src.Version != "" && !strings.HasPrefix(d.name, src.Version) {
+			continue
+		}
+		module, err := ast.ParseModuleWithOpts(src.File, text, d.opts)
+		if err == nil && module != nil {
+			return &Parsed{Source: src, Module: module, Dialect: d.name}, nil
+		}
+		if errs := asErrors(src, err); reach(errs) > reach(furthest) {
+			furthest = errs
+		}
+	}
+	return nil, src.problems(furthest)
+}
+
+func asErrors(src Source, err error) ast.Errors {
+	var errs ast.Errors
+	if errors.As(err, &errs) {
+		return errs
+	}
+	var one *ast.Error
+	if errors.As(err, &one) {
+		return ast.Errors{one}
+	}
+	message := "the file is empty: a policy starts with `package`"
+	if err != nil {
+		message = err.Error()
+	}
+	return ast.Errors{{Code: ast.ParseErr, Message: message, Location: ast.NewLocation(nil, src.File, max(src.Line, 1), 1)}}
+}
+
+// reach is how far into the text the first error lies: the dialect in which it is furthest is the
+// one the author meant.
+func reach(errs ast.Errors) int {
+	if len(errs) == 0 {
+		return -1
+	}
+	if errs[0].Location == nil {
+		return 0
+	}
+	return errs[0].Location.Row*10000 + errs[0].Location.Col
+}
+
+func (s Source) problems(errs ast.Errors) []model.Problem {
+	out := make([]model.Problem, 0, len(errs))
+	for _, e := range errs {
+		out = append(out, s.problem(e))
+	}
+	return out
+}
+
+func (s Source) problem(e *ast.Error) model.Problem {
+	p := model.Problem{Severity: model.Error, Code: e.Code, Message: oneLine(e.Message), Hint: hint(e), File: s.File}
+	if e.Location == nil {
+		return p
+	}
+	p.File, p.Line, p.Column = e.Location.File, e.Location.Row, e.Location.Col
+	if s.Column > 1 {
+		p.Column += s.Column - 1
+	}
+	return p
+}
+
+func oneLine(text string) string {
+	return strings.TrimSpace(strings.Join(strings.Fields(text), " "))
+}
+
+// hints maps what OPA says to what a person should do. The first fragment that occurs wins.
+var hints = []struct{ fragment, advice string }{
+	{"found empty body", "write at least one condition between the braces; a rule that always holds is `{ true }`"},
+	{"`if` keyword is required", "put `if` before the body: `violation contains msg if { … }`"},
+	{"`contains` keyword is required", "write a set rule as `violation contains msg if { … }`"},
+	{"undefined function", "define the function in this package, or import the package that has it"},
+	{"is unsafe", "bind the variable first: assign it with `:=` or iterate with `some … in …`"},
+	{"unexpected eof", "a brace, bracket or quote is not closed"},
+	{"recursive", "a rule can't depend on itself: break the cycle"},
+	{"unused", "remove it, or name it `_`"},
+	{"multiple default rules", "keep one of the `default` rules"},
+	{"conflicting rules", "rules of one name must be of one kind and arity: rename one of them"},
+	{"var data referenced above", "rename the variable: `data` and `input` are taken"},
+	{"package expected", "start the file with `package <name>`"},
+	{"invalid for type", "the types can't match: compare values of one type"},
+	{"match error", "the two sides have different types and can never be equal"},
+}
+
+func hint(e *ast.Error) string {
+	message := strings.ToLower(e.Message)
+	for _, h := range hints {
+		if strings.Contains(message, h.fragment) {
+			return h.advice
+		}
+	}
+	return ""
+}
+
+// packageName is the dotted path of a package without `data.`: `attest.security`.
+func packageName(pkg *ast.Package) string {
+	parts := make([]string, 0, len(pkg.Path))
+	for _, term := range pkg.Path[1:] {
+		if s, ok := term.Value.(ast.String); ok {
+			parts = append(parts, string(s))
+		} else {
+			parts = append(parts, fmt.Sprint(term.Value))
+		}
+	}
+	return strings.Join(parts, ".")
+}

@@ -1,0 +1,218 @@
+// Package rego holds plain policies: parsing, compiling, describing and evaluating Rego packages that
+// have a `violation`, `deny` or `warn` set.
+package rego
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Module is a Rego source with what configuration says of it. Origin tells sources apart: two
+// origins must not define the same policy package. A Library only lends rules to others.
+type Module struct {
+	Source
+	Origin   string
+	Library  bool
+	Name     string
+	Severity string
+	Level    string
+}
+
+// Options of a policy set.
+type Options struct {
+	Data         map[string]any
+	AllowNet     []string
+	StrictErrors bool
+	Print        bool
+}
+
+// Policy is a compiled plain policy.
+type Policy struct {
+	model.Policy
+	Level   string // "Namespace": only namespaced resources; else every resource
+	queries []query
+}
+
+// Set is an immutable, compiled set of plain policies, safe for concurrent use.
+type Set struct {
+	Compiler *ast.Compiler
+	Store    storage.Store
+	Policies []*Policy
+
+	options      Options
+	caches       cache.InterQueryCache
+	values       cache.InterQueryValueCache
+	capabilities *ast.Capabilities
+	readsNS      bool
+}
+
+type query struct {
+	rule string
+	ref  ast.Ref
+	body ast.Body
+	out  ast.Var
+	qc   ast.QueryCompiler
+}
+
+// Compile parses and compiles modules. Problems that are errors mean that the set must not be used.
+func Compile(ctx context.Context, modules []Module, options Options) (*Set, []model.Problem) {
+	parsed, problems := parseAll(modules)
+	problems = append(problems, conflicts(parsed)...)
+	parsed = yieldToUsers(parsed)
+	set := &Set{options: options, capabilities: capabilities(options.AllowNet)}
+	problems = append(problems, set.compile(parsed)...)
+	if hasErrors(problems) {
+		return set, problems
+	}
+	set.Store = inmem.NewFromObjectWithOpts(options.Data, inmem.OptReturnASTValuesOnRead(true))
+	set.caches = cache.NewInterQueryCacheWithContext(ctx, nil)
+	set.values = cache.NewInterQueryValueCache(ctx, nil)
+	problems = append(problems, set.prepare(parsed)...)
+	return set, problems
+}
+
+// member is a parsed module with the module it came from.
+type member struct {
+	*Parsed
+	Module Module
+}
+
+func parseAll(modules []Module) ([]member, []model.Problem) {
+	var out []member
+	var problems []model.Problem
+	for _, m := range modules {
+		p, errs := Parse(m.Source)
+		problems = append(problems, errs...)
+		if p != nil {
+			out = append(out, member{p, m})
+		}
+	}
+	return out, problems
+}
+
+func capabilities(allowNet []string) *ast.Capabilities {
+	c := ast.CapabilitiesForThisVersion()
+	c.AllowNet = append([]string{}, allowNet...) // never nil: nil means every host
+	return c
+}
+
+func (s *Set) compile(parsed []member) []model.Problem {
+	s.Compiler = ast.NewCompiler().WithCapabilities(s.capabilities).WithEnablePrintStatements(s.options.Print).
+		WithPathConflictsCheck(s.dataHolds).SetErrorLimit(0)
+	modules := map[string]*ast.Module{}
+	byFile := map[string]Source{}
+	for i, p := range parsed {
+		key := p.File
+		if _, taken := modules[key]; taken {
+			key = fmt.Sprintf("%s#%d", p.File, i)
+		}
+		modules[key], byFile[p.File] = p.Parsed.Module, p.Parsed.Source
+	}
+	s.Compiler.Compile(modules)
+	var problems []model.Problem
+	for _, e := range s.Compiler.Errors {
+		src := Source{}
+		if e.Location != nil {
+			src = byFile[e.Location.File]
+		}
+		problems = append(problems, src.problem(e))
+	}
+	return problems
+}
+
+// dataHolds tells the compiler which rule paths are taken by data documents.
+func (s *Set) dataHolds(path []string) (bool, error) {
+	var node any = s.options.Data
+	for _, key := range path {
+		object, ok := node.(map[string]any)
+		if !ok {
+			return true, nil
+		}
+		if node, ok = object[key]; !ok {
+			return false, nil
+		}
+	}
+	_, isObject := node.(map[string]any)
+	return !isObject, nil
+}
+
+func (s *Set) prepare(parsed []member) []model.Problem {
+	var problems []model.Problem
+	for _, group := range packages(parsed) {
+		policy, err := s.policy(group)
+		if err != nil {
+			problems = append(problems, model.Problem{Severity: model.Error, Code: "rego_compile_error", Message: err.Error(), File: group[0].File})
+			continue
+		}
+		s.Policies = append(s.Policies, policy)
+	}
+	problems = append(problems, sameName(s.Policies)...)
+	s.readsNS = mentionsNamespace(parsed)
+	return problems
+}
+
+// packages groups the modules of each policy package, sorted by package; libraries are left out
+// but for the helpers that they lend to a policy's own package.
+func packages(parsed []member) [][]member {
+	groups := map[string][]member{}
+	for _, m := range parsed {
+		if !m.Module.Library {
+			name := packageName(m.Parsed.Module.Package)
+			groups[name] = append(groups[name], m)
+		}
+	}
+	var out [][]member
+	for _, name := range slices.Sorted(mapsKeys(groups)) {
+		if len(definedRules(parsedOf(groups[name]))) > 0 {
+			out = append(out, groups[name])
+		}
+	}
+	return out
+}
+
+func (s *Set) policy(group []member) (*Policy, error) {
+	policy := &Policy{Policy: describe(parsedOf(group))}
+	for _, m := range group {
+		set(&policy.Name, m.Module.Name)
+		set(&policy.Policy.Severity, m.Module.Severity)
+		set(&policy.Level, m.Module.Level)
+	}
+	policy.Policy.Severity = strings.ToLower(policy.Policy.Severity)
+	for _, rule := range policy.Rules {
+		q, err := s.query(group[0].Parsed.Module.Package.Path, rule)
+		if err != nil {
+			return nil, err
+		}
+		policy.queries = append(policy.queries, q)
+	}
+	return policy, nil
+}
+
+func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
+	ref := pkg.Append(ast.StringTerm(rule))
+	out := ast.Var("result")
+	qc := s.Compiler.QueryCompiler()
+	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(out), ast.NewTerm(ref))))
+	return query{rule: rule, ref: ref, body: body, out: out, qc: qc}, err
+}
+
+// ReadsNamespace says whether some policy looks at `input.namespace`: only then are the Namespace
+// objects among the inputs worth finding beforehand.
+func (s *Set) ReadsNamespace() bool { return s.readsNS }
+
+// NewQuery is a query on this set with everything that an evaluation needs but its input; the locator
+// and the tools build theirs from it, so that they see what the verdict saw.
+func (s *Set) NewQuery(body ast.Body, txn storage.Transaction) *topdown.Query {
+	return topdown.NewQuery(body).WithCompiler(s.Compiler).WithStore(s.Store).WithTransaction(txn).
+		WithInterQueryBuiltinCache(s.caches).WithInterQueryBuiltinValueCache(s.values)
+}

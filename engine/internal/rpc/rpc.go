@@ -1,0 +1,177 @@
+// Package rpc is the process boundary: JSON-RPC 2.0 over a byte stream, with concurrent requests,
+// cancellation and deadlines. What the methods do is no concern of it.
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+)
+
+// Error codes beyond those of JSON-RPC itself (engine/README.md).
+const (
+	CodeInternal     = -32000
+	CodeDeadline     = -32001
+	CodeProtocol     = -32002
+	CodeUnknownSet   = -32003
+	CodeCancelled    = -32800
+	CodeInvalidInput = jsonrpc2.CodeInvalidParams
+)
+
+// Request is what a method gets: its parameters, and a way to stream results back.
+type Request struct {
+	ID     uint64
+	Params json.RawMessage
+	conn   *jsonrpc2.Conn
+}
+
+// Notify streams part of the result of this request.
+func (r *Request) Notify(ctx context.Context, method string, params any) error {
+	return r.conn.Notify(ctx, method, params)
+}
+
+// Method answers one kind of request.
+type Method func(ctx context.Context, r *Request) (any, error)
+
+// Fail is an error with a code of its own.
+func Fail(code int64, format string, args ...any) error {
+	return &jsonrpc2.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+type server struct {
+	methods map[string]Method
+	mu      sync.Mutex
+	running map[uint64]context.CancelFunc
+}
+
+// Serve answers requests until the stream ends. It returns when the other side is gone.
+func Serve(ctx context.Context, stream io.ReadWriteCloser, methods map[string]Method) {
+	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}}
+	codec := jsonrpc2.VSCodeObjectCodec{}
+	conn := jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(stream, codec), handler{s}, jsonrpc2.SetLogger(silent{}))
+	<-conn.DisconnectNotify()
+}
+
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
+type handler struct{ *server }
+
+// Handle runs in the reading goroutine: requests are started in order and answered as they finish.
+func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) {
+	if req.Method == "$/cancelRequest" {
+		h.cancel(req)
+		return
+	}
+	if req.Notif {
+		return
+	}
+	params, deadline := h.open(req)
+	ctx, stop := h.begin(ctx, req.ID.Num, deadline)
+	go func() {
+		defer stop()
+		r := &Request{ID: req.ID.Num, Params: params, conn: conn}
+		result, err := h.call(ctx, req.Method, r)
+		reply(ctx, conn, req.ID, result, err)
+	}()
+}
+
+func (s *server) open(req *jsonrpc2.Request) (json.RawMessage, time.Duration) {
+	if req.Params == nil {
+		return json.RawMessage("{}"), 0
+	}
+	var common struct {
+		Deadline int64 `json:"deadline"`
+	}
+	// What is malformed here is reported by the method that reads it.
+	_ = json.Unmarshal(*req.Params, &common)
+	return *req.Params, time.Duration(common.Deadline) * time.Millisecond
+}
+
+func (s *server) begin(ctx context.Context, id uint64, deadline time.Duration) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stopTimer := context.CancelFunc(func() {})
+	if deadline > 0 {
+		ctx, stopTimer = context.WithTimeout(ctx, deadline)
+	}
+	s.mu.Lock()
+	s.running[id] = cancel
+	s.mu.Unlock()
+	return ctx, func() {
+		s.mu.Lock()
+		delete(s.running, id)
+		s.mu.Unlock()
+		stopTimer()
+		cancel()
+	}
+}
+
+func (s *server) cancel(req *jsonrpc2.Request) {
+	var params struct {
+		ID uint64 `json:"id"`
+	}
+	if req.Params == nil || json.Unmarshal(*req.Params, &params) != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel, ok := s.running[params.ID]; ok {
+		cancel()
+	}
+}
+
+// call turns a panic of a method into an error: one bad request must not take down the others.
+func (s *server) call(ctx context.Context, name string, r *Request) (result any, err error) {
+	method, ok := s.methods[name]
+	if !ok {
+		return nil, Fail(jsonrpc2.CodeMethodNotFound, "method `%s` is not known", name)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			result, err = nil, Fail(CodeInternal, "%s: %v\n%s", name, p, debug.Stack())
+		}
+	}()
+	return method(ctx, r)
+}
+
+func reply(ctx context.Context, conn *jsonrpc2.Conn, id jsonrpc2.ID, result any, err error) {
+	// The request's own context may be over: the answer still has to leave.
+	out := context.WithoutCancel(ctx)
+	if err == nil {
+		err = conn.Reply(out, id, result)
+		if err == nil || errors.Is(err, jsonrpc2.ErrClosed) {
+			return
+		}
+	}
+	_ = conn.ReplyWithError(out, id, coded(ctx, err)) // fails only when the other side is gone
+}
+
+func coded(ctx context.Context, err error) *jsonrpc2.Error {
+	var own *jsonrpc2.Error
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &jsonrpc2.Error{Code: CodeDeadline, Message: "the deadline of the request has passed"}
+	case errors.Is(ctx.Err(), context.Canceled):
+		return &jsonrpc2.Error{Code: CodeCancelled, Message: "the request was cancelled"}
+	case errors.As(err, &own):
+		return own
+	}
+	return &jsonrpc2.Error{Code: CodeInternal, Message: err.Error()}
+}
+
+// Params reads the parameters of a request.
+func Params[T any](r *Request) (T, error) {
+	var params T
+	if err := json.Unmarshal(r.Params, &params); err != nil {
+		return params, Fail(CodeInvalidInput, "parameters: %v", err)
+	}
+	return params, nil
+}
