@@ -6,6 +6,11 @@ names whose turn it is to act: the user's configuration, their policies, their i
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class AttestError(Exception):
     """Root of every error raised by this package.
@@ -46,7 +51,40 @@ class UsageError(AttestError):
 
 
 class ConfigurationError(AttestError):
-    """A configuration file, variable or flag holds something that it must not hold."""
+    """A configuration file, variable or flag holds something that it must not hold.
+
+    Args:
+        others: the further errors that were found in the same go; the text shows them all.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str = "",
+        line: int = 0,
+        column: int = 0,
+        hint: str = "",
+        others: tuple[ConfigurationError, ...] = (),
+    ) -> None:
+        super().__init__(message, file=file, line=line, column=column, hint=hint)
+        self.others = others
+
+    @classmethod
+    def of(cls, errors: Sequence[ConfigurationError]) -> ConfigurationError:
+        """One error that carries all of `errors`, which must not be empty; the first comes first."""
+        first, *others = [one for error in errors for one in (error, *error.others)]
+        return cls(
+            first.message,
+            file=first.file,
+            line=first.line,
+            column=first.column,
+            hint=first.hint,
+            others=tuple(others),
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(AttestError.__str__(error) for error in (self, *self.others))
 
 
 class PolicyError(AttestError):
@@ -79,3 +117,7 @@ class EngineRequestError(EngineError):
     def __init__(self, message: str, *, code: int, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.code = code
+
+
+class GovernanceError(AttestError):
+    """An act or a record that governance doesn't allow: a forged signature, an own approval, a rewritten past."""

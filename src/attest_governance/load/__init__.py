@@ -1,0 +1,1 @@
+"""Reads what a check needs: configuration, policy sources, evidence."""

@@ -1,0 +1,136 @@
+"""Loads the configuration in force: global file, project file, variables, flags; the later wins (§4)."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from attest_governance.errors import ConfigurationError
+from attest_governance.load.configuration_files import (
+    PROJECT_FILE,
+    Layer,
+    global_file,
+    project_root,
+    read_layer,
+)
+from attest_governance.load.configuration_layers import (
+    environment_layer,
+    merge_entries,
+    merge_exemptions,
+    merge_options,
+    merge_section,
+    merge_sources,
+    override_layer,
+)
+from attest_governance.load.settings import Compliance, InlineModule, Key, PolicyOptions, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_BUNDLE_KEY: Key = ("policy", "policy_bundle_path")
+
+
+def load_settings(
+    *, start: Path, home: Path, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+) -> Settings:
+    """Loads the configuration that holds in a folder.
+
+    Args:
+        start: the working directory, absolute; the project is looked for from here upward.
+        home: the user's home folder, absolute.
+        environ: the environment variables.
+        overrides: what flags say, by key (`{"policy.timeout": "5s"}`); None as value says nothing.
+
+    Raises:
+        ConfigurationError: with every error of every file, variable and flag.
+    """
+    at = global_file(home, environ)
+    root = project_root(start, home)
+    project = root / PROJECT_FILE if root else None
+    files = [path for path in (at, project) if path and os.path.lexists(path)]
+    layers = _layers(files, at, start, environ, overrides or {})
+    options, sources = merge_options(layers), merge_sources(layers)
+    return Settings(
+        policy=options,
+        policies=merge_entries(layers),
+        exemptions=merge_exemptions(layers),
+        compliance=merge_section(layers, Compliance, ("compliance",)),
+        modules=_modules(options, layers),
+        root=root,
+        global_file=at,
+        files=tuple(files),
+        bundle=_bundle(options, layers, home),
+        sources=sources,
+    )
+
+
+def _layers(
+    files: Sequence[Path], at: Path, start: Path, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> list[Layer]:
+    """Reads every layer before it gives up, so that one run shows all there is to mend."""
+    readers: list[Callable[[], Layer]] = [
+        *(partial(read_layer, path, _shown(path, at, start), _base(path, at)) for path in files),
+        partial(environment_layer, environ, start),
+        partial(override_layer, overrides, start),
+    ]
+    layers: list[Layer] = []
+    errors: list[ConfigurationError] = []
+    for read in readers:
+        try:
+            layers.append(read())
+        except ConfigurationError as error:
+            errors.append(error)
+    if errors:
+        raise ConfigurationError.of(errors)
+    return layers
+
+
+def _base(path: Path, at: Path) -> Path:
+    """The global file's own folder, the project's root: never the working directory, which may be anyone's."""
+    return path.parent if path == at else path.parent.parent
+
+
+def _shown(path: Path, at: Path, start: Path) -> str:
+    return str(path) if path == at else os.path.relpath(path, start)
+
+
+def _modules(options: PolicyOptions, layers: Sequence[Layer]) -> tuple[InlineModule, ...]:
+    placed = {module.policy.name: module for layer in layers for module in layer.modules}
+    return tuple(placed[policy.name] for policy in options.custom_policies if policy.enabled)
+
+
+def _bundle(options: PolicyOptions, layers: Sequence[Layer], home: Path) -> Path | None:
+    if not options.policy_bundle_path:
+        return None
+    base = next(layer.base for layer in reversed(layers) if _BUNDLE_KEY in layer.sources)
+    path = options.policy_bundle_path
+    return home / path[2:] if path.startswith("~/") else base / path
+
+
+def bundle_paths(settings: Settings) -> tuple[Path, ...]:
+    """The configured policy folders, for a caller that is about to evaluate policies.
+
+    Raises:
+        ConfigurationError: a URL is configured, or the path does not exist.
+    """
+    if settings.policy.policy_bundle_url:
+        raise _at(
+            settings,
+            ("policy", "policy_bundle_url"),
+            "loading bundles from a URL is not supported by this version",
+            "download the bundle, remove `policy_bundle_url` and set `policy_bundle_path`",
+        )
+    if settings.bundle is None:
+        return ()
+    if not settings.bundle.exists():
+        message = f"`policy.policy_bundle_path` names `{settings.policy.policy_bundle_path}`, which does not exist"
+        raise _at(settings, _BUNDLE_KEY, message, f"it stands for `{settings.bundle}`")
+    return (settings.bundle,)
+
+
+def _at(settings: Settings, key: Key, message: str, hint: str) -> ConfigurationError:
+    source = settings.source(key)
+    named = "" if source.kind == "file" else f"{source}: "
+    return ConfigurationError(f"{named}{message}", file=source.file, line=source.line, column=source.column, hint=hint)

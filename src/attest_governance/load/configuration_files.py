@@ -1,0 +1,138 @@
+"""Finds and reads the configuration files: the global one and the project's."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import ConfigurationError
+from attest_governance.load.decoding import Decoder, SourceOf
+from attest_governance.load.settings import ConfigurationFile, CustomPolicy, InlineModule, Key, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest_governance.load.yaml_positions import Mark, Scalar
+
+PROJECT_FILE = Path(".attest", "policies.yaml")
+MAX_BYTES = 4 * 2**20
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """What one file, or the variables, or the flags say; only keys in `sources` are given."""
+
+    contents: ConfigurationFile
+    sources: Mapping[Key, Source]
+    modules: tuple[InlineModule, ...] = ()
+    base: Path = Path()
+    """The folder that relative paths in the layer start from."""
+
+
+def global_file(home: Path, environ: Mapping[str, str]) -> Path:
+    """Where the global file is, whether or not it exists: `$XDG_CONFIG_HOME` or `~/.config`."""
+    configured = environ.get("XDG_CONFIG_HOME", "")
+    # The XDG specification has relative paths ignored.
+    base = Path(configured) if configured and Path(configured).is_absolute() else home / ".config"
+    return base / "attest" / "policies.yaml"
+
+
+def project_root(start: Path, home: Path) -> Path | None:
+    """The nearest folder, from `start` upward, with a `.attest/policies.yaml`.
+
+    The search ends at the root of the repository and at the home folder, and it does not enter a
+    folder above `start` that everyone can write to, such as `/tmp`: anyone could put a file there.
+    """
+    for folder in (start, *start.parents):
+        if folder != start and _open_to_everyone(folder):
+            return None
+        if os.path.lexists(folder / PROJECT_FILE):
+            return folder
+        if folder == home or (folder / ".git").exists():
+            return None
+    return None
+
+
+def _open_to_everyone(folder: Path) -> bool:
+    try:
+        return os.name == "posix" and bool(folder.stat().st_mode & stat.S_IWOTH)
+    except OSError:
+        return True
+
+
+def read_file(path: Path, shown: str) -> str:
+    """The text of a configuration file, without byte order mark.
+
+    Args:
+        path: the file.
+        shown: its name in error messages.
+
+    Raises:
+        ConfigurationError: it can't be read, is no regular file, is too large or no UTF-8.
+    """
+    try:
+        # A named pipe would block an ordinary open; it is refused below instead.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise ConfigurationError(f"can't read the file: {error.strerror}", file=shown) from None
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ConfigurationError("this is not a regular file", file=shown)
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ConfigurationError(f"the file is larger than {MAX_BYTES // 2**20} MiB", file=shown)
+    return _decode(data, shown)
+
+
+def _decode(data: bytes, shown: str) -> str:
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            "the file is not UTF-8 text", file=shown, line=line, hint="save it in the encoding UTF-8"
+        ) from None
+
+
+def read_layer(path: Path, shown: str, base: Path) -> Layer:
+    """Reads and checks one configuration file.
+
+    Raises:
+        ConfigurationError: with every error of the file.
+    """
+    from attest_governance.load.yaml_reader import read_yaml  # noqa: PLC0415 - most folders have no file to read
+
+    text = read_file(path, shown)
+    decoder = Decoder(_source_of(shown))
+    contents = decoder.section(read_yaml(text, shown), ConfigurationFile)
+    if decoder.errors or contents is None:
+        raise ConfigurationError.of(decoder.errors)
+    modules = tuple(
+        _module(policy, decoder.rego[policy.name], text, shown) for policy in contents.policy.custom_policies
+    )
+    return Layer(contents, decoder.sources, modules, base)
+
+
+def _source_of(shown: str) -> SourceOf:
+    def source(value: Mark, key: Mark) -> Source:
+        return Source(
+            "file", file=shown, line=value.line, column=value.column, key_line=key.line, key_column=key.column
+        )
+
+    return source
+
+
+def _module(policy: CustomPolicy, code: Scalar, text: str, shown: str) -> InlineModule:
+    """Where the Rego's own first line stands: below the `|` of a block, else behind the quote."""
+    mark = code.mark
+    if code.style not in {"|", ">"}:
+        return InlineModule(policy, shown, mark.line, mark.column + len(code.style))
+    lines = text[mark.start : mark.end].splitlines()[1:]
+    first = next((line for line in lines if line.strip()), "")
+    kept = next((line for line in code.text.splitlines() if line.strip()), "")
+    return InlineModule(policy, shown, mark.line + 1, 1 + max(0, len(first) - len(kept)))

@@ -1,0 +1,66 @@
+"""The notations of configuration values: durations, sizes of memory, hosts."""
+
+from __future__ import annotations
+
+import re
+
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?")
+_BYTES = {None: 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_IPV6 = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+MAX_SECONDS = 86_400.0
+MIN_BYTES = 64 * 2**20
+MAX_BYTES = 2**50
+_LONGEST = 32
+"""Longer text is no number that anyone means; it is refused before it is converted."""
+
+
+def parse_duration(text: str) -> float:
+    """Seconds, from `500ms`, `10s`, `1m30s` or a plain number of seconds.
+
+    Raises:
+        ValueError: with what is allowed, where the text is no duration, not above 0, or over a day.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError("must be a duration such as `10s` or `500ms`")
+    if _NUMBER.fullmatch(text):
+        seconds = float(text)
+    elif _DURATION.fullmatch(text):
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text))
+    else:
+        raise ValueError("must be a duration such as `10s` or `500ms`, or a number of seconds")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise ValueError("must be a duration above 0 and of at most 24h")
+    return seconds
+
+
+def parse_memory(text: str) -> int:
+    """Bytes, from `512Mi`, `2Gi`, `1.5G` or a plain number of bytes; 0 means no limit.
+
+    Raises:
+        ValueError: with what is allowed, where the text is no size or one too small to work with.
+    """
+    found = _MEMORY.fullmatch(text) if len(text) <= _LONGEST else None
+    if not found:
+        raise ValueError("must be a size such as `512Mi` or `2Gi`, or a number of bytes")
+    size = int(float(found[1]) * _BYTES[found[2]])
+    if size and not MIN_BYTES <= size <= MAX_BYTES:
+        raise ValueError("must be at least `64Mi` and at most `1024Ti`, or 0 for no limit")
+    return size
+
+
+def check_host(text: str) -> str:
+    """The host in lower case, as it is compared with the host of a request.
+
+    Raises:
+        ValueError: with what is allowed, for a URL, a port, a wildcard or anything else but a host.
+    """
+    if len(text) <= 253 and (_HOST.fullmatch(text) or _IPV6.fullmatch(text)):  # noqa: PLR2004 - RFC 1035
+        return text.lower()
+    raise ValueError("must be a host name such as `vuln-db.company.com`, without scheme, port, path or wildcard")

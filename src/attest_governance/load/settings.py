@@ -1,0 +1,325 @@
+"""What can be configured (§4, §6, §8), as types.
+
+The types are the one source: the reader, the JSON schema and the reference page are made from
+them. A field's `Meta` carries the sentence that the page shows; `extra` tells the reader what the
+bare type can't: its notation (`reader`), the key that names a list's entries (`keyed_by`), whether
+case counts (`ignore_case`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from attest_governance.model import Enforcement, Severity
+
+Key: TypeAlias = tuple[str | int, ...]
+"""Where a value is in the configuration: `("policies", "image-security", "parameters", "max_cpu")`."""
+
+Duration: TypeAlias = Annotated[
+    float,
+    Meta(
+        extra={
+            "reader": "duration",
+            "notation": "duration (`10s`, `500ms`, `1m30s`) or seconds",
+            "schema": {
+                "type": ["string", "number"],
+                "pattern": r"^[0-9]+(\.[0-9]+)?$|^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$",
+                "exclusiveMinimum": 0,
+            },
+        },
+    ),
+]
+MemorySize: TypeAlias = Annotated[
+    int,
+    Meta(
+        extra={
+            "reader": "memory",
+            "notation": "size (`512Mi`, `2Gi`) or bytes",
+            "schema": {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$"},
+        },
+    ),
+]
+Host: TypeAlias = Annotated[str, Meta(extra={"reader": "host", "notation": "host name"})]
+Name: TypeAlias = Annotated[str, Meta(extra={"reader": "name", "notation": "name"}, min_length=1, max_length=253)]
+RegoText: TypeAlias = Annotated[str, Meta(extra={"reader": "rego", "notation": "Rego"}, min_length=1)]
+AnySeverity: TypeAlias = Annotated[Severity, Meta(extra={"ignore_case": True})]
+Level: TypeAlias = Annotated[Literal["Cluster", "Namespace"], Meta(extra={"ignore_case": True})]
+Need: TypeAlias = Literal["required", "optional"]
+Parameters: TypeAlias = dict[str, Any]
+
+
+class Source(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a value comes from; the later of these kinds wins."""
+
+    kind: Literal["default", "file", "environment", "flag"]
+    name: str = ""
+    """The variable, or the flag."""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    key_line: int = 0
+    key_column: int = 0
+
+    def __str__(self) -> str:
+        if self.kind == "file":
+            return f"{self.file}:{self.line}"
+        return " ".join(part for part in (self.kind, self.name) if part)
+
+
+DEFAULT = Source("default")
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a configuration file: its fields are the keys that may be given."""
+
+
+class CustomPolicy(_Section, frozen=True, forbid_unknown_fields=True):
+    """A policy written in the configuration itself."""
+
+    name: Annotated[Name, Meta(description="Name of the policy, as `policies` and `--policy` use it.")]
+    rego_code: Annotated[RegoText, Meta(description="The Rego module, with its `package` line.")]
+    description: Annotated[str, Meta(description="One sentence on what the policy is for.")] = ""
+    level: Annotated[
+        Level, Meta(description="`Cluster` judges every resource, `Namespace` only those in a namespace.")
+    ] = "Cluster"
+    severity: Annotated[
+        AnySeverity | None, Meta(description="Severity of findings that state none; case does not count.")
+    ] = None
+    enabled: Annotated[bool, Meta(description="Whether the policy is evaluated.")] = True
+    enforcement: Annotated[
+        Enforcement | None, Meta(description="What a finding does: fails (`strict`), is shown, or is only counted.")
+    ] = None
+    parameters: Annotated[Parameters, Meta(description="`input.parameters` of the policy.")] = {}
+
+
+class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
+    """How policies are found and evaluated."""
+
+    enabled: Annotated[bool, Meta(description="Whether policies are evaluated at all.")] = True
+    opa_enabled: Annotated[bool, Meta(description="Whether plain Rego policies are evaluated.")] = True
+    gatekeeper_enabled: Annotated[bool, Meta(description="Whether Gatekeeper constraints are evaluated.")] = True
+    fail_on_violation: Annotated[
+        bool, Meta(description="Whether strict findings fail the check (exit code 1); when false they are shown only.")
+    ] = True
+    policy_bundle_url: Annotated[
+        str, Meta(description="Where a policy bundle is loaded from. Not supported by this version.")
+    ] = ""
+    policy_bundle_path: Annotated[
+        str,
+        Meta(
+            description=(
+                "A folder or file with policies. Relative to the folder that holds `.attest` in a project file,"
+                " to the file's own folder in the global one, to the working directory in a variable."
+            )
+        ),
+    ] = ""
+    custom_policies: Annotated[
+        tuple[CustomPolicy, ...],
+        Meta(description="Policies with their Rego written here.", extra={"keyed_by": "name"}),
+    ] = ()
+    allow_net: Annotated[
+        tuple[Host, ...], Meta(description="Hosts that policies may reach with `http.send`; none unless listed.")
+    ] = ()
+    timeout: Annotated[Duration, Meta(description="The longest that one evaluation may take.")] = 10.0
+    memory: Annotated[
+        MemorySize, Meta(description="Memory that the engine may use before it ends itself; 0 for no limit.")
+    ] = 2 * 2**30
+    debug: Annotated[bool, Meta(description="Whether every evaluation is logged in detail.")] = False
+    strict_errors: Annotated[
+        bool, Meta(description="Whether an error inside a builtin function is an error instead of a warning.")
+    ] = False
+    external_data: Annotated[bool, Meta(description="Whether Gatekeeper's external data providers may be called.")] = (
+        False
+    )
+
+
+class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
+    """What a project asks of one policy; what is left out stays as the policy has it."""
+
+    name: Annotated[Name, Meta(description="Name of the policy; of a Gatekeeper constraint, `Kind/name`.")]
+    enabled: Annotated[bool | None, Meta(description="Whether the policy is evaluated.")] = None
+    enforcement: Annotated[
+        Enforcement | None,
+        Meta(description="`strict` fails the check, `warn` shows a warning, `dryrun` only counts."),
+    ] = None
+    severity: Annotated[
+        AnySeverity | None, Meta(description="Severity of findings that state none; case does not count.")
+    ] = None
+    parameters: Annotated[
+        Parameters, Meta(description="`input.parameters` of the policy, checked against the schema that it declares.")
+    ] = {}
+
+
+class ExemptionKeys(_Section, frozen=True, forbid_unknown_fields=True):
+    """One entry of `exemptions` as written: what it means, and what it must hold, is judged later."""
+
+    policy_name: Annotated[str, Meta(description="The policy, by name or glob.")] = ""
+    rule: Annotated[str, Meta(description="One rule of the policy; all of them when left out.")] = ""
+    resource_kind: Annotated[str, Meta(description="Kind of the resource, or a glob.")] = ""
+    resource_name: Annotated[str, Meta(description="Name of the resource, or a glob.")] = ""
+    resource_namespace: Annotated[str, Meta(description="Namespace of the resource, or a glob.")] = ""
+    labels: Annotated[dict[str, str], Meta(description="Labels that the resource must carry.")] = {}
+    image_digest: Annotated[str, Meta(description="Digest of an image that the resource must use.")] = ""
+    reason: Annotated[str, Meta(description="Why the exemption exists.")] = ""
+    approved_by: Annotated[str, Meta(description="Who approved it.")] = ""
+    not_before: Annotated[str, Meta(description="First moment at which it holds (RFC 3339).")] = ""
+    expires_at: Annotated[str, Meta(description="First moment at which it no longer holds (RFC 3339).")] = ""
+
+
+class ExemptionEntry(ExemptionKeys, frozen=True):
+    """An exemption with its place."""
+
+    source: str = ""
+    """`file:line` of the entry."""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+
+class Control(_Section, frozen=True, forbid_unknown_fields=True):
+    """A control of SOC 2 and the policy that is evidence for it."""
+
+    control: Annotated[Name, Meta(description="The control, such as `CC6.1`.")]
+    policy: Annotated[Name, Meta(description="The policy that is evidence for it.")]
+    description: Annotated[str, Meta(description="What the control asks.")] = ""
+
+
+class Soc2(_Section, frozen=True, forbid_unknown_fields=True):
+    """SOC 2 Type II."""
+
+    enabled: Annotated[bool, Meta(description="Whether the framework is reported on.")] = False
+    controls: Annotated[
+        tuple[Control, ...], Meta(description="Controls and their policies.", extra={"keyed_by": "control"})
+    ] = ()
+
+
+class DataProtection(_Section, frozen=True, forbid_unknown_fields=True):
+    """Annotations on workloads that process personal data."""
+
+    require_annotations: Annotated[bool, Meta(description="Whether the annotations are required.")] = False
+    required_annotations: Annotated[tuple[str, ...], Meta(description="The annotations.")] = ()
+
+
+class Gdpr(_Section, frozen=True, forbid_unknown_fields=True):
+    """GDPR."""
+
+    enabled: Annotated[bool, Meta(description="Whether the framework is reported on.")] = False
+    data_protection: Annotated[DataProtection, Meta(description="Annotations that name the data's handling.")] = (
+        DataProtection()
+    )
+    privacy_by_design: Annotated[bool, Meta(description="Whether privacy by design is reported on.")] = False
+
+
+class Encryption(_Section, frozen=True, forbid_unknown_fields=True):
+    """Encryption of health data."""
+
+    at_rest: Annotated[Need, Meta(description="Encryption of what is stored.")] = "optional"
+    in_transit: Annotated[Need, Meta(description="Encryption of what is sent.")] = "optional"
+
+
+class AccessControls(_Section, frozen=True, forbid_unknown_fields=True):
+    """Access to health data."""
+
+    minimum_necessary: Annotated[bool, Meta(description="Whether access is kept to what a task needs.")] = False
+    audit_logging: Annotated[Need, Meta(description="Records of who saw what.")] = "optional"
+
+
+class DataClassification(_Section, frozen=True, forbid_unknown_fields=True):
+    """Finding health data."""
+
+    phi_detection: Annotated[
+        Literal["enabled", "disabled"], Meta(description="Whether protected health information is looked for.")
+    ] = "disabled"
+
+
+class Hipaa(_Section, frozen=True, forbid_unknown_fields=True):
+    """HIPAA."""
+
+    enabled: Annotated[bool, Meta(description="Whether the framework is reported on.")] = False
+    encryption: Annotated[Encryption, Meta(description="Encryption of health data.")] = Encryption()
+    access_controls: Annotated[AccessControls, Meta(description="Access to health data.")] = AccessControls()
+    data_classification: Annotated[DataClassification, Meta(description="Finding health data.")] = DataClassification()
+
+
+class Compliance(_Section, frozen=True, forbid_unknown_fields=True):
+    """Frameworks that compliance reports cover."""
+
+    soc2: Annotated[Soc2, Meta(description="SOC 2 Type II.")] = Soc2()
+    gdpr: Annotated[Gdpr, Meta(description="GDPR.")] = Gdpr()
+    hipaa: Annotated[Hipaa, Meta(description="HIPAA.")] = Hipaa()
+
+
+class ConfigurationFile(_Section, frozen=True, forbid_unknown_fields=True):
+    """A configuration file: the global one and the project's take the same keys."""
+
+    policy: Annotated[PolicyOptions, Meta(description="How policies are found and evaluated.")] = PolicyOptions()
+    policies: Annotated[
+        tuple[PolicyEntry, ...],
+        Meta(description="What is asked of each policy, by name.", extra={"keyed_by": "name"}),
+    ] = ()
+    exemptions: Annotated[tuple[ExemptionKeys, ...], Meta(description="Findings that do not count, and why.")] = ()
+    compliance: Annotated[Compliance, Meta(description="Frameworks that compliance reports cover.")] = Compliance()
+
+
+class PolicySettings(msgspec.Struct, frozen=True):
+    """What the configuration says of one policy; None leaves it to the policy."""
+
+    enabled: bool = True
+    enforcement: Enforcement | None = None
+    severity: Severity | None = None
+    parameters: Parameters = {}
+    source: Source = DEFAULT
+
+
+class InlineModule(msgspec.Struct, frozen=True):
+    """A custom policy's Rego and where its first line stands."""
+
+    policy: CustomPolicy
+    file: str
+    line: int
+    column: int
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The configuration in force."""
+
+    policy: PolicyOptions = PolicyOptions()
+    policies: Mapping[str, PolicyEntry] = {}
+    exemptions: tuple[ExemptionEntry, ...] = ()
+    compliance: Compliance = Compliance()
+    modules: tuple[InlineModule, ...] = ()
+    """The enabled custom policies."""
+    root: Path | None = None
+    """The project: the folder that holds `.attest`; None outside of any."""
+    global_file: Path = Path()
+    files: tuple[Path, ...] = ()
+    """The files that were read, the global one first."""
+    bundle: Path | None = None
+    """`policy_bundle_path` made absolute."""
+    sources: Mapping[Key, Source] = {}
+    """Where each value that is given comes from, by key."""
+
+    def source(self, key: Key) -> Source:
+        """Where the value of a key comes from: its own place, or that of what it is part of."""
+        while key:
+            if key in self.sources:
+                return self.sources[key]
+            key = key[:-1]
+        return DEFAULT
+
+    def for_policy(self, name: str) -> PolicySettings:
+        """What the configuration says of a policy; `policies` wins over `custom_policies`."""
+        custom = next((policy for policy in self.policy.custom_policies if policy.name == name), None)
+        entry = self.policies.get(name, PolicyEntry(name))
+        key: Key = ("policies", name) if name in self.policies else ("policy", "custom_policies", name)
+        base = custom or CustomPolicy(name, "")
+        return PolicySettings(
+            enabled=base.enabled if entry.enabled is None else entry.enabled,
+            enforcement=entry.enforcement or base.enforcement,
+            severity=entry.severity or base.severity,
+            parameters={**base.parameters, **entry.parameters},
+            source=next((found for at, found in self.sources.items() if at[: len(key)] == key), DEFAULT),
+        )
