@@ -1,0 +1,115 @@
+# METADATA
+# title: Resource limits
+# description: >-
+#   Every container states limits for CPU and memory, and none above the maximum. Quantities are compared as Kubernetes
+#   compares them: `2000m` is `2`, `4Gi` is more than `4G`. By default limits are required and no maximum is set.
+#   A limit of 0 counts as none, since the kubelet reads it so; limits of the whole pod stand for those of its
+#   containers. Ephemeral containers are not judged: Kubernetes lets them have no resources.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/
+#     description: Resource management for pods and containers
+# custom:
+#   name: resource-limits
+#   severity: medium
+#   remediation: Set resources.limits for CPU and memory, at most the maximum of the project.
+#   controls:
+#     - SOC2-A1.1
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       require_limits:
+#         type: boolean
+#         default: true
+#         description: Whether every container must state its limits.
+#       required_limits:
+#         type: array
+#         items: {type: string}
+#         default: [cpu, memory]
+#         description: Resources that need a limit where limits are required.
+#       max_cpu:
+#         type: [string, number]
+#         description: Highest CPU limit of a container, such as `2000m`; no maximum by default.
+#       max_memory:
+#         type: [string, number]
+#         description: Highest memory limit of a container, such as `4Gi`; no maximum by default.
+package attest.resource_limits
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	lib.parameter("require_limits", true)
+	some container_path, container in resource_owners
+	container_path != lib.pod_path
+	some resource in lib.parameter("required_limits", ["cpu", "memory"])
+	not is_limited(container, resource)
+	not is_limited(lib.pod, resource)
+	path := lib.deepest(container_path, ["resources", "limits", resource])
+	message := sprintf("%s has no %s limit", [lib.describe(container_path), resource])
+}
+
+# A quantity that can't be read has a violation of its own.
+is_limited(owner, resource) if {
+	limit := object.get(owner, ["resources", "limits", resource], null)
+	limit != null
+	not lib.quantity(limit) == 0
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	some resource, parameter in {"cpu": "max_cpu", "memory": "max_memory"}
+	maximum := lib.quantity(lib.parameter(parameter, null))
+	some owner_path, owner in resource_owners
+	limit := owner.resources.limits[resource]
+	lib.quantity(limit) > maximum
+	path := array.concat(owner_path, ["resources", "limits", resource])
+	message := sprintf(
+		"%s has a %s limit of %v, above the maximum of %v",
+		[describe(owner_path), resource, limit, lib.parameter(parameter, null)],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	some owner_path, owner in resource_owners
+	some kind in ["limits", "requests"]
+	some resource, amount in owner.resources[kind]
+	amount != null
+	not lib.quantity(amount)
+	path := array.concat(owner_path, ["resources", kind, resource])
+	message := sprintf("%s has a malformed %s %s: '%v'", [describe(owner_path), resource, singular[kind], amount])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	some owner_path, owner in resource_owners
+	some resource, request in owner.resources.requests
+	limit := owner.resources.limits[resource]
+	lib.quantity(request) > lib.quantity(limit)
+	path := array.concat(owner_path, ["resources", "requests", resource])
+	message := sprintf(
+		"%s requests %v of %s, above its limit of %v",
+		[describe(owner_path), request, resource, limit],
+	)
+}
+
+violation contains {"message": message, "severity": "medium"} if {
+	some parameter in ["max_cpu", "max_memory"]
+	lib.pod
+	maximum := lib.parameter(parameter, null)
+	maximum != null
+	not lib.quantity(maximum)
+	message := sprintf("The parameter %s of resource-limits is not a quantity: '%v'", [parameter, maximum])
+}
+
+singular := {"limits": "limit", "requests": "request"}
+
+# What may carry resources: the pod itself and its normal and init containers.
+resource_owners[path] := container if {
+	some path, container in lib.containers
+	path[count(path) - 2] != "ephemeralContainers"
+}
+
+resource_owners[lib.pod_path] := lib.pod
+
+describe(path) := "The pod" if path == lib.pod_path
+
+describe(path) := lib.describe(path) if path != lib.pod_path

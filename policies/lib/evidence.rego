@@ -1,0 +1,63 @@
+package attest.lib
+
+# Verified facts about images, by digest, from the document that the caller gives as `data.attest.evidence`
+# (docs/reference/evidence.md). Nothing is proven unless that document says so: a tag can move to another image, and
+# an annotation is written by the one who is to be judged, so neither counts.
+
+# Types of the attestations that hold for an image (as `image` returns it).
+attestation_types(image) := {proof.type | some proof in proofs("attestations", image)}
+
+# Attested means: by all the types that are required, or by any where none is.
+is_attested(image) if {
+	types := attestation_types(image)
+	count(types) > 0
+	every type in parameter("required_attestations", []) {
+		type in types
+	}
+}
+
+# The containers whose image is not attested, and why.
+unattested[path] := why_not_attested(path) if {
+	some path, _ in containers
+	not is_attested(images[path])
+}
+
+why_not_attested(path) := "it is not pinned by digest" if {
+	object.get(images, [path, "digest"], "") == ""
+} else := "the evidence has no attestation of its digest" if {
+	count(attestation_types(images[path])) == 0
+} else := sprintf("the evidence has no attestation of type %s", [concat(", ", sort(missing))]) if {
+	required := {type | some type in parameter("required_attestations", [])}
+	missing := required - attestation_types(images[path])
+}
+
+# The containers whose image no verified receipt covers, for this workload.
+containers_without_receipt contains path if {
+	some path, _ in containers
+	not has_receipt(path)
+}
+
+has_receipt(path) if {
+	some proof in proofs("receipts", images[path])
+	every key, value in object.get(proof, "workload", {}) {
+		workload[key] == value
+	}
+}
+
+# A receipt may be bound to one workload by any of these.
+workload["kind"] := input.resource.kind
+
+workload["name"] := input.resource.metadata.name
+
+workload["namespace"] := namespace
+
+proofs(collection, image) := [proof |
+	image.digest != ""
+	some proof in data.attest.evidence[collection][image.digest]
+	full_repository(object.get(proof, "repository", image.repository)) == image.repository
+	is_fresh(proof)
+]
+
+is_fresh(proof) if not "expires_at" in object.keys(proof)
+
+is_fresh(proof) if time.parse_rfc3339_ns(proof.expires_at) > time.now_ns()

@@ -1,0 +1,74 @@
+# METADATA
+# title: Helpers shared by the shipped policies
+# description: >-
+#   Workloads and their containers, image references, quantities, namespaces, annotations and evidence.
+#   Defines no violations. All functions read `input.resource`, never `input.review`.
+package attest.lib
+
+# Where each workload kind keeps its pod specification.
+pod_paths := {
+	"Pod": ["spec"],
+	"PodTemplate": ["template", "spec"],
+	"Deployment": ["spec", "template", "spec"],
+	"StatefulSet": ["spec", "template", "spec"],
+	"DaemonSet": ["spec", "template", "spec"],
+	"ReplicaSet": ["spec", "template", "spec"],
+	"ReplicationController": ["spec", "template", "spec"],
+	"Job": ["spec", "template", "spec"],
+	"CronJob": ["spec", "jobTemplate", "spec", "template", "spec"],
+}
+
+container_fields := {
+	"containers": "Container",
+	"initContainers": "Init container",
+	"ephemeralContainers": "Ephemeral container",
+}
+
+pod_path := pod_paths[input.resource.kind]
+
+# The pod specification of the workload; undefined for every other resource.
+pod := spec if {
+	spec := object.get(input.resource, pod_path, null)
+	is_object(spec)
+}
+
+# Metadata of the pods that the workload makes; for a Pod, its own.
+pod_metadata := object.get(
+	input.resource,
+	array.concat(array.slice(pod_path, 0, count(pod_path) - 1), ["metadata"]),
+	{},
+)
+
+# Every container of the workload: normal, init and ephemeral, by its path in the resource.
+containers[path] := container if {
+	some field, _ in container_fields
+	some i, container in pod[field]
+	is_object(container)
+	path := array.concat(pod_path, [field, i])
+}
+
+# "Init container 'setup'": how messages name a container. One without a name is named by its position.
+describe(path) := sprintf("%s '%v'", [container_fields[path[count(path) - 2]], container_name(path)])
+
+container_name(path) := object.get(containers[path], "name", sprintf("#%v", [path[count(path) - 1]]))
+
+# The longest part of `keys` below `path` that the resource has: a finding about a missing field points there.
+deepest(path, keys) := array.concat(path, array.slice(keys, 0, length)) if {
+	length := max({n |
+		some n in numbers.range(0, count(keys))
+		object.get(input.resource, array.concat(path, array.slice(keys, 0, n)), null) != null
+	})
+}
+
+# Security contexts and some other fields do not exist for Windows pods.
+is_windows if pod.os.name == "windows"
+
+# API group of the resource: "" for the core group.
+api_group := group if {
+	[group, _] := split(input.resource.apiVersion, "/")
+} else := ""
+
+# A parameter of the policy being evaluated, where the caller gave one.
+parameter(name, fallback) := value if {
+	value := input.parameters[name]
+} else := fallback

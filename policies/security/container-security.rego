@@ -1,0 +1,219 @@
+# METADATA
+# title: Container security
+# description: >-
+#   Refuses what lets a container out of its box (privileged mode, host namespaces, host paths, added capabilities,
+#   privilege escalation, running as root), images whose tag can move, and images without an ATTEST attestation.
+#   By default every image must be pinned by digest and attested in the evidence document; without evidence nothing is
+#   attested. `require_attestation: false` switches that rule off until attestations exist. Capabilities that container
+#   runtimes grant anyway may be added; no host path is allowed. Windows pods are not asked for what Windows lacks.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+#     description: Pod Security Standards
+#   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+#     description: Security contexts
+# custom:
+#   severity: high
+#   remediation: >-
+#     Run the container as a non-root user without privileges of the host, and deploy an attested image by its digest.
+#   controls:
+#     - CIS-5.2.2
+#     - CIS-5.2.3
+#     - CIS-5.2.4
+#     - CIS-5.2.5
+#     - CIS-5.2.6
+#     - CIS-5.2.7
+#     - CIS-5.2.9
+#     - CIS-5.2.12
+#     - SOC2-CC6.1
+#     - SOC2-CC6.8
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       require_attestation:
+#         type: boolean
+#         default: true
+#         description: Whether every image needs an attestation in the evidence.
+#       required_attestations:
+#         type: array
+#         items: {type: string}
+#         default: []
+#         description: Attestation types that every image needs, such as `attest/build`; when empty, any type will do.
+#       require_non_root:
+#         type: boolean
+#         default: true
+#         description: Whether containers must say that they do not run as root; user 0 is refused in any case.
+#       require_no_privilege_escalation:
+#         type: boolean
+#         default: true
+#         description: Whether containers must say that they do not allow privilege escalation; `true` is refused in any case.
+#       allowed_capabilities:
+#         type: array
+#         items: {type: string}
+#         default:
+#           - AUDIT_WRITE
+#           - CHOWN
+#           - DAC_OVERRIDE
+#           - FOWNER
+#           - FSETID
+#           - KILL
+#           - MKNOD
+#           - NET_BIND_SERVICE
+#           - SETFCAP
+#           - SETGID
+#           - SETPCAP
+#           - SETUID
+#           - SYS_CHROOT
+#         description: Capabilities that containers may add.
+#       allowed_host_paths:
+#         type: array
+#         items: {type: string}
+#         default: []
+#         description: Folders of the node that may be mounted, with all below them.
+#       mutable_tags:
+#         type: array
+#         items: {type: string}
+#         default: [latest]
+#         description: Tags that move from image to image; an image without a tag means `latest`.
+package attest.security
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
+	lib.parameter("require_attestation", true)
+	some path, reason in lib.unattested
+	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
+}
+
+violation contains {"message": message, "severity": "critical", "path": path} if {
+	some container_path, container in lib.containers
+	some key in privileged_keys(container.securityContext)
+	path := array.concat(container_path, array.concat(["securityContext"], key))
+	message := sprintf("Privileged containers are not allowed: %v", [lib.container_name(container_path)])
+}
+
+privileged_keys(context) := {key |
+	some key in [["privileged"], ["windowsOptions", "hostProcess"]]
+	object.get(context, key, false) == true
+}
+
+violation contains {"message": message, "severity": "critical", "path": path} if {
+	lib.pod.securityContext.windowsOptions.hostProcess == true
+	path := array.concat(lib.pod_path, ["securityContext", "windowsOptions", "hostProcess"])
+	message := "Privileged containers are not allowed: all containers of the pod are host processes"
+}
+
+violation contains {"message": message, "severity": "high", "path": array.concat(lib.pod_path, [field])} if {
+	some field in ["hostNetwork", "hostPID", "hostIPC"]
+	lib.pod[field] == true
+	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
+}
+
+violation contains {"message": message, "severity": severity, "path": path} if {
+	some path, source in host_paths
+	not host_path_allowed(source)
+	severity := host_path_severity(source)
+	message := sprintf("Folders of the node may not be mounted: hostPath '%v'", [source])
+}
+
+host_paths[path] := volume.hostPath.path if {
+	some i, volume in lib.pod.volumes
+	path := array.concat(lib.pod_path, ["volumes", i, "hostPath", "path"])
+}
+
+host_paths[["spec", "hostPath", "path"]] := input.resource.spec.hostPath.path if {
+	input.resource.kind == "PersistentVolume"
+}
+
+host_path_allowed(source) if {
+	not contains(source, "..")
+	some folder in lib.parameter("allowed_host_paths", [])
+	startswith(with_slash(source), with_slash(folder))
+}
+
+# Whoever can write here owns the node, or speaks to the runtime that does.
+host_path_severity(source) := "critical" if {
+	some folder in ["/etc", "/proc", "/root", "/run", "/sys", "/var/lib/kubelet", "/var/lib/etcd", "/var/run"]
+	startswith(with_slash(source), with_slash(folder))
+} else := "critical" if {
+	with_slash(source) in {"/", "/var/", "/var/lib/", "/dev/"}
+} else := "high"
+
+with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")])
+
+violation contains {"message": message, "severity": severity, "path": path} if {
+	some container_path, container in lib.containers
+	some i, capability in container.securityContext.capabilities.add
+	name := trim_prefix(upper(capability), "CAP_")
+	not name in lib.parameter("allowed_capabilities", default_capabilities)
+	severity := object.get({"ALL": "critical", "SYS_ADMIN": "critical"}, name, "high")
+	path := array.concat(container_path, ["securityContext", "capabilities", "add", i])
+	message := sprintf("%s may not add capability %s", [lib.describe(container_path), name])
+}
+
+default_capabilities := {
+	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
+	"NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
+}
+
+violation contains {"message": message, "severity": "high", "path": path} if {
+	some container_path, container in lib.containers
+	container.securityContext.allowPrivilegeEscalation == true
+	path := array.concat(container_path, ["securityContext", "allowPrivilegeEscalation"])
+	message := sprintf("%s may not allow privilege escalation", [lib.describe(container_path)])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	lib.parameter("require_no_privilege_escalation", true)
+	some container_path, container in lib.containers
+	not lib.is_windows
+	object.get(container, ["securityContext", "allowPrivilegeEscalation"], null) == null
+	path := lib.deepest(container_path, ["securityContext"])
+	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
+}
+
+violation contains {"message": message, "severity": "high", "path": path} if {
+	some container_path, _ in lib.containers
+	[user, path] := in_context(container_path, "runAsUser")
+	user == 0
+	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe(container_path)])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	lib.parameter("require_non_root", true)
+	some container_path, _ in lib.containers
+	not lib.is_windows
+	not says_non_root(container_path)
+	path := non_root_path(container_path)
+	message := sprintf("%s may run as root: runAsNonRoot is not true", [lib.describe(container_path)])
+}
+
+# Every user but 0 is no root; user 0 has a violation of its own.
+says_non_root(container_path) if in_context(container_path, "runAsUser")
+
+says_non_root(container_path) if in_context(container_path, "runAsNonRoot")[0] == true
+
+non_root_path(container_path) := path if {
+	[_, path] := in_context(container_path, "runAsNonRoot")
+} else := lib.deepest(container_path, ["securityContext"])
+
+# A field of the container's security context, or else of the pod's, and where it stands.
+in_context(container_path, field) := [value, array.concat(container_path, ["securityContext", field])] if {
+	value := lib.containers[container_path].securityContext[field]
+	value != null
+} else := [value, array.concat(lib.pod_path, ["securityContext", field])] if {
+	value := lib.pod.securityContext[field]
+	value != null
+}
+
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"])} if {
+	some path, image in lib.images
+	image.digest == ""
+	tag := object.get({"": "latest"}, image.tag, image.tag)
+	tag in lib.parameter("mutable_tags", ["latest"])
+	message := sprintf(
+		"%s must name a version of its image '%v': the tag '%v' moves",
+		[lib.describe(path), lib.image_text(path), tag],
+	)
+}
