@@ -64,7 +64,7 @@ type Checked struct {
 type Result struct {
 	Files     int `json:"files"`
 	Resources int `json:"resources"`
-	Skipped   int `json:"skipped,"`
+	Skipped   int `json:"skipped"`
 }
 
 // defaultTimeout of one evaluation, where the request does not say.

@@ -117,5 +117,5 @@ func enforcement(rule string) string {
 	if rule == "warn" {
 		return "warn"
 	}
-	return ""
+	return "strict"
 }

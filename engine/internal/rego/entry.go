@@ -12,14 +12,15 @@ import (
 
 // read turns the value of a rule into violations. A set, an array or a single value will do; `false`
 // and undefined mean that nothing is wrong.
-func read(policy *Policy, q *query, result, input *ast.Term) ([]Violation, []model.Problem) {
+func read(c choice, q *query, result, input *ast.Term) ([]Violation, []model.Problem) {
 	if result == nil {
 		return nil, nil
 	}
+	policy := c.policy
 	var violations []Violation
 	var problems []model.Problem
 	add := func(entry *ast.Term) {
-		v := Violation{Policy: policy, Rule: q.rule, Ref: q.ref, Entry: entry, Input: input, Severity: policy.Policy.Severity}
+		v := Violation{Policy: policy, Rule: q.rule, Ref: q.ref, Entry: entry, Input: input, Severity: c.severity}
 		counts, err := v.readEntry()
 		switch {
 		case err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -46,6 +47,7 @@ type choice struct {
 	policy     *Policy
 	parameters *ast.Term
 	level      string
+	severity   string
 }
 
 // Selection names a policy of the set with the parameters that it gets.
@@ -53,6 +55,7 @@ type Selection struct {
 	Name       string         `json:"name"`
 	Parameters map[string]any `json:"parameters"`
 	Level      string         `json:"level"`
+	Severity   string         `json:"severity"` // of findings whose entry and METADATA state none
 }
 
 // NewEvaluator prepares the evaluation of the selected policies; timeout is that of one evaluation.
@@ -75,12 +78,17 @@ func (s *Set) NewEvaluator(ctx context.Context, selections []Selection, timeout 
 		if err != nil {
 			return nil, fmt.Errorf("parameters of policy `%s`: %w", policy.Name, err)
 		}
-		level := policy.Level
-		set(&level, selection.Level)
-		e.choices = append(e.choices, choice{policy, ast.NewTerm(value), level})
+		c := choice{policy, ast.NewTerm(value), policy.Level, defaultSeverity}
+		set(&c.level, selection.Level)
+		set(&c.severity, selection.Severity)
+		set(&c.severity, policy.Policy.Severity)
+		e.choices = append(e.choices, c)
 	}
 	return e, nil
 }
+
+// defaultSeverity is that of a finding when neither its entry, its policy nor the configuration says.
+const defaultSeverity = "medium"
 
 // Close ends the evaluator's read of the store.
 func (e *Evaluator) Close(ctx context.Context) { e.set.Store.Abort(ctx, e.txn) }
@@ -108,7 +116,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []mode
 		}
 		input := ast.ObjectTerm(append(shared, [2]*ast.Term{ast.InternedTerm("parameters"), c.parameters})...)
 		for i := range c.policy.queries {
-			found, errs := e.ask(ctx, c.policy, &c.policy.queries[i], input)
+			found, errs := e.ask(ctx, c, &c.policy.queries[i], input)
 			violations = append(violations, found...)
 			problems = append(problems, located(errs, in.Identity)...)
 		}
@@ -124,12 +132,11 @@ func located(problems []model.Problem, id model.Resource) []model.Problem {
 }
 
 // ask evaluates one rule of one policy.
-func (e *Evaluator) ask(ctx context.Context, policy *Policy, q *query, input *ast.Term) ([]Violation, []model.Problem) {
+func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term) ([]Violation, []model.Problem) {
 	var result *ast.Term
 	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
-	timer := time.AfterFunc(e.timeout, cancel.Cancel)
-	defer timer.Stop()
+	defer e.limit(c.policy, cancel)()
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	defer stop()
 	err := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
@@ -138,13 +145,37 @@ func (e *Evaluator) ask(ctx context.Context, policy *Policy, q *query, input *as
 			result = r[q.out]
 			return nil
 		})
-	problems := e.builtinProblems(policy, builtinErrors)
+	problems := e.builtinProblems(c.policy, builtinErrors)
 	if err != nil {
-		return nil, append(problems, e.failure(ctx, policy, q, err))
+		return nil, append(problems, e.failure(ctx, c.policy, q, err))
 	}
-	violations, malformed := read(policy, q, result, input)
+	violations, malformed := read(c, q, result, input)
 	return violations, append(problems, malformed...)
 }
+
+// limit stops an evaluation at its timeout. A builtin that does not listen can't be stopped: then the
+// whole process ends, says why, and the parent starts another.
+func (e *Evaluator) limit(policy *Policy, cancel topdown.Cancel) (stop func()) {
+	var over atomic.Bool
+	timer := time.AfterFunc(e.timeout, func() {
+		cancel.Cancel()
+		time.AfterFunc(stuckAfter, func() {
+			if !over.Load() {
+				Stuck(policy.Name)
+			}
+		})
+	})
+	return func() {
+		over.Store(true)
+		timer.Stop()
+	}
+}
+
+// stuckAfter is how long a cancelled evaluation may take to notice.
+const stuckAfter = 5 * time.Second
+
+// Stuck is called when the evaluation of a policy does not end; main makes it end the process.
+var Stuck = func(string) {}
 
 // builtinProblems are errors of builtins that left an expression undefined: shown, never swallowed
 // (design.md §2). A refused host is an error whatever the settings say.

@@ -1,0 +1,172 @@
+"""The engine as the rest of the package knows it: it loads policies and judges manifests.
+
+A process that dies fails what was in flight with a typed error, and the next call starts another
+one with the same policies.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from attest_governance import __version__
+from attest_governance.errors import EngineError
+from attest_governance.evaluate.connection import Connection
+from attest_governance.evaluate.messages import Batch, CheckAnswer, LoadAnswer, Versions, WireBatch, batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from attest_governance.model import Policy, Problem
+    from attest_governance.model.sources import Manifests, PolicySources, Selected
+
+PROTOCOL = 1
+_START_TIMEOUT = 20.0
+
+
+class EngineOptions(msgspec.Struct, frozen=True):
+    """How the process runs: `memory` in bytes (0 for no ceiling), `jobs` 0 for all cores."""
+
+    memory: int = 2 << 30
+    jobs: int = 0
+
+
+class LoadedPolicies:
+    """A policy set in the engine: what it holds, and what it takes to load it again."""
+
+    def __init__(self, sources: PolicySources, answer: LoadAnswer, connection: Connection) -> None:
+        self.sources = sources
+        self.policies: tuple[Policy, ...] = answer.policies
+        self.problems: tuple[Problem, ...] = answer.problems
+        self.set = answer.set
+        self.connection = connection
+
+    @property
+    def usable(self) -> bool:
+        """Whether the set may judge: no policy in it is invalid."""
+        return bool(self.set)
+
+
+class CheckOptions(msgspec.Struct, frozen=True):
+    """Limits and wishes of one check: `timeout` is that of one evaluation, in seconds."""
+
+    timeout: float = 10.0
+    jobs: int = 0
+    checked: bool = False
+    fail_fast: bool = False
+
+
+class Engine:
+    """One engine process at a time. `start` returns at once; the first call waits for the process."""
+
+    def __init__(self, path: Path, options: EngineOptions | None = None) -> None:
+        self._path = path
+        self._options = options or EngineOptions()
+        self._lock = threading.RLock()
+        self._connection: Connection | None = None
+        self._versions: Versions | None = None
+
+    def start(self) -> None:
+        """Starts the process if none is running, without waiting for it to be ready."""
+        with self._lock:
+            if self._connection is None or not self._connection.alive:
+                self._connection, self._versions = Connection(self._path), None
+
+    def configure(self, options: EngineOptions) -> None:
+        """Sets the options; they hold from the first request of a process on, so call it before."""
+        self._options = options
+
+    def versions(self) -> Versions:
+        """Which engine, OPA and Gatekeeper this is."""
+        self._ready()
+        if self._versions is None:
+            raise EngineError("the engine did not say its version")
+        return self._versions
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running engine, started if need be."""
+        return self._ready().pid
+
+    def load(self, sources: PolicySources) -> LoadedPolicies:
+        """Reads and compiles policies.
+
+        Raises:
+            EngineError: the engine failed; invalid policies are problems of the answer instead.
+        """
+        connection = self._ready()
+        return LoadedPolicies(
+            sources, connection.request("policies/load", _load_params(sources), LoadAnswer), connection
+        )
+
+    def check(
+        self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions
+    ) -> Iterator[Batch]:
+        """Judges manifests; yields the result batch by batch, in the order of the files.
+
+        Raises:
+            EngineError: the engine failed or a limit was passed; what came before is no verdict.
+        """
+        connection = self._same(loaded)
+        params = {
+            "set": loaded.set,
+            "paths": manifests.paths,
+            "inputs": manifests.inputs,
+            "policies": selected,
+            "namespace": manifests.namespace,
+            "operation": manifests.operation,
+            "timeout": max(1, round(options.timeout * 1000)),
+            "jobs": options.jobs,
+            "checked": options.checked,
+            "failFast": options.fail_fast,
+        }
+        for wire in connection.stream("check", params, WireBatch, CheckAnswer):
+            yield batch(cast("WireBatch", wire))
+
+    def close(self) -> None:
+        """Ends the process."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _ready(self) -> Connection:
+        """The running connection, after the two sides have agreed on the protocol."""
+        with self._lock:
+            self.start()
+            connection = cast("Connection", self._connection)
+            if self._versions is None:
+                params = {
+                    "protocol": PROTOCOL,
+                    "client": __version__,
+                    "memory": self._options.memory,
+                    "jobs": self._options.jobs,
+                }
+                self._versions = connection.request("initialize", params, Versions, timeout=_START_TIMEOUT)
+            return connection
+
+    def _same(self, loaded: LoadedPolicies) -> Connection:
+        """The running connection with this policy set in it: a new process is given it again."""
+        connection = self._ready()
+        if loaded.connection is not connection:
+            answer = connection.request("policies/load", _load_params(loaded.sources), LoadAnswer)
+            if not answer.set:
+                raise EngineError("the policies can't be loaded again: they have changed", hint="run the check again")
+            loaded.set, loaded.connection = answer.set, connection
+        return connection
+
+
+def _load_params(sources: PolicySources) -> dict[str, object]:
+    return {
+        "paths": sources.paths,
+        "libraries": sources.libraries,
+        "modules": sources.modules,
+        "data": sources.data,
+        "opa": sources.opa,
+        "gatekeeper": sources.gatekeeper,
+        "allowNet": sources.allow_net,
+        "strictErrors": sources.strict_errors,
+    }

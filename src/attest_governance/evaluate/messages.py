@@ -1,0 +1,111 @@
+"""What the engine answers, as it stands on the wire, and how it becomes values of the model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from attest_governance.model import (
+    Checked,
+    Enforcement,
+    Finding,
+    Location,
+    Policy,
+    Problem,
+    Resource,
+    Severity,
+    Skipped,
+)
+
+
+class Versions(msgspec.Struct, frozen=True):
+    """Answer of `initialize`."""
+
+    protocol: int
+    engine: str
+    opa: str
+    gatekeeper: str
+    go: str
+
+
+class LoadAnswer(msgspec.Struct, frozen=True):
+    """Answer of `policies/load`; without a `set` nothing may be judged."""
+
+    set: str
+    policies: tuple[Policy, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+class WireFinding(msgspec.Struct, frozen=True):
+    """A finding whose resource is an index into its batch."""
+
+    policy: str
+    engine: Literal["opa", "gatekeeper"]
+    rule: str
+    severity: Severity
+    enforcement: Enforcement
+    message: str
+    resource: int
+    location: Location
+    details: dict[str, Any] = {}
+    fix: str = ""
+
+    def finding(self, resources: tuple[Resource, ...]) -> Finding:
+        """The finding with its resource."""
+        return Finding(
+            policy=self.policy,
+            engine=self.engine,
+            rule=self.rule,
+            severity=self.severity,
+            enforcement=self.enforcement,
+            message=self.message,
+            resource=resources[self.resource],
+            location=self.location,
+            details=self.details,
+            fix=self.fix,
+        )
+
+
+class WireBatch(msgspec.Struct, frozen=True):
+    """A notification `check/batch`."""
+
+    files: int = 0
+    judged: int = 0
+    resources: tuple[Resource, ...] = ()
+    findings: tuple[WireFinding, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    checked: tuple[Checked, ...] = ()
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What some files came to, complete, in the order of the files."""
+
+    files: int
+    judged: int
+    """How many resources were judged."""
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    skipped: tuple[Skipped, ...]
+    checked: tuple[Checked, ...]
+
+
+class CheckAnswer(msgspec.Struct, frozen=True):
+    """Answer of `check`."""
+
+    files: int
+    resources: int
+    skipped: int
+
+
+def batch(wire: WireBatch) -> Batch:
+    """The batch in values of the model."""
+    return Batch(
+        files=wire.files,
+        judged=wire.judged,
+        findings=tuple(each.finding(wire.resources) for each in wire.findings),
+        problems=wire.problems,
+        skipped=wire.skipped,
+        checked=wire.checked,
+    )

@@ -1,0 +1,137 @@
+"""The engine's process: one child, its streams, and what became of it.
+
+Nothing else in the package starts a process that decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import threading
+from collections import deque
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import EngineCrashedError, EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_KEPT_LINES = 50
+_GRACE = 0.2
+_MEMORY_CODE, _STUCK_CODE = 70, 71
+
+
+class _Line(msgspec.Struct):
+    """A line of the engine's stderr."""
+
+    level: str = ""
+    code: str = ""
+    msg: str = ""
+
+
+class Process:
+    """A running engine.
+
+    Raises:
+        EngineError: the executable can't be started.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            # The pipes are closed by `end`; a buffered writer would only delay our one write a request.
+            self._child = subprocess.Popen(  # noqa: S603 (our own executable)
+                [str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            raise EngineError(
+                f"the engine `{path}` can't be started: {error.strerror}", hint="install the package for this platform"
+            ) from error
+        self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._listener = threading.Thread(target=self._listen, name="attest-engine-stderr", daemon=True)
+        self._listener.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the engine."""
+        return self._child.pid
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What the engine writes: frames."""
+        return _piped(self._child.stdout)
+
+    def write(self, data: bytes) -> None:
+        """Sends a frame.
+
+        Raises:
+            EngineCrashedError: the engine is gone.
+        """
+        stdin = _piped(self._child.stdin)
+        try:
+            stdin.write(data)
+            stdin.flush()
+        except (OSError, ValueError) as error:
+            raise self.crash() from error
+
+    def crash(self) -> EngineCrashedError:
+        """Why the engine is gone, in words; waits for the process to end."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(_GRACE)
+        self._listener.join(_GRACE)
+        lines = [_line(text) for text in self._errors]
+        said = next((line.msg for line in reversed(lines) if line.msg), "")
+        code = self._child.returncode
+        if code == _MEMORY_CODE:
+            return EngineCrashedError(
+                f"the engine ended: {said}", hint="raise `policy.memory`, or make the policy cheaper"
+            )
+        if code == _STUCK_CODE:
+            return EngineCrashedError(
+                f"the engine ended: {said}", hint="change the policy: one of its calls can't be stopped"
+            )
+        how = (
+            "stopped answering"
+            if code is None
+            else f"was killed by signal {-code}"
+            if code < 0
+            else f"exited with {code}"
+        )
+        return EngineCrashedError(
+            f"the engine {how}{f': {said}' if said else ''}",
+            hint="nothing was decided; run again, and report it if it stays",
+        )
+
+    def end(self) -> None:
+        """Ends the process: closing its stdin asks, and a kill follows if that is not enough."""
+        with contextlib.suppress(OSError, ValueError):
+            _piped(self._child.stdin).close()
+        try:
+            self._child.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends the process at once."""
+        self._child.kill()
+        self._child.wait()
+
+    def _listen(self) -> None:
+        stderr = _piped(self._child.stderr)
+        with contextlib.suppress(ValueError):  # closed while reading: the process is being ended
+            for raw in stderr:
+                self._errors.append(raw.decode(errors="replace").rstrip())
+
+
+def _line(text: str) -> _Line:
+    try:
+        return msgspec.json.decode(text, type=_Line)
+    except msgspec.DecodeError:  # a Go panic, say
+        return _Line(msg=text if text.startswith(("panic:", "fatal error:")) else "")
+
+
+def _piped(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise EngineError("the engine has no pipe")
+    return stream

@@ -1,0 +1,74 @@
+"""Frames of JSON-RPC 2.0 with a `Content-Length` header, and the messages in them (engine/README.md)."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import msgspec
+
+MAX_FRAME = 1 << 30
+"""No frame of ours is near this; a longer one means that the stream is garbage."""
+
+
+class RpcError(msgspec.Struct, frozen=True):
+    """The `error` member of a response."""
+
+    code: int
+    message: str
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """A response (with `id`) or a notification (with `method`) from the engine."""
+
+    id: int | None = None
+    method: str = ""
+    params: msgspec.Raw = msgspec.Raw()
+    result: msgspec.Raw = msgspec.Raw()
+    error: RpcError | None = None
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What every notification says: the request that it belongs to."""
+
+    request: int
+
+
+_decode = msgspec.json.Decoder(Incoming).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def frame(message: dict[str, object]) -> bytes:
+    """One message, ready to be written."""
+    body = _encode({"jsonrpc": "2.0", **message})
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def read_message(stream: IO[bytes]) -> Incoming | None:
+    """The next message, or None at the end of the stream.
+
+    Raises:
+        ValueError: what came is no frame.
+    """
+    length = _read_length(stream)
+    if length is None:
+        return None
+    body = stream.read(length)
+    if len(body) < length:
+        return None
+    return _decode(body)
+
+
+def _read_length(stream: IO[bytes]) -> int | None:
+    length = -1
+    while True:
+        line = stream.readline()
+        if not line:
+            return None
+        if line in (b"\r\n", b"\n"):
+            break
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+    if not 0 <= length <= MAX_FRAME:
+        raise ValueError(f"a frame of {length} bytes")
+    return length

@@ -1,0 +1,60 @@
+"""What a run reads: where its policies come from, and what it is to judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class InlinePolicy(msgspec.Struct, frozen=True):
+    """A policy whose Rego stands in a configuration file, at `line` and `column` of `file`."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+    name: str = ""
+    severity: str = ""
+    level: str = ""
+
+
+class PolicySources(msgspec.Struct, frozen=True):
+    """Where policies come from, before anything is read."""
+
+    paths: tuple[str, ...] = ()
+    """Files and folders; two of them must not define one package."""
+    libraries: tuple[str, ...] = ()
+    """Folders whose rules other policies may use."""
+    modules: tuple[InlinePolicy, ...] = ()
+    data: dict[str, Any] = {}
+    """The documents under `data`."""
+    opa: bool = True
+    gatekeeper: bool = True
+    allow_net: tuple[str, ...] = ()
+    strict_errors: bool = False
+
+
+class Selected(msgspec.Struct, frozen=True):
+    """A policy that a run asks, with what configuration gives it."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+    severity: str = ""
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A manifest that is not in a file, such as standard input."""
+
+    file: str
+    text: str
+
+
+class Manifests(msgspec.Struct, frozen=True):
+    """What to judge, and how to look at it."""
+
+    paths: tuple[str, ...] = ()
+    inputs: tuple[Text, ...] = ()
+    namespace: str = ""
+    """For namespaced resources whose manifest names none."""
+    operation: str = "CREATE"
