@@ -1,0 +1,157 @@
+package locate
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// kind says how often and why a body is evaluated.
+type kind int
+
+const (
+	once   kind = iota // a negation, the body of an every, the query itself
+	value              // a complete rule or function: its latest success is the one that counts
+	many               // a comprehension or a set: each success adds an element
+	domain             // the elements that an every goes over; its bodies are below its only step
+)
+
+// frame is one body under evaluation.
+type frame struct {
+	kind   kind
+	rule   *ast.Rule // nil for a closure
+	body   ast.Body
+	exprs  []expr
+	steps  []step
+	cur    int // the step under evaluation
+	exit   candidate
+	exited int // when it last succeeded; 0: it never did
+	fails  map[int]candidate
+	args   []*ast.Term // of a function
+}
+
+// step is what happened while an expression was evaluated: the bodies that it led to.
+type step struct {
+	children []*frame
+}
+
+func (f *frame) index(e *ast.Expr) int {
+	if e.Index >= 0 && e.Index < len(f.body) && f.body[e.Index] == e {
+		return e.Index
+	}
+	for i := range f.body {
+		if f.body[i] == e {
+			return i
+		}
+	}
+	return -1
+}
+
+// success is the candidate of a body that succeeded.
+func (f *frame) success() candidate {
+	if f.kind != domain {
+		return f.exit
+	}
+	var c candidate
+	for _, body := range f.bodies() {
+		c = best(c, body.success())
+	}
+	return c
+}
+
+// failure is the candidate of a body that could not succeed: the expression that it did not get past.
+func (f *frame) failure() candidate {
+	var c candidate
+	for _, body := range f.bodies() {
+		if body.exited == 0 {
+			c = best(c, body.failure())
+		}
+	}
+	for pos := range f.exprs {
+		if fail, ok := f.fails[pos]; ok {
+			fail.pos = pos
+			c = best(c, fail)
+		}
+	}
+	return c
+}
+
+func (f *frame) bodies() []*frame {
+	if f.kind != domain || len(f.steps) == 0 {
+		return nil
+	}
+	return f.steps[0].children
+}
+
+// fail notes a failed attempt at an expression. What failed for several elements is about all of them.
+func (f *frame) fail(pos int, c candidate) {
+	if c.class == nothing {
+		return
+	}
+	if f.fails == nil {
+		f.fails = map[int]candidate{}
+	}
+	if before, ok := f.fails[pos]; ok && before.at != c.at {
+		c.at, c.missing, c.class = common(before.at, c.at), 0, min(before.class, c.class)
+	}
+	f.fails[pos] = c
+}
+
+// successes is what made the step succeed.
+func (s *step) successes() candidate {
+	var c, empty candidate
+	latest := 0
+	for _, f := range s.children {
+		switch {
+		case f.kind == domain:
+			c = best(c, f.success())
+		case f.exited == 0 && f.kind == many:
+			empty = best(empty, f.failure())
+		case f.exited > latest && f.kind == value:
+			latest, c = f.exited, f.success()
+		case f.exited > 0 && f.kind != value:
+			c = best(c, f.success())
+		}
+	}
+	if c.class == nothing {
+		return empty
+	}
+	return c
+}
+
+// failures is why the step could not succeed.
+func (s *step) failures() candidate {
+	var c candidate
+	for _, f := range s.children {
+		c = best(c, f.failure())
+	}
+	return c
+}
+
+// sinks are the terms that a body is evaluated for. Those of the rule that is watched are its text.
+func sinks(rule *ast.Rule, target bool, closure *ast.Term) []*ast.Term {
+	if closure != nil {
+		return []*ast.Term{closure}
+	}
+	if rule == nil || target {
+		return nil
+	}
+	var terms []*ast.Term
+	for _, t := range []*ast.Term{rule.Head.Key, rule.Head.Value} {
+		if t != nil {
+			terms = append(terms, t)
+		}
+	}
+	return terms
+}
+
+// element is what a success adds to the set or object that the rule makes.
+func element(rule *ast.Rule, evt *topdown.Event) *ast.Term {
+	if rule.Head.Key != nil {
+		return evt.Plug(rule.Head.Key)
+	}
+	ref := rule.Head.Reference
+	if n := len(ref); n > 1 && !ref[n-1].IsGround() {
+		return evt.Plug(ref[n-1])
+	}
+	return nil
+}

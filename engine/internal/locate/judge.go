@@ -1,0 +1,142 @@
+package locate
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// judge is the best candidate of a body that has just succeeded.
+func (t *tracer) judge(evt *topdown.Event, f *frame) candidate {
+	var c candidate
+	for i := range f.exprs {
+		e := &f.exprs[i]
+		if e.role == ignored {
+			continue
+		}
+		own := t.own(evt, f, e)
+		inner := t.inner(evt, &f.steps[i], e)
+		found := best(own, inner)
+		found.pos = e.pos
+		c = best(c, found)
+	}
+	return c
+}
+
+// inner is what the bodies below an expression that succeeded say.
+func (t *tracer) inner(evt *topdown.Event, s *step, e *expr) candidate {
+	var c candidate
+	switch {
+	case e.negated:
+		c = s.failures()
+	default:
+		c = s.successes()
+	}
+	for i := range e.calls {
+		c = best(c, t.recall(evt, s, &e.calls[i]))
+	}
+	c.pos = 0
+	return c.capped(e.innerLimit())
+}
+
+// judgeFailure is why the expression of the body has just failed.
+func (t *tracer) judgeFailure(evt *topdown.Event, f *frame, i int) candidate {
+	e, s := &f.exprs[i], &f.steps[i]
+	c := t.own(evt, f, e)
+	inner := best(s.failures(), s.successes())
+	for k := range e.calls {
+		inner = best(inner, t.recall(evt, s, &e.calls[k]))
+	}
+	inner.pos, c.pos = 0, 0
+	return best(c, inner.capped(e.innerLimit()))
+}
+
+// limit is the highest class that what the expression itself reads can have.
+func (e *expr) limit(p place) class {
+	whole := p.missing == 0 && composite(p.at.term)
+	switch {
+	case e.role == unused && !e.walks && !(e.alias && e.named && whole):
+		return message
+	case e.role == unused, e.exempts, e.walks && p.missing == 0, e.alias && whole:
+		return generator
+	}
+	return decisive
+}
+
+// innerLimit is the highest class that what other bodies say can have here.
+func (e *expr) innerLimit() class {
+	switch {
+	case e.role == unused && e.texted && !e.alias:
+		return message
+	case e.exempts:
+		return generator
+	}
+	return decisive
+}
+
+func composite(t *ast.Term) bool {
+	switch t.Value.(type) {
+	case ast.Object, *ast.Array:
+		return true
+	}
+	return false
+}
+
+// own is the best of what the expression itself reads.
+func (t *tracer) own(evt *topdown.Event, f *frame, e *expr) candidate {
+	var c candidate
+	for i := range e.reads {
+		p, ok := t.place(evt, f, e, &e.reads[i])
+		if !ok {
+			continue
+		}
+		c = best(c, candidate{place: p, class: min(classify(p), e.limit(p))})
+	}
+	return c
+}
+
+// place is where an operand leads, with the values that its variables have now.
+func (t *tracer) place(evt *topdown.Event, f *frame, e *expr, r *read) (place, bool) {
+	if r.key != nil {
+		return t.tree.follow(evt.Plug(r.term), keys(evt.Plug(r.key)))
+	}
+	ref, ok := r.term.Value.(ast.Ref)
+	if !ok {
+		return t.tree.follow(evt.Plug(r.term), nil)
+	}
+	rest := ref[1:]
+	if r.open > 0 && f.kind == many && e.walks {
+		rest = ref[1:r.open]
+	}
+	switch {
+	case ref[0].Equal(ast.InputRootDocument):
+		if evt.Input() == nil {
+			return place{}, false
+		}
+		return t.tree.follow(evt.Input(), plug(evt, rest))
+	case ref[0].Equal(ast.DefaultRootDocument):
+		return place{}, false
+	}
+	return t.tree.follow(evt.Plug(ref[0]), plug(evt, rest))
+}
+
+func plug(evt *topdown.Event, ref ast.Ref) ast.Ref {
+	if ref.IsGround() {
+		return ref
+	}
+	plugged := make(ast.Ref, len(ref))
+	for i := range ref {
+		plugged[i] = evt.Plug(ref[i])
+	}
+	return plugged
+}
+
+// keys are those of object.get: one key, or a list of them.
+func keys(key *ast.Term) ast.Ref {
+	list, ok := key.Value.(*ast.Array)
+	if !ok {
+		return ast.Ref{key}
+	}
+	ref := make(ast.Ref, 0, list.Len())
+	list.Foreach(func(k *ast.Term) { ref = append(ref, k) })
+	return ref
+}

@@ -1,0 +1,90 @@
+// Package locate finds the field of a resource that a violation is about.
+//
+// A rule says what is wrong, seldom where. It is evaluated once more, for flagged pairs of resource and policy only,
+// on a copy of the resource in which every value is a term of its own: whatever a variable is bound to, after any
+// number of helpers, sets and comprehensions, is then recognised by identity. What the rule reads of the resource on
+// the way to an entry are the candidates; rank.go says which of them is to blame.
+package locate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// maxEvents bounds an evaluation that is being watched; entries not derived by then have no path.
+const maxEvents = 1_000_000
+
+// Query is an evaluation that has produced entries, to be repeated.
+type Query struct {
+	Compiler *ast.Compiler
+	Store    storage.Store
+	Input    *ast.Term // as the verdict had it
+	Rule     ast.Ref   // data.attest.security.violation
+	// Roots are the references under which the resource sits: input.resource, input.review.object, or input.
+	Roots    []ast.Ref
+	Resource *ast.Term
+	// Prepare adds what else the verdict's evaluation had: caches, clock, allowed hosts. It may be nil. It need not
+	// add a cancellation: the context given to Paths stops the evaluation.
+	Prepare func(*topdown.Query) *topdown.Query
+}
+
+// Paths returns, for each entry of the rule's set, the keys and indices (string and int) that lead from the resource to
+// the field to blame. No path means the resource itself. An error means that the evaluation failed or was stopped; the
+// paths found until then are returned with it.
+func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, err error) {
+	paths = make([][]any, len(entries))
+	defer func() {
+		if recover() != nil {
+			err = errors.New("internal error while locating findings")
+		}
+	}()
+	var open []wanted
+	for i, entry := range entries {
+		if path, ok := FromEntry(entry, q.Resource); ok {
+			paths[i] = path
+		} else if entry != nil && q.Resource != nil {
+			open = append(open, wanted{term: entry, index: i})
+		}
+	}
+	if len(open) == 0 {
+		return paths, nil
+	}
+	return paths, evaluate(ctx, q, open, paths)
+}
+
+func evaluate(ctx context.Context, q Query, open []wanted, paths [][]any) error {
+	cancel := topdown.NewCancel()
+	defer context.AfterFunc(ctx, cancel.Cancel)()
+	tree := newTree(q.Resource)
+	t := newTracer(q, tree, open, cancel)
+	query := topdown.NewQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(q.Rule)))).WithCompiler(q.Compiler)
+	store := q.Store
+	if store == nil {
+		store = inmem.New()
+	}
+	txn, err := store.NewTransaction(ctx)
+	if err != nil {
+		return err
+	}
+	defer store.Abort(ctx, txn)
+	query = query.WithStore(store).WithTransaction(txn)
+	if q.Prepare != nil {
+		query = q.Prepare(query)
+	}
+	// The index skips bodies that can't succeed without a trace, and those are what a negation is about.
+	query = query.WithInput(tree.input(q)).WithCancel(cancel).WithQueryTracer(t).WithIndexing(false)
+	_, err = query.Run(ctx)
+	t.write(paths)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if t.stopped {
+		return nil
+	}
+	return err
+}
