@@ -1,0 +1,126 @@
+"""The flow on one page: load → match → evaluate → exempt → decide → report.
+
+Every entry point (the command line, the admission server, the audit) calls `check`; it opens no
+file of its own and reads no clock, so all of them give the same verdict for the same values.
+
+1. load: where policies come from and which are meant is settled before (`load.selection`).
+2. match and evaluate: the engine decides which policies look at a resource and what they say of it.
+3. exempt: findings that an exemption covers at `now` are waived; they stay in the outcome (§6).
+4. decide: enforcement from configuration, known findings from a baseline, then the verdict.
+5. report: the caller writes the outcome (`report.write_reports`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.decide import Baseline, Counted, Rules, apply_baseline, decide, enforce
+from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
+from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
+from attest_governance.model import Enforcement, Outcome, Problem
+from attest_governance.model.sources import Manifests, Selected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from attest_governance.evaluate import Batch
+    from attest_governance.model import Finding
+
+
+class Exempting(msgspec.Struct, frozen=True):
+    """The exemptions of a run, and what an annotation is worth in it."""
+
+    exemptions: tuple[Exemption, ...] = ()
+    annotations: Annotations = Annotations.SELF_DECLARED
+    max_duration: timedelta | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything that a run depends on, but for the engine and the time."""
+
+    manifests: Manifests
+    selected: tuple[Selected, ...]
+    options: CheckOptions = CheckOptions()
+    enforcement: Mapping[str, Enforcement | None] = {}
+    """What configuration says of a policy, by name."""
+    exempting: Exempting = Exempting()
+    rules: Rules = Rules()
+    baseline: Baseline | None = None
+    baseline_file: str = ""
+    problems: tuple[Problem, ...] = ()
+    """What is known to be wrong before anything is judged."""
+
+
+def check(
+    engine: Engine,
+    loaded: LoadedPolicies,
+    plan: Plan,
+    *,
+    now: datetime,
+    progress: Callable[[Batch], None] | None = None,
+) -> Outcome:
+    """Judges manifests by policies.
+
+    Args:
+        engine: what evaluates.
+        loaded: the policies; a set that is not usable judges nothing and gives its problems.
+        plan: what to judge and how.
+        now: the moment of the check, with its offset.
+        progress: called with each part of the result.
+
+    Raises:
+        EngineError: the engine failed. There is no verdict then.
+    """
+    batches = _judge(engine, loaded, plan, progress)
+    found = sorted((finding for batch in batches for finding in batch.findings), key=lambda finding: finding.order)
+    exempted = _exempt(enforce(found, plan.enforcement.get), plan.exempting, now)
+    findings = exempted.findings
+    if plan.baseline is not None:
+        findings = apply_baseline(findings, plan.baseline, plan.baseline_file)
+    problems = (*plan.problems, *loaded.problems, *(problem for batch in batches for problem in batch.problems))
+    return Outcome(
+        summary=decide(findings, problems, _counted(batches, plan.selected), plan.rules),
+        findings=findings,
+        problems=problems,
+        policies=loaded.policies,
+        skipped=tuple(one for batch in batches for one in batch.skipped),
+        checked=tuple(one for batch in batches for one in batch.checked),
+        notices=notices(exempted),
+    )
+
+
+def _judge(
+    engine: Engine, loaded: LoadedPolicies, plan: Plan, progress: Callable[[Batch], None] | None
+) -> tuple[Batch, ...]:
+    if not loaded.usable:
+        return ()
+    batches = []
+    for batch in engine.check(loaded, plan.selected, plan.manifests, plan.options):
+        batches.append(batch)
+        if progress is not None:
+            progress(batch)
+    return tuple(batches)
+
+
+def _exempt(findings: Sequence[Finding], exempting: Exempting, now: datetime) -> Exempted:
+    return apply(
+        findings,
+        exempting.exemptions,
+        now=now,
+        annotations=exempting.annotations,
+        max_duration=exempting.max_duration,
+    )
+
+
+def _counted(batches: Sequence[Batch], selected: Sequence[Selected]) -> Counted:
+    return Counted(
+        files=sum(batch.files for batch in batches),
+        resources=sum(batch.judged for batch in batches),
+        skipped=sum(len(batch.skipped) for batch in batches),
+        policies=len(selected),
+    )

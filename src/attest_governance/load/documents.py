@@ -1,0 +1,96 @@
+"""Documents given on the command line: data, evidence, parameters (JSON or YAML)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 64 << 20
+
+
+def read_document(path: Path, what: str) -> dict[str, Any]:
+    """Reads a JSON or YAML file whose top is an object.
+
+    Args:
+        path: the file.
+        what: what the user calls it, for messages (`data file`).
+
+    Raises:
+        InputError: the file can't be read, is too large, or holds something else.
+    """
+    text = _read(path, what)
+    value = _json(path, text, what) if path.suffix == ".json" else _yaml(path, text, what)
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise InputError(
+            f"the top of the {what} must be an object", file=str(path), line=1, hint="write `name: value` pairs"
+        )
+    return value
+
+
+def data_documents(data: tuple[Path, ...], evidence: Path | None) -> dict[str, Any]:
+    """What policies see under `data`: the data files merged, and the evidence as `data.attest.evidence`.
+
+    Raises:
+        InputError: a file can't be read, or two of them define one value.
+    """
+    merged: dict[str, Any] = {}
+    for path in data:
+        _merge(merged, read_document(path, "data file"), path, "data")
+    if evidence is not None:
+        document = {"attest": {"evidence": read_document(evidence, "evidence file")}}
+        _merge(merged, document, evidence, "data")
+    return merged
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        if path.exists() and not path.is_file() and not path.is_fifo():
+            raise InputError(f"the {what} is not a file", file=str(path), hint="name a JSON or YAML file")
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(
+            f"the {what} can't be read: {error.strerror}", file=str(path), hint="check the path"
+        ) from error
+    if len(text) > MAX_BYTES:
+        raise InputError(f"the {what} is larger than {MAX_BYTES >> 20} MiB", file=str(path), hint="split it")
+    return text
+
+
+def _json(path: Path, text: bytes, what: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise InputError(f"the {what} is not JSON: {error}", file=str(path), hint="check its syntax") from error
+
+
+def _yaml(path: Path, text: bytes, what: str) -> object:
+    import yaml  # noqa: PLC0415 (only documents in YAML pay for it)
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(text, loader)  # noqa: S506 (a safe loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        problem = getattr(error, "problem", None) or "it can't be read"
+        raise InputError(f"the {what} is not YAML: {problem}", file=str(path), line=line, column=column) from error
+
+
+def _merge(into: dict[str, Any], new: dict[str, Any], path: Path, at: str) -> None:
+    for key, value in new.items():
+        old = into.get(key)
+        if key not in into:
+            into[key] = value
+        elif isinstance(old, dict) and isinstance(value, dict):
+            _merge(old, value, path, f"{at}.{key}")
+        else:
+            raise InputError(
+                f"`{at}.{key}` is already defined by another file", file=str(path), hint="rename one of them"
+            )

@@ -1,0 +1,120 @@
+"""Which policies a run asks: where they come from, and which of them are meant (design: selection)."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance.errors import PolicyError
+from attest_governance.load.configuration import bundle_paths
+from attest_governance.model.sources import InlinePolicy, PolicySources, Selected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from attest_governance.load.settings import InlineModule, Settings
+    from attest_governance.model import Policy
+
+LIBRARY = "lib"
+"""The folder of the shipped policies whose rules any policy may use."""
+
+
+class Selection(msgspec.Struct, frozen=True):
+    """What the user said about policies.
+
+    Without `folders`, the shipped policies and those of the configuration; with them, only theirs,
+    and the shipped ones too where `with_shipped` says so. `names` (globs) narrow either.
+    """
+
+    folders: tuple[str, ...] = ()
+    with_shipped: bool = False
+    names: tuple[str, ...] = ()
+
+
+def policy_sources(
+    selection: Selection, settings: Settings, shipped: Path, data: Mapping[str, Any] | None = None
+) -> PolicySources:
+    """Where the selected policies come from; nothing is read yet.
+
+    Args:
+        selection: what the user said.
+        settings: the configuration in force.
+        shipped: the folder of the shipped policies.
+        data: documents for `data`.
+
+    Raises:
+        ConfigurationError: the configured bundle can't be used.
+        PolicyError: a named folder does not exist.
+    """
+    options = settings.policy
+    configured = not selection.folders
+    folders = list(selection.folders)
+    if configured:
+        folders += [str(path) for path in bundle_paths(settings)]
+    if configured or selection.with_shipped:
+        folders = [*_shipped_folders(shipped), *folders]
+    return PolicySources(
+        paths=tuple(dict.fromkeys(folders)),
+        libraries=(str(shipped / LIBRARY),),
+        modules=tuple(map(_inline, settings.modules)) if configured else (),
+        data=dict(data or {}),
+        opa=options.opa_enabled and options.enabled,
+        gatekeeper=options.gatekeeper_enabled and options.enabled,
+        allow_net=options.allow_net,
+        strict_errors=options.strict_errors,
+    )
+
+
+def _shipped_folders(shipped: Path) -> list[str]:
+    return sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY)
+
+
+def _inline(module: InlineModule) -> InlinePolicy:
+    policy = module.policy
+    return InlinePolicy(
+        file=module.file,
+        line=module.line,
+        column=module.column,
+        text=policy.rego_code,
+        name=policy.name,
+        severity=policy.severity or "",
+        level=policy.level,
+    )
+
+
+def select(policies: Iterable[Policy], settings: Settings, names: Iterable[str] = ()) -> tuple[Selected, ...]:
+    """The policies that a run asks: enabled ones, narrowed by `names` where given.
+
+    A policy that the configuration disables is asked all the same when its exact name is given.
+
+    Raises:
+        PolicyError: a name matches no policy.
+    """
+    known, wanted = tuple(policies), tuple(names)
+    for name in wanted:
+        if not any(fnmatchcase(policy.name, name) for policy in known):
+            raise _unknown(name, known)
+    return tuple(_selected(policy, settings) for policy in known if _meant(policy.name, settings, wanted))
+
+
+def _meant(name: str, settings: Settings, wanted: tuple[str, ...]) -> bool:
+    if name in wanted:
+        return True
+    if wanted and not any(fnmatchcase(name, pattern) for pattern in wanted):
+        return False
+    return settings.for_policy(name).enabled
+
+
+def _selected(policy: Policy, settings: Settings) -> Selected:
+    own = settings.for_policy(policy.name)
+    return Selected(name=policy.name, parameters=own.parameters, severity=own.severity or "")
+
+
+def _unknown(name: str, known: tuple[Policy, ...]) -> PolicyError:
+    near = get_close_matches(name, [policy.name for policy in known], n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "`attest policy list` shows the policies that there are"
+    return PolicyError(f"no policy is named `{name}`", hint=hint)
