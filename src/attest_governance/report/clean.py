@@ -55,6 +55,11 @@ def block(text: str) -> str:
     return "\n".join(lines(text))
 
 
+def inert_json(text: str) -> str:
+    r"""The same for JSON and for YAML in double quotes, without changing a value: `##[` as `##\u005b`."""
+    return text.replace("##[", "##\\u005b") if "##[" in text else text
+
+
 def inert(text: str) -> str:
     """Takes the force out of what a GitHub runner would obey (`::add-mask::`, `##[group]`)."""
     if "::" in text:

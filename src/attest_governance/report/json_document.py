@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import UNSAFE
+from attest_governance.report.clean import UNSAFE, inert_json
 from attest_governance.report.document import document, without_surrogates
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def to_json(value: object) -> str:
         encoded = msgspec.json.encode(value)
     except UnicodeEncodeError:
         encoded = msgspec.json.encode(without_surrogates(value))
-    return _UNSAFE.sub(_escape, msgspec.json.format(encoded, indent=2).decode())
+    return inert_json(_UNSAFE.sub(_escape, msgspec.json.format(encoded, indent=2).decode()))
 
 
 def _escape(match: re.Match[str]) -> str:

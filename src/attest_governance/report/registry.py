@@ -25,13 +25,22 @@ FORMATS_FOR_PEOPLE = frozenset({"text", "table", "github"})
 """Formats whose characters may be replaced where a terminal can't show them."""
 
 
-def reporter(name: str) -> Reporter:
-    """The reporter of a format.
+def check_format(name: str) -> None:
+    """Refuses an unknown format without importing one.
 
     Raises:
         UsageError: when there is no such format.
     """
     if name not in _CLASSES:
         raise UsageError(f"unknown format `{name}`", hint=f"use one of {', '.join(FORMATS)}")
+
+
+def reporter(name: str) -> Reporter:
+    """The reporter of a format.
+
+    Raises:
+        UsageError: when there is no such format.
+    """
+    check_format(name)
     module, class_name = _CLASSES[name]
     return cast("Reporter", getattr(import_module(f"attest_governance.report.{module}"), class_name)())

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from attest_governance.errors import UsageError
-from attest_governance.report.registry import reporter
+from attest_governance.report.registry import check_format
 
 _STDOUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 
@@ -32,7 +32,7 @@ def pair_targets(formats: Sequence[str], outputs: Sequence[str]) -> tuple[Target
             two reports for standard output.
     """
     for name in formats:
-        reporter(name)
+        check_format(name)
     if len(outputs) > len(formats):
         raise UsageError(
             f"{len(outputs)} outputs for {len(formats)} formats",

@@ -1,0 +1,145 @@
+"""`--format openreports`: `Report` and `ClusterReport` objects of `openreports.io/v1alpha1`.
+
+One object for each resource: etcd refuses objects above 1.5 MiB, which one report for a namespace
+soon is. What concerns no resource goes into one ClusterReport for the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TextIO
+
+from attest_governance.report import clean, words
+from attest_governance.report.scopes import is_cluster_scoped
+from attest_governance.report.yaml_document import to_yaml
+
+if TYPE_CHECKING:
+    from attest_governance.model import Finding, Outcome, Problem, Resource
+    from attest_governance.report.interface import ReportOptions
+
+API_VERSION = "openreports.io/v1alpha1"
+SOURCE = "attest"
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_RESULTS = ("pass", "fail", "warn", "error", "skip")
+
+
+class OpenReportsReporter:
+    """Prints a stream of YAML documents that `kubectl apply` takes."""
+
+    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
+        """See `Reporter.write`."""
+        reports = _Reports(outcome, options)
+        for report in reports.all():
+            out.write("---\n")
+            out.write(to_yaml(report))
+
+
+class _Key(tuple[str, str, str, str, str]):
+    """Identity of a report: file, then the four fields that name a resource."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, resource: Resource, file: str) -> _Key:
+        return cls((file, resource.api_version, resource.kind, resource.namespace, resource.name))
+
+
+class _Reports:
+    """Collects results by resource, then builds the objects."""
+
+    def __init__(self, outcome: Outcome, options: ReportOptions) -> None:
+        moment = options.now.timestamp()
+        self._timestamp = {"seconds": int(moment // 1), "nanos": options.now.microsecond * 1000}
+        self._results: dict[_Key, list[dict[str, Any]]] = {}
+        self._by_id: dict[tuple[str, str], _Key] = {}
+        self._loose: list[dict[str, Any]] = []
+        self._collect(outcome)
+
+    def all(self) -> list[dict[str, Any]]:
+        reports = [self._report(key, results) for key, results in self._results.items() if results]
+        if self._loose:
+            reports.append(self._object("ClusterReport", {"name": "attest-run"}, None, self._loose))
+        return reports
+
+    def _collect(self, outcome: Outcome) -> None:
+        failing = {(_Key.of(finding.resource, finding.location.file), finding.policy) for finding in outcome.findings}
+        for checked in outcome.checked:
+            key = self._key(checked.resource, checked.file)
+            passed = [policy for policy in checked.policies if (key, policy) not in failing]
+            self._results[key] += [self._result(policy, "pass") for policy in passed]
+        for finding in outcome.findings:
+            self._results[self._key(finding.resource, finding.location.file)].append(self._finding(finding))
+        for problem in outcome.problems:
+            known = self._by_id.get((problem.file, problem.resource))
+            (self._results[known] if known else self._loose).append(self._problem(problem))
+
+    def _key(self, resource: Resource, file: str) -> _Key:
+        key = _Key.of(resource, file)
+        self._results.setdefault(key, [])
+        self._by_id[file, resource.id] = key
+        return key
+
+    def _finding(self, finding: Finding) -> dict[str, Any]:
+        at = finding.location
+        properties = {
+            "engine": finding.engine,
+            "enforcement": finding.enforcement,
+            "file": at.file,
+            "line": str(at.line),
+            "column": str(at.column),
+            "path": at.path,
+            "fix": finding.fix,
+            "waiver": words.waiver(finding.waiver) if finding.waiver else "",
+        }
+        result = self._result(finding.policy, _status(finding), finding.rule)
+        result["severity"] = finding.severity
+        result["message"] = clean.block(finding.message)
+        result["properties"] = {name: clean.block(value) for name, value in properties.items() if value}
+        return result
+
+    def _problem(self, problem: Problem) -> dict[str, Any]:
+        status = "error" if problem.severity == "error" else "warn"
+        properties = {"where": problem.where, "hint": problem.hint, "resource": problem.resource}
+        result = self._result(problem.policy or "attest", status, problem.code)
+        result["message"] = clean.block(problem.message)
+        return result | {"properties": {name: clean.block(value) for name, value in properties.items() if value}}
+
+    def _result(self, policy: str, status: str, rule: str = "") -> dict[str, Any]:
+        result: dict[str, Any] = {"source": SOURCE, "policy": policy, "result": status}
+        if rule:
+            result["rule"] = rule
+        return result | {"scored": status in ("pass", "fail"), "timestamp": self._timestamp}
+
+    def _report(self, key: _Key, results: list[dict[str, Any]]) -> dict[str, Any]:
+        _, api_version, kind, namespace, name = key
+        scope = {"apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name}
+        metadata: dict[str, Any] = {"name": _object_name(key)}
+        cluster = is_cluster_scoped(api_version, kind) and not namespace
+        if not cluster and _NAMESPACE.fullmatch(namespace):
+            metadata["namespace"] = namespace
+        given = {field: value for field, value in scope.items() if value}
+        return self._object("ClusterReport" if cluster else "Report", metadata, given, results)
+
+    def _object(
+        self, kind: str, metadata: dict[str, Any], scope: dict[str, str] | None, results: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        counts = Counter(result["result"] for result in results)
+        metadata["labels"] = {"app.kubernetes.io/managed-by": SOURCE}
+        report: dict[str, Any] = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "source": SOURCE}
+        if scope:
+            report["scope"] = scope
+        return report | {"summary": {status: counts[status] for status in _RESULTS}, "results": results}
+
+
+def _status(finding: Finding) -> str:
+    if finding.waiver:
+        return "skip"
+    return "fail" if finding.enforcement == "strict" else "warn"
+
+
+def _object_name(key: _Key) -> str:
+    """A name that every API server accepts and that stays while the resource stays in its file."""
+    text = "".join(f"{len(part)}:{part}" for part in key)
+    return f"attest-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"

@@ -1,0 +1,53 @@
+"""File names as other programs want them: relative to the repository, with forward slashes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from attest_governance.report.interface import ReportOptions
+
+# RFC 3986, 3.3: what a path segment may hold unescaped, and the slash between segments.
+_PATH_SAFE = "/-._~!$&'()*+,;=@"
+
+
+class RepositoryPaths:
+    """Turns names of the outcome into names from the root of the repository.
+
+    Links are followed, as code hosts know only the files that they point at. A file outside of the
+    repository keeps its full path; a name that is no file (`<stdin>`) stays as it is.
+
+    Args:
+        options: `root` and `repository` are read.
+        unreal: names that are no files.
+    """
+
+    def __init__(self, options: ReportOptions, unreal: Container[str]) -> None:
+        self._root = os.path.realpath(options.root)
+        self._repository = os.path.realpath(options.repository or options.root)
+        self._unreal = unreal
+        self._names: dict[str, str] = {}
+
+    def name(self, file: str) -> str:
+        """The name from the root of the repository, or the full path."""
+        if file not in self._names:
+            self._names[file] = self._resolve(file)
+        return self._names[file]
+
+    def _resolve(self, file: str) -> str:
+        if file in self._unreal or file.startswith("<") or "\0" in file:
+            return file
+        full = os.path.realpath(Path(self._root, file))
+        inside = full == self._repository or full.startswith(self._repository.rstrip(os.sep) + os.sep)
+        return Path(os.path.relpath(full, self._repository) if inside else full).as_posix()
+
+    def uri(self, file: str) -> str:
+        """The name as a URI reference: percent-encoded, `file://` where it is a full path."""
+        name = self.name(file)
+        encoded = quote(name.encode("utf-8", "surrogateescape"), safe=_PATH_SAFE)
+        return f"file://{encoded}" if name.startswith("/") else encoded

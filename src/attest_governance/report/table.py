@@ -1,0 +1,84 @@
+"""`--format table`: one line a finding, in columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from attest_governance.report import clean, words
+from attest_governance.report.frame import CUT, cells
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest_governance.model import Finding, Outcome, Problem
+    from attest_governance.report.interface import ReportOptions
+
+_HEADS = ("RESULT", "SEVERITY", "POLICY", "RESOURCE", "WHERE", "MESSAGE")
+_GAP = "  "
+_WIDEST = 44
+"""No column but the last two takes more on a terminal; where to look is never cut."""
+_NARROWEST_MESSAGE = 24
+_COLORS = {"violation": "31", "error": "31", "warning": "33", "dry run": "36", "exempted": "2"}
+
+
+class TableReporter:
+    """Columns as wide as their content; at a width of 0 nothing is cut."""
+
+    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
+        """See `Reporter.write`."""
+        rows = [_finding(finding) for finding in outcome.findings]
+        rows += [_problem(problem) for problem in sorted(outcome.problems, key=lambda problem: problem.severity)]
+        if rows:
+            out.write(clean.inert("".join(_lines(rows, options))))
+            out.write("\n")
+        for notice in outcome.notices:
+            out.write(f"notice: {clean.one_line(notice)}\n")
+        out.write(f"{words.summary(outcome.summary)}\n")
+
+
+def _finding(finding: Finding) -> tuple[str, ...]:
+    at = finding.location
+    message = f"{finding.message} ({words.waiver(finding.waiver)})" if finding.waiver else finding.message
+    where = f"{at.file}:{at.line}:{at.column}"
+    cells = (words.standing(finding), finding.severity, finding.policy, words.resource(finding.resource), where)
+    return tuple(clean.one_line(cell) for cell in (*cells, message))
+
+
+def _problem(problem: Problem) -> tuple[str, ...]:
+    cells = (problem.severity, "-", problem.policy or "-", problem.resource or "-", problem.where or "-")
+    return tuple(clean.one_line(cell) for cell in (*cells, f"{problem.message} ({problem.code})"))
+
+
+def _lines(rows: Sequence[tuple[str, ...]], options: ReportOptions) -> list[str]:
+    limits = _limits(options.width)
+    cut = [tuple(_cut(cell, limit) for cell, limit in zip(row, limits, strict=True)) for row in rows]
+    widths = [max(cells(cell) for cell in column) for column in zip(_HEADS, *cut, strict=True)]
+    room = options.width and max(_NARROWEST_MESSAGE, options.width - sum(widths[:-1]) - len(_GAP) * len(widths[:-1]))
+    lines = [_line(_HEADS, widths, "1" if options.color else "")]
+    for row in cut:
+        color = _COLORS[row[0]] if options.color else ""
+        lines.append(_line((*row[:-1], _cut(row[-1], room)), widths, color))
+    return lines
+
+
+def _limits(width: int) -> tuple[int, ...]:
+    widest = min(_WIDEST, width // 5) if width else 0
+    return (0, 0, widest, widest, 0, 0)
+
+
+def _line(row: Sequence[str], widths: Sequence[int], color: str) -> str:
+    padded = [cell + " " * (width - cells(cell)) for cell, width in zip(row[:-1], widths, strict=False)]
+    if color:
+        padded[0] = f"\x1b[{color}m{padded[0]}\x1b[0m"
+    return _GAP.join((*padded, row[-1])).rstrip() + "\n"
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most `limit` columns of a text; 0 means all."""
+    if not limit or cells(text) <= limit:
+        return text
+    end, used = 0, 1
+    while used + cells(text[end]) <= limit:
+        used += cells(text[end])
+        end += 1
+    return text[:end] + CUT
