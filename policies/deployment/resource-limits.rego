@@ -53,8 +53,10 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 is_limited(owner, resource) if {
 	limit := object.get(owner, ["resources", "limits", resource], null)
 	limit != null
-	not lib.quantity(limit) == 0
+	not is_zero(limit)
 }
+
+is_zero(amount) if lib.quantity(amount) == 0
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	some resource, parameter in {"cpu": "max_cpu", "memory": "max_memory"}

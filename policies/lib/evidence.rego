@@ -16,10 +16,15 @@ is_attested(image) if {
 	}
 }
 
-# The containers whose image is not attested, and why.
+# The containers whose image is not attested, and why. (A malformed reference has no entry in `images`.)
 unattested[path] := why_not_attested(path) if {
 	some path, _ in containers
-	not is_attested(images[path])
+	not path in attested
+}
+
+attested contains path if {
+	some path, image in images
+	is_attested(image)
 }
 
 why_not_attested(path) := "it is not pinned by digest" if {

@@ -22,7 +22,7 @@ image_pattern := concat("", [
 # Does the image come from this registry, or this folder of one (`gcr.io/`, `registry.company.com/shop`)? `gcr.io` does
 # not cover `gcr.io.evil.com`, nor `gcr.io/company` its neighbour `gcr.io/company-evil`.
 in_registry(repository, registry) if {
-	folder := sprintf("%s/", [trim_right(with_host(registry), "/")])
+	folder := with_host(sprintf("%s/", [trim_right(registry, "/")]))
 	startswith(sprintf("%s/", [repository]), folder)
 }
 
