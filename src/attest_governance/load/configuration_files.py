@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from attest_governance.load.decoding import Decoder, SourceOf
 from attest_governance.load.settings import ConfigurationFile, CustomPolicy, InlineModule, Key, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from attest_governance.load.yaml_positions import Mark, Scalar
 
 PROJECT_FILE = Path(".attest", "policies.yaml")
@@ -79,9 +78,10 @@ def read_file(path: Path, shown: str) -> str:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as error:
         raise ConfigurationError(f"can't read the file: {error.strerror}", file=shown) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ConfigurationError("this is not a regular file", file=shown)
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ConfigurationError("this is not a regular file", file=shown)
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise ConfigurationError(f"the file is larger than {MAX_BYTES // 2**20} MiB", file=shown)

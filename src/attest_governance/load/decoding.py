@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -14,7 +15,7 @@ from attest_governance.errors import ConfigurationError
 from attest_governance.load import yaml_positions
 from attest_governance.load.quantities import check_host, parse_duration, parse_memory
 from attest_governance.load.settings import Key, Source
-from attest_governance.load.yaml_positions import Mark, Node, Scalar
+from attest_governance.load.yaml_positions import Mark, Node, Scalar, shown
 
 T = TypeVar("T", bound=msgspec.Struct)
 TypeForm: TypeAlias = Any
@@ -27,6 +28,7 @@ SourceOf = Callable[[Mark, Mark], Source]
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 _LONGEST_NUMBER = 300
+_LONGEST_NAME = 253
 
 
 class _Invalid(Exception):  # noqa: N818 - never leaves this module
@@ -89,7 +91,7 @@ def label(key: Key) -> str:
     """A key as people write it: `policies.image-security.enabled`, `exemptions[0].reason`."""
     text = ""
     for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
     return text
 
 
@@ -215,8 +217,8 @@ class Decoder:
         if node.kind == "text":
             return node.text
         if node.kind == "ambiguous":
-            hint = f'for text write "{node.text}" in quotes, else `true`, `false` or a plain decimal number'
-            raise self._wrong(node, key, f"holds `{node.text}`, which can be read in two ways", hint)
+            hint = f'for text write "{shown(node.text)}" in quotes, else `true`, `false` or a plain decimal number'
+            raise self._wrong(node, key, f"holds `{shown(node.text)}`, which can be read in two ways", hint)
         return self._json(node, key)
 
     def _json(self, node: Scalar, key: Key) -> Value:
@@ -230,8 +232,14 @@ class Decoder:
             case "integer":
                 return int(node.text)
             case "float":
-                return float(node.text)
+                return self._finite(node, key)
         return node.text
+
+    def _finite(self, node: Scalar, key: Key) -> float:
+        number = float(node.text)
+        if math.isinf(number):
+            raise self._wrong(node, key, "holds a number that is too large")
+        return number
 
     def _read(self, reader: str, node: Node, key: Key) -> Value:
         if reader in {"duration", "memory"}:
@@ -279,7 +287,7 @@ class Decoder:
             raise self._wrong(node, key, "has no value", "give it one, or remove the key")
         found = "a number" if node.kind in {"integer", "float"} else "not plain text in YAML"
         raise self._wrong(
-            node, key, f"must be a string, and `{node.text}` is {found}", f'write "{node.text}" in quotes'
+            node, key, f"must be a string, and `{shown(node.text)}` is {found}", f'write "{shown(node.text)}" in quotes'
         )
 
     def _choice(self, node: Node, options: Sequence[str], key: Key, *, ignore_case: bool) -> str:
@@ -296,11 +304,12 @@ class Decoder:
     def _unknown(self, name: str, at: Mark, section: type[msgspec.Struct], key: Key) -> None:
         inside = f" in `{label(key)}`" if key else ""
         hint = _belongs(name, section) or suggestion(name, list(fields_of(section)), noun="known keys here")
-        self._error(at, f"unknown key `{name}`{inside}", hint)
+        self._error(at, f"unknown key `{shown(name)}`{inside}", hint)
 
     def _wrong(self, node: Node, key: Key, message: str, hint: str = "") -> _Invalid:
         found = f", not `{_shown(node)}`" if message.startswith("must be") and "and `" not in message else ""
-        self._error(node.mark, f"`{label(key)}` {message}{found}", hint)
+        subject = f"`{label(key)}`" if key else "the file"
+        self._error(node.mark, f"{subject} {message}{found}", hint)
         return _Invalid()
 
     def _error(self, mark: Mark, message: str, hint: str = "") -> None:
@@ -318,11 +327,17 @@ def _entry_name(item: Node, keyed_by: str) -> str | None:
     if not keyed_by or not isinstance(item, yaml_positions.Mapping) or keyed_by not in item.entries:
         return None
     name = item.entries[keyed_by].value
-    return name.text if isinstance(name, Scalar) and name.kind == "string" else None
+    if not isinstance(name, Scalar) or name.kind != "string" or not _is_name(name.text):
+        return None
+    return name.text
+
+
+def _is_name(text: str) -> bool:
+    return text == text.strip() and text.isprintable() and 1 <= len(text) <= _LONGEST_NAME
 
 
 def _check_name(text: str) -> str:
-    if not text.strip() or text != text.strip() or not text.isprintable() or len(text) > 253:  # noqa: PLR2004
+    if not _is_name(text):
         raise ValueError("must be a name of 1 to 253 printable characters without space around it")
     return text
 
@@ -338,6 +353,5 @@ def _belongs(name: str, section: type[msgspec.Struct]) -> str:
 
 def _shown(node: Node) -> str:
     if isinstance(node, Scalar):
-        text = node.text if node.text.isprintable() else ascii(node.text)[1:-1]
-        return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+        return shown(node.text)
     return "a list" if isinstance(node, yaml_positions.Sequence) else "a mapping"

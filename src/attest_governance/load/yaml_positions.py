@@ -53,3 +53,9 @@ class Mapping(msgspec.Struct, frozen=True):
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def shown(text: str) -> str:
+    """Text from a file, fit for a message: on one line, without control characters, and short."""
+    safe = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:80])
+    return safe if len(text) <= 80 else f"{safe}..."  # noqa: PLR2004

@@ -11,13 +11,14 @@ import re
 import yaml
 
 from attest_governance.errors import ConfigurationError
-from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, Scalar, ScalarKind, Sequence
+from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, Scalar, ScalarKind, Sequence, shown
 
 MAX_NODES = 100_000
 """Values in one document, each alias counted with all that it stands for."""
 MAX_DEPTH = 64
 
 _STRING_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value", "!"}
+_COLLECTION_TAGS = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _HINTS = (
@@ -69,8 +70,8 @@ class _Builder:
             raise self.error(source, f"the document has more than {MAX_NODES} values once its aliases are expanded")
         if isinstance(source, yaml.ScalarNode):
             return self.scalar(source)
-        if not source.tag.startswith("tag:yaml.org,2002:"):
-            raise self.error(source, f"the tag `{source.tag}` is not supported", "remove the tag")
+        if source.tag not in _COLLECTION_TAGS:
+            raise self.error(source, f"the tag `{shown(source.tag)}` is not supported", "remove the tag")
         if isinstance(source, yaml.MappingNode):
             return self.mapping(source, depth)
         if isinstance(source, yaml.SequenceNode):
@@ -84,7 +85,7 @@ class _Builder:
             name = self.key(key)
             if name in entries:
                 first = entries[name].key.line
-                raise self.error(key, f"the key `{name}` is given twice", f"it is first given in line {first}")
+                raise self.error(key, f"the key `{shown(name)}` is given twice", f"it is first given in line {first}")
             entries[name] = Entry(_mark(key), self.node(value, depth + 1))
         return Mapping(entries, _mark(source), bool(source.flow_style))
 
@@ -92,14 +93,14 @@ class _Builder:
         if source.tag == "tag:yaml.org,2002:merge":
             raise self.error(source, "merge keys (`<<`) are not supported", "write the keys out")
         if not isinstance(source, yaml.ScalarNode) or self.scalar(source).kind != "string":
-            shown = source.value if isinstance(source, yaml.ScalarNode) else "a collection"
-            raise self.error(source, f"a key must be a string, not `{shown}`", "put the key in quotes")
+            found = shown(source.value) if isinstance(source, yaml.ScalarNode) else "a collection"
+            raise self.error(source, f"a key must be a string, not `{found}`", "put the key in quotes")
         return str(source.value)
 
     def scalar(self, source: yaml.ScalarNode) -> Scalar:
         kind = _kind(source.tag, source.value)
         if kind is None:
-            raise self.error(source, f"the tag `{source.tag}` is not supported", "remove the tag")
+            raise self.error(source, f"the tag `{shown(source.tag)}` is not supported", "remove the tag")
         return Scalar(source.value, kind, _mark(source), source.style or "")
 
     def error(self, at: yaml.Node, message: str, hint: str = "") -> ConfigurationError:
@@ -141,6 +142,6 @@ def _character_error(text: str, file: str) -> ConfigurationError:
     found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text)
     at = found.start() if found else 0
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-    shown = f"U+{ord(text[at]):04X}" if found else "unknown"
-    message = f"not valid YAML: the control character {shown} is not allowed"
+    character = f"U+{ord(text[at]):04X}" if found else "unknown"
+    message = f"not valid YAML: the control character {character} is not allowed"
     return ConfigurationError(message, file=file, line=line, column=column, hint="remove the character")
