@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/load/syntax"
 )
 
 // Decode turns one YAML or JSON document into the value that OPA gets for it from kubectl's JSON.
@@ -23,7 +25,21 @@ func Decode(text []byte, limits Limits) (*ast.Term, error) {
 	return decodeYAML(document, limits)
 }
 
-// decodeYAML decodes one YAML document.
+// decodeYAML decodes one YAML document: with the fast parser where that is sure of itself, else with the library
+// that kubectl uses.
 func decodeYAML(text string, limits Limits) (*ast.Term, error) {
-	return decodeWithLibrary(text, limits)
+	term, _, declined := syntax.DecodeYAML(text, limits.Depth)
+	if declined == nil {
+		return term, nil
+	}
+	term, err := decodeWithLibrary(text, limits)
+	return term, err
+}
+
+// decodeJSON decodes the JSON value at the start of text and returns where it ends.
+func decodeJSON(text string, limits Limits) (term *ast.Term, end int, err error) {
+	if term, end, declined := syntax.DecodeJSON(text, limits.Depth); declined == nil {
+		return term, end, nil
+	}
+	return decodeJSONWithLibrary(text, limits)
 }

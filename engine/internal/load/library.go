@@ -174,8 +174,8 @@ func arrayTerm(values []any, depth int, convert func(any, int) (*ast.Term, error
 	return ast.ArrayTerm(terms...), nil
 }
 
-// decodeJSON decodes the JSON value at the start of text and returns where it ends.
-func decodeJSON(text string, limits Limits) (term *ast.Term, end int, err error) {
+// decodeJSONWithLibrary decodes the JSON value at the start of text and returns where it ends.
+func decodeJSONWithLibrary(text string, limits Limits) (term *ast.Term, end int, err error) {
 	var value any
 	decoder := util.NewJSONDecoder(strings.NewReader(text))
 	if err := decoder.Decode(&value); err != nil {
