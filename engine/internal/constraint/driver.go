@@ -1,0 +1,184 @@
+package constraint
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers"
+	regoschema "github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers/rego/schema"
+	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
+	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
+	"github.com/open-policy-agent/frameworks/constraint/pkg/types"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+var _ drivers.Driver = &driver{}
+
+// driver evaluates the Rego of all templates with one compiler, each constraint as one prepared query
+// on the terms of the resource. It is filled while a set loads and only read afterwards.
+type driver struct {
+	templates  map[string]*regoTemplate
+	parameters map[string]*ast.Term // by policy name
+	compiler   *ast.Compiler
+	caps       *ast.Capabilities
+	providers  *providers
+	builtins   map[string]*topdown.Builtin
+	values     cache.InterQueryValueCache
+	caches     cache.InterQueryCache
+	timeout    time.Duration
+	strict     bool
+	locate     func(*ast.Location) (file string, line, column int)
+}
+
+// Name is that of the framework's Rego driver, which this one stands in for.
+func (d *driver) Name() string { return regoschema.Name }
+
+// AddTemplate parses the template; link compiles it.
+func (d *driver) AddTemplate(_ context.Context, ct *templates.ConstraintTemplate) error {
+	t, err := parseTemplate(ct)
+	if err != nil {
+		return err
+	}
+	d.templates[t.kind] = t
+	return nil
+}
+
+// RemoveTemplate forgets a template, as link needs it for those that do not compile.
+func (d *driver) RemoveTemplate(_ context.Context, ct *templates.ConstraintTemplate) error {
+	delete(d.templates, ct.Spec.CRD.Spec.Names.Kind)
+	return nil
+}
+
+// AddConstraint keeps the parameters as a term; absent ones are an empty object.
+func (d *driver) AddConstraint(_ context.Context, constraint *unstructured.Unstructured) error {
+	parameters, _, err := unstructured.NestedFieldNoCopy(constraint.Object, "spec", "parameters")
+	if err != nil {
+		return err
+	}
+	if parameters == nil {
+		parameters = map[string]any{}
+	}
+	value, err := ast.InterfaceToValue(parameters)
+	if err != nil {
+		return err
+	}
+	d.parameters[policyName(constraint)] = ast.NewTerm(value)
+	return nil
+}
+
+// RemoveConstraint forgets a constraint.
+func (d *driver) RemoveConstraint(_ context.Context, constraint *unstructured.Unstructured) error {
+	delete(d.parameters, policyName(constraint))
+	return nil
+}
+
+// AddData refuses: what policies look up comes with the request, so that sets never change.
+func (d *driver) AddData(context.Context, string, storage.Path, any) error {
+	return fmt.Errorf("the inventory belongs to the request")
+}
+
+// RemoveData has nothing to remove.
+func (d *driver) RemoveData(context.Context, string, storage.Path) error { return nil }
+
+// Dump is not offered.
+func (d *driver) Dump(context.Context) (string, error) { return "", nil }
+
+// GetDescriptionForStat knows no statistics.
+func (d *driver) GetDescriptionForStat(name string) (string, error) {
+	return "", fmt.Errorf("unknown statistic `%s`", name)
+}
+
+// link compiles all templates together. Those that do not compile are returned with their errors and
+// left out: one bad template must not take the others with it.
+func (d *driver) link() map[string]error {
+	bad := map[string]error{}
+	if d.compile(d.kinds()) == nil {
+		return bad
+	}
+	for _, kind := range d.kinds() {
+		if err := d.compile([]string{kind}); err != nil {
+			bad[kind] = err
+			delete(d.templates, kind)
+		}
+	}
+	if err := d.compile(d.kinds()); err != nil { // each compiles alone, and no two share a package
+		for _, kind := range d.kinds() {
+			bad[kind] = err
+		}
+	}
+	return bad
+}
+
+func (d *driver) kinds() []string {
+	out := make([]string, 0, len(d.templates))
+	for kind := range d.templates {
+		out = append(out, kind)
+	}
+	sort.Strings(out)
+	return out
+}
+
+func (d *driver) compile(kinds []string) error {
+	modules := map[string]*ast.Module{}
+	for _, kind := range kinds {
+		for file, module := range d.templates[kind].modules {
+			modules[file] = module
+		}
+	}
+	d.compiler = ast.NewCompiler().WithCapabilities(d.caps)
+	if d.compiler.Compile(modules); d.compiler.Failed() {
+		return d.compiler.Errors
+	}
+	for _, kind := range kinds {
+		if err := d.templates[kind].prepare(d.compiler); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Query evaluates constraints against a request. What can't be evaluated becomes a problem of the
+// request and says nothing about the resource.
+func (d *driver) Query(ctx context.Context, _ string, constraints []*unstructured.Unstructured, review any, _ ...reviews.ReviewOpt) (*drivers.QueryResponse, error) {
+	r, ours := review.(*request)
+	if !ours {
+		return nil, fmt.Errorf("unexpected review of type %T", review)
+	}
+	term, err := r.reviewTerm()
+	if err != nil {
+		return nil, err
+	}
+	response := &drivers.QueryResponse{}
+	for _, c := range constraints {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		name := policyName(c)
+		input := ast.ObjectTerm(pair("review", term), pair("parameters", d.parameters[name]))
+		e := &evaluation{driver: d, template: d.templates[c.GetKind()], policy: name, input: input, request: r}
+		for _, found := range e.run(ctx) {
+			response.Results = append(response.Results, &types.Result{
+				Msg: found.message, Constraint: c, Metadata: map[string]any{"details": found.details, evidenceKey: found.evidence},
+			})
+		}
+	}
+	return response, nil
+}
+
+// evidenceKey is under which a result carries what the locator needs.
+const evidenceKey = "evidence"
+
+func warningUnless(strict bool) string {
+	if strict {
+		return model.Error
+	}
+	return model.Warning
+}

@@ -1,0 +1,172 @@
+package constraint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Evidence is what shows how a violation came about: enough to evaluate it again and see which field
+// of the resource it is about. Roots lead from the input to the resource.
+type Evidence struct {
+	Compiler *ast.Compiler
+	Store    storage.Store
+	Txn      storage.Transaction
+	Rule     ast.Ref
+	Input    *ast.Term
+	Entry    *ast.Term
+	Resource *ast.Term
+	Builtins map[string]*topdown.Builtin
+}
+
+// evaluation asks the template of one constraint about one request.
+type evaluation struct {
+	driver   *driver
+	template *regoTemplate
+	policy   string
+	input    *ast.Term
+	request  *request
+}
+
+type found struct {
+	message  string
+	details  any
+	evidence *Evidence
+}
+
+func (e *evaluation) run(ctx context.Context) []found {
+	var entries []*ast.Term
+	var builtinErrors []topdown.Error
+	cancel := topdown.NewCancel()
+	if e.driver.timeout > 0 {
+		timer := time.AfterFunc(e.driver.timeout, cancel.Cancel)
+		defer timer.Stop()
+	}
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, cancel.Cancel)()
+	}
+	err := e.query(cancel, &builtinErrors).Iter(ctx, func(r topdown.QueryResult) error {
+		entries = append(entries, r[e.template.query.out])
+		return nil
+	})
+	e.builtinErrors(builtinErrors)
+	if err != nil {
+		if ctx.Err() == nil { // else the whole request ended, which is not the policy's fault
+			e.fail(err)
+		}
+		return nil
+	}
+	return e.read(entries)
+}
+
+func (e *evaluation) query(cancel topdown.Cancel, builtinErrors *[]topdown.Error) *topdown.Query {
+	q, inventory := e.template.query, e.request.inventory
+	return topdown.NewQuery(q.body).WithQueryCompiler(q.qc).WithCompiler(e.driver.compiler).
+		WithStore(inventory.store).WithTransaction(inventory.txn).WithInput(e.input).WithCancel(cancel).
+		WithBuiltins(e.driver.builtins).WithBuiltinErrorList(builtinErrors).
+		WithInterQueryBuiltinCache(e.driver.caches).WithInterQueryBuiltinValueCache(e.driver.values)
+}
+
+// read takes violations from entries as Gatekeeper does: `msg` must be text; entries that agree in
+// `msg` and `details` are one violation.
+func (e *evaluation) read(entries []*ast.Term) []found {
+	var out []found
+	seen := ast.NewSet()
+	for _, entry := range entries {
+		message := member(entry, "msg")
+		if message == nil {
+			e.problem(model.Warning, "violation_without_msg", "an entry of `violation` has no `msg`: Gatekeeper drops it without a word",
+				"write `violation[{\"msg\": msg}]`", nil)
+			continue
+		}
+		text, ok := message.Value.(ast.String)
+		if !ok {
+			e.problem(model.Error, "violation_msg", fmt.Sprintf("`msg` of a violation must be text, not `%s`", message), "use sprintf", nil)
+			continue
+		}
+		details := member(entry, "details")
+		if details == nil {
+			details = ast.ObjectTerm()
+		}
+		same := ast.ArrayTerm(message, details)
+		if seen.Contains(same) {
+			continue
+		}
+		seen.Add(same)
+		value, err := ast.JSON(details.Value)
+		if err != nil {
+			e.problem(model.Error, "violation_details", oneLine(err.Error()), "", nil)
+			continue
+		}
+		out = append(out, found{string(text), value, e.evidence(entry)})
+	}
+	return out
+}
+
+func (e *evaluation) evidence(entry *ast.Term) *Evidence {
+	return &Evidence{
+		Compiler: e.driver.compiler, Store: e.request.inventory.store, Txn: e.request.inventory.txn,
+		Rule: e.template.query.ref, Input: e.input, Entry: entry, Resource: e.request.judged(), Builtins: e.driver.builtins,
+	}
+}
+
+// builtinErrors left an expression undefined: the verdict is Gatekeeper's, but it is not kept silent. A
+// refused host is an error whatever the settings say.
+func (e *evaluation) builtinErrors(errs []topdown.Error) {
+	for i := range errs {
+		if _, host, refused := strings.Cut(errs[i].Message, "unallowed host: "); refused {
+			e.problem(model.Error, "network_refused", "network access to `"+strings.Fields(host)[0]+"` is refused",
+				"list the host in `policy.allow_net` if this policy may ask it", errs[i].Location)
+			continue
+		}
+		hint := "the expression counts as undefined; set `policy.strict_errors: true` to make this an error"
+		if e.driver.strict {
+			hint = ""
+		}
+		e.problem(warningUnless(e.driver.strict), "builtin_error", oneLine(errs[i].Message), hint, errs[i].Location)
+	}
+}
+
+func (e *evaluation) fail(err error) {
+	var known *topdown.Error
+	switch {
+	case topdown.IsCancel(err):
+		e.problem(model.Error, "eval_timeout", fmt.Sprintf("evaluation took longer than %s and was stopped", e.driver.timeout),
+			"make the rule cheaper, or raise `policy.timeout`", nil)
+	case errors.As(err, &known):
+		e.problem(model.Error, known.Code, oneLine(known.Message), "", known.Location)
+	default:
+		e.problem(model.Error, topdown.InternalErr, oneLine(err.Error()), "", nil)
+	}
+}
+
+// problem records what went wrong, at its place in the template, else at its violation rule.
+func (e *evaluation) problem(severity, code, message, hint string, at *ast.Location) {
+	p := model.Problem{Severity: severity, Code: code, Message: message, Hint: hint, Policy: e.policy}
+	if at == nil || at.File == "" {
+		at = e.ruleLocation()
+	}
+	if at != nil {
+		p.File, p.Line, p.Column = e.driver.locate(at)
+	}
+	e.request.problems = append(e.request.problems, p)
+}
+
+func (e *evaluation) ruleLocation() *ast.Location {
+	for _, rule := range e.template.entry.Rules {
+		if string(rule.Head.Name) == violation {
+			return rule.Location
+		}
+	}
+	return nil
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

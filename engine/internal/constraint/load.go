@@ -1,0 +1,143 @@
+package constraint
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/open-policy-agent/frameworks/constraint/pkg/apis/externaldata/unversioned"
+	configv1alpha1 "github.com/open-policy-agent/gatekeeper/v3/apis/config/v1alpha1"
+	expansionunversioned "github.com/open-policy-agent/gatekeeper/v3/apis/expansion/unversioned"
+	k8sjson "k8s.io/apimachinery/pkg/util/json"
+	strictjson "sigs.k8s.io/json"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// loader fills a set and collects problems on the way.
+type loader struct {
+	*Set
+	ctx      context.Context
+	opts     Options
+	problems []model.Problem
+	loaded   []model.Policy
+}
+
+func (l *loader) each(objects []*Object, load func(*Object)) {
+	for _, o := range objects {
+		load(o)
+	}
+}
+
+func (l *loader) add(p model.Problem) { l.problems = append(l.problems, p) }
+
+func (l *loader) fail(o *Object, code, message, hint string, path ...any) {
+	l.add(o.problem(model.Error, code, message, hint, path...))
+}
+
+func (l *loader) warn(o *Object, code, message, hint string, path ...any) {
+	l.add(o.problem(model.Warning, code, message, hint, path...))
+}
+
+// normal is the object with numbers as Kubernetes' own decoder makes them.
+func (l *loader) normal(o *Object) *Object {
+	out := *o
+	raw, err := json.Marshal(o.Value)
+	if err == nil {
+		out.Value = nil
+		err = k8sjson.Unmarshal(raw, &out.Value)
+	}
+	if err != nil {
+		l.fail(o, "gatekeeper_object", oneLine(err.Error()), "")
+		return nil
+	}
+	return &out
+}
+
+// decode reads an object into its Go type and warns of each field that the type does not know: a
+// cluster drops those.
+func (l *loader) decode(o *Object, into any) bool {
+	raw, err := json.Marshal(o.Value)
+	if err != nil {
+		l.fail(o, "gatekeeper_object", oneLine(err.Error()), "")
+		return false
+	}
+	unknown, err := strictjson.UnmarshalStrict(raw, into)
+	if err != nil {
+		l.fail(o, "gatekeeper_object", oneLine(err.Error()), "write the field as its type wants it", pathInError(err)...)
+		return false
+	}
+	for _, e := range unknown {
+		path := fieldPath(quoted(e.Error()))
+		l.warn(o, "unknown_field", fmt.Sprintf("a cluster drops the field `%s`: it is not part of a %s", dotted(path), o.unstructured().GetKind()),
+			hintForField(path), path...)
+	}
+	return true
+}
+
+func pathInError(err error) []any {
+	var typeError *json.UnmarshalTypeError
+	if errors.As(err, &typeError) {
+		return fieldPath(typeError.Field)
+	}
+	return nil
+}
+
+func (l *loader) provider(o *Object) {
+	provider := &unversioned.Provider{}
+	if !l.decode(o, provider) {
+		return
+	}
+	if err := l.driver.providers.known.Upsert(provider); err != nil {
+		l.fail(o, "provider", oneLine(err.Error()), "a Provider needs an https `url`, a `timeout` in seconds and a `caBundle`", "spec")
+	}
+}
+
+// configName is the only name under which Gatekeeper reads its Config.
+const configName = "config"
+
+func (l *loader) config(o *Object) {
+	config := &configv1alpha1.Config{}
+	if !l.decode(o, config) {
+		return
+	}
+	if config.Name != configName {
+		l.warn(o, "config_name", fmt.Sprintf("Gatekeeper reads no Config but the one named `%s`: this one, `%s`, has no effect", configName, config.Name),
+			"name it `config`", "metadata", "name")
+		return
+	}
+	l.excluder.Add(config.Spec.Match)
+}
+
+func (l *loader) expansion(o *Object) {
+	template := &expansionunversioned.ExpansionTemplate{}
+	if !l.decode(o, template) {
+		return
+	}
+	if _, twice := l.expander.sources[template.Name]; twice {
+		l.fail(o, "expansion_template", fmt.Sprintf("the ExpansionTemplate `%s` is defined twice", template.Name), "remove one of them", "metadata", "name")
+		return
+	}
+	if err := l.expander.system.UpsertTemplate(template); err != nil {
+		l.fail(o, "expansion_template", oneLine(err.Error()), "see https://open-policy-agent.github.io/gatekeeper/website/docs/expansion", "spec")
+		return
+	}
+	l.expander.sources[template.Name] = template.Spec.TemplateSource
+}
+
+func (l *loader) mutator(o *Object) {
+	l.warn(o, "mutation", fmt.Sprintf("mutation by %s is not simulated: resources are judged as they are written", o.unstructured().GetKind()), "")
+}
+
+// same says whether an object was already loaded under this name, and complains where the two differ.
+func (l *loader) same(o, before *Object, what string) bool {
+	if before == nil {
+		return false
+	}
+	if !reflect.DeepEqual(o.Value["spec"], before.Value["spec"]) {
+		l.fail(o, "duplicate", fmt.Sprintf("%s is already defined at %s:%d, differently", what, before.File, before.Line), "remove or rename one of the two", "metadata", "name")
+	}
+	return true
+}

@@ -1,0 +1,138 @@
+package constraint
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/open-policy-agent/frameworks/constraint/pkg/apis/constraints"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+func (l *loader) constraint(o *Object) {
+	u := o.unstructured()
+	name := policyName(u)
+	if l.same(o, l.Set.policies[name], "the constraint `"+name+"`") || !l.hasTemplate(o) {
+		return
+	}
+	if !l.validAction(o) {
+		return
+	}
+	l.Set.policies[name] = o
+	alias(o)
+	if _, err := l.client.AddConstraint(l.ctx, u); err != nil {
+		delete(l.Set.policies, name)
+		l.refuseConstraint(o, err)
+		return
+	}
+	l.loaded = append(l.loaded, l.describe(o))
+}
+
+// hasTemplate says whether the constraint has a template that works; nothing is left unenforced in
+// silence.
+func (l *loader) hasTemplate(o *Object) bool {
+	kind := o.unstructured().GetKind()
+	name := policyName(o.unstructured())
+	t := l.templates[kind]
+	switch {
+	case t == nil:
+		l.fail(o, "constraint_without_template", fmt.Sprintf("the constraint `%s` is not enforced: no template defines the kind `%s`", name, kind),
+			l.nearest(kind), "kind")
+	case t.broken:
+		l.fail(o, "constraint_without_template", fmt.Sprintf("the constraint `%s` is not enforced: its template at %s:%d is invalid", name, t.origin.File, t.origin.Line),
+			"mend the template", "kind")
+	}
+	return t != nil && !t.broken
+}
+
+func (l *loader) nearest(kind string) string {
+	for other := range l.templates {
+		if strings.EqualFold(other, kind) {
+			return fmt.Sprintf("the template defines `%s`", other)
+		}
+	}
+	return "add the ConstraintTemplate to the policies"
+}
+
+// refuseConstraint reports each field that breaks the schema at its own line.
+func (l *loader) refuseConstraint(o *Object, err error) {
+	code := "constraint"
+	if errors.Is(err, constraints.ErrSchema) {
+		code = "constraint_schema"
+	}
+	fields := l.badFields(o)
+	for _, f := range fields {
+		l.fail(o, code, f.message, f.hint, f.path...)
+	}
+	if len(fields) == 0 {
+		l.fail(o, code, oneLine(err.Error()), "", "spec")
+	}
+}
+
+type badField struct {
+	path          []any
+	message, hint string
+}
+
+// badFields validates the constraint against the schema of its kind, as the framework does, keeping
+// the paths that the framework's error loses.
+func (l *loader) badFields(o *Object) []badField {
+	crd, err := l.client.CreateCRD(l.ctx, l.templates[o.unstructured().GetKind()].ConstraintTemplate)
+	if err != nil {
+		return nil
+	}
+	props := crd.Spec.Validation.OpenAPIV3Schema
+	validator, _, err := validation.NewSchemaValidator(props)
+	if err != nil {
+		return nil
+	}
+	var out []badField
+	for _, e := range validation.ValidateCustomResource(field.NewPath(""), o.Value, validator) {
+		path := fieldPath(e.Field)
+		out = append(out, badField{path, dotted(path) + ": " + oneLine(e.ErrorBody()), "see `openAPIV3Schema` in the template"})
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return unknownFields(o, props)
+}
+
+func unknownFields(o *Object, props *apiextensions.JSONSchemaProps) []badField {
+	structural, err := schema.NewStructural(props)
+	if err != nil {
+		return nil
+	}
+	var out []badField
+	opts := schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
+	for _, unknown := range pruning.PruneWithOptions(o.unstructured().DeepCopy().Object, structural, true, opts) {
+		path := fieldPath(unknown)
+		out = append(out, badField{path, fmt.Sprintf("`%s` is not a field of this constraint: the template's schema does not know it", dotted(path)),
+			"add it to `openAPIV3Schema` in the template, or remove it"})
+	}
+	return out
+}
+
+// policies are the loaded constraints in a stable order.
+func (l *loader) policies() []model.Policy {
+	sort.SliceStable(l.loaded, func(i, j int) bool { return l.loaded[i].Name < l.loaded[j].Name })
+	return l.loaded
+}
+
+const annotationTitle = "metadata.gatekeeper.sh/title"
+
+func (l *loader) describe(o *Object) model.Policy {
+	u := o.unstructured()
+	t := l.templates[u.GetKind()]
+	parameters, _ := lookup(o.Value, "spec", "parameters").(map[string]any)
+	return model.Policy{
+		Name: policyName(u), Engine: Engine, Title: t.Annotations[annotationTitle], Description: t.Annotations["description"],
+		Parameters: parameters, File: o.File, Line: o.Line, Enforcement: l.declared(u),
+	}
+}

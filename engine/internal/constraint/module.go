@@ -1,0 +1,165 @@
+package constraint
+
+import (
+	"fmt"
+	"strings"
+
+	regoschema "github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers/rego/schema"
+	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
+	"github.com/open-policy-agent/frameworks/constraint/pkg/regorewriter"
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// root is the package under which every template lives: `data.templates[kind]`.
+const root = "templates"
+
+const violation = "violation"
+
+// regoTemplate is the Rego of one template, in packages of its own within the shared compiler.
+type regoTemplate struct {
+	kind    string
+	version ast.RegoVersion
+	entry   *ast.Module
+	modules map[string]*ast.Module // by file name
+	query   query
+	failed  error
+}
+
+// query is the compiled `data.templates[kind].template.violation[entry]`.
+type query struct {
+	ref  ast.Ref
+	body ast.Body
+	out  ast.Var
+	qc   ast.QueryCompiler
+}
+
+// sourceError is an error in one of a template's Rego texts.
+type sourceError struct {
+	file string // see entryFile and libFile
+	hint string
+	err  error
+}
+
+func (e *sourceError) Error() string { return e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
+
+// File names of Rego texts tell where errors lie: they are looked up by the loader.
+func entryFile(kind string) string        { return kind + "/rego" }
+func libFile(kind string, i int) string   { return fmt.Sprintf("%s/libs/%d", kind, i) }
+func key(kind string) string              { return strings.ToLower(kind) }
+func packageOf(kind, name string) ast.Ref { return templatePath(kind).Append(ast.StringTerm(name)) }
+
+func templatePath(kind string) ast.Ref {
+	return ast.Ref{ast.DefaultRootDocument, ast.StringTerm(root), ast.StringTerm(key(kind))}
+}
+
+// parseTemplate parses a template's Rego and moves it to packages of its own, with the checks of the
+// framework: what libraries may be called, what may be imported, which data may be read.
+func parseTemplate(ct *templates.ConstraintTemplate) (*regoTemplate, error) {
+	kind := ct.Spec.CRD.Spec.Names.Kind
+	source, err := regoSource(ct)
+	if err != nil {
+		return nil, err
+	}
+	t := &regoTemplate{kind: kind, version: ast.RegoV0, modules: map[string]*ast.Module{}}
+	if source.Version == "v1" {
+		t.version = ast.RegoV1
+	}
+	prefix := regorewriter.NewPackagePrefixer(root + "." + key(kind) + ".libs")
+	rewriter, err := regorewriter.New(prefix, []string{"data.lib"}, []string{"data.inventory"})
+	if err != nil {
+		return nil, err
+	}
+	if t.entry, err = t.parse(entryFile(kind), source.Rego); err != nil {
+		return nil, err
+	}
+	if !defines(t.entry, violation) {
+		return nil, &sourceError{
+			file: entryFile(kind), err: fmt.Errorf("the Rego defines no rule named `%s`", violation),
+			hint: "Gatekeeper asks the rule `violation[{\"msg\": msg}]` only: rename yours",
+		}
+	}
+	t.entry.Package.Path = packageOf(kind, "template")
+	rewriter.AddEntryPointModule(entryFile(kind), t.entry)
+	for i, lib := range source.Libs {
+		module, err := t.parse(libFile(kind, i), lib)
+		if err != nil {
+			return nil, err
+		}
+		if err := rewriter.AddLib(libFile(kind, i), module); err != nil {
+			return nil, &sourceError{file: libFile(kind, i), err: err}
+		}
+	}
+	if _, err := rewriter.Rewrite(); err != nil {
+		return nil, &sourceError{file: entryFile(kind), err: err, hint: "templates may read `input`, `data.inventory` and their `libs` (packages under `lib`) only"}
+	}
+	return t, nil
+}
+
+func regoSource(ct *templates.ConstraintTemplate) (*regoschema.Source, error) {
+	for _, target := range ct.Spec.Targets {
+		for _, code := range target.Code {
+			if code.Engine == regoschema.Name {
+				return regoschema.GetSource(code)
+			}
+		}
+	}
+	return nil, fmt.Errorf("the template holds no Rego")
+}
+
+func (t *regoTemplate) parse(file, source string) (*ast.Module, error) {
+	module, err := ast.ParseModuleWithOpts(file, source, ast.ParserOptions{RegoVersion: t.version})
+	if err != nil {
+		return nil, &sourceError{file: file, err: err, hint: t.versionHint(source)}
+	}
+	if module == nil {
+		return nil, &sourceError{file: file, err: fmt.Errorf("the Rego is empty"), hint: "write a package with a rule named `violation`"}
+	}
+	t.modules[file] = module
+	return module, nil
+}
+
+// versionHint says so when the text is good Rego of the other version.
+func (t *regoTemplate) versionHint(source string) string {
+	other, hint := ast.RegoV1, "this is Rego v1: put it under `code` with `engine: Rego` and `source: {version: v1, rego: …}`"
+	if t.version == ast.RegoV1 {
+		other, hint = ast.RegoV0, "this is Rego v0: leave out `version: v1`, or rewrite it (`opa fmt --v0-v1`)"
+	}
+	if _, err := ast.ParseModuleWithOpts("", source, ast.ParserOptions{RegoVersion: other}); err == nil {
+		return hint
+	}
+	return ""
+}
+
+func defines(module *ast.Module, name string) bool {
+	for _, rule := range module.Rules {
+		if string(rule.Head.Name) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// prepare compiles the query that asks for the template's violations.
+func (t *regoTemplate) prepare(c *ast.Compiler) error {
+	q := query{ref: packageOf(t.kind, "template").Append(ast.StringTerm(violation)), out: ast.Var("entry"), qc: c.QueryCompiler()}
+	body := ast.NewBody(ast.NewExpr(ast.NewTerm(q.ref.Append(ast.NewTerm(q.out)))))
+	var err error
+	if q.body, err = q.qc.Compile(body); err != nil {
+		return err
+	}
+	t.query = q
+	return nil
+}
+
+// referential says whether the template reads `data.inventory`.
+func (t *regoTemplate) referential() bool {
+	found := false
+	for _, module := range t.modules {
+		ast.WalkRefs(module, func(ref ast.Ref) bool {
+			found = found || len(ref) > 1 && ref[0].Equal(ast.DefaultRootDocument) && ref[1].Equal(ast.StringTerm("inventory"))
+			return found
+		})
+	}
+	return found
+}
