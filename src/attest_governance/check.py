@@ -91,6 +91,7 @@ def check(
         skipped=tuple(one for batch in batches for one in batch.skipped),
         checked=tuple(one for batch in batches for one in batch.checked),
         notices=notices(exempted),
+        sources={text.file: text.text for text in plan.manifests.inputs},
     )
 
 

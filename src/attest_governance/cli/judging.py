@@ -1,0 +1,101 @@
+"""Carries a request of the command line through the flow and writes what it came to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance import __version__
+from attest_governance.adapters.clock import system_clock
+from attest_governance.check import check
+from attest_governance.cli.main import DENIED, OK, UNDECIDED
+from attest_governance.cli.progress import Progress
+from attest_governance.cli.session import engine, environment
+from attest_governance.errors import InputError
+from attest_governance.plan import MAX_STDIN, Request, make_plan, prepare
+from attest_governance.report import ReportOptions, pair_targets, write_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest_governance.model import Outcome
+    from attest_governance.report import Target
+
+
+class Showing(msgspec.Struct, frozen=True, kw_only=True):
+    """How the user wants to see the result."""
+
+    formats: tuple[str, ...] = ("text",)
+    outputs: tuple[str, ...] = ()
+    color: bool = False
+    detailed: bool = False
+    show_exempted: bool = False
+    verbose: bool = False
+    command: str = "attest policy check"
+
+
+def judge(request: Request, showing: Showing) -> Outcome:
+    """Checks and reports.
+
+    Raises:
+        AttestError: nothing could be decided, or the report could not be written.
+    """
+    targets = pair_targets(showing.formats, showing.outputs)
+    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets), stdin=_stdin(request.paths))
+    prepared = prepare(wanted, environment())
+    running = engine()
+    running.configure(prepared.engine)
+    loaded = running.load(prepared.sources)
+    plan = make_plan(prepared, loaded)
+    now = system_clock()
+    with Progress() as progress:
+        outcome = check(running, loaded, plan, now=now, progress=progress.advance)
+    options = ReportOptions(
+        now=now,
+        color=showing.color,
+        width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 0,
+        detailed=showing.detailed,
+        show_exempted=showing.show_exempted,
+        verbose=showing.verbose,
+        command=showing.command,
+        version=__version__,
+        step_summary=_step_summary(),
+    )
+    write_reports(outcome, targets, options, sys.stdout)
+    return outcome
+
+
+def exit_code(outcome: Outcome) -> int:
+    """0 allowed, 1 denied, 2 could not decide."""
+    return {"allow": OK, "deny": DENIED, "error": UNDECIDED}[outcome.summary.verdict]
+
+
+def _needs_passes(targets: Sequence[Target]) -> bool:
+    return any(target.format in ("junit", "openreports") for target in targets)
+
+
+def _stdin(paths: Sequence[str]) -> str:
+    """The whole of standard input, where `-` asks for it.
+
+    Raises:
+        InputError: it is too large, or no text.
+    """
+    if "-" not in paths:
+        return ""
+    raw = sys.stdin.buffer.read(MAX_STDIN + 1)
+    if len(raw) > MAX_STDIN:
+        raise InputError(f"standard input is larger than {MAX_STDIN >> 20} MiB", hint="write it to files")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"standard input is not UTF-8 at byte {error.start}", hint="convert it to UTF-8") from error
+
+
+def _step_summary() -> Path | None:
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    return Path(named) if named else None

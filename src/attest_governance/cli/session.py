@@ -1,0 +1,55 @@
+"""What a command line has around it: the engine, the environment, the clock.
+
+The engine is started as soon as it is clear that a command needs it, so that its start and
+Python's imports take place at the same time.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attest_governance.evaluate import Engine
+from attest_governance.resources import engine_path, shipped_policies
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest_governance.plan import Environment
+
+_JUDGING = {"check", "scan", "validate", "list", "show", "test", "test-all", "trace", "profile"}
+
+_started: list[Engine] = []
+
+
+def prestart(arguments: Sequence[str]) -> None:
+    """Starts the engine if the command will need it; a failure waits until it is really asked for."""
+    words = [word for word in arguments if not word.startswith("-")][:2]
+    asks_help = "--help" in arguments
+    if len(words) == 2 and words[0] == "policy" and words[1] in _JUDGING and not asks_help:  # noqa: PLR2004
+        try:
+            engine().start()
+        except Exception:  # noqa: BLE001 (the command itself will say what is wrong)
+            _started.clear()
+
+
+def engine() -> Engine:
+    """The engine of this process, ended at exit.
+
+    Raises:
+        EngineError: there is none on this machine.
+    """
+    if not _started:
+        new = Engine(engine_path())
+        _started.append(new)
+        atexit.register(new.close)
+    return _started[0]
+
+
+def environment() -> Environment:
+    """What this process finds around it."""
+    from attest_governance.plan import Environment  # noqa: PLC0415 (imports the flow)
+
+    return Environment(cwd=Path.cwd(), home=Path.home(), variables=os.environ, shipped=shipped_policies())

@@ -1,0 +1,122 @@
+"""The tree of commands. Each is imported when it is called, or when its help is."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+import typer.main
+from typer.core import TyperGroup
+
+from attest_governance.cli.foreign import is_foreign, run_foreign
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+class Command(msgspec.Struct, frozen=True):
+    """Where a command lives: a function that Typer understands, or a Typer application."""
+
+    module: str
+    attribute: str = "command"
+
+
+POLICY = {
+    "check": Command("check"),
+    "scan": Command("scan"),
+    "validate": Command("validate"),
+    "list": Command("policies", "list_policies"),
+    "show": Command("policies", "show_policy"),
+    "init": Command("init"),
+    "version": Command("version"),
+}
+ROOT = {
+    "policy": Command("tree", "policy"),
+    "config": Command("config", "app"),
+    "version": Command("version"),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and imports them one at a time."""
+
+    commands_by_name: dict[str, Command] = {}  # noqa: RUF012 (set by the subclasses)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 (Typer's signature)
+        """The names, in the order of the table."""
+        return list(self.commands_by_name)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 (Typer's signature)
+        """Imports a command; None where there is none of that name."""
+        known = self.commands_by_name.get(cmd_name)
+        return _load(cmd_name, known) if known else None
+
+
+class PolicyGroup(LazyGroup):
+    """`attest policy …`."""
+
+    commands_by_name = POLICY
+
+
+class RootGroup(LazyGroup):
+    """`attest …`."""
+
+    commands_by_name = ROOT
+
+
+def _load(name: str, command: Command) -> Any:  # noqa: ANN401 (Typer's own command type)
+    target = getattr(import_module(f"attest_governance.cli.{command.module}"), command.attribute)
+    if isinstance(target, typer.Typer):
+        loaded = typer.main.get_command(target)
+    else:
+        holder = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT)
+        holder.command(name)(target)
+        loaded = typer.main.get_command(holder)
+    loaded.name = name
+    return loaded
+
+
+policy = typer.Typer(
+    cls=PolicyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings=CONTEXT,
+    help="Check, write and govern policies.",
+)
+
+
+@policy.callback()
+def _policy() -> None:
+    """Check, write and govern policies."""
+
+
+root = typer.Typer(cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
+
+
+@root.callback()
+def _root() -> None:
+    """Decides whether Kubernetes resources may be deployed, and says why."""
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Runs a command line through Typer and returns the exit code."""
+    if is_foreign(arguments, ROOT):
+        return run_foreign(arguments)
+    try:
+        result = typer.main.get_command(root).main(list(arguments), prog_name="attest", standalone_mode=False)
+    except typer.Exit as stop:
+        return stop.exit_code
+    except typer.Abort as stop:
+        raise KeyboardInterrupt from stop
+    except Exception as error:
+        show = getattr(error, "show", None)  # Typer's usage errors know how to show themselves
+        if show is None:
+            raise
+        show(file=sys.stderr)
+        return 2
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,176 @@
+"""Turns what a user asks for into a plan that `check` can carry out.
+
+Entry points describe the wish in a `Request` and their surroundings in an `Environment`; every
+file that a run depends on, but for policies and manifests, is read here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance.check import Exempting, Plan
+from attest_governance.decide import Baseline, Rules
+from attest_governance.decide.baseline import SCHEMA as BASELINE_SCHEMA
+from attest_governance.errors import InputError, PolicyError, UsageError
+from attest_governance.evaluate import CheckOptions, EngineOptions
+from attest_governance.exempt import Annotations, declared
+from attest_governance.load.configuration import load_settings
+from attest_governance.load.documents import data_documents, read_document
+from attest_governance.load.parameters import check_parameters
+from attest_governance.load.selection import Selection, policy_sources, select
+from attest_governance.load.settings import Settings
+from attest_governance.model import Severity
+from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest_governance.evaluate import LoadedPolicies
+
+STDIN = "<stdin>"
+MAX_STDIN = 256 << 20
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What a run finds around it; nothing below reads these from the process."""
+
+    cwd: Path
+    home: Path
+    variables: Mapping[str, str]
+    shipped: Path
+    """The folder of the shipped policies."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asks for: the options of `attest policy check` and its relatives."""
+
+    paths: tuple[str, ...] = ()
+    stdin: str = ""
+    """The text of standard input, where a path is `-`."""
+    folders: tuple[str, ...] = ()
+    with_shipped: bool = False
+    names: tuple[str, ...] = ()
+    strict: bool = False
+    fail_on: Severity | None = None
+    fail_fast: bool = False
+    parameters: Path | None = None
+    data: tuple[Path, ...] = ()
+    evidence: Path | None = None
+    namespace: str = ""
+    jobs: int = 0
+    checked: bool = False
+    allow_exemptions: bool = True
+    allow_annotations: bool = True
+    baseline: Path | None = None
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A request with the configuration in force, before policies are loaded."""
+
+    request: Request
+    settings: Settings
+    sources: PolicySources
+
+    @property
+    def engine(self) -> EngineOptions:
+        """How the engine is to run."""
+        return EngineOptions(memory=self.settings.policy.memory, jobs=self.request.jobs)
+
+
+def prepare(request: Request, environment: Environment, overrides: Mapping[str, object] | None = None) -> Prepared:
+    """Reads configuration and documents, and settles where policies come from.
+
+    Raises:
+        AttestError: a file is missing or wrong.
+    """
+    settings = load_settings(
+        start=environment.cwd, home=environment.home, environ=environment.variables, overrides=overrides
+    )
+    selection = Selection(request.folders, request.with_shipped, request.names)
+    data = data_documents(request.data, request.evidence)
+    return Prepared(request, settings, policy_sources(selection, settings, environment.shipped, data))
+
+
+def make_plan(prepared: Prepared, loaded: LoadedPolicies) -> Plan:
+    """The plan of a run, once it is known which policies there are.
+
+    Raises:
+        AttestError: a name or a file of the request is wrong, or there is no policy to ask.
+    """
+    request, settings = prepared.request, prepared.settings
+    selected = _with_parameters(select(loaded.policies, settings, request.names), request.parameters, loaded)
+    if not selected and settings.policy.enabled and loaded.usable:
+        raise PolicyError("there is no policy to judge by", hint="name a folder that holds policies, or enable some")
+    return Plan(
+        manifests=_manifests(request),
+        selected=selected,
+        options=CheckOptions(settings.policy.timeout, request.jobs, request.checked, request.fail_fast),
+        enforcement={one.name: settings.for_policy(one.name).enforcement for one in selected},
+        exempting=_exempting(request, settings),
+        rules=Rules(settings.policy.fail_on_violation, request.strict, request.fail_on),
+        baseline=read_baseline(request.baseline) if request.baseline else None,
+        baseline_file=str(request.baseline or ""),
+        problems=check_parameters(settings, loaded.policies, complete=not request.folders) if loaded.usable else (),
+    )
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Reads a baseline file.
+
+    Raises:
+        InputError: the file can't be read or is no baseline.
+    """
+    document = read_document(path, "baseline")
+    try:
+        baseline = msgspec.convert(document, Baseline)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"this is no baseline: {error}", file=str(path), hint="make one with --create-baseline"
+        ) from error
+    if baseline.schema != BASELINE_SCHEMA:
+        raise InputError(
+            f"unknown baseline schema `{baseline.schema}`", file=str(path), hint="make one with --create-baseline"
+        )
+    return baseline
+
+
+def _manifests(request: Request) -> Manifests:
+    if not request.paths:
+        raise UsageError("nothing to check", hint="name files or folders, or `-` for standard input")
+    inputs = (Text(STDIN, request.stdin),) if "-" in request.paths else ()
+    paths = tuple(path for path in request.paths if path != "-")
+    return Manifests(paths=paths, inputs=inputs, namespace=request.namespace)
+
+
+def _exempting(request: Request, settings: Settings) -> Exempting:
+    if not request.allow_exemptions:
+        return Exempting(annotations=Annotations.IGNORED)
+    worth = Annotations.SELF_DECLARED if request.allow_annotations else Annotations.IGNORED
+    return Exempting(exemptions=declared(settings.exemptions), annotations=worth)
+
+
+def _with_parameters(selected: tuple[Selected, ...], path: Path | None, loaded: LoadedPolicies) -> tuple[Selected, ...]:
+    """Lays the parameters of `--parameters FILE` over those of the configuration."""
+    if path is None:
+        return selected
+    given = read_document(path, "parameters file")
+    _refuse_unknown(given, [policy.name for policy in loaded.policies], path)
+    return tuple(
+        msgspec.structs.replace(one, parameters={**one.parameters, **given.get(one.name, {})}) for one in selected
+    )
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str], path: Path) -> None:
+    for name, parameters in given.items():
+        if name not in known:
+            raise PolicyError(
+                f"no policy is named `{name}`", file=str(path), hint=f"the policies are {', '.join(known)}"
+            )
+        if not isinstance(parameters, dict):
+            raise InputError(
+                f"the parameters of `{name}` must be an object", file=str(path), hint="write `name: value` pairs"
+            )
