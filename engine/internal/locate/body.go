@@ -2,6 +2,7 @@ package locate
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -25,11 +26,18 @@ type expr struct {
 	walks   bool // it goes over the elements of a collection and tests none
 	exempts bool // it calls a helper that makes exceptions, by its name
 	text    bool // it puts words together
+	hands   bool // it hands its operands to a function, which tells what it reads of them
 	texted  bool // what it defines becomes part of a text
 	pos     int  // the index of the last condition that it serves
 	outputs []ast.Var
 	reads   []read
 	calls   []call
+}
+
+// plan is what is known of a body.
+type plan struct {
+	exprs []expr
+	tests bool // some expression can fail for a reason other than that a collection is empty
 }
 
 // read is an operand: a variable, or a reference with its operands.
@@ -57,7 +65,7 @@ type analysis struct {
 }
 
 // analyse tells the roles of the expressions of a body. What the sinks depend on matters like a condition.
-func analyse(compiler *ast.Compiler, body ast.Body, sinks []*ast.Term, bound func(*ast.Term) bool) []expr {
+func analyse(compiler *ast.Compiler, body ast.Body, sinks []*ast.Term, bound func(*ast.Term) bool) plan {
 	a := analysis{compiler: compiler, bound: bound, seen: map[ast.Var]bool{}}
 	exprs := make([]expr, len(body))
 	for i, e := range body {
@@ -65,7 +73,11 @@ func analyse(compiler *ast.Compiler, body ast.Body, sinks []*ast.Term, bound fun
 		visitVars(e, func(v ast.Var) { a.seen[v] = true })
 	}
 	serve(body, exprs, sinks)
-	return exprs
+	p := plan{exprs: exprs}
+	for i := range exprs {
+		p.tests = p.tests || exprs[i].role == condition && !exprs[i].walks
+	}
+	return p
 }
 
 func visitVars(x any, do func(ast.Var)) {
@@ -85,7 +97,7 @@ func (a *analysis) expr(e *ast.Expr) expr {
 	switch terms := e.Terms.(type) {
 	case *ast.Term:
 		a.operand(&out, terms)
-		out.walks = !e.Negated && len(out.reads) > 0 && endsOpen(out.reads[0])
+		out.walks = !e.Negated && slices.ContainsFunc(out.reads, endsOpen)
 	case []*ast.Term:
 		a.operation(&out, e, terms)
 	case *ast.Every:
@@ -123,6 +135,7 @@ func (a *analysis) operation(out *expr, e *ast.Expr, terms []*ast.Term) {
 		out.reads = append(out.reads, read{term: operands[0], key: operands[1]})
 	}
 	a.calls(out, e.Operator(), operands)
+	out.hands = len(out.calls) > 0
 	for _, operand := range operands {
 		a.operand(out, operand)
 	}

@@ -17,10 +17,12 @@ const (
 
 // frame is one body under evaluation.
 type frame struct {
-	kind   kind
-	rule   *ast.Rule // nil for a closure
-	body   ast.Body
-	exprs  []expr
+	kind     kind
+	collects bool      // its kind is many, and it is not the rule that is watched: only all its elements together matter
+	rule     *ast.Rule // nil for a closure
+	of       *ast.Term // what a comprehension makes of each success
+	body     ast.Body
+	plan
 	steps  []step
 	cur    int // the step under evaluation
 	exit   candidate
@@ -118,11 +120,24 @@ func (s *step) successes() candidate {
 	return c
 }
 
-// failures is why the step could not succeed.
+// failures is why the step, a negation, could not fail.
 func (s *step) failures() candidate {
 	var c candidate
 	for _, f := range s.children {
 		c = best(c, f.failure())
+	}
+	return c
+}
+
+// refusals is why the step failed: what failed below it, or succeeded with another value than was asked for.
+func (s *step) refusals() candidate {
+	var c candidate
+	for _, f := range s.children {
+		if f.exited > 0 && f.kind != domain {
+			c = best(c, f.success())
+		} else {
+			c = best(c, f.failure())
+		}
 	}
 	return c
 }
@@ -144,8 +159,12 @@ func sinks(rule *ast.Rule, target bool, closure *ast.Term) []*ast.Term {
 	return terms
 }
 
-// element is what a success adds to the set or object that the rule makes.
-func element(rule *ast.Rule, evt *topdown.Event) *ast.Term {
+// element is what a success adds to what the body makes.
+func element(f *frame, evt *topdown.Event) *ast.Term {
+	if f.of != nil {
+		return evt.Plug(f.of)
+	}
+	rule := f.rule
 	if rule.Head.Key != nil {
 		return evt.Plug(rule.Head.Key)
 	}

@@ -1,6 +1,8 @@
 package locate
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -13,11 +15,28 @@ func (t *tracer) judge(evt *topdown.Event, f *frame) candidate {
 		if e.role == ignored {
 			continue
 		}
-		own := t.own(evt, f, e)
-		inner := t.inner(evt, &f.steps[i], e)
-		found := best(own, inner)
+		found := best(t.own(evt, f, e), t.inner(evt, &f.steps[i], e))
 		found.pos = e.pos
 		c = best(c, found)
+	}
+	if f.collects && !f.tests && c.at != nil {
+		return t.collected(evt, f, c)
+	}
+	return c
+}
+
+// collected makes a candidate among the elements of a collection one for the collection, in a body that takes them all.
+func (t *tracer) collected(evt *topdown.Event, f *frame, c candidate) candidate {
+	for i := range f.exprs {
+		e := &f.exprs[i]
+		for k := range e.reads {
+			if !e.walks || e.reads[k].open == 0 {
+				continue
+			}
+			if p, ok := t.place(evt, f, e, &e.reads[k]); ok && c.at.below(p.at) {
+				c.at, c.missing = p.at, 0
+			}
+		}
 	}
 	return c
 }
@@ -25,14 +44,14 @@ func (t *tracer) judge(evt *topdown.Event, f *frame) candidate {
 // inner is what the bodies below an expression that succeeded say.
 func (t *tracer) inner(evt *topdown.Event, s *step, e *expr) candidate {
 	var c candidate
-	switch {
-	case e.negated:
-		c = s.failures()
-	default:
-		c = s.successes()
-	}
 	for i := range e.calls {
 		c = best(c, t.recall(evt, s, &e.calls[i]))
+	}
+	switch {
+	case e.negated:
+		c = best(c, s.failures())
+	case c.class == nothing:
+		c = s.successes()
 	}
 	c.pos = 0
 	return c.capped(e.innerLimit())
@@ -42,7 +61,7 @@ func (t *tracer) inner(evt *topdown.Event, s *step, e *expr) candidate {
 func (t *tracer) judgeFailure(evt *topdown.Event, f *frame, i int) candidate {
 	e, s := &f.exprs[i], &f.steps[i]
 	c := t.own(evt, f, e)
-	inner := best(s.failures(), s.successes())
+	inner := s.refusals()
 	for k := range e.calls {
 		inner = best(inner, t.recall(evt, s, &e.calls[k]))
 	}
@@ -56,7 +75,7 @@ func (e *expr) limit(p place) class {
 	switch {
 	case e.role == unused && !e.walks && !(e.alias && e.named && whole):
 		return message
-	case e.role == unused, e.exempts, e.walks && p.missing == 0, e.alias && whole:
+	case e.role == unused, e.exempts, e.walks && p.missing == 0, (e.alias || e.hands) && whole:
 		return generator
 	}
 	return decisive
@@ -104,7 +123,7 @@ func (t *tracer) place(evt *topdown.Event, f *frame, e *expr, r *read) (place, b
 		return t.tree.follow(evt.Plug(r.term), nil)
 	}
 	rest := ref[1:]
-	if r.open > 0 && f.kind == many && e.walks {
+	if r.open > 0 && f.collects && e.walks {
 		rest = ref[1:r.open]
 	}
 	switch {
@@ -119,13 +138,14 @@ func (t *tracer) place(evt *topdown.Event, f *frame, e *expr, r *read) (place, b
 	return t.tree.follow(evt.Plug(ref[0]), plug(evt, rest))
 }
 
-func plug(evt *topdown.Event, ref ast.Ref) ast.Ref {
-	if ref.IsGround() {
-		return ref
+// plug gives keys their values. They are the tail of a reference: its IsGround would take the first for a name.
+func plug(evt *topdown.Event, keys ast.Ref) ast.Ref {
+	if !slices.ContainsFunc(keys, func(k *ast.Term) bool { return !k.IsGround() }) {
+		return keys
 	}
-	plugged := make(ast.Ref, len(ref))
-	for i := range ref {
-		plugged[i] = evt.Plug(ref[i])
+	plugged := make(ast.Ref, len(keys))
+	for i := range keys {
+		plugged[i] = evt.Plug(keys[i])
 	}
 	return plugged
 }

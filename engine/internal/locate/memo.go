@@ -8,7 +8,7 @@ import (
 // maxCalls bounds what is kept of one function.
 const maxCalls = 256
 
-// memo keeps what rules have said, by the first rule of their name: the evaluator remembers their values and does not
+// memo keeps what rules have said: the evaluator remembers their values and does not
 // evaluate them again.
 type memo map[*ast.Rule]*record
 
@@ -42,11 +42,15 @@ func (m memo) exit(f *frame, evt *topdown.Event, c candidate) {
 		r.note(f, evt)
 		return
 	}
-	if e := element(f.rule, evt); e != nil {
-		hash := e.Hash()
-		r.elements[hash] = append(r.elements[hash], made{e, c})
+	if e := element(f, evt); e != nil {
+		r.add(e, c)
 	}
 	r.note(f, evt)
+}
+
+func (r *record) add(element *ast.Term, c candidate) {
+	hash := element.Hash()
+	r.elements[hash] = append(r.elements[hash], made{element, c})
 }
 
 func (m memo) fail(f *frame, evt *topdown.Event) {

@@ -19,6 +19,7 @@ type tracer struct {
 	compiler *ast.Compiler
 	tree     *tree
 	targets  map[*ast.Rule]bool
+	whole    bool // a rule that is watched makes all its entries at once
 	wanted   []wanted
 	open     int
 	cancel   topdown.Cancel
@@ -27,7 +28,8 @@ type tracer struct {
 	frames   []*frame // by query ID
 	clock    int
 	memo     memo
-	bodies   map[bodyKey][]expr
+	parts    record // elements of any set or comprehension, in case that a rule joins them
+	bodies   map[bodyKey]plan
 }
 
 // bodyKey identifies a body by its first expression. The evaluator wraps what it negates into a new body each time,
@@ -40,11 +42,12 @@ type bodyKey struct {
 func newTracer(q Query, tree *tree, open []wanted, cancel topdown.Cancel) *tracer {
 	t := &tracer{
 		compiler: q.Compiler, tree: tree, wanted: open, open: len(open), cancel: cancel,
-		targets: map[*ast.Rule]bool{}, memo: memo{}, bodies: map[bodyKey][]expr{},
+		targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, bodies: map[bodyKey]plan{},
 	}
 	for _, rule := range q.Compiler.GetRulesExact(q.Rule) {
 		for ; rule != nil; rule = rule.Else {
 			t.targets[rule] = true
+			t.whole = t.whole || rule.Head.Key == nil
 		}
 	}
 	return t
@@ -124,7 +127,8 @@ func (t *tracer) newFrame(evt *topdown.Event, parent *frame) *frame {
 		f.steps = make([]step, 1)
 		return f
 	}
-	f.exprs = t.analyse(evt, f, of)
+	f.of, f.collects = of, f.kind == many && !t.targets[f.rule]
+	f.plan = t.analyse(evt, f)
 	f.steps = make([]step, len(f.body))
 	return f
 }
@@ -163,16 +167,16 @@ func pick(found *ast.Term, candidate, body ast.Body, term *ast.Term) *ast.Term {
 	return found
 }
 
-func (t *tracer) analyse(evt *topdown.Event, f *frame, of *ast.Term) []expr {
+func (t *tracer) analyse(evt *topdown.Event, f *frame) plan {
 	if len(f.body) == 0 {
-		return nil
+		return plan{}
 	}
 	key := bodyKey{f.body[0].Terms, f.body[0].Negated}
 	if terms, ok := key.terms.([]*ast.Term); ok {
 		key.terms = &terms[0]
 	}
-	if exprs, ok := t.bodies[key]; ok && len(exprs) == len(f.body) {
-		return exprs
+	if p, ok := t.bodies[key]; ok && len(p.exprs) == len(f.body) {
+		return p
 	}
 	args := map[ast.Var]bool{}
 	if f.rule != nil {
@@ -190,9 +194,9 @@ func (t *tracer) analyse(evt *topdown.Event, f *frame, of *ast.Term) []expr {
 		_, open := evt.Plug(term).Value.(ast.Var)
 		return !open
 	}
-	exprs := analyse(t.compiler, f.body, sinks(f.rule, t.targets[f.rule], of), bound)
-	t.bodies[key] = exprs
-	return exprs
+	p := analyse(t.compiler, f.body, sinks(f.rule, t.targets[f.rule], f.of), bound)
+	t.bodies[key] = p
+	return p
 }
 
 // move notes which expression is under evaluation, for the first time or, after backtracking, again.
@@ -227,17 +231,16 @@ func (t *tracer) exit(evt *topdown.Event) {
 	} else {
 		f.exit = c
 	}
-	if f.rule != nil {
-		t.ruleExit(evt, f, c)
+	if t.whole && f.kind == many {
+		if e := element(f, evt); e != nil {
+			t.parts.add(e, c)
+		}
 	}
-}
-
-func (t *tracer) ruleExit(evt *topdown.Event, f *frame, c candidate) {
 	if t.targets[f.rule] {
 		t.derived(evt, f, c)
-		return
+	} else if f.rule != nil {
+		t.memo.exit(f, evt, c)
 	}
-	t.memo.exit(f, evt, c)
 }
 
 func (t *tracer) fail(evt *topdown.Event) {
@@ -262,9 +265,14 @@ func (t *tracer) derived(evt *topdown.Event, f *frame, c candidate) {
 		t.match(evt.Plug(f.rule.Head.Key), c)
 		return
 	}
-	made := evt.Plug(f.rule.Head.Value)
-	each := func(entry *ast.Term) { t.match(entry, c) }
-	switch v := made.Value.(type) {
+	each := func(entry *ast.Term) {
+		if own := t.parts.derivation(entry); own.class != nothing {
+			t.match(entry, own)
+		} else {
+			t.match(entry, c)
+		}
+	}
+	switch v := evt.Plug(f.rule.Head.Value).Value.(type) {
 	case ast.Set:
 		v.Foreach(each)
 	case *ast.Array:

@@ -30,6 +30,12 @@ func (n *node) path() []any {
 	return path
 }
 
+func (n *node) below(above *node) bool {
+	for ; n != nil && n.depth > above.depth; n = n.parent {
+	}
+	return n == above
+}
+
 // common is the deepest place that holds both.
 func common(a, b *node) *node {
 	for a != b {
@@ -186,12 +192,17 @@ func (t *tree) follow(start *ast.Term, keys ast.Ref) (place, bool) {
 		if _, open := key.Value.(ast.Var); open {
 			break
 		}
+		if at != nil {
+			start = at.term
+		}
 		next := child(start, key)
 		if next == nil {
 			return place{at, len(keys) - i}, at != nil
 		}
-		if n := t.nodes[next]; n != nil {
+		if n := t.find(next); n != nil {
 			at = n
+		} else if at != nil {
+			break // below the bounds of the copy
 		}
 		start = next
 	}
