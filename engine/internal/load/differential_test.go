@@ -50,7 +50,9 @@ func sameAsReference(text string) error {
 }
 
 // isOddTwin says whether a document was refused because kubectl would choose between two keys at random.
-func isOddTwin(failure *Failure) bool { return strings.Contains(failure.Message, "with and without quotes") }
+func isOddTwin(failure *Failure) bool {
+	return strings.Contains(failure.Message, "with and without quotes")
+}
 
 func same(who string, got *ast.Term, err error, want ast.Value, wantErr error) error {
 	switch {

@@ -3,7 +3,6 @@ package load
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -102,17 +101,19 @@ func yamlKey(key any) (string, error) {
 	}
 }
 
-// floatKey writes a key that YAML reads as a float, with the precision that kubectl gives it.
+// floatKey writes a key that YAML reads as a float with the precision that kubectl gives it: 32 bits, beyond which
+// even finite keys are infinite.
 func floatKey(key float64) string {
-	switch {
-	case math.IsNaN(key):
+	switch text := strconv.FormatFloat(key, 'g', -1, 32); text {
+	case "NaN":
 		return ".nan"
-	case math.IsInf(key, 1):
+	case "+Inf":
 		return ".inf"
-	case math.IsInf(key, -1):
+	case "-Inf":
 		return "-.inf"
+	default:
+		return text
 	}
-	return strconv.FormatFloat(key, 'g', -1, 32)
 }
 
 // floatTerm is the number as encoding/json writes it.

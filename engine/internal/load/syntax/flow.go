@@ -124,6 +124,21 @@ func (p *parser) flowPlain() bool {
 	if stop == len(p.text) || p.text[stop] == '?' {
 		return p.decline("not a plain scalar")
 	}
+	return p.noTabBelow(stop)
+}
+
+// noTabBelow declines tabs in the white space that follows a plain scalar over lines: it belongs to the scalar,
+// where indentation counts.
+func (p *parser) noTabBelow(offset int) bool {
+	for ; offset < len(p.text); offset++ {
+		switch p.text[offset] {
+		case ' ', '\n', '\r':
+		case '\t':
+			return p.decline("a tab where only spaces may stand")
+		default:
+			return true
+		}
+	}
 	return true
 }
 

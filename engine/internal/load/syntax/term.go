@@ -1,7 +1,6 @@
 package syntax
 
 import (
-	"encoding/json"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -177,10 +176,10 @@ func (b *builder) number(text string) *ast.Term {
 
 // checkedNumber makes a number of JSON, whose exponent may be out of range.
 func (b *builder) checkedNumber(text string, index int) (*ast.Term, int) {
-	if len(text) <= 18 {
-		return b.number(text), index + 1
+	if known := ast.InternedIntNumberTermFromString(text); known != nil {
+		return known, index + 1
 	}
-	value, err := ast.InterfaceToValue(json.Number(text))
+	value, err := ast.NumberChecked(text)
 	if err != nil {
 		return b.decline("a number out of range", index)
 	}
