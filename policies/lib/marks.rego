@@ -56,3 +56,12 @@ missing_data_protection_annotations contains key if {
 	])
 	count([value | some value in marks(key); trim_space(sprintf("%v", [value])) != ""]) == 0
 }
+
+# The non-empty annotations of the resource itself and its pod template: key, path, value.
+annotations_at[key][path] := value if {
+	some metadata_path in [["metadata"], array.concat(template_path, ["metadata"])]
+	some key, value in object.get(input.resource, array.concat(metadata_path, ["annotations"]), {})
+	is_string(value)
+	trim_space(value) != ""
+	path := array.concat(metadata_path, ["annotations", key])
+}

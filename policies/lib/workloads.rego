@@ -32,12 +32,10 @@ pod := spec if {
 	is_object(spec)
 }
 
-# Metadata of the pods that the workload makes; for a Pod, its own.
-pod_metadata := object.get(
-	input.resource,
-	array.concat(array.slice(pod_path, 0, count(pod_path) - 1), ["metadata"]),
-	{},
-)
+# The pod template, or the Pod itself.
+template_path := array.slice(pod_path, 0, count(pod_path) - 1)
+
+pod_metadata := object.get(input.resource, array.concat(template_path, ["metadata"]), {})
 
 # Every container of the workload: normal, init and ephemeral, by its path in the resource.
 containers[path] := container if {
@@ -59,6 +57,21 @@ deepest(path, keys) := array.concat(path, array.slice(keys, 0, length)) if {
 		object.get(input.resource, array.concat(path, array.slice(keys, 0, n)), null) != null
 	})
 }
+
+# "Deployment 'web'": how messages name the resource. One whose name Kubernetes will make up has its beginning.
+this := sprintf("%v '%v'", [input.resource.kind, name]) if {
+	beginning := object.get(input.resource, ["metadata", "generateName"], "")
+	name := object.get(input.resource, ["metadata", "name"], beginning)
+}
+
+# The volumes of the workload that are folders of the node, by the path to their name.
+host_paths[path] := volume.hostPath.path if {
+	some i, volume in pod.volumes
+	path := array.concat(pod_path, ["volumes", i, "hostPath", "path"])
+}
+
+# Where a finding about a missing annotation points.
+annotations_path := deepest(["metadata"], ["annotations"])
 
 # Security contexts and some other fields do not exist for Windows pods.
 is_windows if pod.os.name == "windows"

@@ -117,10 +117,7 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 	message := sprintf("Folders of the node may not be mounted: hostPath '%v'", [source])
 }
 
-host_paths[path] := volume.hostPath.path if {
-	some i, volume in lib.pod.volumes
-	path := array.concat(lib.pod_path, ["volumes", i, "hostPath", "path"])
-}
+host_paths[path] := source if some path, source in lib.host_paths
 
 host_paths[["spec", "hostPath", "path"]] := input.resource.spec.hostPath.path if {
 	input.resource.kind == "PersistentVolume"

@@ -1,0 +1,68 @@
+# METADATA
+# title: Stricter rules for production
+# description: >-
+#   Deployments that call themselves production, by the label `environment: production`, meet stricter requirements:
+#   more replicas, limits on every container (not on just one), and monitoring, shown by an annotation. Other
+#   Deployments are left alone. Replicas that are not stated are one.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+#     description: Labels
+# custom:
+#   severity: medium
+#   remediation: Run three replicas or more, limit every container, and let your monitoring watch the deployment.
+#   controls:
+#     - SOC2-A1.2
+#     - SOC2-CC7.2
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       min_replicas:
+#         type: integer
+#         minimum: 1
+#         default: 3
+#         description: Fewest replicas of a Deployment in production.
+#       monitoring_annotation:
+#         type: string
+#         default: monitoring.company.com/enabled
+#         description: Annotation that has the value `true` where a Deployment is watched.
+package attest.context
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"])} if {
+	is_production_deployment
+	replicas := object.get(input.resource, ["spec", "replicas"], 1)
+	minimum := lib.parameter("min_replicas", 3)
+	replicas < minimum
+	message := sprintf(
+		"Production deployments must meet stricter requirements: at least %v replicas, not %v",
+		[minimum, replicas],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	is_production_deployment
+	some container_path, container in lib.containers
+	container_path[count(container_path) - 2] != "ephemeralContainers"
+	object.get(container, ["resources", "limits"], null) in {null, {}}
+	path := lib.deepest(container_path, ["resources", "limits"])
+	message := sprintf(
+		"Production deployments must meet stricter requirements: %s has no limits",
+		[lib.describe(container_path)],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	is_production_deployment
+	key := lib.parameter("monitoring_annotation", "monitoring.company.com/enabled")
+	object.get(input.resource, ["metadata", "annotations", key], "") != "true"
+	path := lib.deepest(["metadata"], ["annotations", key])
+	message := sprintf("Production deployments must meet stricter requirements: annotation %s is not true", [key])
+}
+
+is_production_deployment if {
+	input.resource.kind == "Deployment"
+	input.resource.metadata.labels.environment == "production"
+}

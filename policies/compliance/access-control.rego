@@ -1,0 +1,49 @@
+# METADATA
+# title: Access control
+# description: >-
+#   Every workload in production has an identity of its own. The ServiceAccount `default` is shared by whatever runs in
+#   a namespace, so no rights are bound to it, in any namespace, and a workload in production uses it only without its
+#   token. Production is as in `attest-deployment`.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/service-accounts/
+#     description: Service accounts
+# custom:
+#   name: access-control
+#   severity: medium
+#   remediation: Give the workload a ServiceAccount of its own, or set automountServiceAccountToken to false.
+#   controls:
+#     - SOC2-CC6.1
+#     - CIS-5.1.5
+#     - CIS-5.1.6
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       production_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: [production, prod]
+#         description: Names of production namespaces, and values of their label `environment`.
+package attest.access_control
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	lib.is_production_namespace
+	object.get(lib.pod, "serviceAccountName", "default") in {"", "default"}
+	object.get(lib.pod, "automountServiceAccountToken", true) != false
+	path := lib.deepest(lib.pod_path, ["serviceAccountName"])
+	message := sprintf("%s uses the token of the ServiceAccount 'default', which it shares with others", [lib.this])
+}
+
+violation contains {"message": message, "severity": "high", "path": ["subjects", i, "name"]} if {
+	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
+	some i, subject in input.resource.subjects
+	subject.kind == "ServiceAccount"
+	subject.name == "default"
+	message := sprintf(
+		"%s grants rights to every workload without a ServiceAccount of its own in namespace '%v'",
+		[lib.this, object.get(subject, "namespace", "")],
+	)
+}

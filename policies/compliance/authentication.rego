@@ -1,0 +1,101 @@
+# METADATA
+# title: Authentication
+# description: >-
+#   Nobody comes in unasked. An Ingress in production has its users authenticated (`authentication_annotations` lists by
+#   which annotations ingress controllers do that), with more than a password, or declares to be public with
+#   `soc2.attest.continuu.ms/public: "true"`; where the application itself signs its users in, it declares that with
+#   `soc2.attest.continuu.ms/authentication: application`. In any namespace, servers may not be started with their
+#   authentication off, and tokens of ServiceAccounts expire. Production is as in `attest-deployment`.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/controlling-access/
+#     description: Controlling access to the Kubernetes API
+# custom:
+#   name: authentication
+#   severity: medium
+#   remediation: Put an identity provider with multi-factor authentication before the Ingress, and use tokens that expire.
+#   controls:
+#     - SOC2-CC6.1
+#     - SOC2-CC6.3
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       authentication_annotations:
+#         type: array
+#         items: {type: string}
+#         default:
+#           - nginx.ingress.kubernetes.io/auth-url
+#           - nginx.ingress.kubernetes.io/auth-tls-secret
+#           - nginx.ingress.kubernetes.io/auth-type
+#           - traefik.ingress.kubernetes.io/router.middlewares
+#           - alb.ingress.kubernetes.io/auth-type
+#           - haproxy.org/auth-type
+#           - konghq.com/plugins
+#           - soc2.attest.continuu.ms/authentication
+#         description: Annotations with which an Ingress has its users authenticated.
+#       production_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: [production, prod]
+#         description: Names of production namespaces, and values of their label `environment`.
+package attest.authentication
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": lib.annotations_path} if {
+	is_private_ingress
+	count(authenticators) == 0
+	message := sprintf("%s lets everyone in: nothing authenticates its users", [lib.this])
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["metadata", "annotations", key]} if {
+	is_private_ingress
+	some key, value in authenticators
+	value in {"basic", "basic-auth", "digest"}
+	message := sprintf("%s asks for a password alone, not for a second factor: %s is %s", [lib.this, key, value])
+}
+
+authenticators[key] := value if {
+	some key in lib.parameter("authentication_annotations", [
+		"nginx.ingress.kubernetes.io/auth-url",
+		"nginx.ingress.kubernetes.io/auth-tls-secret",
+		"nginx.ingress.kubernetes.io/auth-type",
+		"traefik.ingress.kubernetes.io/router.middlewares",
+		"alb.ingress.kubernetes.io/auth-type",
+		"haproxy.org/auth-type",
+		"konghq.com/plugins",
+		"soc2.attest.continuu.ms/authentication",
+	])
+	value := input.resource.metadata.annotations[key]
+	not value in {"", "none"}
+}
+
+is_private_ingress if {
+	lib.is_ingress
+	lib.is_production_namespace
+	not lib.is_marked("soc2.attest.continuu.ms/public")
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["type"]} if {
+	input.resource.kind == "Secret"
+	input.resource.type == "kubernetes.io/service-account-token"
+	message := sprintf("%s is a token that never expires", [lib.this])
+}
+
+violation contains {"message": message, "severity": "high", "path": path} if {
+	some container_path, container in lib.containers
+	some field in ["command", "args"]
+	some i, argument in container[field]
+	is_string(argument)
+	switches_authentication_off(argument)
+	path := array.concat(container_path, [field, i])
+	message := sprintf("%s is started with its authentication off: %s", [lib.describe(container_path), argument])
+}
+
+switches_authentication_off(argument) if argument in {
+	"--anonymous-auth", "--anonymous-auth=true", "--authorization-mode=AlwaysAllow",
+	"--enable-skip-login", "--enable-skip-login=true", "--disable-auth", "--disable-auth=true",
+}
+
+switches_authentication_off(argument) if startswith(argument, "--token-auth-file")

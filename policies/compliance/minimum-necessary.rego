@@ -1,0 +1,68 @@
+# METADATA
+# title: Minimum necessary access
+# description: >-
+#   Who handles PHI (see `hipaa-encryption`) has access to no more than the work needs: a workload gets the keys of a
+#   Secret that it uses and not all of them, and no token of the Kubernetes API unless it says that it uses one; a role
+#   names its verbs and resources, and a binding does not hand out the broad roles that come with Kubernetes.
+# scope: package
+# related_resources:
+#   - ref: https://www.ecfr.gov/current/title-45/section-164.502
+#     description: Uses and disclosures of protected health information
+# custom:
+#   name: minimum-necessary
+#   severity: medium
+#   remediation: Give PHI workloads single keys of Secrets, no API token, and roles that name what they need.
+#   controls:
+#     - HIPAA-164.502(b)
+#     - HIPAA-164.308(a)(4)
+#     - HIPAA-164.312(a)(1)
+#     - CIS-5.1.6
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       broad_roles:
+#         type: array
+#         items: {type: string}
+#         default: [cluster-admin, admin, edit]
+#         description: ClusterRoles that may not be bound where PHI is handled.
+package attest.minimum_necessary
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	lib.handles_phi
+	some container_path, container in lib.containers
+	some i, source in container.envFrom
+	source.secretRef
+	path := array.concat(container_path, ["envFrom", i, "secretRef"])
+	message := sprintf(
+		"%s gets every key of Secret '%v': name the keys it needs",
+		[lib.describe(container_path), object.get(source.secretRef, "name", "")],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	lib.pod
+	lib.handles_phi
+	not object.get(lib.pod, "automountServiceAccountToken", null) in {true, false}
+	path := lib.deepest(lib.pod_path, ["automountServiceAccountToken"])
+	message := sprintf("%s handles PHI and does not say whether it needs a token of the Kubernetes API", [lib.this])
+}
+
+violation contains {"message": message, "severity": "high", "path": ["rules", i, field, j]} if {
+	input.resource.kind in {"Role", "ClusterRole"}
+	lib.handles_phi
+	some i, rule in input.resource.rules
+	some field in ["verbs", "resources"]
+	some j, "*" in rule[field]
+	message := sprintf("%s allows more than PHI work needs: '*' in %s", [lib.this, field])
+}
+
+violation contains {"message": message, "severity": "high", "path": ["roleRef", "name"]} if {
+	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
+	lib.handles_phi
+	input.resource.roleRef.kind == "ClusterRole"
+	input.resource.roleRef.name in lib.parameter("broad_roles", ["cluster-admin", "admin", "edit"])
+	message := sprintf("%s hands out more than PHI work needs: role '%s'", [lib.this, input.resource.roleRef.name])
+}

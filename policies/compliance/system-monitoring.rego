@@ -1,0 +1,64 @@
+# METADATA
+# title: System monitoring
+# description: >-
+#   Workloads in production are watched: a Deployment, StatefulSet or DaemonSet carries one of
+#   `monitoring_annotations` with the value `true`, on itself, its pod template or its Namespace. In any namespace, an
+#   API server keeps an audit log. Production is as in `attest-deployment`.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
+#     description: Auditing
+# custom:
+#   name: system-monitoring
+#   severity: medium
+#   remediation: Let your monitoring collect metrics of the workload, and annotate it accordingly.
+#   controls:
+#     - SOC2-CC7.2
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       monitoring_annotations:
+#         type: array
+#         items: {type: string}
+#         default: [prometheus.io/scrape, monitoring.company.com/enabled, attest.continuu.ms/monitored]
+#         description: Annotations or labels of which one, with the value `true`, shows that a workload is watched.
+#       production_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: [production, prod]
+#         description: Names of production namespaces, and values of their label `environment`.
+package attest.system_monitoring
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": lib.annotations_path} if {
+	input.resource.kind in {"Deployment", "StatefulSet", "DaemonSet"}
+	lib.is_production_namespace
+	not is_watched
+	message := sprintf("%s runs in production without monitoring", [lib.this])
+}
+
+is_watched if {
+	some key in lib.parameter("monitoring_annotations", [
+		"prometheus.io/scrape",
+		"monitoring.company.com/enabled",
+		"attest.continuu.ms/monitored",
+	])
+	lib.is_marked(key)
+}
+
+violation contains {"message": message, "severity": "high", "path": container_path} if {
+	some container_path, container in lib.containers
+	arguments := [argument | some field in ["command", "args"]; some argument in container[field]]
+	"kube-apiserver" in arguments
+	not keeps_audit_log(arguments)
+	message := sprintf("%s is an API server without an audit log", [lib.describe(container_path)])
+}
+
+keeps_audit_log(arguments) if {
+	some argument in arguments
+	is_string(argument)
+	some flag in ["--audit-log-path=", "--audit-webhook-config-file="]
+	startswith(argument, flag)
+}

@@ -1,0 +1,71 @@
+# METADATA
+# title: Deployments of verified builds
+# description: >-
+#   Every Deployment needs a valid ATTEST receipt for the image of each of its containers, and Deployments in production
+#   run at least two replicas. Receipts count only as verified facts of the evidence document, by the digest of the
+#   image, so without evidence, or with images named by tag, there is no receipt; `require_receipt: false` switches that
+#   rule off until receipts exist. A Deployment that states no replicas has one, as Kubernetes fills it in; where an
+#   autoscaler owns the number, set `allow_unset_replicas`. Production is the namespaces of `production_namespaces` by
+#   name, or by the label `environment` of the Namespace object.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/workloads/controllers/deployment/
+#     description: Deployments
+# custom:
+#   severity: high
+#   remediation: Deploy images by digest that a verified receipt covers, with two replicas or more in production.
+#   controls:
+#     - CIS-5.5.1
+#     - SOC2-CC8.1
+#     - SOC2-A1.2
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       require_receipt:
+#         type: boolean
+#         default: true
+#         description: Whether every image of a Deployment needs a receipt in the evidence.
+#       min_replicas:
+#         type: integer
+#         minimum: 1
+#         default: 2
+#         description: Fewest replicas of a Deployment in production.
+#       allow_unset_replicas:
+#         type: boolean
+#         default: false
+#         description: Whether a Deployment may leave its replicas to an autoscaler.
+#       production_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: [production, prod]
+#         description: Names of production namespaces, and values of their label `environment`.
+package attest.deployment
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"])} if {
+	input.resource.kind == "Deployment"
+	lib.parameter("require_receipt", true)
+	not has_attest_receipt
+	some path in lib.containers_without_receipt
+	message := sprintf(
+		"Deployment must include valid ATTEST receipt: the evidence has none for image '%v' of container '%v'",
+		[lib.image_text(path), lib.container_name(path)],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"])} if {
+	input.resource.kind == "Deployment"
+	is_production_namespace
+	minimum := lib.parameter("min_replicas", 2)
+	stated_replicas < minimum
+	message := sprintf(
+		"Production deployments must have at least %v replicas for high availability, not %v",
+		[minimum, stated_replicas],
+	)
+}
+
+stated_replicas := object.get(input.resource, ["spec", "replicas"], 1) if {
+	not lib.parameter("allow_unset_replicas", false)
+} else := input.resource.spec.replicas

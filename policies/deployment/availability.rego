@@ -1,0 +1,119 @@
+# METADATA
+# title: Availability
+# description: >-
+#   Workloads in production survive the loss of a node. With several replicas, a Deployment or StatefulSet spreads them
+#   (topology spread constraints or pod anti-affinity) and does not stop all at once (`Recreate`). One replica has
+#   nothing to spread, so it is left to `attest-deployment`. Disruption budgets, in any namespace, must leave room for
+#   a node to be drained and select something. Whether a budget covers a workload is judged only where the inventory
+#   (`data.inventory`) has disruption budgets to look at. Production is as in `attest-deployment`.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
+#     description: Pod topology spread constraints
+#   - ref: https://kubernetes.io/docs/tasks/run-application/configure-pdb/
+#     description: Disruption budgets
+# custom:
+#   name: availability
+#   severity: medium
+#   remediation: Spread the replicas over nodes, and give them a disruption budget that lets one of them go.
+#   controls:
+#     - SOC2-A1.2
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       require_spread:
+#         type: boolean
+#         default: true
+#         description: Whether replicas in production must be spread.
+#       production_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: [production, prod]
+#         description: Names of production namespaces, and values of their label `environment`.
+package attest.availability
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": lib.pod_path} if {
+	is_replicated
+	lib.parameter("require_spread", true)
+	not is_spread
+	message := sprintf(
+		"All %v replicas of %s may run on one node: it has no topologySpreadConstraints or podAntiAffinity",
+		[input.resource.spec.replicas, lib.this],
+	)
+}
+
+is_replicated if {
+	input.resource.kind in {"Deployment", "StatefulSet"}
+	lib.is_production_namespace
+	input.resource.spec.replicas > 1
+	lib.pod
+}
+
+is_spread if count(lib.pod.topologySpreadConstraints) > 0
+
+is_spread if {
+	some strength in [
+		"requiredDuringSchedulingIgnoredDuringExecution",
+		"preferredDuringSchedulingIgnoredDuringExecution",
+	]
+	count(lib.pod.affinity.podAntiAffinity[strength]) > 0
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["spec", "strategy", "type"]} if {
+	is_replicated
+	input.resource.spec.strategy.type == "Recreate"
+	message := sprintf("Every update stops all replicas of %s: its strategy is Recreate", [lib.this])
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["metadata"]} if {
+	is_replicated
+	knows_budgets
+	not has_budget
+	message := sprintf("No PodDisruptionBudget covers %s", [lib.this])
+}
+
+knows_budgets if {
+	some _, versions in data.inventory.namespace
+	versions["policy/v1"].PodDisruptionBudget
+}
+
+has_budget if {
+	some _, budget in data.inventory.namespace[lib.namespace]["policy/v1"].PodDisruptionBudget
+	selects(budget.spec.selector, object.get(lib.pod_metadata, "labels", {}))
+}
+
+selects(selector, labels) if {
+	every key, value in object.get(selector, "matchLabels", {}) {
+		labels[key] == value
+	}
+	every expression in object.get(selector, "matchExpressions", []) {
+		holds(expression.operator, object.get(labels, expression.key, null), expression)
+	}
+}
+
+holds("In", value, expression) if value in expression.values
+
+holds("NotIn", value, expression) if not value in expression.values
+
+holds("Exists", value, _) if value != null
+
+holds("DoesNotExist", value, _) if value == null
+
+violation contains {"message": message, "severity": "medium", "path": ["spec", field]} if {
+	input.resource.kind == "PodDisruptionBudget"
+	some field, blocking in {"maxUnavailable": {0, "0", "0%"}, "minAvailable": {"100%"}}
+	input.resource.spec[field] in blocking
+	message := sprintf(
+		"%s lets no pod be evicted, so its nodes can't be drained: %s is %v",
+		[lib.this, field, input.resource.spec[field]],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["selector"])} if {
+	input.resource.kind == "PodDisruptionBudget"
+	not input.resource.spec.selector
+	message := sprintf("%s protects nothing: it has no selector", [lib.this])
+}

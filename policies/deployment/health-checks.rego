@@ -1,0 +1,56 @@
+# METADATA
+# title: Health checks
+# description: >-
+#   Containers of long-running workloads say when they are ready for traffic and when they need a restart. Judged are
+#   Deployments, StatefulSets and DaemonSets; Jobs and bare Pods come and go, and init containers run to their end.
+#   A probe without an action (`exec`, `httpGet`, `tcpSocket`, `grpc`) checks nothing and counts as none.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/workloads/pods/probes/
+#     description: Probes
+# custom:
+#   name: health-checks
+#   severity: medium
+#   remediation: Give the container a readinessProbe and a livenessProbe that ask the application itself.
+#   controls:
+#     - SOC2-A1.2
+#     - SOC2-CC7.2
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       require_readiness:
+#         type: boolean
+#         default: true
+#         description: Whether containers need a readinessProbe.
+#       require_liveness:
+#         type: boolean
+#         default: true
+#         description: Whether containers need a livenessProbe.
+#       kinds:
+#         type: array
+#         items: {type: string}
+#         default: [Deployment, StatefulSet, DaemonSet]
+#         description: Kinds of workloads that are judged.
+package attest.health_checks
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": severity, "path": path} if {
+	input.resource.kind in lib.parameter("kinds", ["Deployment", "StatefulSet", "DaemonSet"])
+	some probe, severity in required_probes
+	some container_path, container in lib.containers
+	container_path[count(container_path) - 2] == "containers"
+	not has_action(object.get(container, probe, null))
+	path := lib.deepest(container_path, [probe])
+	message := sprintf("%s has no %s", [lib.describe(container_path), probe])
+}
+
+required_probes["readinessProbe"] := "medium" if lib.parameter("require_readiness", true)
+
+required_probes["livenessProbe"] := "low" if lib.parameter("require_liveness", true)
+
+has_action(probe) if {
+	some action in ["exec", "httpGet", "tcpSocket", "grpc"]
+	is_object(probe[action])
+}

@@ -1,0 +1,112 @@
+# METADATA
+# title: Network policies
+# description: >-
+#   Network policies that let everything through, or do not do what they say. A rule that names neither peers nor ports
+#   allows everything, and so does an address block of the whole internet without exceptions; rules that name ports
+#   only are how public services are meant to look and pass. Rules of a direction that `policyTypes` leaves out have no
+#   effect. Services may not claim external addresses, with which one tenant can take over the traffic of another;
+#   restricting who may reach a load balancer is asked for only with `require_source_ranges`. Policies of other API
+#   groups (Calico, Cilium) are not judged.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/network-policies/
+#     description: Network policies
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/service/#external-ips
+#     description: External addresses of services
+# custom:
+#   name: network-policies
+#   severity: medium
+#   remediation: Name the peers and ports that may talk with the selected pods, and list both directions in policyTypes.
+#   controls:
+#     - CIS-5.3.2
+#     - SOC2-CC6.6
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       allow_all_egress:
+#         type: boolean
+#         default: false
+#         description: Whether network policies may allow all outgoing traffic.
+#       require_source_ranges:
+#         type: boolean
+#         default: false
+#         description: Whether services of type LoadBalancer must state loadBalancerSourceRanges.
+package attest.network_policies
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": severity, "path": ["spec", direction, i]} if {
+	is_network_policy
+	some direction, severity in judged_directions
+	some i, rule in input.resource.spec[direction]
+	names_nothing(rule, peers_field[direction])
+	message := sprintf("%s allows all %s traffic", [lib.this, direction])
+}
+
+violation contains {"message": message, "severity": severity, "path": path} if {
+	is_network_policy
+	some direction, severity in judged_directions
+	some i, rule in input.resource.spec[direction]
+	is_empty(rule, "ports")
+	some j, peer in rule[peers_field[direction]]
+	peer.ipBlock.cidr in {"0.0.0.0/0", "::/0"}
+	is_empty(peer.ipBlock, "except")
+	path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
+	message := sprintf(
+		"%s allows %s traffic of the whole internet on all ports: %s",
+		[lib.this, direction, peer.ipBlock.cidr],
+	)
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["spec", direction]} if {
+	is_network_policy
+	some direction, type in {"ingress": "Ingress", "egress": "Egress"}
+	input.resource.spec[direction]
+	types := input.resource.spec.policyTypes
+	count(types) > 0
+	not type in types
+	message := sprintf(
+		"%s has %s rules without effect: its policyTypes leave out %s",
+		[lib.this, direction, type],
+	)
+}
+
+violation contains {"message": message, "severity": "high", "path": ["spec", "externalIPs", i]} if {
+	is_service
+	some i, address in input.resource.spec.externalIPs
+	message := sprintf("%s may not claim external address %v", [lib.this, address])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path} if {
+	is_service
+	lib.parameter("require_source_ranges", false)
+	input.resource.spec.type == "LoadBalancer"
+	is_empty(input.resource.spec, "loadBalancerSourceRanges")
+	path := lib.deepest(["spec"], ["loadBalancerSourceRanges"])
+	message := sprintf("%s can be reached from everywhere: it has no loadBalancerSourceRanges", [lib.this])
+}
+
+is_network_policy if {
+	input.resource.kind == "NetworkPolicy"
+	lib.api_group in {"networking.k8s.io", "extensions"}
+}
+
+is_service if {
+	input.resource.kind == "Service"
+	lib.api_group == ""
+}
+
+judged_directions["ingress"] := "medium"
+
+judged_directions["egress"] := "low" if not lib.parameter("allow_all_egress", false)
+
+peers_field := {"ingress": "from", "egress": "to"}
+
+names_nothing(rule, peers) if {
+	is_empty(rule, peers)
+	is_empty(rule, "ports")
+}
+
+# Kubernetes reads a missing list as an empty one.
+is_empty(object_, field) if object.get(object_, field, null) in {null, []}
