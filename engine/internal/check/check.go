@@ -7,6 +7,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -27,6 +28,8 @@ type Params struct {
 	Jobs      int              `json:"jobs"`
 	Checked   bool             `json:"checked"`
 	FailFast  bool             `json:"failFast"`
+	Inventory []string         `json:"inventory"` // resources that policies may look up, beside the inputs
+	Point     string           `json:"enforcementPoint"`
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -67,9 +70,6 @@ type Result struct {
 	Skipped   int `json:"skipped"`
 }
 
-// defaultTimeout of one evaluation, where the request does not say.
-const defaultTimeout = 10 * time.Second
-
 // Run judges the inputs and streams the result to emit, in order. An error means that the run itself
 // failed; whatever is wrong with an input or a policy is a problem in a batch.
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
@@ -104,6 +104,9 @@ type run struct {
 	limits     load.Limits
 	user       *ast.Term
 	namespaces map[string]*ast.Term
+	inventory  *constraint.Inventory
+	chosen     map[string]rego.Selection
+	selected   map[string]bool
 	emit       func(Batch) error
 
 	// Below: used by the delivering goroutine alone.
@@ -118,7 +121,7 @@ type run struct {
 func (r *run) begin() error {
 	r.lastFlush = time.Now()
 	if r.params.Timeout <= 0 {
-		r.params.Timeout = defaultTimeout.Milliseconds()
+		r.params.Timeout = policyset.DefaultTimeout.Milliseconds()
 	}
 	if len(r.params.User) > 0 {
 		value, err := ast.InterfaceToValue(r.params.User)
@@ -133,12 +136,15 @@ func (r *run) begin() error {
 		return err
 	}
 	evaluator.Close(r.ctx)
-	if r.set.Rego.ReadsNamespace() {
-		r.namespaces = namespaces(r.sources, r.limits)
+	r.chosen, r.selected = map[string]rego.Selection{}, map[string]bool{}
+	for _, selection := range r.params.Policies {
+		r.chosen[selection.Name], r.selected[selection.Name] = selection, true
 	}
-	return nil
+	return r.lookAround()
 }
 
 func (r *run) evaluator() (*rego.Evaluator, error) {
-	return r.set.Rego.NewEvaluator(r.ctx, r.params.Policies, time.Duration(r.params.Timeout)*time.Millisecond)
+	return r.set.Rego.NewEvaluator(r.ctx, r.params.Policies, r.timeout())
 }
+
+func (r *run) timeout() time.Duration { return time.Duration(r.params.Timeout) * time.Millisecond }

@@ -19,6 +19,7 @@ type fileResult struct {
 	skipped   []model.Skipped
 	checked   []Checked
 	judged    []judged
+	current   *load.Document // the one that the last of resources belongs to
 }
 
 // worker makes the function that judges one file; each goroutine has its own evaluator.
@@ -69,8 +70,9 @@ func (r *run) judge(evaluator *rego.Evaluator, document *load.Document, out *fil
 	if len(violations) > 0 {
 		out.add(r.ctx, evaluator, document, violations)
 	}
+	judgedBy := r.constraints(document, out)
 	if r.params.Checked {
-		out.checked = append(out.checked, Checked{id, document.File, document.Line, evaluator.Policies(id)})
+		out.checked = append(out.checked, Checked{id, document.File, document.Line, append(evaluator.Policies(id), judgedBy...)})
 	}
 }
 
@@ -99,9 +101,18 @@ func (r *run) placeIn(document *load.Document) {
 	document.Term = ast.NewTerm(placed)
 }
 
-func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, document *load.Document, violations []rego.Violation) {
-	resource := len(f.resources)
+// resource is the index of the document's resource in the result, added if need be.
+func (f *fileResult) resource(document *load.Document) int {
+	if n := len(f.resources); n > 0 && f.current == document {
+		return n - 1
+	}
+	f.current = document
 	f.resources = append(f.resources, document.Resource)
+	return len(f.resources) - 1
+}
+
+func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, document *load.Document, violations []rego.Violation) {
+	resource := f.resource(document)
 	paths := evaluator.Locate(ctx, violations, document.Term)
 	for i, v := range violations {
 		f.findings = append(f.findings, model.Finding{

@@ -5,7 +5,10 @@ package policyset
 import (
 	"context"
 	"encoding/json"
+	"time"
 
+	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -20,6 +23,7 @@ type Params struct {
 	Gatekeeper   bool            `json:"gatekeeper"`
 	AllowNet     []string        `json:"allowNet"`
 	StrictErrors bool            `json:"strictErrors"`
+	External     bool            `json:"external"`
 }
 
 // Inline is a policy whose Rego stands in the configuration.
@@ -35,8 +39,14 @@ type Inline struct {
 
 // Set is what a run judges by.
 type Set struct {
-	Rego *rego.Set
+	Rego       *rego.Set
+	Gatekeeper *constraint.Set
+	// Severities that constraints declare, by policy name.
+	Severities map[string]string
 }
+
+// DefaultTimeout of one evaluation, where the request does not say.
+const DefaultTimeout = 10 * time.Second
 
 // Load reads and compiles a policy set. A set with a problem that is an error must not be used.
 func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Problem) {
@@ -57,7 +67,42 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	for _, p := range set.Rego.Policies {
 		policies = append(policies, p.Policy)
 	}
-	return set, policies, problems
+	if !params.Gatekeeper {
+		all.manifests = nil
+	}
+	constraints, more := set.loadConstraints(ctx, all.manifests, params)
+	return set, append(policies, constraints...), append(problems, more...)
+}
+
+func (s *Set) loadConstraints(ctx context.Context, files []string, params Params) ([]model.Policy, []model.Problem) {
+	objects, problems := gatekeeperObjects(files)
+	set, policies, more := constraint.Load(ctx, objects, constraint.Options{
+		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
+	})
+	s.Gatekeeper, s.Severities = set, map[string]string{}
+	for _, p := range policies {
+		s.Severities[p.Name] = p.Severity
+	}
+	return policies, append(problems, more...)
+}
+
+// gatekeeperObjects finds the templates, constraints and their like among the YAML of policy
+// folders; other manifests there are examples, and none of our business. A file that can't be read
+// may hold a constraint, so it is an error.
+func gatekeeperObjects(files []string) ([]constraint.Object, []model.Problem) {
+	var objects []constraint.Object
+	var problems []model.Problem
+	for _, path := range files {
+		file := load.Read(load.Source{Path: path}, load.DefaultLimits)
+		problems = append(problems, file.Problems...)
+		for _, document := range file.Documents {
+			native, ok := document.Native().(map[string]any)
+			if ok && constraint.IsGatekeeper(native) {
+				objects = append(objects, constraint.Object{File: path, Line: document.Line, Value: native, Locate: document.Locate})
+			}
+		}
+	}
+	return objects, problems
 }
 
 func (i Inline) module() rego.Module {
