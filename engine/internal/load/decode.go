@@ -28,12 +28,11 @@ func Decode(text []byte, limits Limits) (*ast.Term, error) {
 // decodeYAML decodes one YAML document: with the fast parser where that is sure of itself, else with the library
 // that kubectl uses.
 func decodeYAML(text string, limits Limits) (*ast.Term, error) {
-	term, _, declined := syntax.DecodeYAML(text, limits.Depth)
+	term, declined := syntax.DecodeYAML(text, limits.Depth)
 	if declined == nil {
 		return term, nil
 	}
-	term, err := decodeWithLibrary(text, limits)
-	return term, err
+	return decodeWithLibrary(text, limits)
 }
 
 // decodeJSON decodes the JSON value at the start of text and returns where it ends.

@@ -1,17 +1,236 @@
 package load
 
-import "attest.continuu.ms/engine/internal/model"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 
-// positions finds fields in the text of one document.
+	"attest.continuu.ms/engine/internal/load/syntax"
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// positions finds fields in the text of one document. The text is parsed for its positions at the first
+// question; the items of a list share one.
 type positions struct {
 	text   string
 	isJSON bool
 	line   int // where the text starts in its file
+	parse  sync.Once
+	tree   *syntax.Tree // nil when no parser that keeps positions can read the text
 }
 
-func (d *Document) firstLine() int { return d.positions.line }
-
-// Locate is the place of the field at path, or of its deepest ancestor that exists.
+// Locate is the place of the field at path, whose elements are keys (string) and indexes (int), or of its deepest
+// ancestor that exists; an empty path is the resource. Columns count code points.
+//
+// An entry of a mapping spans from its key to the end of a scalar value, or is the key alone; an element of a
+// sequence is the scalar, or the first line of the collection. Location.Path is the JSON pointer, within
+// the resource, of what was found.
 func (d *Document) Locate(path []any) model.Location {
-	return model.Location{File: d.File, Line: d.positions.line, Column: 1}
+	start, end, found := d.positions.find(d.prefix, path)
+	location := model.Location{File: d.File, Path: pointer(path[:found])}
+	location.Line, location.Column = d.positions.lineAndColumn(start)
+	location.EndLine, location.EndColumn = d.positions.lineAndColumn(end)
+	return location
+}
+
+// firstLine is the line of the first key, found without parsing unless the resource is part of a list.
+func (d *Document) firstLine() int {
+	if len(d.prefix) > 0 {
+		return d.Locate(nil).Line
+	}
+	line, _ := d.positions.lineAndColumn(contentStart(d.positions.text))
+	return line
+}
+
+func (p *positions) lineAndColumn(offset int) (line, column int) {
+	line, column = lineAndColumn(p.text, offset)
+	return p.line + line - 1, column
+}
+
+// find returns the span of the field at path below prefix, and how many elements of path exist.
+func (p *positions) find(prefix, path []any) (start, end, found int) {
+	p.parse.Do(p.parseOnce)
+	if p.tree == nil {
+		start = contentStart(p.text)
+		return start, endOfLine(p.text, start), 0
+	}
+	s := search{tree: p.tree}
+	s.follow(prefix)
+	if found = s.follow(path); found > 0 {
+		start, end = s.span()
+	} else {
+		start, end = s.firstLine()
+	}
+	return start, end, found
+}
+
+func (p *positions) parseOnce() {
+	var err error
+	if p.isJSON {
+		p.tree, err = syntax.ParseJSON(p.text, maxDepth)
+	} else if p.tree, err = syntax.ParseYAML(p.text, maxDepth); err != nil {
+		p.tree, err = syntax.ParseWithLibrary(p.text)
+	}
+	if err != nil {
+		p.tree = nil
+	}
+}
+
+// maxDepth bounds positions only: the document was decoded within its own limit.
+const maxDepth = 10_000
+
+// contentStart is where the first key or element of a document starts.
+func contentStart(text string) int {
+	offset := len(text) - len(strings.TrimPrefix(text, byteOrderMark))
+	for offset < len(text) {
+		line := strings.TrimLeft(text[offset:lineEnd(text, offset)], " \t")
+		if content := strings.TrimRight(line, "\r\n"); content != "" && !strings.ContainsRune("#%", rune(content[0])) &&
+			!strings.HasPrefix(content, separator) {
+			offset = lineEnd(text, offset) - len(line)
+			break
+		}
+		offset = lineEnd(text, offset)
+	}
+	if inside := strings.TrimPrefix(text[offset:], "{"); len(inside) < len(text)-offset {
+		if inside = strings.TrimLeft(inside, " \t\r\n"); strings.HasPrefix(inside, `"`) {
+			return len(text) - len(inside)
+		}
+	}
+	return offset
+}
+
+// search walks down a tree. node is where it stands; key is the key that led there, -1 below a sequence.
+type search struct {
+	tree      *syntax.Tree
+	node, key int
+}
+
+// follow walks down path as far as it exists, and returns how many elements do.
+func (s *search) follow(path []any) int {
+	for i, element := range path {
+		if !s.step(element, maxMerges) {
+			return i
+		}
+	}
+	return len(path)
+}
+
+// maxMerges bounds how many merge keys lead from a mapping to one that holds a field.
+const maxMerges = 20
+
+// step goes to the child that element names, in the mapping itself or in one that is merged into it.
+func (s *search) step(element any, merges int) bool {
+	from := s.tree.Resolve(s.node)
+	switch s.tree.Node(from).Kind {
+	case syntax.Mapping:
+		return s.stepKey(from, fmt.Sprint(element), merges)
+	case syntax.Sequence:
+		index, err := strconv.Atoi(fmt.Sprint(element))
+		return err == nil && s.stepIndex(from, index)
+	}
+	return false
+}
+
+// stepKey takes the last of the entries with the key, as decoding does.
+func (s *search) stepKey(from int, name string, merges int) bool {
+	key, merged := -1, -1
+	value := false
+	previous := 0
+	s.tree.Children(from, func(child int) bool {
+		if value = !value; value {
+			previous = child
+			return true
+		}
+		if node := s.tree.Node(previous); keyText(node) == name {
+			key, s.node = previous, child
+		} else if node.Kind == syntax.Plain && node.Value == "<<" {
+			merged = child
+		}
+		return true
+	})
+	if key >= 0 {
+		s.key = key
+		return true
+	}
+	return merged >= 0 && merges > 0 && s.stepMerged(merged, name, merges-1)
+}
+
+// stepMerged looks for a key in what a merge key names: a mapping, or a sequence of them.
+func (s *search) stepMerged(merged int, name string, merges int) bool {
+	target := s.tree.Resolve(merged)
+	if s.tree.Node(target).Kind == syntax.Mapping {
+		return s.stepKey(target, name, merges)
+	}
+	found := false
+	s.tree.Children(target, func(child int) bool {
+		mapping := s.tree.Resolve(child)
+		found = s.tree.Node(mapping).Kind == syntax.Mapping && s.stepKey(mapping, name, merges)
+		return !found
+	})
+	return found
+}
+
+func (s *search) stepIndex(from, index int) bool {
+	i, found := 0, false
+	s.tree.Children(from, func(child int) bool {
+		if found = i == index; found {
+			s.node, s.key = child, -1
+		}
+		i++
+		return !found
+	})
+	return found
+}
+
+// keyText is the key as decoding reads it, or as written where that is a rare form.
+func keyText(node *syntax.Node) string {
+	if text, ok := node.Key(); ok {
+		return text
+	}
+	return node.Value
+}
+
+// span is the extent of the entry or element where the search stands.
+func (s *search) span() (start, end int) {
+	node := s.tree.Node(s.node)
+	collection := s.tree.Node(s.tree.Resolve(s.node)).IsCollection()
+	if s.key >= 0 {
+		key := s.tree.Node(s.key)
+		if collection || node.Start == node.End {
+			return key.Start, key.End
+		}
+		return key.Start, node.End
+	}
+	switch {
+	case node.Start == node.End: // an entry that is left out: its dash
+		return max(node.Start-1, 0), node.End
+	case collection:
+		return node.Start, min(node.End, endOfLine(s.tree.Text, node.Start))
+	}
+	return node.Start, node.End
+}
+
+// firstLine is the first key of the mapping where the search stands, and the rest of its line.
+func (s *search) firstLine() (start, end int) {
+	node := s.tree.Node(s.tree.Resolve(s.node))
+	start = node.Start
+	s.tree.Children(s.tree.Resolve(s.node), func(child int) bool {
+		start = s.tree.Node(child).Start
+		return false
+	})
+	return start, max(start, min(node.End, endOfLine(s.tree.Text, start)))
+}
+
+// pointerEscapes are those of RFC 6901.
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+// pointer writes a path as a JSON pointer.
+func pointer(path []any) string {
+	var text strings.Builder
+	for _, element := range path {
+		text.WriteByte('/')
+		text.WriteString(pointerEscapes.Replace(fmt.Sprint(element)))
+	}
+	return text.String()
 }

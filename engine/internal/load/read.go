@@ -163,7 +163,7 @@ func (r *reader) accept(document chunk, term *ast.Term, isJSON bool) {
 // expand files a document, or the items of a list in its place.
 func (r *reader) expand(document *Document) {
 	if reason := foreign(document.Term, r.path); reason != "" {
-		r.file.Skipped = append(r.file.Skipped, model.Skipped{File: r.path, Line: document.firstLine(), Reason: reason})
+		r.file.Skipped = append(r.file.Skipped, model.Skipped{File: r.path, Line: document.Locate(nil).Line, Reason: reason})
 		return
 	}
 	object := document.Term.Value.(ast.Object)

@@ -87,7 +87,7 @@ func (p *parser) flowScalarKey() bool {
 	if c := p.text[p.pos]; c == '"' || c == '\'' {
 		return p.quoted()
 	}
-	if !p.startsPlain() {
+	if !p.startsFlowPlain() {
 		return p.decline("not a plain key")
 	}
 	end, stop, ok := p.scanPlain(p.pos, classFlowStop)
@@ -112,7 +112,7 @@ func (p *parser) flowValue() bool {
 
 // flowPlain reads a plain scalar inside a flow collection, on one line.
 func (p *parser) flowPlain() bool {
-	if !p.startsPlain() {
+	if !p.startsFlowPlain() {
 		return p.decline("not a plain scalar")
 	}
 	end, stop, ok := p.scanPlain(p.pos, classFlowStop)

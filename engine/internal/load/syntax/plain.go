@@ -1,13 +1,19 @@
 package syntax
 
-// startsPlain says whether a plain scalar starts at pos.
+// startsPlain says whether a plain scalar starts at pos in a block collection.
 func (p *parser) startsPlain() bool {
 	first := p.text[p.pos]
-	if classes[first]&classNoStart == 0 {
-		return true
-	}
-	return first == '-' && !p.blankAt(p.pos+1) && p.text[p.pos+1] != '\t'
+	return classes[first]&classNoStart == 0 || (first == '-' || first == '?' || first == ':') && p.solidAt(p.pos+1)
 }
+
+// startsFlowPlain says whether a plain scalar starts at pos in a flow collection.
+func (p *parser) startsFlowPlain() bool {
+	first := p.text[p.pos]
+	return classes[first]&classNoStart == 0 || first == '-' && p.solidAt(p.pos+1)
+}
+
+// solidAt says whether something other than white space is at offset i.
+func (p *parser) solidAt(i int) bool { return !p.blankAt(i) && p.text[i] != '\t' }
 
 // scanPlain finds the end of a plain scalar on its line: end without the spaces behind it, and stop, the
 // offset of the byte that ended it. It fails on a tab.
@@ -15,7 +21,7 @@ func (p *parser) scanPlain(start int, class uint8) (end, stop int, ok bool) {
 	i := start
 	for ; i < len(p.text); i++ {
 		c := p.text[i]
-		if classes[c]&class == 0 || c == ':' && !p.blankAt(i+1) && p.text[i+1] != '\t' {
+		if classes[c]&class == 0 || c == ':' && p.solidAt(i+1) {
 			continue
 		}
 		if c == '#' && i > start && p.text[i-1] != ' ' {

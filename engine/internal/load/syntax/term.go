@@ -10,15 +10,14 @@ import (
 var trees = sync.Pool{New: func() any { return &Tree{} }}
 
 // DecodeYAML reads one YAML document of at most depth levels straight to the value that OPA gets for it from
-// kubectl's JSON, and where its root starts. The error is always a *Declined.
-func DecodeYAML(text string, depth int) (term *ast.Term, start int, err error) {
+// kubectl's JSON. The error is always a *Declined.
+func DecodeYAML(text string, depth int) (*ast.Term, error) {
 	tree := trees.Get().(*Tree)
 	defer tree.recycle()
 	if err := tree.parse(text, depth, (*parser).document); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	term, err = tree.Term()
-	return term, tree.nodes[Root].Start, err
+	return tree.Term()
 }
 
 // recycle drops the text, which may be large, and large memory.

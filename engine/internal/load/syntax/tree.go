@@ -17,6 +17,7 @@ const (
 	Number               // a number of JSON, as written
 	Sequence             // its elements follow
 	Mapping              // its keys and values follow in turns
+	Alias                // stands for another node; only in trees of the library
 )
 
 // Node is one value or key. Start and End are byte offsets in the text of the tree, End exclusive; a value that
@@ -26,7 +27,7 @@ type Node struct {
 	Start int
 	End   int
 	Value string // the text of a scalar, quotes and folding resolved
-	size  int    // elements of a sequence, entries of a mapping
+	size  int    // elements of a sequence, entries of a mapping, index of what an alias stands for
 	next  int    // index of the node after the last one below this one
 }
 
@@ -41,6 +42,14 @@ const Root = 0
 
 // Node returns the node at an index.
 func (t *Tree) Node(index int) *Node { return &t.nodes[index] }
+
+// Resolve follows an alias to the index of what it stands for.
+func (t *Tree) Resolve(index int) int {
+	if node := &t.nodes[index]; node.Kind == Alias {
+		return node.size
+	}
+	return index
+}
 
 // Children calls yield with the index of each child of a node, for a mapping keys and values in turns.
 func (t *Tree) Children(index int, yield func(child int) bool) {
