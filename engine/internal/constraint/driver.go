@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sort"
-	"time"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers"
 	regoschema "github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers/rego/schema"
@@ -33,7 +32,6 @@ type driver struct {
 	builtins   map[string]*topdown.Builtin
 	values     cache.InterQueryValueCache
 	caches     cache.InterQueryCache
-	timeout    time.Duration
 	strict     bool
 	locate     func(*ast.Location) (file string, line, column int)
 }

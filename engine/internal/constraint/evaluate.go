@@ -8,24 +8,10 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/model"
 )
-
-// Evidence is what shows how a violation came about: enough to evaluate it again and see which field
-// of the resource it is about. Roots lead from the input to the resource.
-type Evidence struct {
-	Compiler *ast.Compiler
-	Store    storage.Store
-	Txn      storage.Transaction
-	Rule     ast.Ref
-	Input    *ast.Term
-	Entry    *ast.Term
-	Resource *ast.Term
-	Builtins map[string]*topdown.Builtin
-}
 
 // evaluation asks the template of one constraint about one request.
 type evaluation struct {
@@ -39,15 +25,15 @@ type evaluation struct {
 type found struct {
 	message  string
 	details  any
-	evidence *Evidence
+	evidence *evidence
 }
 
 func (e *evaluation) run(ctx context.Context) []found {
 	var entries []*ast.Term
 	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
-	if e.driver.timeout > 0 {
-		timer := time.AfterFunc(e.driver.timeout, cancel.Cancel)
+	if e.request.timeout > 0 {
+		timer := time.AfterFunc(e.request.timeout, cancel.Cancel)
 		defer timer.Stop()
 	}
 	if ctx.Done() != nil {
@@ -69,10 +55,9 @@ func (e *evaluation) run(ctx context.Context) []found {
 
 func (e *evaluation) query(cancel topdown.Cancel, builtinErrors *[]topdown.Error) *topdown.Query {
 	q, inventory := e.template.query, e.request.inventory
-	return topdown.NewQuery(q.body).WithQueryCompiler(q.qc).WithCompiler(e.driver.compiler).
+	return e.driver.equip(topdown.NewQuery(q.body)).WithQueryCompiler(q.qc).WithCompiler(e.driver.compiler).
 		WithStore(inventory.store).WithTransaction(inventory.txn).WithInput(e.input).WithCancel(cancel).
-		WithBuiltins(e.driver.builtins).WithBuiltinErrorList(builtinErrors).
-		WithInterQueryBuiltinCache(e.driver.caches).WithInterQueryBuiltinValueCache(e.driver.values)
+		WithBuiltinErrorList(builtinErrors)
 }
 
 // read takes violations from entries as Gatekeeper does: `msg` must be text; entries that agree in
@@ -106,16 +91,9 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 			e.problem(model.Error, "violation_details", oneLine(err.Error()), "", nil)
 			continue
 		}
-		out = append(out, found{string(text), value, e.evidence(entry)})
+		out = append(out, found{string(text), value, &evidence{e, entry}})
 	}
 	return out
-}
-
-func (e *evaluation) evidence(entry *ast.Term) *Evidence {
-	return &Evidence{
-		Compiler: e.driver.compiler, Store: e.request.inventory.store, Txn: e.request.inventory.txn,
-		Rule: e.template.query.ref, Input: e.input, Entry: entry, Resource: e.request.judged(), Builtins: e.driver.builtins,
-	}
 }
 
 // builtinErrors left an expression undefined: the verdict is Gatekeeper's, but it is not kept silent. A
@@ -139,7 +117,7 @@ func (e *evaluation) fail(err error) {
 	var known *topdown.Error
 	switch {
 	case topdown.IsCancel(err):
-		e.problem(model.Error, "eval_timeout", fmt.Sprintf("evaluation took longer than %s and was stopped", e.driver.timeout),
+		e.problem(model.Error, "eval_timeout", fmt.Sprintf("evaluation took longer than %s and was stopped", e.request.timeout),
 			"make the rule cheaper, or raise `policy.timeout`", nil)
 	case errors.As(err, &known):
 		e.problem(model.Error, known.Code, oneLine(known.Message), "", known.Location)
@@ -152,21 +130,12 @@ func (e *evaluation) fail(err error) {
 func (e *evaluation) problem(severity, code, message, hint string, at *ast.Location) {
 	p := model.Problem{Severity: severity, Code: code, Message: message, Hint: hint, Policy: e.policy}
 	if at == nil || at.File == "" {
-		at = e.ruleLocation()
+		at = e.template.violationRule()
 	}
 	if at != nil {
 		p.File, p.Line, p.Column = e.driver.locate(at)
 	}
 	e.request.problems = append(e.request.problems, p)
-}
-
-func (e *evaluation) ruleLocation() *ast.Location {
-	for _, rule := range e.template.entry.Rules {
-		if string(rule.Head.Name) == violation {
-			return rule.Location
-		}
-	}
-	return nil
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

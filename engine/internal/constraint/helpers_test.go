@@ -35,13 +35,13 @@ func objects(t testing.TB, file, source string) []Object {
 		}
 		root := node.Content[0]
 		out = append(out, Object{File: file, Line: root.Line, Value: value, Locate: func(path []any) model.Location {
-			n := locate(root, path)
+			n := nodeAt(root, path)
 			return model.Location{File: file, Line: n.Line, Column: n.Column}
 		}})
 	}
 }
 
-func locate(n *yaml.Node, path []any) *yaml.Node {
+func nodeAt(n *yaml.Node, path []any) *yaml.Node {
 	for _, step := range path {
 		next := child(n, step)
 		if next == nil {

@@ -61,6 +61,7 @@ func (l *loader) template(o *Object) {
 		l.refuse(t, err)
 		return
 	}
+	t.rego = l.driver.templates[kind] // nil where CEL judges
 	if l.opts.CEL {
 		l.rememberCEL(t)
 	}
@@ -91,12 +92,23 @@ func (l *loader) regoErrors(t *template, file string, err error, hint string) {
 		return
 	}
 	for _, e := range list {
-		at := e.Location
-		if at == nil {
+		at, message, hint := e.Location, oneLine(e.Message), hintForRego(e.Message, hint)
+		switch {
+		case at == nil:
 			at = &ast.Location{File: file, Row: 1}
+		case at.File == hookFile(t.Spec.CRD.Spec.Names.Kind):
+			at, message, hint = l.violationRule(t), "the violations have no `msg`: Gatekeeper refuses the template ("+message+")", "write `violation[{\"msg\": msg}]`"
 		}
-		l.add(l.regoProblem(e.Code, oneLine(e.Message), hintForRego(e.Message, hint), at))
+		l.add(l.regoProblem(e.Code, message, hint, at))
 	}
+}
+
+// violationRule is the place of the template's first violation rule.
+func (l *loader) violationRule(t *template) *ast.Location {
+	if t.rego != nil {
+		return t.rego.violationRule()
+	}
+	return &ast.Location{File: entryFile(t.Spec.CRD.Spec.Names.Kind), Row: 1}
 }
 
 func (l *loader) regoProblem(code, message, hint string, at *ast.Location) model.Problem {

@@ -22,7 +22,6 @@ type regoTemplate struct {
 	entry   *ast.Module
 	modules map[string]*ast.Module // by file name
 	query   query
-	failed  error
 }
 
 // query is the compiled `data.templates[kind].template.violation[entry]`.
@@ -93,7 +92,23 @@ func parseTemplate(ct *templates.ConstraintTemplate) (*regoTemplate, error) {
 	if _, err := rewriter.Rewrite(); err != nil {
 		return nil, &sourceError{file: entryFile(kind), err: err, hint: "templates may read `input`, `data.inventory` and their `libs` (packages under `lib`) only"}
 	}
-	return t, nil
+	return t, t.addHook()
+}
+
+// hook is how Gatekeeper's driver reads violations. We read them without it, but it is compiled, for
+// the compiler then refuses templates whose violations can't have a `msg`, as a cluster does.
+const hook = `package %[1]s[%[2]q].hook
+violation[response] {
+	data.%[1]s[%[2]q].template.violation[r]
+	response := {"details": object.get(r, "details", {}), "msg": r.msg}
+}`
+
+func hookFile(kind string) string { return kind + "/hook" }
+
+func (t *regoTemplate) addHook() error {
+	module, err := ast.ParseModuleWithOpts(hookFile(t.kind), fmt.Sprintf(hook, root, key(t.kind)), ast.ParserOptions{RegoVersion: ast.RegoV0})
+	t.modules[hookFile(t.kind)] = module
+	return err
 }
 
 func regoSource(ct *templates.ConstraintTemplate) (*regoschema.Source, error) {
@@ -162,4 +177,14 @@ func (t *regoTemplate) referential() bool {
 		})
 	}
 	return found
+}
+
+// violationRule is the place of the first violation rule.
+func (t *regoTemplate) violationRule() *ast.Location {
+	for _, rule := range t.entry.Rules {
+		if string(rule.Head.Name) == violation {
+			return rule.Location
+		}
+	}
+	return nil
 }

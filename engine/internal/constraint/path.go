@@ -16,7 +16,7 @@ func fieldPath(path string) []any {
 		name := step[1] + step[2]
 		if index, err := strconv.Atoi(name); err == nil && step[1] != "" {
 			out = append(out, index)
-		} else {
+		} else if name != "" {
 			out = append(out, name)
 		}
 	}

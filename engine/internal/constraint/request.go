@@ -1,6 +1,8 @@
 package constraint
 
 import (
+	"time"
+
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/opa/v1/ast"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -21,6 +23,7 @@ type request struct {
 	source            types.SourceType
 	inventory         *Inventory
 	selected          map[string]bool // nil: every policy
+	timeout           time.Duration
 
 	matchable []*unstructured.Unstructured // what matchers look at, once made
 	req       *admissionv1.AdmissionRequest

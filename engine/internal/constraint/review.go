@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sort"
+	"time"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
 	frameworktypes "github.com/open-policy-agent/frameworks/constraint/pkg/types"
@@ -35,6 +36,8 @@ type Review struct {
 	EnforcementPoint string
 	// Selected limits the constraints, by policy name; nil means all.
 	Selected map[string]bool
+	// Timeout is that of one evaluation in Rego; 0 means none.
+	Timeout time.Duration
 }
 
 // Result is a violation of a constraint.
@@ -43,12 +46,13 @@ type Result struct {
 	Message     string
 	Details     any
 	Enforcement string
-	// Expanded is the ExpansionTemplate by which the violating resource was generated, or "". Path
-	// leads to that resource's template within the resource under review.
+	// Expanded is the ExpansionTemplate by which the violating resource was generated, or "".
 	Expanded string
-	Path     []any
-	// Evidence is nil for constraints written in CEL.
-	Evidence *Evidence
+	// Path leads to the field to blame, within the resource under review; see Outcome.Locate. Until
+	// then it leads to the template of the generated resource, if there is one.
+	Path []any
+
+	evidence *evidence // nil for constraints written in CEL
 }
 
 // Outcome of a review. Judged are the constraints that apply to the resource (or to one generated from
@@ -106,7 +110,7 @@ func (s *Set) judgeGenerated(ctx context.Context, parent *request, point string,
 func (s *Set) request(in Review) (*request, error) {
 	r := &request{
 		object: in.Object, oldObject: in.OldObject, operation: in.Operation, inventory: in.Inventory,
-		selected: in.Selected, source: types.SourceTypeOriginal,
+		selected: in.Selected, timeout: in.Timeout, source: types.SourceTypeOriginal,
 	}
 	if in.Operation == string(admissionv1.Delete) {
 		if in.OldObject == nil {
@@ -166,10 +170,10 @@ func (s *Set) take(r *request, result *frameworktypes.Result, out *Outcome, from
 	if from.template != "" {
 		message = fmt.Sprintf("[Implied by %s] %s", from.template, message)
 	}
-	evidence, _ := result.Metadata[evidenceKey].(*Evidence)
+	proof, _ := result.Metadata[evidenceKey].(*evidence)
 	out.Results = append(out.Results, Result{
 		Policy: name, Message: message, Details: result.Metadata["details"], Enforcement: enforcement(result),
-		Expanded: from.template, Path: from.prefix, Evidence: evidence,
+		Expanded: from.template, Path: from.prefix, evidence: proof,
 	})
 }
 

@@ -52,7 +52,7 @@ func TestReviewFindsViolations(t *testing.T) {
 	if got, want := messages(out), []string{`K8sRequiredLabels/owner: you must provide labels: {"owner"}`}; !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v; problems %v", got, want, out.Problems)
 	}
-	if r := out.Results[0]; r.Enforcement != Strict || r.Evidence == nil {
+	if r := out.Results[0]; r.Enforcement != Strict || r.evidence == nil {
 		t.Fatalf("unexpected result %+v", r)
 	}
 	owned := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, labels: {owner: me}}}")

@@ -2,7 +2,6 @@ package constraint
 
 import (
 	"context"
-	"time"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client"
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
@@ -36,8 +35,6 @@ type Options struct {
 	// may be asked by http.send and as providers.
 	AllowExternal bool
 	AllowNet      []string
-	// Timeout is that of one evaluation; 0 means none.
-	Timeout time.Duration
 	// StrictErrors makes errors of builtins errors, not warnings.
 	StrictErrors bool
 }
@@ -58,6 +55,7 @@ type Set struct {
 type template struct {
 	*templates.ConstraintTemplate
 	origin *Object
+	rego   *regoTemplate // nil where CEL judges
 	broken bool
 }
 
@@ -94,7 +92,7 @@ func newDriver(ctx context.Context, opts Options) *driver {
 		templates: map[string]*regoTemplate{}, parameters: map[string]*ast.Term{}, caps: caps, providers: providers,
 		builtins: map[string]*topdown.Builtin{externalDataName: providers.builtin()},
 		values:   cache.NewInterQueryValueCache(ctx, nil), caches: cache.NewInterQueryCacheWithContext(ctx, nil),
-		timeout: opts.Timeout, strict: opts.StrictErrors,
+		strict: opts.StrictErrors,
 	}
 }
 
