@@ -1,0 +1,58 @@
+package attest.health_checks_test
+
+import data.attest.health_checks
+
+workload(kind, container) := {"kind": kind, "spec": {"template": {"spec": {
+	"containers": [object.union({"name": "web"}, container)],
+	"initContainers": [{"name": "setup"}],
+}}}}
+
+probes := {"readinessProbe": {"httpGet": {"port": 8080}}, "livenessProbe": {"tcpSocket": {"port": 8080}}}
+
+summary(resource, parameters) := {text |
+	some v in health_checks.violation with input as {"resource": resource, "parameters": parameters}
+	text := sprintf("%s %v: %s", [v.severity, array.slice(v.path, 3, 99), v.message])
+}
+
+test_containers_with_probes_pass if {
+	every kind in ["Deployment", "StatefulSet", "DaemonSet"] {
+		summary(workload(kind, probes), {}) == set()
+	}
+}
+
+test_containers_need_probes if {
+	every kind in ["Deployment", "StatefulSet", "DaemonSet"] {
+		summary(workload(kind, {}), {}) == {
+			`medium ["containers", 0]: Container 'web' has no readinessProbe`,
+			`low ["containers", 0]: Container 'web' has no livenessProbe`,
+		}
+	}
+}
+
+test_a_probe_without_an_action_is_none if {
+	every probe in [{}, null, {"periodSeconds": 5}, {"httpGet": null}] {
+		count(summary(workload("Deployment", object.union(probes, {"livenessProbe": probe})), {})) <= 1
+	}
+	empty := object.union(object.remove(probes, ["livenessProbe"]), {"livenessProbe": {"periodSeconds": 5}})
+	summary(workload("Deployment", empty), {}) == {`low ["containers", 0, "livenessProbe"]: Container 'web' has no livenessProbe`}
+}
+
+test_every_action_will_do if {
+	every action in ["exec", "httpGet", "tcpSocket", "grpc"] {
+		parameters := {"require_readiness": false}
+		summary(workload("Deployment", {"livenessProbe": {action: {}}}), parameters) == set()
+	}
+}
+
+test_what_is_required_is_a_parameter if {
+	summary(workload("Deployment", {}), {"require_readiness": false, "require_liveness": false}) == set()
+	count(summary(workload("Deployment", {}), {"require_liveness": false})) == 1
+}
+
+test_which_kinds_are_judged_is_a_parameter if {
+	every kind in ["Job", "ReplicaSet"] {
+		summary(workload(kind, {}), {}) == set()
+		count(summary(workload(kind, {}), {"kinds": [kind]})) == 2
+	}
+	summary(workload("Deployment", {}), {"kinds": ["Job"]}) == set()
+}

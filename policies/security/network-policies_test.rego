@@ -1,0 +1,83 @@
+package attest.network_policies_test
+
+import data.attest.network_policies
+
+policy(spec) := {
+	"apiVersion": "networking.k8s.io/v1",
+	"kind": "NetworkPolicy",
+	"metadata": {"name": "web"},
+	"spec": object.union({"podSelector": {}}, spec),
+}
+
+service(spec) := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec}
+
+summary(resource, parameters) := {text |
+	some v in network_policies.violation with input as {"resource": resource, "parameters": parameters}
+	text := sprintf("%s %s: %s", [v.severity, concat("/", [sprintf("%v", [part]) | some part in v.path]), v.message])
+}
+
+test_what_names_peers_or_ports_passes if {
+	every spec in [
+		{},
+		{"ingress": []},
+		{"policyTypes": ["Ingress", "Egress"]},
+		{"ingress": [{"from": [{"podSelector": {}}]}]},
+		{"ingress": [{"ports": [{"port": 443}]}]},
+		{"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]},
+		{"ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 443}]}]},
+		{"ingress": [{"from": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}}]}]},
+	] {
+		summary(policy(spec), {}) == set()
+	}
+}
+
+test_rules_that_allow_everything if {
+	every rule in [{}, {"from": []}, {"from": null, "ports": []}] {
+		summary(policy({"ingress": [rule]}), {}) == {"medium spec/ingress/0: NetworkPolicy 'web' allows all ingress traffic"}
+	}
+	summary(policy({"egress": [{}]}), {}) == {"low spec/egress/0: NetworkPolicy 'web' allows all egress traffic"}
+	summary(policy({"egress": [{}]}), {"allow_all_egress": true}) == set()
+}
+
+test_the_whole_internet_on_all_ports if {
+	every cidr in ["0.0.0.0/0", "::/0"] {
+		summary(policy({"ingress": [{"from": [{"ipBlock": {"cidr": cidr}}]}]}), {}) == {sprintf(
+			"medium spec/ingress/0/from/0/ipBlock/cidr: NetworkPolicy 'web' allows ingress traffic of the whole internet on all ports: %s",
+			[cidr],
+		)}
+	}
+	parameters := {"allow_all_egress": true}
+	summary(policy({"egress": [{"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}]}), parameters) == set()
+}
+
+test_rules_without_effect if {
+	summary(policy({"policyTypes": ["Ingress"], "egress": []}), {}) == {concat("", [
+		"medium spec/egress: NetworkPolicy 'web' has egress rules without effect: ",
+		"its policyTypes leave out Egress",
+	])}
+	summary(policy({"policyTypes": ["Ingress", "Egress"], "egress": []}), {}) == set()
+}
+
+test_policies_of_other_groups_are_not_judged if {
+	calico := object.union(policy({"ingress": [{}]}), {"apiVersion": "crd.projectcalico.org/v1"})
+	summary(calico, {}) == set()
+}
+
+test_external_addresses if {
+	summary(service({"externalIPs": ["203.0.113.7"]}), {}) == {concat("", [
+		"high spec/externalIPs/0: Service 'web' may not claim external address 203.0.113.7",
+	])}
+	knative := object.union(service({"externalIPs": ["203.0.113.7"]}), {"apiVersion": "serving.knative.dev/v1"})
+	summary(knative, {}) == set()
+}
+
+test_source_ranges_where_required if {
+	open := service({"type": "LoadBalancer"})
+	summary(open, {}) == set()
+	summary(open, {"require_source_ranges": true}) == {concat("", [
+		"medium spec: Service 'web' can be reached from everywhere: it has no loadBalancerSourceRanges",
+	])}
+	closed := service({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]})
+	summary(closed, {"require_source_ranges": true}) == set()
+	summary(service({"type": "ClusterIP"}), {"require_source_ranges": true}) == set()
+}
