@@ -55,7 +55,7 @@ violation contains {"message": message, "severity": severity, "path": array.conc
 	vulnerabilities := answer.body[severity]
 	count(vulnerabilities) > maximum
 	message := sprintf(
-		"Container image %s has %d %s vulnerabilities",
+		"Container image '%s' has %d %s vulnerabilities",
 		[lib.image_text(path), count(vulnerabilities), severity],
 	)
 }
@@ -64,7 +64,7 @@ violation contains {"message": message, "severity": "high", "path": array.concat
 	lib.parameter("fail_open", false) == false
 	some path, answer in answers
 	not is_readable(answer)
-	message := sprintf("Container image %s has not been scanned: %s", [lib.image_text(path), failure(answer)])
+	message := sprintf("Container image '%s' has not been scanned: %s", [lib.image_text(path), failure(answer)])
 }
 
 violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {

@@ -52,14 +52,14 @@ is_replicated if {
 	lib.pod
 }
 
-is_spread if count(lib.pod.topologySpreadConstraints) > 0
+is_spread if lib.pod.topologySpreadConstraints[_]
 
 is_spread if {
 	some strength in [
 		"requiredDuringSchedulingIgnoredDuringExecution",
 		"preferredDuringSchedulingIgnoredDuringExecution",
 	]
-	count(lib.pod.affinity.podAntiAffinity[strength]) > 0
+	lib.pod.affinity.podAntiAffinity[strength][_]
 }
 
 violation contains {"message": message, "severity": "medium", "path": ["spec", "strategy", "type"]} if {

@@ -27,7 +27,7 @@ has_tls(host) if {
 }
 
 # An entry without hosts holds for all of them.
-covers(entry, _) if count(object.get(entry, "hosts", [])) == 0
+covers(entry, _) if object.get(entry, "hosts", null) in {null, []}
 
 covers(entry, host) if host in entry.hosts
 

@@ -63,9 +63,8 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", d
 	is_network_policy
 	some direction, type in {"ingress": "Ingress", "egress": "Egress"}
 	input.resource.spec[direction]
-	types := input.resource.spec.policyTypes
-	count(types) > 0
-	not type in types
+	not is_empty(input.resource.spec, "policyTypes")
+	not type in input.resource.spec.policyTypes
 	message := sprintf(
 		"%s has %s rules without effect: its policyTypes leave out %s",
 		[lib.this, direction, type],
