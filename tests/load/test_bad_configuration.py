@@ -158,13 +158,15 @@ CASES = {
     "URL where a host is meant": Case(
         "policy:\n  allow_net:\n    - https://vuln-db.company.com/\n",
         "3:7",
-        "`policy.allow_net[0]` must be a host name such as `vuln-db.company.com`, without scheme, port, path or wildcard,"
+        "`policy.allow_net[0]` must be a host name such as `vuln-db.company.com`,"
+        " without scheme, port, path or wildcard,"
         " not `https://vuln-db.company.com/`",
     ),
     "wildcard host": Case(
         'policy:\n  allow_net: ["*"]\n',
         "2:15",
-        "`policy.allow_net[0]` must be a host name such as `vuln-db.company.com`, without scheme, port, path or wildcard,"
+        "`policy.allow_net[0]` must be a host name such as `vuln-db.company.com`,"
+        " without scheme, port, path or wildcard,"
         " not `*`",
     ),
     "one host instead of a list": Case(

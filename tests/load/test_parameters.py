@@ -90,7 +90,8 @@ CASES = {
     "schema that is not one": Case(
         "a: 1",
         "",
-        "the policy `image-security` can't be configured: its schema of parameters is not valid: 7 is not valid under any"
+        "the policy `image-security` can't be configured: its schema of parameters is not valid:"
+        " 7 is not valid under any"
         " of the schemas listed in the 'anyOf' keyword",
         "",
         {"type": 7},
@@ -114,7 +115,8 @@ CASES = {
     "schema nested without end": Case(
         "a: 1",
         "",
-        "the policy `image-security` can't be configured: its schema of parameters is not valid: Recursion limit reached",
+        "the policy `image-security` can't be configured: its schema of parameters is not valid:"
+        " Recursion limit reached",
         "",
         _nested(5000),
     ),

@@ -100,7 +100,7 @@ def _plain(node: Node | None) -> object:
 
 
 def _with(tree: object, steps: list[_Step], value: object) -> object:
-    """The expected tree; a list's order is the text's own affair, so lists with names compare as mappings."""
+    """The tree with the value in it: what the edited text must hold."""
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
@@ -198,7 +198,8 @@ def _inserted(text: str, node: Node, steps: list[_Step], rendered: str) -> Itera
         at = _line_end(text, leaf.mark.end)
         yield text[:at] + newline + " " * indent + block + text[at:]
     yield _appended(text, " " * indent + block, newline)
-    yield text[: node.mark.start] + block + newline + " " * indent + text[node.mark.start :]
+    if isinstance(node, Mapping):
+        yield text[: node.mark.start] + block + newline + " " * indent + text[node.mark.start :]
 
 
 def _last_leaf(node: Node) -> Node:
