@@ -36,7 +36,9 @@ func TestEveryFileOfTheCorpusIsAccountedFor(t *testing.T) {
 		file := Read(source, DefaultLimits)
 		documents += len(file.Documents)
 		for _, p := range file.Problems {
-			t.Errorf("%s:%d:%d %s: %s (%s)", p.File, p.Line, p.Column, p.Code, p.Message, p.Hint)
+			if p.Severity == model.Error {
+				t.Errorf("%s:%d:%d %s: %s (%s)", p.File, p.Line, p.Column, p.Code, p.Message, p.Hint)
+			}
 		}
 		if len(file.Documents)+len(file.Skipped) == 0 && !onlyComments(t, source.Path) {
 			t.Errorf("%s: nothing came of it", source.Path)
@@ -113,7 +115,7 @@ func checkEntry(t *testing.T, text string, document *Document, key string, value
 		value = nil
 	}
 	indented := strings.Repeat(" ", location.Column-1) + span
-	term, err := decodeYAML(indented, DefaultLimits)
+	term, err := Decode([]byte(indented), DefaultLimits)
 	if err != nil {
 		t.Errorf("%s %s: %q: %v", document.File, pointer(path), span, err)
 		return

@@ -78,7 +78,7 @@ func isTemplate(text string, limits Limits) bool {
 	if !strings.Contains(text, "{{") {
 		return false
 	}
-	if helmAction.MatchString(text) {
+	if helmAction.MatchString(text[:min(len(text), 1<<20)]) {
 		return true
 	}
 	_, err := decodeYAML(templateAction.ReplaceAllString(text, "x"), limits)

@@ -67,15 +67,15 @@ func unreadable(path string, err error) *model.Problem {
 	var system *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		problem.Message = fmt.Sprintf("no such file or folder: `%s`", shorten(path))
+		problem.Message = fmt.Sprintf("no such file or folder: `%s`", printable(path))
 		problem.Hint = "check the path, relative to the working directory"
 	case errors.Is(err, fs.ErrPermission):
-		problem.Message = fmt.Sprintf("not permitted to read `%s`", shorten(path))
+		problem.Message = fmt.Sprintf("not permitted to read `%s`", printable(path))
 		problem.Hint = "give your user the permission to read it, or leave it out"
 	case errors.As(err, &system):
-		problem.Message = fmt.Sprintf("can't read `%s`: %s", shorten(path), system.Err)
+		problem.Message = fmt.Sprintf("can't read `%s`: %s", printable(path), system.Err)
 	default:
-		problem.Message = fmt.Sprintf("can't read `%s`: %s", shorten(path), oneLine(err.Error()))
+		problem.Message = fmt.Sprintf("can't read `%s`: %s", printable(path), oneLine(err.Error()))
 	}
 	return &problem
 }
@@ -84,7 +84,7 @@ func unreadable(path string, err error) *model.Problem {
 func irregular(path string, mode fs.FileMode) *model.Problem {
 	return &model.Problem{
 		Severity: model.Error, Code: CodeUnreadable, File: path,
-		Message: fmt.Sprintf("`%s` is %s, not a regular file", shorten(path), modeName(mode)),
+		Message: fmt.Sprintf("`%s` is %s, not a regular file", printable(path), modeName(mode)),
 		Hint:    "give a file or folder, or pipe manifests to `-`",
 	}
 }

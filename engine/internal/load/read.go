@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode"
 
@@ -70,14 +71,20 @@ func (r *reader) readYAML(offset int) {
 		if !r.within(document) {
 			return
 		}
-		term, err := decodeYAML(r.text[document.start:document.end], r.limits)
-		if err != nil {
+		if decoded, err := r.decodeYAML(document); err != nil {
 			r.failed(document, err)
 		} else {
-			r.accept(document, term, false)
+			r.accept(document, decoded, false)
 		}
 		offset = next
 	}
+}
+
+func (r *reader) decodeYAML(document chunk) (decoded, error) {
+	if int64(document.end-document.start) > r.limits.DocumentBytes {
+		return decoded{}, tooLarge("document", r.limits.DocumentBytes)
+	}
+	return decodeYAML(r.text[document.start:document.end], r.limits)
 }
 
 // checkSeparator reports text after a `---`, which kubectl refuses.
@@ -102,7 +109,7 @@ func (r *reader) readJSON() {
 		if offset == len(r.text) {
 			return
 		}
-		term, end, err := decodeJSON(r.text[offset:], r.limits)
+		value, end, err := r.decodeJSON(offset)
 		if syntax := isSyntax(err); syntax && objects > 1 {
 			r.failed(chunk{offset, len(r.text)}, jsonFailure(err, r.text[offset:]))
 			return
@@ -118,8 +125,21 @@ func (r *reader) readJSON() {
 			r.failed(document, err)
 			continue
 		}
-		r.accept(document, term, true)
+		r.accept(document, value, true)
 	}
+}
+
+// decodeJSON decodes the object at offset. What is larger than the limit is refused without looking further.
+func (r *reader) decodeJSON(offset int) (value decoded, end int, err error) {
+	text := r.text[offset:]
+	if limit := r.limits.DocumentBytes; int64(len(text)) > limit {
+		text = text[:limit]
+	}
+	value, end, err = decodeJSON(text, r.limits)
+	if len(text) < len(r.text)-offset && errors.Is(err, io.ErrUnexpectedEOF) {
+		return value, len(r.text) - offset, tooLarge("document", r.limits.DocumentBytes)
+	}
+	return value, end, err
 }
 
 // readRest reads as YAML what is no JSON, and explains the JSON error when it is no YAML either.
@@ -152,12 +172,17 @@ func (r *reader) within(document chunk) bool {
 }
 
 // accept files a decoded document under what it is: nothing, foreign, a list or a resource.
-func (r *reader) accept(document chunk, term *ast.Term, isJSON bool) {
-	if isAbsent(term) {
+func (r *reader) accept(document chunk, value decoded, isJSON bool) {
+	if isAbsent(value.term) {
 		return
 	}
 	place := &positions{text: r.text[document.start:document.end], isJSON: isJSON, line: r.lineOf(document.start)}
-	r.expand(&Document{Term: term, File: r.path, positions: place})
+	if value.warning != nil {
+		problem := value.warning.problem(r.path, place.line)
+		problem.Severity = model.Warning
+		r.report(problem)
+	}
+	r.expand(&Document{Term: value.term, File: r.path, positions: place})
 }
 
 // expand files a document, or the items of a list in its place.
@@ -209,7 +234,7 @@ func (r *reader) failed(document chunk, err error) {
 	}
 	if failure.Code == CodeSyntax && isTemplate(text, r.limits) {
 		r.file.Skipped = append(r.file.Skipped, model.Skipped{
-			File: r.path, Line: line, Reason: "a template: check what `helm template` makes of it",
+			File: r.path, Line: line, Reason: "a template: check what it renders to, as in `helm template … | attest policy check -`",
 		})
 		return
 	}
@@ -242,14 +267,18 @@ func foreignEncoding(text string) string {
 
 // shorten keeps a quotation of the user's text on one short line.
 func shorten(text string) string {
-	runes := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text))
-	if len(runes) > 40 {
+	if runes := []rune(printable(text)); len(runes) > 40 {
 		return string(runes[:40]) + "…"
 	}
-	return string(runes)
+	return printable(text)
+}
+
+// printable replaces the characters that could trick a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
 }

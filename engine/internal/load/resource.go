@@ -39,10 +39,10 @@ type misshapen struct {
 func identify(object ast.Object) (model.Resource, *misshapen) {
 	var resource model.Resource
 	var wrong *misshapen
-	if resource.APIVersion, wrong = text(object, termAPIVersion, "apiVersion"); wrong != nil {
+	if resource.APIVersion, wrong = required(object, termAPIVersion, "apiVersion"); wrong != nil {
 		return resource, wrong
 	}
-	if resource.Kind, wrong = text(object, termKind, "kind"); wrong != nil {
+	if resource.Kind, wrong = required(object, termKind, "kind"); wrong != nil {
 		return resource, wrong
 	}
 	if wrong = identifyMetadata(&resource, object.Get(termMetadata)); wrong != nil {
@@ -73,6 +73,18 @@ func identifyMetadata(resource *model.Resource, term *ast.Term) *misshapen {
 	}
 	resource.Annotations, wrong = textMap(metadata, termAnnotations, annotationPrefix, "metadata", "annotations")
 	return wrong
+}
+
+// required is the string at a key that every resource has.
+func required(object ast.Object, key *ast.Term, name string) (string, *misshapen) {
+	value, wrong := text(object, key, name)
+	if value == "" && wrong == nil {
+		return "", &misshapen{
+			path: []any{name}, message: fmt.Sprintf("the resource has no `%s`", name),
+			hint: "give it `apiVersion` and `kind`, as in `apiVersion: v1` and `kind: Pod`",
+		}
+	}
+	return value, wrong
 }
 
 // text is the string at a key, or "" when it is absent.

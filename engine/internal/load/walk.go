@@ -119,7 +119,7 @@ func (w *walker) problem(problem *model.Problem) { w.problems = append(w.problem
 func brokenLink(shown, real string, err error) *model.Problem {
 	problem := unreadable(shown, err)
 	target, _ := os.Readlink(real) // empty when even that fails
-	problem.Message = fmt.Sprintf("`%s` is a link to `%s`, which can't be followed", shorten(shown), shorten(target))
+	problem.Message = fmt.Sprintf("`%s` is a link to `%s`, which can't be followed", printable(shown), printable(target))
 	problem.Hint = "repair or remove the link"
 	return problem
 }

@@ -27,7 +27,7 @@ func (p *parser) quoted() bool {
 	start, quote := p.pos, p.text[p.pos]
 	length := strings.IndexByte(p.text[start+1:], quote)
 	if length < 0 {
-		return p.decline("a quote that is never closed")
+		return p.decline(OpenQuote)
 	}
 	end := start + 1 + length
 	value := p.text[start+1 : end]
@@ -69,7 +69,7 @@ func (p *parser) quotedSlowly(start int, quote byte) bool {
 		}
 	}
 	p.pos = start
-	return p.decline("a quote that is never closed")
+	return p.decline(OpenQuote)
 }
 
 // quotedBlanks reads white space inside quotes: kept within a line, folded around line breaks. After an escaped
@@ -104,7 +104,7 @@ var escapes = map[byte]string{
 // escape reads a backslash and what it stands for.
 func (p *parser) escape() bool {
 	if p.pos+1 >= len(p.text) {
-		return p.decline("a quote that is never closed")
+		return p.decline("an escape without its letter")
 	}
 	switch letter := p.text[p.pos+1]; letter {
 	case '\n', '\r':

@@ -95,7 +95,7 @@ func (b *builder) object(index int) (*ast.Term, int) {
 	}
 	pairs := b.pairs[first:]
 	if hasDuplicate(pairs) {
-		return b.decline("a key that is given twice", index)
+		return b.decline(DuplicateKey, b.duplicate(index))
 	}
 	object := ast.NewObject(pairs...) // copies the pairs
 	b.pairs = b.pairs[:first]
@@ -124,6 +124,19 @@ func hasDuplicateOfMany(pairs [][2]*ast.Term) bool {
 		seen[pair[0].Value.(ast.String)] = struct{}{}
 	}
 	return len(seen) < len(pairs)
+}
+
+// duplicate is the index of the first key of a mapping that is there already.
+func (b *builder) duplicate(mapping int) int {
+	seen := map[string]struct{}{}
+	for child := mapping + 1; child < b.nodes[mapping].next; child = b.nodes[child+1].next {
+		name, _ := b.nodes[child].Key() // build has read it
+		if _, twice := seen[name]; twice {
+			return child
+		}
+		seen[name] = struct{}{}
+	}
+	return mapping
 }
 
 func (b *builder) array(index int) (*ast.Term, int) {

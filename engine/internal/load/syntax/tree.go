@@ -71,3 +71,9 @@ type Declined struct {
 }
 
 func (d *Declined) Error() string { return d.Reason }
+
+// Reasons that mean more than that the parser does not know the form.
+const (
+	DuplicateKey = "a key that is given twice"
+	OpenQuote    = "a quote is opened here and never closed"
+)

@@ -1,0 +1,210 @@
+package load
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// folder makes a folder of files; a name that ends in / is a folder, a text that starts with -> a link.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if target, isLink := strings.CutPrefix(text, "->"); isLink {
+			err = os.Symlink(target, path)
+		} else if strings.HasSuffix(name, "/") {
+			err = os.MkdirAll(path, 0o755)
+		} else {
+			err = os.WriteFile(path, []byte(text), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+// relative lists the sources below root.
+func relative(root string, sources []Source) []string {
+	names := []string{}
+	for _, source := range sources {
+		names = append(names, strings.TrimPrefix(source.Path, root+"/"))
+	}
+	return names
+}
+
+func TestWalk(t *testing.T) {
+	for name, test := range map[string]struct {
+		files    map[string]string
+		paths    []string
+		want     []string
+		problems string
+		skipped  string
+	}{
+		"sorted, by ending": {
+			files: map[string]string{"b.yml": "", "a.yaml": "", "c.JSON": "", "d.txt": "", "z/a.yaml": "", "m/x.json": "", "README.md": ""},
+			paths: []string{""}, want: []string{"a.yaml", "b.yml", "c.JSON", "m/x.json", "z/a.yaml"},
+		},
+		"given files of any name": {
+			files: map[string]string{"a.txt": "", "b": ""}, paths: []string{"b", "a.txt"}, want: []string{"b", "a.txt"},
+		},
+		"given twice": {
+			files: map[string]string{"a.yaml": "", "b/c.yaml": ""}, paths: []string{"b/c.yaml", "", "a.yaml", "b"}, want: []string{"b/c.yaml", "a.yaml"},
+		},
+		"links to files and folders": {
+			files: map[string]string{"x/a.yaml": "", "y/b.yaml": "->../out/b.txt", "y/c": "->../out", "out/b.txt": "", "out/d.yaml": ""},
+			paths: []string{"x", "y"}, want: []string{"x/a.yaml", "y/b.yaml", "y/c/d.yaml"},
+		},
+		"a link and its target": {
+			files: map[string]string{"a.yaml": "->b.yaml", "b.yaml": ""}, paths: []string{""}, want: []string{"a.yaml"},
+		},
+		"a folder that holds itself": {
+			files: map[string]string{"a/b.yaml": "", "a/loop": "->.", "a/up": "->.."}, paths: []string{"a"}, want: []string{"a/b.yaml"},
+		},
+		"a link to itself": {
+			files: map[string]string{"a.yaml": "->a.yaml", "b": "->c", "c": "->b"}, paths: []string{""}, want: []string{},
+			problems: "a.yaml: `a.yaml` is a link to `a.yaml`, which can't be followed\n" +
+				"b: `b` is a link to `c`, which can't be followed\nc: `c` is a link to `b`, which can't be followed\n",
+		},
+		"dead links": {
+			files: map[string]string{"a.yaml": "->nowhere", "b.txt": "->nowhere"}, paths: []string{""}, want: []string{},
+			problems: "a.yaml: `a.yaml` is a link to `nowhere`, which can't be followed\n",
+		},
+		"missing": {
+			files: map[string]string{"a.yaml": ""}, paths: []string{"nowhere", "a.yaml"}, want: []string{"a.yaml"},
+			problems: "nowhere: no such file or folder: `nowhere`\n",
+		},
+		"folders of tools": {
+			files: map[string]string{".git/a.yaml": "", "node_modules/b.yaml": "", ".github/c.yaml": ""}, paths: []string{""},
+			want: []string{".github/c.yaml"}, skipped: ".git: a folder of version control\nnode_modules: a folder of installed packages\n",
+		},
+		"a folder of a tool, given": {
+			files: map[string]string{"node_modules/b.yaml": ""}, paths: []string{"node_modules"}, want: []string{"node_modules/b.yaml"},
+		},
+		"a folder that ends like a file": {
+			files: map[string]string{"a.yaml/b.yaml": "", "c.yaml/": ""}, paths: []string{""}, want: []string{"a.yaml/b.yaml"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := folder(t, test.files)
+			paths := make([]string, len(test.paths))
+			for i, path := range test.paths {
+				paths[i] = filepath.Join(root, path)
+			}
+			sources, skipped, problems := Walk(paths)
+			if got := relative(root, sources); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("sources %v, want %v", got, test.want)
+			}
+			if got := problemLines(root, problems); got != test.problems {
+				t.Errorf("problems\n%swant\n%s", got, test.problems)
+			}
+			lines := ""
+			for _, s := range skipped {
+				lines += strings.TrimPrefix(s.File, root+"/") + ": " + s.Reason + "\n"
+			}
+			if lines != test.skipped {
+				t.Errorf("skipped\n%swant\n%s", lines, test.skipped)
+			}
+		})
+	}
+}
+
+func problemLines(root string, problems []model.Problem) (lines string) {
+	for _, p := range problems {
+		lines += strings.ReplaceAll(p.File+": "+p.Message, root+"/", "") + "\n"
+		if p.Hint == "" {
+			lines += "no hint\n"
+		}
+	}
+	return lines
+}
+
+func TestPathsAreShownAsTheUserTypesThem(t *testing.T) {
+	t.Chdir(folder(t, map[string]string{"k8s/pod.yaml": "", "x.yaml": ""}))
+	for path, want := range map[string]string{"k8s/": "k8s/pod.yaml", "./k8s": "k8s/pod.yaml", "./x.yaml": "./x.yaml", "k8s/../x.yaml": "k8s/../x.yaml"} {
+		if sources, _, _ := Walk([]string{path}); len(sources) != 1 || sources[0].Path != want {
+			t.Errorf("%s: shown as %v", path, sources)
+		}
+	}
+}
+
+// TestWhatIsNoRegularFileNeverBlocks opens pipes and devices that would block, or never end.
+func TestWhatIsNoRegularFileNeverBlocks(t *testing.T) {
+	root := folder(t, map[string]string{"sub/": ""})
+	pipe := filepath.Join(root, "pipe.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skipf("no pipes here: %v", err)
+	}
+	for path, want := range map[string]string{pipe: "a pipe", "/dev/zero": "a device", filepath.Join(root, "sub"): "a folder"} {
+		done := make(chan File, 1)
+		go func() { done <- Read(Source{Path: path}, Limits{}) }()
+		select {
+		case file := <-done:
+			if len(file.Problems) != 1 || !strings.Contains(file.Problems[0].Message, want+", not a regular file") {
+				t.Errorf("%s: %+v", path, file.Problems)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("reading %s blocks", path)
+		}
+	}
+	sources, _, problems := Walk([]string{root, "/dev/zero"})
+	if len(sources) != 0 || len(problems) != 2 {
+		t.Errorf("sources %v, problems %v", sources, problems)
+	}
+}
+
+func TestAHugeFileIsRefusedUnread(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "huge.yaml")
+	file, err := os.Create(path)
+	if err == nil {
+		err = file.Truncate(1 << 40)
+	}
+	if err != nil {
+		t.Skipf("no sparse files here: %v", err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := summary(Read(Source{Path: path}, Limits{}))
+	runtime.ReadMemStats(&after)
+	if got != "0:0 error manifest_limit: the file is larger than 64 MiB" || after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("%s, %d bytes", got, after.TotalAlloc-before.TotalAlloc)
+	}
+}
+
+func TestAFileThatMayNotBeRead(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	root := folder(t, map[string]string{"a.yaml": a, "b/": ""})
+	for _, name := range []string{"a.yaml", "b"} {
+		if err := os.Chmod(filepath.Join(root, name), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, problems := Walk([]string{root})
+	file := Read(Source{Path: filepath.Join(root, "a.yaml")}, Limits{})
+	got := problemLines(root, append(problems, file.Problems...))
+	if want := "b: not permitted to read `b`\na.yaml: not permitted to read `a.yaml`\n"; got != want {
+		t.Errorf("problems\n%swant\n%s", got, want)
+	}
+}
+
+func TestAFileThatVanishes(t *testing.T) {
+	got := summary(Read(Source{Path: filepath.Join(t.TempDir(), "gone.yaml")}, Limits{}))
+	if !strings.HasPrefix(got, "0:0 error manifest_unreadable: no such file or folder") {
+		t.Error(got)
+	}
+}
