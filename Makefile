@@ -19,7 +19,6 @@ PYTEST = $(BIN)/pytest -n auto --dist worksteal -q
 NONE = && echo 'NO TEST CARRIES THIS MARK'
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 
 .PHONY: help
 help: ## list the targets

@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.002
 EXPECTED_CODES = (0, 1)
+# An installed program has its bytecode; where Python is told to write none, each start would compile the sources anew.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ def output_of(command: Command) -> bytes:
     Raises:
         RuntimeError: it ended with a code other than 0 (allowed) and 1 (denied).
     """
-    done = subprocess.run(command.arguments, capture_output=True, check=False)
+    done = subprocess.run(command.arguments, capture_output=True, check=False, env=ENVIRONMENT)
     if done.returncode not in EXPECTED_CODES:
         raise RuntimeError(
             f"`{' '.join(command.arguments)}` ended with {done.returncode}: {done.stderr.decode()[-500:]}"
@@ -44,7 +47,7 @@ def output_of(command: Command) -> bytes:
 def seconds(command: Command) -> float:
     """Wall-clock time of one run, start of the process included."""
     started = time.perf_counter()
-    done = subprocess.run(command.arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command.arguments, stdout=DEVNULL, stderr=DEVNULL, check=False, env=ENVIRONMENT)
     elapsed = time.perf_counter() - started
     if done.returncode not in EXPECTED_CODES:
         raise RuntimeError(f"`{command.name}` ended with {done.returncode} while it was measured")
@@ -57,7 +60,7 @@ def peak_bytes(command: Command) -> int:
     Pages that processes share are counted once for each, so the sum is never too low.
     """
     peaks: dict[int, int] = {}
-    with subprocess.Popen(command.arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command.arguments, stdout=DEVNULL, stderr=DEVNULL, env=ENVIRONMENT) as process:
         while process.poll() is None:
             for pid in _tree(process.pid):
                 peaks[pid] = max(peaks.get(pid, 0), _peak_resident(pid))
