@@ -132,6 +132,6 @@ func Load(ctx context.Context, objects []Object, opts Options) (*Set, []model.Po
 	l.each(byRole[roleExpansion], l.expansion)
 	l.each(byRole[roleConstraint], l.constraint)
 	l.each(byRole[roleMutator], l.mutator)
-	l.neverFiring()
+	l.neverFiring(byRole[roleConstraint])
 	return s, l.policies(), l.problems
 }
