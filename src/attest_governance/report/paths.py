@@ -40,14 +40,26 @@ class RepositoryPaths:
         return self._names[file]
 
     def _resolve(self, file: str) -> str:
-        if file in self._unreal or file.startswith("<") or "\0" in file:
+        if file in self._unreal or file.startswith("<"):
             return file
-        full = os.path.realpath(Path(self._root, file))
+        try:
+            full = os.path.realpath(Path(self._root, file))
+        except ValueError:
+            # A name that the system can't even ask for: it holds a NUL or is no text.
+            return file
         inside = full == self._repository or full.startswith(self._repository.rstrip(os.sep) + os.sep)
         return Path(os.path.relpath(full, self._repository) if inside else full).as_posix()
 
     def uri(self, file: str) -> str:
         """The name as a URI reference: percent-encoded, `file://` where it is a full path."""
         name = self.name(file)
-        encoded = quote(name.encode("utf-8", "surrogateescape"), safe=_PATH_SAFE)
+        encoded = quote(_bytes(name), safe=_PATH_SAFE)
         return f"file://{encoded}" if name.startswith("/") else encoded
+
+
+def _bytes(name: str) -> bytes:
+    """The bytes that a file name was made from; U+FFFD for what was never one."""
+    try:
+        return name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "replace")

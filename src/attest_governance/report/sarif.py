@@ -139,11 +139,12 @@ class _Run:
         lines = self._source.lines(at.file)
         if at.file != self._hashed:
             self._hashed, self._hashes = at.file, LineHashes(lines)
-        line = lines[at.line - 1] if at.line <= len(lines) else ""
+        line = lines[at.line - 1] if 1 <= at.line <= len(lines) else ""
         own = {"attestFinding/v1": self._fingerprints.of(finding, self._paths.name(at.file), line)}
         # GitHub's action computes this one too, and complains where ours differs: lines that can't be
         # read are left to it.
-        return own | ({"primaryLocationLineHash": self._hashes.of(at.line)} if lines else {})
+        known = self._hashes.of(at.line) if lines else ""
+        return own | ({"primaryLocationLineHash": known} if known else {})
 
     def _location(self, at: Location, subject: str) -> dict[str, Any]:
         uri = self._paths.uri(at.file)

@@ -44,6 +44,8 @@ class SourceReader:
                 text = _read(self._root / name)
             except (OSError, ValueError):
                 return _NO_LINES
+        if not text:
+            return _NO_LINES
         # YAML and JSON know these three breaks and no others.
         return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 

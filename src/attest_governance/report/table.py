@@ -22,7 +22,7 @@ _COLORS = {"violation": "31", "error": "31", "warning": "33", "dry run": "36", "
 
 
 class TableReporter:
-    """Columns as wide as their content; at a width of 0 nothing is cut."""
+    """Columns as wide as their content; where the message finds no room, it goes below its row."""
 
     def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
         """See `Reporter.write`."""
@@ -32,7 +32,7 @@ class TableReporter:
             out.write(clean.inert("".join(_lines(rows, options))))
             out.write("\n")
         for notice in outcome.notices:
-            out.write(f"notice: {clean.one_line(notice)}\n")
+            out.write(clean.inert(f"notice: {clean.one_line(notice)}\n"))
         out.write(f"{words.summary(outcome.summary)}\n")
 
 
@@ -53,11 +53,12 @@ def _lines(rows: Sequence[tuple[str, ...]], options: ReportOptions) -> list[str]
     limits = _limits(options.width)
     cut = [tuple(_cut(cell, limit) for cell, limit in zip(row, limits, strict=True)) for row in rows]
     widths = [max(cells(cell) for cell in column) for column in zip(_HEADS, *cut, strict=True)]
-    room = options.width and max(_NARROWEST_MESSAGE, options.width - sum(widths[:-1]) - len(_GAP) * len(widths[:-1]))
-    lines = [_line(_HEADS, widths, "1" if options.color else "")]
+    room = options.width and options.width - sum(widths[:-1]) - len(_GAP) * len(widths[:-1])
+    below = bool(options.width) and room < _NARROWEST_MESSAGE
+    lines = _line(_HEADS, widths, "1" if options.color else "", 0, below=below)
     for row in cut:
         color = _COLORS[row[0]] if options.color else ""
-        lines.append(_line((*row[:-1], _cut(row[-1], room)), widths, color))
+        lines += _line(row, widths, color, options.width - len(_GAP) if below else room, below=below)
     return lines
 
 
@@ -66,11 +67,14 @@ def _limits(width: int) -> tuple[int, ...]:
     return (0, 0, widest, widest, 0, 0)
 
 
-def _line(row: Sequence[str], widths: Sequence[int], color: str) -> str:
+def _line(row: Sequence[str], widths: Sequence[int], color: str, room: int, *, below: bool) -> list[str]:
     padded = [cell + " " * (width - cells(cell)) for cell, width in zip(row[:-1], widths, strict=False)]
     if color:
         padded[0] = f"\x1b[{color}m{padded[0]}\x1b[0m"
-    return _GAP.join((*padded, row[-1])).rstrip() + "\n"
+    message = _cut(row[-1], room)
+    if not below:
+        return [_GAP.join((*padded, message)).rstrip() + "\n"]
+    return [_GAP.join(padded).rstrip() + "\n", f"{_GAP}{message}".rstrip() + "\n"]
 
 
 def _cut(text: str, limit: int) -> str:

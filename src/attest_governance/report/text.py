@@ -73,15 +73,15 @@ class _Page:
             self._exempted([finding for finding in findings if finding.waiver])
 
     def _finding(self, finding: Finding) -> None:
-        head = self._paint(f"{words.standing(finding)} ({finding.severity})", finding.severity)
-        self._prose(f"{head}: ", finding.message, f" [{finding.policy}]")
+        head = f"  {words.standing(finding)} ({finding.severity})"
+        self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
         where = f"{_place(finding.location)} in {words.resource(finding.resource)}"
         self._lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
         self._frame(finding.location.file, _span(finding.location), finding.severity)
         if finding.waiver:
-            self._prose("  exempted: ", words.waiver(finding.waiver))
+            self._prose("    exempted", words.waiver(finding.waiver))
         if finding.fix:
-            self._prose("  fix: ", finding.fix)
+            self._prose("    fix", finding.fix)
         if self._options.detailed:
             self._details(finding)
         self._lines.append("")
@@ -95,8 +95,8 @@ class _Page:
                 baseline += 1
                 continue
             where = f"{_place(finding.location)} in {words.resource(finding.resource)}"
-            head = f"exempted ({finding.severity}): {finding.message} [{finding.policy}]"
-            self._lines.append(f"  {clean.one_line(f'{head} {where}: {words.waiver(cover)}')}")
+            text = f"{finding.message} [{finding.policy}] {where}: {words.waiver(cover)}"
+            self._prose(f"  exempted ({finding.severity})", clean.one_line(text))
         if baseline:
             self._lines.append(f"  {words.count(baseline, 'finding')} in the baseline, shown by --show-exempted")
         self._lines.append("")
@@ -114,9 +114,9 @@ class _Page:
 
     def _about(self, policy: Policy) -> None:
         if policy.title or policy.description:
-            self._prose("  policy: ", ": ".join(part for part in (policy.title, policy.description.strip()) if part))
+            self._prose("    policy", ": ".join(part for part in (policy.title, policy.description.strip()) if part))
         if policy.controls:
-            self._prose("  controls: ", ", ".join(policy.controls))
+            self._prose("    controls", ", ".join(policy.controls))
 
     def skipped(self) -> None:
         """What was not judged, under `--verbose`."""
@@ -132,30 +132,30 @@ class _Page:
             self._problem(problem)
 
     def _problem(self, problem: Problem) -> None:
-        head = self._paint(f"{problem.severity} ({clean.one_line(problem.code)})", problem.severity)
+        head = f"{problem.severity} ({clean.one_line(problem.code)})"
         about = " ".join(part for part in (problem.policy and f"[{problem.policy}]", problem.resource) if part)
-        self._prose(f"{head}: ", problem.message, f" {about}" if about else "", indent="")
+        self._prose(head, problem.message, f" {about}" if about else "", color=problem.severity)
         if problem.file:
             self._lines.append(f"  {self._paint(clean.one_line(problem.where), 'dim')}")
         if problem.file and problem.line:
             span = Span(problem.line, problem.column, problem.end_line, problem.end_column)
             self._frame(problem.file, span, problem.severity)
         if problem.hint:
-            self._prose("hint: ", problem.hint)
+            self._prose("  hint", problem.hint)
         self._lines.append("")
 
     def closing(self) -> None:
         """The notices, and the counts in words as the last line."""
         for notice in self._outcome.notices:
-            self._prose("notice: ", notice, indent="")
+            self._prose("notice", notice)
         if self._outcome.notices:
             self._lines.append("")
         total = self._outcome.summary
         if total.skipped and not self._options.verbose:
-            skipped = words.count(total.skipped, "document")
-            self._lines.append(f"skipped {skipped} that no policy is about; --verbose says why")
+            what = words.count(total.skipped, "document that is no resource", "documents that are no resources")
+            self._lines.append(f"skipped {what}; --verbose says why")
         color = total.verdict if total.verdict in _COLORS else "error"
-        self._lines.append(self._paint(words.summary(total), color))
+        self._lines += [self._paint(line, color) for line in self._folded([words.summary(total)], "")]
 
     def _frame(self, file: str, span: Span, color: str) -> None:
         drawn, mark = frame(self._source.lines(file), span, (self._options.width or _DEFAULT_WIDTH) - 6)
@@ -164,18 +164,21 @@ class _Page:
             drawn[mark] = f"{gutter}{bar}{self._paint(underline, color)}"
         self._lines += [f"      {line}" for line in drawn]
 
-    def _prose(self, head: str, text: str, tail: str = "", indent: str = "  ") -> None:
-        """A labelled sentence of others, folded at the width; its further lines are indented."""
+    def _prose(self, head: str, text: str, tail: str = "", color: str = "") -> None:
+        """A labelled sentence of others, folded at the width; its further lines are indented by two."""
+        indent = " " * (len(head) - len(head.lstrip()) + 2)
         lines = clean.lines(text)
         lines[-1] += clean.one_line(tail)
-        lines[0] = f"{indent}{head}{lines[0]}"
-        lines[1:] = [f"{indent}  {line}" for line in lines[1:]]
-        self._lines += self._folded(lines, f"{indent}  ") if self._options.width else lines
+        folded = list(self._folded([f"{head}: {lines[0]}", *(f"{indent}{line}" for line in lines[1:])], indent))
+        if color and folded[0].startswith(head):
+            label = head.lstrip()
+            folded[0] = folded[0].replace(label, self._paint(label, color), 1)
+        self._lines += folded
 
     def _folded(self, lines: Iterable[str], indent: str) -> Iterable[str]:
         width = self._options.width
         for line in lines:
-            if len(line) <= width:
+            if not width or len(line) <= width:
                 yield line
             else:
                 yield from textwrap.wrap(

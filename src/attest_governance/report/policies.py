@@ -1,0 +1,108 @@
+"""Lists and descriptions of policies, as text and JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+import msgspec
+
+from attest_governance.errors import UsageError
+from attest_governance.report.clean import clean_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+LIST_SCHEMA, SHOW_SCHEMA = "attest.continuu.ms/policies/v1", "attest.continuu.ms/policy/v1"
+
+
+class Row(Protocol):
+    """What a list shows of a policy."""
+
+    name: str
+    title: str
+    severity: str
+    enforcement: str
+    enabled: bool
+
+
+class Description(Protocol):
+    """What there is to say of one policy."""
+
+    policy: Any
+    enforcement: str
+    enabled: bool
+    configured: dict[str, Any]
+    passing: tuple[str, ...]
+    failing: tuple[str, ...]
+
+
+def write_policies(rows: Sequence[Row], name: str, out: TextIO) -> None:
+    """Writes a list.
+
+    Raises:
+        UsageError: for an unknown format.
+    """
+    document = {"schema": LIST_SCHEMA, "policies": msgspec.to_builtins(rows)}
+    _write(name, document, out, lambda: _list_lines(rows))
+
+
+def write_policy(description: Description, name: str, out: TextIO) -> None:
+    """Writes a description.
+
+    Raises:
+        UsageError: for an unknown format.
+    """
+    _write(name, {"schema": SHOW_SCHEMA, **msgspec.to_builtins(description)}, out, lambda: _show_lines(description))
+
+
+def _write(name: str, document: Mapping[str, Any], out: TextIO, lines: Callable[[], list[str]]) -> None:
+    if name == "json":
+        out.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    elif name == "text":
+        out.writelines(f"{clean_line(line)}\n" for line in lines())
+    else:
+        raise UsageError(f"unknown format `{name}`", hint="use text or json")
+
+
+def _list_lines(rows: Sequence[Row]) -> list[str]:
+    width = max((len(row.name) for row in rows), default=0)
+    lines = [
+        f"{row.name:<{width}}  {row.severity:<8}  {row.enforcement if row.enabled else 'disabled':<8}  {row.title}"
+        for row in rows
+    ]
+    return [f"{'policy':<{width}}  severity  action    what it asks", *(line.rstrip() for line in lines)]
+
+
+def _show_lines(description: Description) -> list[str]:
+    policy = description.policy
+    lines = [f"{policy.name}: {policy.title}" if policy.title else policy.name, ""]
+    lines += [*policy.description.strip().splitlines(), ""] if policy.description else []
+    action = description.enforcement if description.enabled else "disabled"
+    facts = {
+        "severity": policy.severity,
+        "action": action,
+        "what to do": policy.remediation,
+        "controls": ", ".join(policy.controls),
+        "see also": ", ".join(policy.related),
+        "file": f"{policy.file}:{policy.line}",
+    }
+    lines += [f"{name:<11} {value}" for name, value in facts.items() if value]
+    lines += _parameter_lines(description)
+    for what, files in (("passes", description.passing), ("fails", description.failing)):
+        lines += ["", f"examples that {what[:-1] if what == 'passes' else what[:-1]}:"] if files else []
+        lines += [f"  {file}" for file in files]
+    return lines
+
+
+def _parameter_lines(description: Description) -> list[str]:
+    properties = (description.policy.parameters or {}).get("properties", {})
+    if not properties:
+        return []
+    lines = ["", "parameters:"]
+    for name, schema in sorted(properties.items()):
+        kind = schema.get("type", "any") if isinstance(schema, dict) else "any"
+        value = description.configured.get(name, description.policy.defaults.get(name))
+        lines.append(f"  {name} ({kind}) = {msgspec.json.encode(value).decode()}")
+        text = schema.get("description", "") if isinstance(schema, dict) else ""
+        lines += [f"      {line}" for line in text.splitlines()]
+    return lines

@@ -1,0 +1,84 @@
+"""What `attest policy validate` found, as text and JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest_governance.model import Policy, Problem, Skipped
+    from attest_governance.report.interface import ReportOptions
+
+SCHEMA = "attest.continuu.ms/validate/v1"
+
+
+class Validation(Protocol):
+    """What was looked at, and everything that is wrong with it."""
+
+    @property
+    def files(self) -> int:
+        """How many files were read."""
+
+    @property
+    def resources(self) -> int:
+        """How many manifests were looked at."""
+
+    @property
+    def policies(self) -> Sequence[Policy]:
+        """The policies among the files."""
+
+    @property
+    def skipped(self) -> Sequence[Skipped]:
+        """Documents that are no resources."""
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Everything that is wrong, in the order of file and line."""
+
+
+def write_validation(validation: Validation, name: str, out: TextIO, options: ReportOptions) -> None:
+    """Writes what a validation found in the format `name`, text or json."""
+    if name == "json":
+        out.write(_json(validation))
+        return
+    from attest_governance.report.text import problem_lines  # noqa: PLC0415 (JSON needs none of it)
+
+    for problem in validation.problems:
+        out.writelines(f"{line}\n" for line in [*problem_lines(problem, options), ""])
+    if options.verbose:
+        out.writelines(f"skipped {one.file}:{one.line}: {one.reason}\n" for one in validation.skipped)
+    out.write(_summary(validation) + "\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _summary(validation: Validation) -> str:
+    errors = sum(problem.severity == "error" for problem in validation.problems)
+    warnings = len(validation.problems) - errors
+    looked = (
+        f"{_count(validation.files, 'file')} ({len(validation.policies)} policies, {_count(validation.resources, 'resource')})"
+    )
+    if not validation.problems:
+        return f"{looked}: valid"
+    return f"{looked}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+
+
+def _json(validation: Validation) -> str:
+    errors = sum(problem.severity == "error" for problem in validation.problems)
+    document = {
+        "schema": SCHEMA,
+        "valid": errors == 0,
+        "files": validation.files,
+        "resources": validation.resources,
+        "policies": [policy.name for policy in validation.policies],
+        "errors": errors,
+        "warnings": len(validation.problems) - errors,
+        "problems": validation.problems,
+        "skipped": validation.skipped,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
