@@ -14,12 +14,13 @@ import msgspec
 
 from attest_governance.exempt.annotated import Annotations, RefusedAnnotation, claims_exemption, read_annotation
 from attest_governance.exempt.exemption import PREFERENCE, Annotated, Approved, Declared, Exemption, Override
+from attest_governance.model import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from attest_governance.model import Finding, Resource
+    from attest_governance.model import Resource
 
 EXPIRING_WITHIN = timedelta(days=7)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotation at run time
+from datetime import datetime
 from typing import ClassVar, Literal
 
 import msgspec

@@ -1,0 +1,14 @@
+"""The clock: the only place that asks the machine for the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], datetime]
+"""Gives the present moment with its offset; tests give one that stands still."""
+
+
+def system_clock() -> datetime:
+    """The present moment in UTC, to the whole second: what records and boundaries speak of."""
+    return datetime.now(UTC).replace(microsecond=0)

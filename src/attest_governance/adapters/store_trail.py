@@ -1,0 +1,139 @@
+"""The file behind the audit trail: lines that are only ever appended, by many processes, durably.
+
+What a killed process leaves is at most one line without its end. No reader takes it for a line, and
+the next writer removes it: it was never acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from attest_governance.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_BLOCK = 1 << 16
+_IGNORE = "# The audit trail belongs to this machine; what people signed travels with the records.\n*\n"
+
+
+class TrailFile:
+    """Appends to one file, under a lock that all processes respect.
+
+    Args:
+        path: the file; it and its folder are made by the first append.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """The path, for messages."""
+        return str(self._path)
+
+    def append(self, make: Callable[[bytes | None], list[bytes]]) -> None:
+        """Appends lines that depend on the last line of the file.
+
+        Args:
+            make: gets the last line without its end (`None` when there is none) and gives the
+                lines to append. It runs under the lock, so it must be quick.
+
+        Raises:
+            OutputError: the lines can't be written (disk full, no permission); the file is then as
+                it was before.
+        """
+        try:
+            with self._locked() as file:
+                size = _drop_torn_end(file)
+                lines = make(_last_line(file, size))
+                _write_all_or_nothing(file, b"".join(line + b"\n" for line in lines), size)
+        except OSError as error:
+            raise OutputError(f"the audit trail can't be written: {error.strerror}", file=self.name) from error
+
+    def lines(self) -> Iterator[bytes]:
+        """All whole lines, without their ends; none when there is no trail."""
+        if not self._path.exists():
+            return
+        with self._path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        folder = self._path.parent
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / ".gitignore").write_text(_IGNORE)
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(file)
+            yield file
+        finally:
+            os.close(file)  # which gives the lock back, also when the process dies
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined, unused-ignore]
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def _drop_torn_end(file: int) -> int:
+    """Removes what follows the last line end, and gives the size of the file."""
+    size = os.fstat(file).st_size
+    keep = size
+    while keep:
+        start = max(0, keep - _BLOCK)
+        found = _pread(file, keep - start, start).rfind(b"\n")
+        if found >= 0:
+            keep = start + found + 1
+            break
+        keep = start
+    if keep != size:
+        os.ftruncate(file, keep)
+    return keep
+
+
+def _last_line(file: int, size: int) -> bytes | None:
+    """The last line of a file that is empty or ends with a line end."""
+    if not size:
+        return None
+    start, tail = size - 1, b""
+    while start:
+        begin = max(0, start - _BLOCK)
+        tail = _pread(file, start - begin, begin) + tail
+        if b"\n" in tail:
+            break
+        start = begin
+    return tail.rpartition(b"\n")[2]
+
+
+def _pread(file: int, length: int, offset: int) -> bytes:
+    os.lseek(file, offset, os.SEEK_SET)
+    data = b""
+    while len(data) < length and (part := os.read(file, length - len(data))):
+        data += part
+    return data
+
+
+def _write_all_or_nothing(file: int, data: bytes, size: int) -> None:
+    try:
+        os.lseek(file, size, os.SEEK_SET)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, size)
+        raise

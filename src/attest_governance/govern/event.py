@@ -1,0 +1,165 @@
+"""Events: what a person did to a record, signed, and linked to what that person saw before.
+
+The signed bytes are the canonical JSON of the event's fields, so the layout of the YAML file that
+carries it does not matter, and every value in it does.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+import msgspec
+
+from attest_governance.errors import ConfigurationError, GovernanceError
+from attest_governance.exempt.times import format_instant, parse_instant
+from attest_governance.govern import sshsig, strictyaml
+from attest_governance.govern.canonical import canonical, digest
+from attest_governance.govern.keys import PublicKey
+from attest_governance.govern.terms import terms_of
+
+if TYPE_CHECKING:
+    from attest_governance.adapters.store import Stored
+
+SCHEMA: Final = "attest.continuu.ms/event/v1"
+ID_DIGITS = 12
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far two honest machines' clocks may be apart."""
+
+Subject = Literal["exemption", "override", "policy-set"]
+Act = Literal["request", "extend", "approve", "reject", "revoke", "review"]
+INTRODUCING: tuple[Act, ...] = ("request", "extend")
+TAKING: tuple[Act, ...] = ("reject", "revoke")
+
+_HEADER = "# A signed event. Changing anything but this comment and the layout makes it void.\n"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MAX_TEXT = 4000
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One act of one person.
+
+    `record` is empty in a request, whose digest makes the record's id. `terms` are what a request
+    or an extension asks for; `about` is the digest of that event in an approval or rejection.
+    """
+
+    schema: Literal["attest.continuu.ms/event/v1"]
+    subject: Subject
+    act: Act
+    actor: str
+    at: str
+    record: str = ""
+    parents: list[str] = []
+    about: str = ""
+    comment: str = ""
+    terms: dict[str, Any] = {}
+
+    @property
+    def moment(self) -> datetime:
+        """When the person says that it was done."""
+        return parse_instant(self.at)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the signed bytes: what other events link to."""
+        return digest(msgspec.to_builtins(self))
+
+    @property
+    def id(self) -> str:
+        """The id of the record that the event belongs to."""
+        return self.record or f"{self.subject}-{self.digest.removeprefix('sha256:')[:ID_DIGITS]}"
+
+    @property
+    def name(self) -> str:
+        """The name of the event's document in its record."""
+        return f"{self.act}-{self.digest.removeprefix('sha256:')[:ID_DIGITS]}"
+
+
+class SignedEvent(msgspec.Struct, frozen=True):
+    """An event whose signature is right; whose key it is has to be asked of the trust store."""
+
+    event: Event
+    signature: str
+    key: PublicKey
+    where: str = ""
+
+
+def sign_event(event: Event, signer: sshsig.Signer) -> SignedEvent:
+    """Signs an event; the result is checked as a reader would check it."""
+    signature = sshsig.sign(canonical(msgspec.to_builtins(event)), signer)
+    return SignedEvent(event, signature, signer.key)
+
+
+def to_document(signed: SignedEvent) -> str:
+    """Writes a signed event as the YAML document that is kept and reviewed."""
+    return _HEADER + strictyaml.write({**msgspec.to_builtins(signed.event), "signature": signed.signature})
+
+
+def from_document(stored: Stored) -> SignedEvent:
+    """Reads a signed event and verifies its signature.
+
+    Raises:
+        GovernanceError: it is no event, the signature does not match, or the document stands in
+            another record or under another name than its content says.
+    """
+    try:
+        event, signature = _parse(stored)
+        parsed = sshsig.parse(signature)
+        key = sshsig.verify(canonical(msgspec.to_builtins(event)), parsed)
+    except ConfigurationError as error:
+        raise GovernanceError(
+            error.message, file=error.file, line=error.line, column=error.column, hint=error.hint
+        ) from error
+    except ValueError as error:
+        raise GovernanceError(f"the event is not genuine: {error}", file=stored.where) from error
+    if (event.id, event.name) != (stored.record, stored.name):
+        raise GovernanceError(f"the event belongs into `{event.id}` as `{event.name}`", file=stored.where)
+    return SignedEvent(event, signature, key, stored.where)
+
+
+def _parse(stored: Stored) -> tuple[Event, str]:
+    fields = dict(strictyaml.read(stored.text, stored.where).value)
+    signature = fields.pop("signature", "")
+    if not isinstance(signature, str):
+        raise ValueError("`signature` is no text")  # noqa: TRY004 - one error for what is malformed
+    event = msgspec.convert(fields, Event)  # msgspec.ValidationError is a ValueError
+    check_event(event)
+    return event, signature
+
+
+def check_event(event: Event) -> None:
+    """Checks what an event must say, whatever record it is in.
+
+    Raises:
+        ValueError: a field is missing, too long, or in the wrong kind of event.
+    """
+    if format_instant(parse_instant(event.at)) != event.at:
+        raise ValueError(f"`at` must be in UTC, to the second: `{event.at}`")
+    if event.act not in get_args(Act) or not event.actor:
+        raise ValueError("`actor` is missing")
+    if len(event.comment) > _MAX_TEXT:
+        raise ValueError(f"`comment` is longer than {_MAX_TEXT} characters")
+    if (event.act in INTRODUCING) is not bool(event.terms):
+        raise ValueError(f"`terms` belong into a request or an extension, here it is `{event.act}`")
+    if (event.act == "request") is bool(event.record) or (event.act == "request") is bool(event.parents):
+        raise ValueError("`record` and `parents` belong into every event but the request")
+    if (event.act in ("approve", "reject")) is not bool(event.about):
+        raise ValueError("`about` belongs into approvals and rejections")
+    if event.terms:
+        terms_of(event)
+    if event.parents != sorted(set(event.parents)) or not all(map(_DIGEST.fullmatch, event.parents)):
+        raise ValueError("`parents` must be digests, sorted, each of them once")
+
+
+def ensure_clock(now: datetime, latest: datetime) -> None:
+    """Insists that the clock is not behind what has been signed already.
+
+    Raises:
+        GovernanceError: it is, by more than `CLOCK_SKEW`: judging by it could revive what is over.
+    """
+    if now + CLOCK_SKEW < latest:
+        raise GovernanceError(
+            f"the clock says {format_instant(now)}, but records hold an act of {format_instant(latest)}",
+            hint="set the clock right; nothing is exempted by a clock that goes backwards",
+        )

@@ -1,0 +1,113 @@
+"""A governed project: its rules, its trust files, its records and its audit trail, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from attest_governance.adapters.store import Store
+from attest_governance.adapters.store_files import FileStore
+from attest_governance.adapters.store_trail import TrailFile
+from attest_governance.errors import ConfigurationError, GovernanceError
+from attest_governance.govern.audit import Lines
+from attest_governance.govern.event import Subject
+from attest_governance.govern.rules import RULES_FILE, ApprovalRule, Governance, parse_rules
+from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
+
+FOLDERS: dict[Subject, str] = {
+    "exemption": ".attest/exemptions",
+    "override": ".attest/governance/overrides",
+    "policy-set": ".attest/governance/policy-sets",
+}
+TRAIL_FILE = ".attest/audit/trail.jsonl"
+HEAD_FILE = ".attest/audit/head.json"
+TRUST_FILES = (RULES_FILE, SIGNERS_FILE, REVOKED_FILE)
+
+
+class Project(msgspec.Struct, frozen=True):
+    """What governance knows about a project. `open_project` makes one of a folder."""
+
+    root: Path
+    rules: Governance
+    trust: Trust
+    stores: Mapping[Subject, Store]
+    trail: Lines
+
+    def rule(self, subject: Subject) -> ApprovalRule:
+        """The rule for a kind of record.
+
+        Raises:
+            GovernanceError: governance does not ask for approvals of this kind.
+        """
+        rules = {
+            "exemption": self.rules.exemption_approval,
+            "override": self.rules.emergency_override,
+            "policy-set": self.rules.policy_approval,
+        }
+        rule = rules[subject]
+        if rule is None:
+            section = {"exemption": "exemption_approval", "override": "emergency_override"}.get(
+                subject, "policy_approval"
+            )
+            raise GovernanceError(f"`{section}` is not switched on", file=RULES_FILE, hint=f"add `{section}` to it")
+        return rule
+
+
+def is_governed(root: Path) -> bool:
+    """Tells whether the project has a governance file.
+
+    Raises:
+        ConfigurationError: the file is gone, but signed records or trust files are still there:
+            governance is switched off by its rules, not by deleting them.
+    """
+    if (root / RULES_FILE).is_file():
+        return True
+    for rest in (SIGNERS_FILE, FOLDERS["policy-set"], FOLDERS["exemption"]):
+        if (root / rest).exists():
+            raise ConfigurationError(
+                f"the governance file is missing, but `{rest}` is there",
+                file=RULES_FILE,
+                hint="restore the file, or remove everything under `.attest/governance` and `.attest/exemptions`",
+            )
+    return False
+
+
+def open_project(root: Path, stores: Mapping[Subject, Store] | None = None, trail: Lines | None = None) -> Project:
+    """Opens a governed project.
+
+    Args:
+        root: the folder that holds `.attest`.
+        stores: where the records are; by default files under `.attest`.
+        trail: where the audit trail is; by default `.attest/audit/trail.jsonl`.
+
+    Raises:
+        ConfigurationError: a governance or trust file is missing or wrong.
+    """
+    if not is_governed(root):
+        raise ConfigurationError(
+            "the project has no governance file", file=RULES_FILE, hint="`attest governance init` makes one"
+        )
+    return Project(
+        root=root,
+        rules=parse_rules(read_trusted(root, RULES_FILE)),
+        trust=parse_trust(read_trusted(root, SIGNERS_FILE), read_trusted(root, REVOKED_FILE)),
+        stores=stores or {subject: FileStore(root / folder, root) for subject, folder in FOLDERS.items()},
+        trail=trail or TrailFile(root / TRAIL_FILE),
+    )
+
+
+def read_trusted(root: Path, name: str) -> str:
+    """Reads a trust file; a missing one is empty.
+
+    Raises:
+        ConfigurationError: it is a link, or can't be read as UTF-8.
+    """
+    path = root / name
+    if path.is_symlink():
+        raise ConfigurationError("a trust file must not be a link", file=name, hint="put the file itself there")
+    try:
+        return path.read_bytes().decode() if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the file can't be read: {error}", file=name) from error

@@ -1,0 +1,163 @@
+"""Who is who: OpenSSH's `allowed_signers`, read more strictly than OpenSSH reads it.
+
+What ssh-keygen would take and this module refuses: patterns and several names for a key, a key
+under two names, certificate authorities, times without `Z`, and weak keys. Each of them would let
+one person act as another, or two machines judge differently.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import ConfigurationError
+from attest_governance.exempt.pattern import matches
+from attest_governance.govern import keys
+from attest_governance.govern.sshsig import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIGNERS_FILE = ".attest/governance/allowed_signers"
+REVOKED_FILE = ".attest/governance/revoked_keys"
+
+_PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,253}")
+_TIME = re.compile(r"([0-9]{8})([0-9]{4})?([0-9]{2})?Z")
+_WORD = re.compile(r'((?:[^\s"]|"[^"]*")+)(?:\s+|$)')
+_OPTION = re.compile(r'([A-Za-z-]+)(?:="?([^"]*)"?)?')
+
+
+class TrustedKey(msgspec.Struct, frozen=True):
+    """A key, whose it is, and when: from `valid_after` until just before `valid_before`."""
+
+    person: str
+    key: keys.PublicKey
+    line: int
+    valid_after: datetime | None = None
+    valid_before: datetime | None = None
+
+
+class Trust(msgspec.Struct, frozen=True):
+    """The keys of all people who may sign, and those that are revoked."""
+
+    known: dict[bytes, TrustedKey] = {}
+    revoked: frozenset[bytes] = frozenset()
+
+    def person(self, key: keys.PublicKey, at: datetime) -> str:
+        """Says whose key it is, if it may be used at `at`.
+
+        Raises:
+            ValueError: the key is unknown, revoked, not yet valid, or no longer valid.
+        """
+        if key.blob in self.revoked:
+            raise ValueError(f"the key {key.fingerprint} is revoked")
+        known = self.known.get(key.blob)
+        if known is None:
+            raise ValueError(f"the key {key.fingerprint} is not in `{SIGNERS_FILE}`")
+        if known.valid_after is not None and at < known.valid_after:
+            raise ValueError(f"the key {key.fingerprint} of `{known.person}` is not valid yet")
+        if known.valid_before is not None and at >= known.valid_before:
+            raise ValueError(f"the key {key.fingerprint} of `{known.person}` has expired")
+        return known.person
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody who has a key, revoked ones apart."""
+        return frozenset(one.person for blob, one in self.known.items() if blob not in self.revoked)
+
+
+def parse_trust(signers: str, revoked: str = "") -> Trust:
+    """Reads the two trust files.
+
+    Args:
+        signers: the content of `allowed_signers`.
+        revoked: the content of `revoked_keys`: public keys, one a line.
+
+    Raises:
+        ConfigurationError: a line can't be read, is weak, or makes one key two people's. Nothing of
+            the file is used then.
+    """
+    found: dict[bytes, TrustedKey] = {}
+    names: dict[str, str] = {}
+    for number, line in _lines(signers):
+        one = _signer(line, number)
+        before = found.setdefault(one.key.blob, one)
+        if before is not one:
+            raise _refused(number, f"the key of line {before.line} is here again", "a key is one person's, once")
+        spelled = names.setdefault(one.person.casefold(), one.person)
+        if spelled != one.person:
+            raise _refused(number, f"`{one.person}` is also written `{spelled}`", "write each name in one way")
+    return Trust(found, frozenset(_revoked(line, number) for number, line in _lines(revoked)))
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    # Not `splitlines`: OpenSSH knows no other line end, and a line must not hide in a comment.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.strip()
+
+
+def _signer(line: str, number: int) -> TrustedKey:
+    words = _WORD.findall(line)
+    options = words.pop(1) if len(words) > 1 and not _is_algorithm(words[1]) else ""
+    if len(words) < 3:  # noqa: PLR2004 - name, algorithm, key
+        raise _refused(number, "the line is not `NAME [OPTIONS] ALGORITHM KEY`", "copy the key from a `.pub` file")
+    person = words[0].strip('"')
+    if not _PRINCIPAL.fullmatch(person):
+        raise _refused(number, f"`{person}` is not one person's name", "no patterns, no lists: one name a line")
+    try:
+        key = keys.parse_line(words[1], words[2])
+        after, before = _validity(options)
+    except ValueError as error:
+        raise _refused(number, f"the key of `{person}`: {error}", "replace it") from error
+    return TrustedKey(person, key, number, after, before)
+
+
+def _is_algorithm(word: str) -> bool:
+    return word.startswith(("ssh-", "ecdsa-", "sk-"))
+
+
+def _validity(options: str) -> tuple[datetime | None, datetime | None]:
+    """Reads the options of a line; unknown ones are refused, since they might narrow the trust."""
+    after = before = None
+    for option in re.findall(r'[^,"]+(?:"[^"]*")?', options):
+        name, value = found.groups("") if (found := _OPTION.fullmatch(option)) else (option, "")
+        if name == "valid-after":
+            after = _time(value)
+        elif name == "valid-before":
+            before = _time(value)
+        elif name != "namespaces":
+            raise ValueError(f"the option `{name}` is not supported")
+        elif not any(matches(pattern, NAMESPACE) for pattern in value.split(",")):
+            raise ValueError(f"the line is not for the namespace `{NAMESPACE}`")
+    return after, before
+
+
+def _time(text: str) -> datetime:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(f"`{text}` is not a time in UTC such as `20260101Z` or `202601011200Z`")
+    day, minutes, seconds = found.groups("")
+    return datetime.strptime(f"{day}{minutes or '0000'}{seconds or '00'}", "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+
+
+def _revoked(line: str, number: int) -> bytes:
+    words = line.split()
+    try:
+        if len(words) > 1:
+            return keys.parse_line(words[0], words[1]).blob
+    except ValueError as error:
+        raise ConfigurationError(f"the revoked key can't be read: {error}", file=REVOKED_FILE, line=number) from error
+    raise ConfigurationError(
+        "the line is no public key",
+        file=REVOKED_FILE,
+        line=number,
+        hint="list public keys, one a line; binary revocation lists are not read",
+    )
+
+
+def _refused(line: int, message: str, hint: str) -> ConfigurationError:
+    return ConfigurationError(message, file=SIGNERS_FILE, line=line, hint=hint)
