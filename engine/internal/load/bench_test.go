@@ -1,8 +1,12 @@
 package load
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"attest.continuu.ms/engine/internal/load/syntax"
@@ -120,4 +124,36 @@ func readOne(b *testing.B, source Source) {
 	if file := Read(source, DefaultLimits); len(file.Documents) != 1 {
 		b.Errorf("read %+v", file)
 	}
+}
+
+// BenchmarkFolder walks and reads a folder of 10,000 files with two workers; one operation is one file.
+func BenchmarkFolder(b *testing.B) {
+	root := b.TempDir()
+	const files = 10_000
+	for i := range files {
+		text := strings.ReplaceAll(deployment, "web-17", fmt.Sprintf("web-%d", i))
+		if err := os.WriteFile(filepath.Join(root, fmt.Sprintf("%05d.yaml", i)), []byte(text), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("walk", func(b *testing.B) {
+		for range b.N/files + 1 {
+			if sources, _, _ := Walk([]string{root}); len(sources) != files {
+				b.Fatal(len(sources))
+			}
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		sources, _, _ := Walk([]string{root})
+		b.ResetTimer()
+		var next atomic.Int64
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				readOne(b, sources[int(next.Add(1))%files])
+			}
+		})
+		var memory runtime.MemStats
+		runtime.ReadMemStats(&memory)
+		b.ReportMetric(float64(memory.HeapSys)/(1<<20), "MiB-heap")
+	})
 }

@@ -3,7 +3,6 @@ package load
 import (
 	"encoding/json"
 	"strings"
-	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -19,16 +18,16 @@ type Document struct {
 
 	prefix    []any // where the resource lies in its document: below `items` of a list
 	positions *positions
-	native    func() any
+	native    any // made by Native
 }
 
 // Native is the document as the Kubernetes machinery wants it: map[string]any, []any, string, bool, int64,
-// float64 and nil. It is made at the first call.
+// float64 and nil. It is made at the first call, which must not happen in two goroutines at once.
 func (d *Document) Native() any {
 	if d.native == nil {
-		d.native = sync.OnceValue(func() any { return nativeValue(d.Term.Value) })
+		d.native = nativeValue(d.Term.Value)
 	}
-	return d.native()
+	return d.native
 }
 
 func nativeValue(value ast.Value) any {

@@ -65,6 +65,12 @@ func stringOf(term *ast.Term) (string, bool) {
 	return string(value), ok
 }
 
+// isCommentedJSON recognises the settings files of tools: JSON with comments, which no manifest may hold.
+func isCommentedJSON(file, text string) bool {
+	return strings.EqualFold(filepath.Ext(file), ".json") && !strings.Contains(text, "apiVersion") &&
+		(strings.Contains(text, "//") || strings.Contains(text, "/*"))
+}
+
 // Go template actions, and the ones only Helm has.
 var (
 	templateAction = regexp.MustCompile(`(?s)\{\{.*?\}\}`)

@@ -14,7 +14,14 @@ import (
 
 // decodeWithLibrary decodes one YAML document with the library that kubectl uses. It is the definition of what
 // a document means; the fast parser must agree with it or decline.
-func decodeWithLibrary(text string, limits Limits) (*ast.Term, error) {
+//
+// A panic of a library on a hostile document is an error of that document.
+func decodeWithLibrary(text string, limits Limits) (term *ast.Term, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			term, err = nil, &Failure{Code: CodeSyntax, Message: oneLine(fmt.Sprint("the YAML library failed: ", cause))}
+		}
+	}()
 	if err := checkAliases(text, limits.AliasNodes); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"sync"
@@ -159,6 +160,25 @@ func TestManyWorkersMayLocateInOneList(t *testing.T) {
 		})
 	}
 	workers.Wait()
+}
+
+// TestEveryPlaceIsInTheFile asks for places in random documents.
+func TestEveryPlaceIsInTheFile(t *testing.T) {
+	random := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	paths := [][]any{nil, {"a"}, {"a", 0}, {"x", "key", 1}, {"items", 0, "a"}, {"kind"}, {0}}
+	for range 20_000 {
+		text := "apiVersion: v1\nkind: A\n" + randomDocument(random, []string{pod, "x: &x\n  a: [1]\nkey: *x\nb: {<<: *x}\n"})
+		for _, document := range Read(Source{Path: "x.yaml", Text: []byte(text)}, Limits{}).Documents {
+			lines := strings.Count(text, "\n") + 1
+			for _, path := range paths {
+				got := document.Locate(path)
+				if got.Line < 1 || got.Column < 1 || got.EndLine > lines || got.EndLine < got.Line ||
+					got.EndLine == got.Line && got.EndColumn < got.Column {
+					t.Fatalf("%q: %v at %s", text, path, show(got))
+				}
+			}
+		}
+	}
 }
 
 // TestBothParsersAgreeOnPositions compares the starts of all nodes with those that the library keeps.

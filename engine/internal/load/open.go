@@ -42,7 +42,8 @@ func readFile(path string, limit int64) ([]byte, *model.Problem) {
 	return readAll(file, path, info.Size(), limit)
 }
 
-// readAll reads at most limit bytes: a file may grow, and files of /proc say that they are empty.
+// readAll reads at most limit bytes. The size is believed when that much is there at once; files of /proc say that
+// they are empty.
 func readAll(file *os.File, path string, size, limit int64) ([]byte, *model.Problem) {
 	content := make([]byte, 0, size+512)
 	for {
@@ -51,7 +52,7 @@ func readAll(file *os.File, path string, size, limit int64) ([]byte, *model.Prob
 		switch {
 		case int64(len(content)) > limit:
 			return nil, refused(path, tooLarge("file", limit))
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), size > 0 && int64(len(content)) == size:
 			return content, nil
 		case err != nil:
 			return nil, unreadable(path, err)

@@ -1,11 +1,8 @@
 package load
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"unicode"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -101,64 +98,6 @@ func (r *reader) checkSeparator(offset int) {
 	}
 }
 
-// readJSON reads concatenated JSON objects. As in kubectl, what follows at most one object may be YAML.
-func (r *reader) readJSON() {
-	offset := 0
-	for objects := 0; ; objects++ {
-		offset += len(r.text[offset:]) - len(strings.TrimLeft(r.text[offset:], " \t\r\n"))
-		if offset == len(r.text) {
-			return
-		}
-		value, end, err := r.decodeJSON(offset)
-		if syntax := isSyntax(err); syntax && objects > 1 {
-			r.failed(chunk{offset, len(r.text)}, jsonFailure(err, r.text[offset:]))
-			return
-		} else if syntax {
-			r.readRest(offset, err)
-			return
-		}
-		document := chunk{offset, offset + end}
-		if offset = document.end; !r.within(document) {
-			return
-		}
-		if err != nil {
-			r.failed(document, err)
-			continue
-		}
-		r.accept(document, value, true)
-	}
-}
-
-// decodeJSON decodes the object at offset. What is larger than the limit is refused without looking further.
-func (r *reader) decodeJSON(offset int) (value decoded, end int, err error) {
-	text := r.text[offset:]
-	if limit := r.limits.DocumentBytes; int64(len(text)) > limit {
-		text = text[:limit]
-	}
-	value, end, err = decodeJSON(text, r.limits)
-	if len(text) < len(r.text)-offset && errors.Is(err, io.ErrUnexpectedEOF) {
-		return value, len(r.text) - offset, tooLarge("document", r.limits.DocumentBytes)
-	}
-	return value, end, err
-}
-
-// readRest reads as YAML what is no JSON, and explains the JSON error when it is no YAML either.
-func (r *reader) readRest(offset int, jsonErr error) {
-	before := len(r.file.Problems)
-	r.readYAML(offset)
-	if len(r.file.Problems) == before || !strings.HasSuffix(strings.ToLower(r.path), ".json") {
-		return
-	}
-	r.file.Problems = r.file.Problems[:before]
-	r.failed(chunk{offset, len(r.text)}, jsonFailure(jsonErr, r.text[offset:]))
-}
-
-// isSyntax tells an error of the JSON decoder from a refusal of ours.
-func isSyntax(err error) bool {
-	var failure *Failure
-	return err != nil && !errors.As(err, &failure)
-}
-
 // within counts a document and reports when it passes a limit; reading ends at the limit of documents.
 func (r *reader) within(document chunk) bool {
 	if r.count++; r.count > r.limits.Documents {
@@ -223,62 +162,4 @@ func (f *File) add(document *Document, object ast.Object) {
 	document.Resource = resource
 	document.Line = document.firstLine()
 	f.Documents = append(f.Documents, document)
-}
-
-// failed reports a document that can't be decoded, unless it is a template, which is skipped.
-func (r *reader) failed(document chunk, err error) {
-	text, line := r.text[document.start:document.end], r.lineOf(document.start)
-	var failure *Failure
-	if !errors.As(err, &failure) {
-		failure = &Failure{Code: CodeSyntax, Message: oneLine(err.Error())}
-	}
-	if failure.Code == CodeSyntax && isTemplate(text, r.limits) {
-		r.file.Skipped = append(r.file.Skipped, model.Skipped{
-			File: r.path, Line: line, Reason: "a template: check what it renders to, as in `helm template … | attest policy check -`",
-		})
-		return
-	}
-	r.report(failure.problem(r.path, line))
-}
-
-func (r *reader) report(problem model.Problem) {
-	problem.File = r.path
-	r.file.Problems = append(r.file.Problems, problem)
-}
-
-// lineOf is the line of an offset; offsets come in rising order mostly, so each line is counted once.
-func (r *reader) lineOf(offset int) int {
-	if offset < r.offset {
-		r.offset, r.line = 0, 1
-	}
-	r.line += strings.Count(r.text[r.offset:offset], "\n")
-	r.offset = offset
-	return r.line
-}
-
-// foreignEncoding names an encoding that is not UTF-8, as Windows tools write it.
-func foreignEncoding(text string) string {
-	switch {
-	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
-		return "UTF-16"
-	}
-	return ""
-}
-
-// shorten keeps a quotation of the user's text on one short line.
-func shorten(text string) string {
-	if runes := []rune(printable(text)); len(runes) > 40 {
-		return string(runes[:40]) + "…"
-	}
-	return printable(text)
-}
-
-// printable replaces the characters that could trick a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
 }

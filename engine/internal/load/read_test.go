@@ -97,6 +97,7 @@ var readCases = map[string]struct{ file, text, want string }{
 		"1 B /\n2:1 warning manifest_duplicate_key: the key is given twice in this mapping; only the last one counts"},
 	"flow YAML":             {"x.yaml", "{apiVersion: v1, kind: A}\n---\n{apiVersion: v1, kind: B}\n", "1 A /\n3 B /"},
 	"JSON of another shape": {"x.json", "[{\"op\":\"add\"}]", "1 skipped: not a Kubernetes resource: the document is a list"},
+	"JSON with comments":    {"tsconfig.json", "{\n // c\n \"a\": 1,\n}\n", "1 skipped: not a Kubernetes resource: JSON with comments"},
 	"JSON with tabs":        {"x.json", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"A\"\n}\n", "2 A /"},
 }
 

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -9,7 +10,12 @@ import (
 
 // ParseWithLibrary reads one YAML document with a library that keeps positions, for the documents that ParseYAML
 // declines. Starts are exact; the ends of scalars over several lines are those of their first line.
-func ParseWithLibrary(text string) (*Tree, error) {
+func ParseWithLibrary(text string) (tree *Tree, err error) {
+	defer func() {
+		if cause := recover(); cause != nil { // a fault of the library costs a position, not the process
+			tree, err = nil, fmt.Errorf("the YAML library failed: %v", cause)
+		}
+	}()
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
 		return nil, err

@@ -101,10 +101,8 @@ func (p *parser) nextContent(offset int) bool {
 				continue
 			}
 			i++
-		case '\n':
+		case '\n', '\r':
 			i++
-		case '\r':
-			i += 2
 		case '\t':
 			p.pos = i
 			return p.decline("a tab where only spaces may stand")

@@ -32,7 +32,7 @@ func (t *Tree) recycle() {
 
 // Term makes the OPA value of the tree. It declines keys that are given twice and scalars that JSON does not have.
 func (t *Tree) Term() (*ast.Term, error) {
-	b := builder{nodes: t.nodes, terms: make([]ast.Term, len(t.nodes))}
+	b := builder{nodes: t.nodes}
 	term, index := b.build(Root)
 	if term == nil {
 		return nil, &Declined{Offset: t.nodes[index].Start, Reason: b.reason}
@@ -40,7 +40,7 @@ func (t *Tree) Term() (*ast.Term, error) {
 	return term, nil
 }
 
-// builder makes terms of nodes. The terms of one document share one block of memory.
+// builder makes terms of nodes. Terms come from blocks of memory, as many a block as share it without much waste.
 type builder struct {
 	nodes  []Node
 	terms  []ast.Term
@@ -65,8 +65,14 @@ func (b *builder) build(index int) (*ast.Term, int) {
 	return b.plain(node.Value, index)
 }
 
+// termBlock is how many terms are allocated at once.
+const termBlock = 16
+
 // term puts a value into the block.
 func (b *builder) term(value ast.Value) *ast.Term {
+	if len(b.terms) == 0 {
+		b.terms = make([]ast.Term, termBlock)
+	}
 	term := &b.terms[0]
 	b.terms = b.terms[1:]
 	term.Value = value

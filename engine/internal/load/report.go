@@ -1,0 +1,78 @@
+package load
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// failed reports a document that can't be decoded, or skips it where it never was a manifest.
+func (r *reader) failed(document chunk, err error) {
+	text, line := r.text[document.start:document.end], r.lineOf(document.start)
+	var failure *Failure
+	if !errors.As(err, &failure) {
+		failure = &Failure{Code: CodeSyntax, Message: oneLine(err.Error())}
+	}
+	if reason := r.excuse(failure, text); reason != "" {
+		r.file.Skipped = append(r.file.Skipped, model.Skipped{File: r.path, Line: line, Reason: reason})
+		return
+	}
+	r.report(failure.problem(r.path, line))
+}
+
+// excuse says why a text that can't be decoded is no manifest at all; "" when it is a broken one.
+func (r *reader) excuse(failure *Failure, text string) string {
+	switch {
+	case failure.Code != CodeSyntax:
+		return ""
+	case isTemplate(text, r.limits):
+		return "a template: check what it renders to, as in `helm template … | attest policy check -`"
+	case isCommentedJSON(r.path, text):
+		return "not a Kubernetes resource: JSON with comments"
+	}
+	return ""
+}
+
+func (r *reader) report(problem model.Problem) {
+	problem.File = r.path
+	r.file.Problems = append(r.file.Problems, problem)
+}
+
+// lineOf is the line of an offset; offsets come in rising order mostly, so each line is counted once.
+func (r *reader) lineOf(offset int) int {
+	if offset < r.offset {
+		r.offset, r.line = 0, 1
+	}
+	r.line += strings.Count(r.text[r.offset:offset], "\n")
+	r.offset = offset
+	return r.line
+}
+
+// foreignEncoding names an encoding that is not UTF-8, as Windows tools write it.
+func foreignEncoding(text string) string {
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"):
+		return "UTF-16"
+	}
+	return ""
+}
+
+// shorten keeps a quotation of the user's text on one short line.
+func shorten(text string) string {
+	if runes := []rune(printable(text)); len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return printable(text)
+}
+
+// printable replaces the characters that could trick a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}
