@@ -1,0 +1,86 @@
+"""`attest config get|set|show`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from attest_governance.load import configuration_view as view
+from attest_governance.load.configuration import load_settings
+from attest_governance.load.configuration_editing import set_value
+from attest_governance.load.configuration_files import global_file
+
+if TYPE_CHECKING:
+    from attest_governance.load.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Show and change the configuration.",
+)
+
+
+class ShownAs(StrEnum):
+    """Formats of the configuration."""
+
+    text = "text"
+    json = "json"
+
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as policy.debug or policies.NAME.enforcement.")]
+NewValue = Annotated[str, typer.Argument(metavar="VALUE", help="The new value; lists are separated by commas.")]
+Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
+
+
+@app.command("get")
+def get(key: Key, shown_as: Format = ShownAs.text) -> None:
+    """Print the value that is in force: of one key, or of every key of a section."""
+    found = view.get_settings(_settings(), key)
+    if shown_as is ShownAs.json:
+        _print_json(view.GetDocument(found))
+    elif [one.key for one in found] == [key]:
+        print(view.value_text(found[0]))
+    else:
+        _print_lines(found)
+
+
+@app.command("set")
+def set_(
+    key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", help="Lists are separated by commas.")]
+) -> None:
+    """Set a value in the global file, which keeps its comments and all else that is in it."""
+    file = global_file(Path.home(), os.environ)
+    changed = set_value(file, key, value)
+    print(f"{'set' if changed else 'already set'}: {key} in {file}", file=sys.stderr)
+
+
+@app.command("show")
+def show(shown_as: Format = ShownAs.text) -> None:
+    """Print everything that is in force, and where each value comes from."""
+    settings = _settings()
+    found = view.show_settings(settings)
+    if shown_as is ShownAs.json:
+        _print_json(view.ShowDocument(tuple(map(str, settings.files)), found))
+    else:
+        _print_lines(found)
+
+
+def _settings() -> Settings:
+    return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ)
+
+
+def _print_json(document: msgspec.Struct) -> None:
+    print(msgspec.json.format(msgspec.json.encode(document)).decode())
+
+
+def _print_lines(found: tuple[view.Setting, ...]) -> None:
+    width = max((len(one.key) for one in found), default=0)
+    for one in found:
+        print(view.setting_line(one, width))
