@@ -133,7 +133,7 @@ class _Reader:
         text: str = event.value
         if found := _CONTROL.search(text):
             self._refuse(event, f"the control character U+{ord(found[0]):04X} is not allowed here", "remove it")
-        if event.style is not None:
+        if event.style:
             return text
         if text in ("true", "false"):
             return text == "true"
