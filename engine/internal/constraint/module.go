@@ -3,6 +3,7 @@ package constraint
 import (
 	"fmt"
 	"strings"
+	"sync"
 
 	regoschema "github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers/rego/schema"
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
@@ -106,7 +107,7 @@ violation[response] {
 func hookFile(kind string) string { return kind + "/hook" }
 
 func (t *regoTemplate) addHook() error {
-	module, err := ast.ParseModuleWithOpts(hookFile(t.kind), fmt.Sprintf(hook, root, key(t.kind)), ast.ParserOptions{RegoVersion: ast.RegoV0})
+	module, err := ast.ParseModuleWithOpts(hookFile(t.kind), fmt.Sprintf(hook, root, key(t.kind)), parserOptions(ast.RegoV0))
 	t.modules[hookFile(t.kind)] = module
 	return err
 }
@@ -123,7 +124,7 @@ func regoSource(ct *templates.ConstraintTemplate) (*regoschema.Source, error) {
 }
 
 func (t *regoTemplate) parse(file, source string) (*ast.Module, error) {
-	module, err := ast.ParseModuleWithOpts(file, source, ast.ParserOptions{RegoVersion: t.version})
+	module, err := ast.ParseModuleWithOpts(file, source, parserOptions(t.version))
 	if err != nil {
 		return nil, &sourceError{file: file, err: err, hint: t.versionHint(source)}
 	}
@@ -134,13 +135,20 @@ func (t *regoTemplate) parse(file, source string) (*ast.Module, error) {
 	return module, nil
 }
 
+// capabilities are costly to list, and the parser would list them for every module.
+var capabilities = sync.OnceValue(func() *ast.Capabilities { return ast.CapabilitiesForThisVersion() })
+
+func parserOptions(version ast.RegoVersion) ast.ParserOptions {
+	return ast.ParserOptions{RegoVersion: version, Capabilities: capabilities()}
+}
+
 // versionHint says so when the text is good Rego of the other version.
 func (t *regoTemplate) versionHint(source string) string {
 	other, hint := ast.RegoV1, "this is Rego v1: put it under `code` with `engine: Rego` and `source: {version: v1, rego: …}`"
 	if t.version == ast.RegoV1 {
 		other, hint = ast.RegoV0, "this is Rego v0: leave out `version: v1`, or rewrite it (`opa fmt --v0-v1`)"
 	}
-	if _, err := ast.ParseModuleWithOpts("", source, ast.ParserOptions{RegoVersion: other}); err == nil {
+	if _, err := ast.ParseModuleWithOpts("", source, parserOptions(other)); err == nil {
 		return hint
 	}
 	return ""
