@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.check import Exempting, Plan
-from attest_governance.decide import Baseline, Rules
+from attest_governance.decide import Baseline, Rules, make_baseline
 from attest_governance.decide.baseline import SCHEMA as BASELINE_SCHEMA
 from attest_governance.errors import InputError, PolicyError, UsageError
 from attest_governance.evaluate import CheckOptions, EngineOptions
@@ -25,11 +25,13 @@ from attest_governance.load.selection import Selection, policy_sources, select
 from attest_governance.load.settings import Settings
 from attest_governance.model import Severity
 from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
+from attest_governance.report import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest_governance.evaluate import LoadedPolicies
+    from attest_governance.model import Finding
 
 STDIN = "<stdin>"
 MAX_STDIN = 256 << 20
@@ -136,6 +138,16 @@ def read_baseline(path: Path) -> Baseline:
             f"unknown baseline schema `{baseline.schema}`", file=str(path), hint="make one with --create-baseline"
         )
     return baseline
+
+
+def save_baseline(path: Path, findings: Sequence[Finding]) -> None:
+    """Writes the baseline of a run.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
+    document = msgspec.json.format(msgspec.json.encode(make_baseline(findings)), indent=2).decode()
+    write_file(path, lambda out: out.write(document + "\n"))
 
 
 def _manifests(request: Request) -> Manifests:

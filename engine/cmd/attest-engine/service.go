@@ -13,6 +13,7 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rpc"
+	"attest.continuu.ms/engine/internal/validate"
 	"attest.continuu.ms/engine/internal/version"
 )
 
@@ -41,6 +42,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"policies/load":   s.load,
 		"policies/unload": s.unload,
 		"check":           s.check,
+		"validate":        s.validate,
 	}
 }
 
@@ -147,4 +149,12 @@ func (s *service) check(ctx context.Context, r *rpc.Request) (any, error) {
 		batch.Request = r.ID
 		return r.Notify(ctx, "check/batch", batch)
 	})
+}
+
+func (s *service) validate(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[validate.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	return validate.Run(ctx, params), nil
 }

@@ -59,6 +59,18 @@ func readFolder(root string, library bool) *folder {
 	return f
 }
 
+// Modules reads Rego files, tests included, and the libraries that they may use.
+func Modules(files, libraries []string) ([]rego.Module, []model.Problem) {
+	all := &folder{data: map[string]any{}}
+	for _, library := range libraries {
+		all.add(readFolder(library, true))
+	}
+	for _, file := range files {
+		all.readFile("", filepath.Dir(file), file, false, true)
+	}
+	return all.modules, all.problems
+}
+
 func (f *folder) readFile(origin, root, path string, library, named bool) {
 	name := filepath.Base(path)
 	switch {

@@ -75,7 +75,7 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 }
 
 func (s *Set) loadConstraints(ctx context.Context, files []string, params Params) ([]model.Policy, []model.Problem) {
-	objects, problems := gatekeeperObjects(files)
+	objects, problems := GatekeeperObjects(files)
 	set, policies, more := constraint.Load(ctx, objects, constraint.Options{
 		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
 	})
@@ -86,10 +86,10 @@ func (s *Set) loadConstraints(ctx context.Context, files []string, params Params
 	return policies, append(problems, more...)
 }
 
-// gatekeeperObjects finds the templates, constraints and their like among the YAML of policy
+// GatekeeperObjects finds the templates, constraints and their like among the YAML of policy
 // folders; other manifests there are examples, and none of our business. A file that can't be read
 // may hold a constraint, so it is an error.
-func gatekeeperObjects(files []string) ([]constraint.Object, []model.Problem) {
+func GatekeeperObjects(files []string) ([]constraint.Object, []model.Problem) {
 	var objects []constraint.Object
 	var problems []model.Problem
 	for _, path := range files {

@@ -54,6 +54,7 @@ type Set struct {
 	values       cache.InterQueryValueCache
 	capabilities *ast.Capabilities
 	readsNS      bool
+	strict       bool
 }
 
 type query struct {
@@ -108,7 +109,7 @@ func capabilities(allowNet []string) *ast.Capabilities {
 
 func (s *Set) compile(parsed []member) []model.Problem {
 	s.Compiler = ast.NewCompiler().WithCapabilities(s.capabilities).WithEnablePrintStatements(s.options.Print).
-		WithPathConflictsCheck(s.dataHolds).SetErrorLimit(0)
+		WithPathConflictsCheck(s.dataHolds).WithStrict(s.strict).SetErrorLimit(0)
 	modules := map[string]*ast.Module{}
 	byFile := map[string]Source{}
 	for i, p := range parsed {

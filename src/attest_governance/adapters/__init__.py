@@ -1,0 +1,1 @@
+"""Ports to the outside: the clock, stores, the network, the cluster."""

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from attest_governance.cli import options
-from attest_governance.cli.judging import Showing, exit_code, judge
-from attest_governance.plan import Request
+from attest_governance.cli.judging import exit_code, run
 
 
 def command(
@@ -39,29 +38,4 @@ def command(
 
     Exits with 0 when they are allowed, 1 when they are denied, and 2 when that could not be decided.
     """
-    request = Request(
-        paths=tuple(paths),
-        folders=tuple(policy_dir or ()),
-        with_shipped=with_shipped,
-        names=tuple(policy or ()),
-        strict=strict,
-        fail_on=fail_on.value if fail_on else None,
-        fail_fast=fail_fast,
-        parameters=parameters,
-        data=tuple(data or ()),
-        evidence=evidence,
-        namespace=namespace,
-        jobs=jobs,
-        allow_exemptions=not disallow_exemptions,
-        allow_annotations=not disallow_annotation_exemptions,
-        baseline=baseline,
-    )
-    showing = Showing(
-        formats=tuple(output_format or ("text",)),
-        outputs=tuple(output or ()),
-        color=options.use_color(no_color),
-        detailed=detailed,
-        show_exempted=show_exempted,
-        verbose=verbose,
-    )
-    return exit_code(judge(request, showing))
+    return exit_code(run(paths, locals()))

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -14,6 +14,7 @@ from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.check import check
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
+from attest_governance.cli.options import use_color
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.errors import InputError
@@ -21,10 +22,14 @@ from attest_governance.plan import MAX_STDIN, Request, make_plan, prepare
 from attest_governance.report import ReportOptions, pair_targets, write_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from attest_governance.model import Outcome
     from attest_governance.report import Target
+
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Showing(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +51,7 @@ def judge(request: Request, showing: Showing) -> Outcome:
         AttestError: nothing could be decided, or the report could not be written.
     """
     targets = pair_targets(showing.formats, showing.outputs)
-    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets), stdin=_stdin(request.paths))
+    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets), stdin=read_stdin(request.paths))
     prepared = prepare(wanted, environment())
     running = engine()
     running.configure(prepared.engine)
@@ -55,7 +60,13 @@ def judge(request: Request, showing: Showing) -> Outcome:
     now = system_clock()
     with Progress() as progress:
         outcome = check(running, loaded, plan, now=now, progress=progress.advance)
-    options = ReportOptions(
+    write_reports(outcome, targets, report_options(showing, now), sys.stdout)
+    return outcome
+
+
+def report_options(showing: Showing, now: datetime) -> ReportOptions:
+    """How reports are written, given what the user wishes and what standard output is."""
+    return ReportOptions(
         now=now,
         color=showing.color,
         width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 0,
@@ -66,8 +77,36 @@ def judge(request: Request, showing: Showing) -> Outcome:
         version=__version__,
         step_summary=_step_summary(),
     )
-    write_reports(outcome, targets, options, sys.stdout)
-    return outcome
+
+
+def run(paths: Sequence[str], given: Mapping[str, Any], **more: object) -> Outcome:
+    """Judges what a command's options ask for.
+
+    Args:
+        paths: what to judge.
+        given: the options by name, as the command's function has them.
+        more: members of `Request` and `Showing` that the command decides itself.
+    """
+    severity = given["fail_on"]
+    wishes: dict[str, Any] = {
+        **given,
+        "paths": tuple(paths),
+        "folders": tuple(given["policy_dir"] or ()),
+        "names": tuple(given["policy"] or ()),
+        "data": tuple(given["data"] or ()),
+        "fail_on": severity.value if severity else None,
+        "allow_exemptions": not given["disallow_exemptions"],
+        "allow_annotations": not given["disallow_annotation_exemptions"],
+        "formats": tuple(given["output_format"] or ("text",)),
+        "outputs": tuple(given["output"] or ()),
+        "color": use_color(given["no_color"]),
+        **more,
+    }
+    return judge(_only(Request, wishes), _only(Showing, wishes))
+
+
+def _only(kind: type[S], wishes: Mapping[str, Any]) -> S:
+    return kind(**{name: wishes[name] for name in kind.__struct_fields__ if name in wishes})
 
 
 def exit_code(outcome: Outcome) -> int:
@@ -79,7 +118,7 @@ def _needs_passes(targets: Sequence[Target]) -> bool:
     return any(target.format in ("junit", "openreports") for target in targets)
 
 
-def _stdin(paths: Sequence[str]) -> str:
+def read_stdin(paths: Sequence[str]) -> str:
     """The whole of standard input, where `-` asks for it.
 
     Raises:

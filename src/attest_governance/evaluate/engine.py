@@ -14,14 +14,14 @@ import msgspec
 from attest_governance import __version__
 from attest_governance.errors import EngineError
 from attest_governance.evaluate.connection import Connection
-from attest_governance.evaluate.messages import Batch, CheckAnswer, LoadAnswer, Versions, WireBatch, batch
+from attest_governance.evaluate.messages import Batch, CheckAnswer, LoadAnswer, Validation, Versions, WireBatch, batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from attest_governance.model import Policy, Problem
-    from attest_governance.model.sources import Manifests, PolicySources, Selected
+    from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
 
 PROTOCOL = 1
 _START_TIMEOUT = 20.0
@@ -125,6 +125,15 @@ class Engine:
         }
         for wire in connection.stream("check", params, WireBatch, CheckAnswer):
             yield batch(cast("WireBatch", wire))
+
+    def validate(self, paths: Sequence[str], libraries: Sequence[str], inputs: Sequence[Text] = ()) -> Validation:
+        """Says everything that is wrong with policies and manifests.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        params = {"paths": paths, "libraries": libraries, "inputs": inputs}
+        return self._ready().request("validate", params, Validation)
 
     def close(self) -> None:
         """Ends the process."""

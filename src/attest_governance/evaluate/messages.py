@@ -99,6 +99,16 @@ class CheckAnswer(msgspec.Struct, frozen=True):
     skipped: int
 
 
+class Validation(msgspec.Struct, frozen=True):
+    """Answer of `validate`: what was looked at, and everything that is wrong with it."""
+
+    files: int
+    resources: int = 0
+    policies: tuple[Policy, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
 def batch(wire: WireBatch) -> Batch:
     """The batch in values of the model."""
     return Batch(

@@ -41,7 +41,7 @@ class Process:
     def __init__(self, path: Path) -> None:
         try:
             # The pipes are closed by `end`; a buffered writer would only delay our one write a request.
-            self._child = subprocess.Popen(  # noqa: S603 (our own executable)
+            self._child = subprocess.Popen(
                 [str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
         except OSError as error:

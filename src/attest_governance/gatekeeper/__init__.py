@@ -1,0 +1,1 @@
+"""What speaks of templates and constraints: generating, installing, reading their status."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
 
 def fingerprint(finding: Finding) -> str:
     """32 hexadecimal digits of policy, rule, resource, field and message; lines and files may move."""
+    from hashlib import sha256  # noqa: PLC0415 (OpenSSL takes 10 ms to load; only baselines need it)
+
     subject = finding.resource
     parts = (finding.policy, finding.rule, subject.api_version, subject.id, finding.location.path, finding.message)
     # The length before each part keeps two lists of parts from running into the same text.

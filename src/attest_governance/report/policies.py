@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from attest_governance.errors import UsageError
-from attest_governance.report.clean import clean_line
+from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from attest_governance.model.description import Description, Row
+
 LIST_SCHEMA, SHOW_SCHEMA = "attest.continuu.ms/policies/v1", "attest.continuu.ms/policy/v1"
-
-
-class Row(Protocol):
-    """What a list shows of a policy."""
-
-    name: str
-    title: str
-    severity: str
-    enforcement: str
-    enabled: bool
-
-
-class Description(Protocol):
-    """What there is to say of one policy."""
-
-    policy: Any
-    enforcement: str
-    enabled: bool
-    configured: dict[str, Any]
-    passing: tuple[str, ...]
-    failing: tuple[str, ...]
 
 
 def write_policies(rows: Sequence[Row], name: str, out: TextIO) -> None:
@@ -59,7 +40,7 @@ def _write(name: str, document: Mapping[str, Any], out: TextIO, lines: Callable[
     if name == "json":
         out.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
     elif name == "text":
-        out.writelines(f"{clean_line(line)}\n" for line in lines())
+        out.writelines(f"{one_line(line)}\n" for line in lines())
     else:
         raise UsageError(f"unknown format `{name}`", hint="use text or json")
 
@@ -88,9 +69,8 @@ def _show_lines(description: Description) -> list[str]:
     }
     lines += [f"{name:<11} {value}" for name, value in facts.items() if value]
     lines += _parameter_lines(description)
-    for what, files in (("passes", description.passing), ("fails", description.failing)):
-        lines += ["", f"examples that {what[:-1] if what == 'passes' else what[:-1]}:"] if files else []
-        lines += [f"  {file}" for file in files]
+    for what, files in (("pass", description.passing), ("fail", description.failing)):
+        lines += ["", f"examples that {what}:", *(f"  {file}" for file in files)] if files else []
     return lines
 
 

@@ -7,14 +7,15 @@ import textwrap
 from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
 
+from attest_governance.model import Outcome, Summary
 from attest_governance.report import clean, words
 from attest_governance.report.frame import Span, frame
 from attest_governance.report.source import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from attest_governance.model import Finding, Location, Outcome, Policy, Problem
+    from attest_governance.model import Finding, Location, Policy, Problem
     from attest_governance.report.interface import ReportOptions
 
 _DEFAULT_WIDTH = 120
@@ -45,6 +46,23 @@ class TextReporter:
         page.problems()
         page.closing()
         out.write(page.take())
+
+
+def write_problems(problems: Sequence[Problem], sources: dict[str, str], out: TextIO, options: ReportOptions) -> None:
+    """Writes problems alone, as a text report shows them.
+
+    Args:
+        problems: what to show; errors come first.
+        sources: texts that can't be read again, by name.
+        out: where to.
+        options: how to write.
+    """
+    nothing = Summary(
+        verdict="error", violations=0, warnings=0, dryrun=0, exempted=0, errors=0, resources=0, policies=0
+    )
+    page = _Page(Outcome(summary=nothing, findings=(), problems=tuple(problems), sources=sources), options)
+    page.problems()
+    out.write(page.take())
 
 
 class _Page:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import msgspec
 
+from attest_governance.report.clean import one_line
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from attest_governance.model import Policy, Problem, Skipped
     from attest_governance.report.interface import ReportOptions
@@ -39,17 +41,21 @@ class Validation(Protocol):
         """Everything that is wrong, in the order of file and line."""
 
 
-def write_validation(validation: Validation, name: str, out: TextIO, options: ReportOptions) -> None:
-    """Writes what a validation found in the format `name`, text or json."""
+def write_validation(
+    validation: Validation, name: str, out: TextIO, options: ReportOptions, sources: Mapping[str, str]
+) -> None:
+    """Writes what a validation found in the format `name`, text or json.
+
+    `sources` are texts that can't be read again, by the name that places give them.
+    """
     if name == "json":
         out.write(_json(validation))
         return
-    from attest_governance.report.text import problem_lines  # noqa: PLC0415 (JSON needs none of it)
+    from attest_governance.report.text import write_problems  # noqa: PLC0415 (JSON needs none of it)
 
-    for problem in validation.problems:
-        out.writelines(f"{line}\n" for line in [*problem_lines(problem, options), ""])
+    write_problems(validation.problems, dict(sources), out, options)
     if options.verbose:
-        out.writelines(f"skipped {one.file}:{one.line}: {one.reason}\n" for one in validation.skipped)
+        out.writelines(one_line(f"skipped: {one.file}:{one.line}: {one.reason}") + "\n" for one in validation.skipped)
     out.write(_summary(validation) + "\n")
 
 
@@ -60,9 +66,8 @@ def _count(number: int, noun: str) -> str:
 def _summary(validation: Validation) -> str:
     errors = sum(problem.severity == "error" for problem in validation.problems)
     warnings = len(validation.problems) - errors
-    looked = (
-        f"{_count(validation.files, 'file')} ({len(validation.policies)} policies, {_count(validation.resources, 'resource')})"
-    )
+    policies, resources = len(validation.policies), _count(validation.resources, "resource")
+    looked = f"{_count(validation.files, 'file')} ({policies} policies, {resources})"
     if not validation.problems:
         return f"{looked}: valid"
     return f"{looked}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"

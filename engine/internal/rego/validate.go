@@ -1,0 +1,87 @@
+package rego
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Validate parses and compiles modules strictly and says everything that is wrong with them: syntax,
+// types, unused variables, deprecated builtins; and for v0 files what has to change for v1. Test
+// files are modules like any other here.
+func Validate(_ context.Context, modules []Module) ([]model.Policy, []model.Problem) {
+	parsed, problems := parseAll(modules)
+	complete := len(problems) == 0
+	problems = append(problems, conflicts(parsed)...)
+	parsed = yieldToUsers(parsed)
+	for _, m := range parsed {
+		if !m.Module.Library {
+			problems = append(problems, oldDialect(m)...)
+		}
+	}
+	policies := make([]model.Policy, 0, len(parsed))
+	for _, group := range packages(parsed) {
+		policy := describe(parsedOf(group))
+		policies = append(policies, policy)
+		problems = append(problems, metadataProblems(policy, group)...)
+	}
+	if complete {
+		// A module that could not be parsed is missing: whatever calls it would seem to be wrong.
+		problems = append(problems, strictly(parsed)...)
+	}
+	return policies, problems
+}
+
+// strictly compiles with OPA's strict checks. They apply to what the author wrote, so a library's
+// own faults are reported only when it is validated itself.
+func strictly(parsed []member) []model.Problem {
+	set := &Set{capabilities: ast.CapabilitiesForThisVersion(), strict: true}
+	return set.compile(parsed)
+}
+
+// oldDialect says of a v0 file what v1 asks for, at each place.
+func oldDialect(m member) []model.Problem {
+	if m.Dialect == V1 {
+		return nil
+	}
+	opts := ast.ParserOptions{RegoVersion: ast.RegoV1, ProcessAnnotation: true}
+	_, err := ast.ParseModuleWithOpts(m.File, m.Text, opts)
+	problems := []model.Problem{{
+		Severity: model.Warning, Code: "rego_v0", File: m.File, Line: m.Parsed.Module.Package.Location.Row, Column: 1,
+		Message: "the file is Rego v0: it works here, but OPA 1.0 and later refuse it unless told otherwise",
+		Hint:    "change what the next lines name, or run `opa fmt --write --v0-v1` on it",
+	}}
+	for _, e := range asErrors(m.Source, err) {
+		p := m.Source.problem(e)
+		p.Severity, p.Code = model.Warning, "rego_v0"
+		p.Message = "for Rego v1: " + p.Message
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// metadataProblems checks what the METADATA of a policy states.
+func metadataProblems(policy model.Policy, group []member) []model.Problem {
+	var problems []model.Problem
+	warn := func(code, format string, args ...any) {
+		problems = append(problems, model.Problem{
+			Severity: model.Error, Code: code, Policy: policy.Name, File: policy.File, Line: policy.Line, Column: 1,
+			Message: fmt.Sprintf(format, args...), Hint: "mend the METADATA block above the package",
+		})
+	}
+	if policy.Severity != "" && !isSeverity(policy.Severity) {
+		warn("metadata_severity", "`%s` is no severity: use critical, high, medium or low", policy.Severity)
+	}
+	for _, m := range group {
+		for _, a := range m.Parsed.Module.Annotations {
+			schema, stated := a.Custom["parameters"]
+			if _, isObject := schema.(map[string]any); stated && !isObject && a.Scope == "package" {
+				warn("metadata_parameters", "`custom.parameters` must be a JSON schema (an object)")
+			}
+		}
+	}
+	return problems
+}

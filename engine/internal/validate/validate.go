@@ -1,0 +1,140 @@
+// Package validate says everything that is wrong with policies and manifests, without judging anything.
+package validate
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/policyset"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// Params are those of the method `validate` (engine/README.md).
+type Params struct {
+	Paths     []string `json:"paths"`
+	Libraries []string `json:"libraries"`
+	Inputs    []Text   `json:"inputs"`
+}
+
+// Text is a manifest that comes with the request instead of a file.
+type Text struct {
+	File string `json:"file"`
+	Text string `json:"text"`
+}
+
+// Result lists what was looked at and what is wrong with it, in the order of file and line.
+type Result struct {
+	Files     int             `json:"files"`
+	Policies  []model.Policy  `json:"policies,omitempty"`
+	Resources int             `json:"resources"`
+	Skipped   []model.Skipped `json:"skipped,omitempty"`
+	Problems  []model.Problem `json:"problems,omitempty"`
+}
+
+// Run validates Rego files, Gatekeeper objects and manifests below the given paths.
+func Run(ctx context.Context, params Params) Result {
+	v := &run{}
+	v.walk(params.Paths)
+	v.regoFiles(ctx, params)
+	for _, input := range params.Inputs {
+		v.sources = append(v.sources, load.Source{Path: input.File, Text: []byte(input.Text)})
+	}
+	v.manifests(ctx)
+	v.result.Files = len(v.modules) + len(v.sources)
+	slices.SortStableFunc(v.result.Problems, byPlace)
+	return v.result
+}
+
+type run struct {
+	modules []string
+	sources []load.Source
+	result  Result
+}
+
+func (v *run) fail(problems ...model.Problem) {
+	v.result.Problems = append(v.result.Problems, problems...)
+}
+
+// walk sorts the files below the paths into Rego and manifests.
+func (v *run) walk(paths []string) {
+	var others []string
+	for _, path := range paths {
+		if strings.HasSuffix(path, ".rego") {
+			v.modules = append(v.modules, path)
+			continue
+		}
+		others = append(others, path)
+		// What can't be walked is reported once, by load.Walk below.
+		_ = filepath.WalkDir(path, func(file string, entry os.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && strings.HasSuffix(file, ".rego") {
+				v.modules = append(v.modules, file)
+			}
+			return nil
+		})
+	}
+	sources, skipped, problems := load.Walk(others)
+	v.sources, v.result.Skipped = sources, skipped
+	v.fail(problems...)
+}
+
+func (v *run) regoFiles(ctx context.Context, params Params) {
+	if len(v.modules) == 0 {
+		return
+	}
+	modules, problems := policyset.Modules(v.modules, without(params.Libraries, v.modules))
+	v.fail(problems...)
+	policies, problems := rego.Validate(ctx, modules)
+	v.result.Policies = append(v.result.Policies, policies...)
+	v.fail(problems...)
+}
+
+// without leaves out the libraries that are being validated themselves: their rules would be there twice.
+func without(libraries, files []string) []string {
+	return slices.DeleteFunc(slices.Clone(libraries), func(library string) bool {
+		root, err := filepath.Abs(library)
+		return err == nil && slices.ContainsFunc(files, func(file string) bool {
+			path, err := filepath.Abs(file)
+			return err == nil && strings.HasPrefix(path, root+string(filepath.Separator))
+		})
+	})
+}
+
+func (v *run) manifests(ctx context.Context) {
+	var objects []constraint.Object
+	for _, source := range v.sources {
+		file := load.Read(source, load.DefaultLimits)
+		v.fail(file.Problems...)
+		v.result.Skipped = append(v.result.Skipped, file.Skipped...)
+		for _, document := range file.Documents {
+			native, ok := document.Native().(map[string]any)
+			if ok && constraint.IsGatekeeper(native) {
+				objects = append(objects, constraint.Object{File: source.Path, Line: document.Line, Value: native, Locate: document.Locate})
+				continue
+			}
+			v.result.Resources++
+			v.fail(structure(document, native)...)
+		}
+	}
+	if len(objects) == 0 {
+		return
+	}
+	_, policies, problems := constraint.Load(ctx, objects, constraint.Options{CEL: true, AllowExternal: true})
+	v.result.Policies = append(v.result.Policies, policies...)
+	v.fail(problems...)
+}
+
+func byPlace(a, b model.Problem) int {
+	if c := strings.Compare(a.File, b.File); c != 0 {
+		return c
+	}
+	if a.Line != b.Line {
+		return a.Line - b.Line
+	}
+	return a.Column - b.Column
+}

@@ -1,0 +1,87 @@
+"""What there is to say about policies: for `attest policy list` and `show`, and for their pages."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attest_governance.errors import PolicyError
+from attest_governance.model.description import Description, Row
+
+if TYPE_CHECKING:
+    from attest_governance.evaluate import LoadedPolicies
+    from attest_governance.model import Policy
+    from attest_governance.plan import Prepared
+
+
+def overview(loaded: LoadedPolicies, prepared: Prepared) -> tuple[Row, ...]:
+    """One row for each policy, by name; all of them, also those that are not enabled.
+
+    Raises:
+        PolicyError: a policy is invalid.
+    """
+    refuse_invalid(loaded)
+    wanted = prepared.request.names
+    rows = (_row(policy, prepared) for policy in sorted(loaded.policies, key=lambda policy: policy.name))
+    return tuple(row for row in rows if not wanted or any(fnmatchcase(row.name, name) for name in wanted))
+
+
+def find_policy(loaded: LoadedPolicies, name: str) -> Policy:
+    """The policy of that name.
+
+    Raises:
+        PolicyError: there is none, or a policy is invalid.
+    """
+    refuse_invalid(loaded)
+    for policy in loaded.policies:
+        if policy.name == name:
+            return policy
+    near = get_close_matches(name, [policy.name for policy in loaded.policies], n=1)
+    hint = f"did you mean `{near[0]}`?" if near else "`attest policy list` shows the policies that there are"
+    raise PolicyError(f"no policy is named `{name}`", hint=hint)
+
+
+def describe(policy: Policy, prepared: Prepared) -> Description:
+    """Everything there is to say about one policy."""
+    row = _row(policy, prepared)
+    folder = Path(policy.file).parent / "examples" / policy.name
+    return Description(
+        policy=policy,
+        enforcement=row.enforcement,
+        enabled=row.enabled,
+        configured=prepared.settings.for_policy(policy.name).parameters,
+        passing=_files(folder / "pass"),
+        failing=_files(folder / "fail"),
+    )
+
+
+def refuse_invalid(loaded: LoadedPolicies) -> None:
+    """Raises the first problem of policies that can't be used.
+
+    Raises:
+        PolicyError: when there is one.
+    """
+    for problem in loaded.problems:
+        if problem.severity == "error":
+            raise PolicyError(
+                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
+            )
+
+
+def _row(policy: Policy, prepared: Prepared) -> Row:
+    own = prepared.settings.for_policy(policy.name)
+    return Row(
+        name=policy.name,
+        title=policy.title,
+        engine=policy.engine,
+        severity=policy.severity or own.severity or "medium",
+        enforcement=own.enforcement or policy.enforcement or "strict",
+        enabled=own.enabled,
+        file=policy.file,
+    )
+
+
+def _files(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(str(path) for path in folder.rglob("*") if path.is_file()))
