@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import re
 
-# C0 and DEL, C1, then what is invisible or reorders: soft hyphen, Arabic letter mark, Hangul and
+# DEL and C1, then what is invisible or reorders: soft hyphen, Arabic letter mark, Hangul and
 # Mongolian fillers, zero-width and directional marks, line separators, embeddings, isolates,
 # variation-like fillers, BOM, interlinear annotations, surrogates, noncharacters, language tags.
 # ZWJ and ZWNJ stay: emoji and several scripts are spelled with them.
-UNSAFE = (
-    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+UNSAFE_BEYOND_C0 = (
+    "\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff"
 )
+UNSAFE = f"\x00-\x1f{UNSAFE_BEYOND_C0}"
 _UNSAFE = re.compile(f"[{UNSAFE}]")
 _WORKFLOW_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 

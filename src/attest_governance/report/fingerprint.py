@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from hashlib import sha256
+from operator import mul
+from struct import unpack
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ _BLOCK = 100
 _BASE = 37
 _WORD = (1 << 64) - 1
 _END = "\uffff"
+_UNITS = f"<{_BLOCK}H"
+_POWERS = tuple(pow(_BASE, power, _WORD + 1) for power in reversed(range(_BLOCK)))
 
 
 class Fingerprints:
@@ -56,31 +60,25 @@ class LineHashes:
 
     def __init__(self, lines: Sequence[str]) -> None:
         bare = [line.replace(" ", "").replace("\t", "") for line in lines]
-        self._text = "\n".join(bare) + _END
-        self._starts = [0]
-        for line in bare[:-1]:
-            self._starts.append(self._starts[-1] + len(line) + 1)
-        seen: Counter[str] = Counter()
-        self._numbers: list[int] = []
-        for at in range(len(self._starts)):
-            block = self._block(at)
-            seen[block] += 1
-            self._numbers.append(seen[block])
+        text = "\n".join(bare) + _END
+        seen: dict[str, int] = {}
+        self._blocks: list[tuple[str, int]] = []
+        start = 0
+        for line in bare or [""]:
+            block = text[start : start + _BLOCK]
+            number = seen[block] = seen.get(block, 0) + 1
+            self._blocks.append((block, number))
+            start += len(line) + 1
 
     def of(self, line: int) -> str:
         """The hash of a line (1-based), as `hexadecimal:number`; empty where there is no such line."""
-        if not 1 <= line <= len(self._starts):
+        if not 1 <= line <= len(self._blocks):
             return ""
-        return f"{_polynomial(self._block(line - 1)):x}:{self._numbers[line - 1]}"
-
-    def _block(self, at: int) -> str:
-        start = self._starts[at]
-        return self._text[start : start + _BLOCK]
+        block, number = self._blocks[line - 1]
+        return f"{_polynomial(block):x}:{number}"
 
 
 def _polynomial(block: str) -> int:
-    units = block.encode("utf-16-le", "surrogatepass").ljust(2 * _BLOCK, b"\0")[: 2 * _BLOCK]
-    value = 0
-    for at in range(0, len(units), 2):
-        value = (value * _BASE + int.from_bytes(units[at : at + 2], "little")) & _WORD
-    return value
+    encoded = block.encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK].ljust(2 * _BLOCK, b"\0")
+    value: int = sum(map(mul, unpack(_UNITS, encoded), _POWERS))
+    return value & _WORD

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import UNSAFE, inert_json
+from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert_json
 from attest_governance.report.document import document, without_surrogates
 
 if TYPE_CHECKING:
     from attest_governance.model import Outcome
     from attest_governance.report.interface import ReportOptions
 
-# A JSON string must escape C0 only; all other characters that could mislead a reader or a terminal
-# are escaped as well, which changes no value. Line feeds are those of the indentation.
-_UNSAFE = re.compile(f"(?!\n)[{UNSAFE}]")
+# The encoder escapes C0, as JSON must; all other characters that could mislead a reader or a terminal
+# are escaped as well, which changes no value.
+_UNSAFE = re.compile(f"[{UNSAFE_BEYOND_C0}]")
 
 
 class JsonReporter:

@@ -103,7 +103,7 @@ def _encodable(stdout: TextIO, format_name: str) -> Iterator[TextIO]:
             wrapped.detach()
 
 
-def write_file(path: Path, write: Callable[[TextIO], None]) -> None:
+def write_file(path: Path, write: Callable[[TextIO], object]) -> None:
     """Has `write` fill a file: atomically, or directly where the path is a pipe or a device.
 
     Folders that are missing are made. The file appears whole, with the permissions of the one that
@@ -136,7 +136,7 @@ def _is_direct(path: Path) -> bool:
     return not stat.S_ISREG(mode)
 
 
-def _replace(path: Path, write: Callable[[TextIO], None]) -> None:
+def _replace(path: Path, write: Callable[[TextIO], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
     try:
