@@ -21,14 +21,15 @@ const (
 type expr struct {
 	role    role
 	negated bool
-	alias   bool // variable = reference: it names a value, it does not compute one
-	named   bool // the variable has a name in the source; the compiler made up the others
-	walks   bool // it goes over the elements of a collection and tests none
-	exempts bool // it calls a helper that makes exceptions, by its name
-	text    bool // it puts words together
-	hands   bool // it hands its operands to a function, which tells what it reads of them
-	texted  bool // what it defines becomes part of a text
-	pos     int  // the index of the last condition that it serves
+	alias   bool  // variable = reference: it names a value, it does not compute one
+	named   bool  // the variable has a name in the source; the compiler made up the others
+	walks   bool  // it goes over the elements of a collection and tests none
+	exempts bool  // it calls a helper that makes exceptions, by its name
+	text    bool  // it puts words together
+	hands   bool  // it hands its operands to a function, which tells what it reads of them
+	texted  bool  // what it defines becomes part of a text
+	pos     int   // the index of the last condition that it serves
+	deps    []int // the definitions that it depends on
 	outputs []ast.Var
 	reads   []read
 	calls   []call
@@ -70,6 +71,7 @@ func analyse(compiler *ast.Compiler, body ast.Body, sinks []*ast.Term, bound fun
 	exprs := make([]expr, len(body))
 	for i, e := range body {
 		exprs[i] = a.expr(e)
+		exprs[i].deps = a.dependencies(e, exprs[:i])
 		visitVars(e, func(v ast.Var) { a.seen[v] = true })
 	}
 	serve(body, exprs, sinks)
@@ -85,6 +87,23 @@ func visitVars(x any, do func(ast.Var)) {
 		do(v)
 		return false
 	})
+}
+
+// dependencies are the definitions before e that give it, or each other, their variables.
+func (a *analysis) dependencies(e *ast.Expr, before []expr) []int {
+	needed := map[ast.Var]bool{}
+	visitVars(e, func(v ast.Var) { needed[v] = a.seen[v] })
+	var deps []int
+	for i := range before {
+		for _, v := range before[i].outputs {
+			if needed[v] {
+				deps = append(append(deps, before[i].deps...), i)
+				break
+			}
+		}
+	}
+	slices.Sort(deps)
+	return slices.Compact(deps)
 }
 
 func (a *analysis) fresh(t *ast.Term) bool {
@@ -212,9 +231,8 @@ func (a *analysis) reference(out *expr, t *ast.Term, ref ast.Ref) {
 		}
 		if a.fresh(ref[i]) && r.open == 0 {
 			r.open = i
-		} else {
-			out.reads = append(out.reads, read{term: ref[i]})
 		}
+		out.reads = append(out.reads, read{term: ref[i]})
 	}
 	out.reads = append(out.reads, r)
 	a.calls(out, ref, nil)
@@ -260,6 +278,9 @@ func serve(body ast.Body, exprs []expr, sinks []*ast.Term) {
 				need(body[i], pos)
 			} else {
 				e.role = unused
+				if e.walks {
+					e.pos = i // there being an element is a condition too
+				}
 				_, e.texted = latest(e.outputs, texted)
 				if e.texted || e.text {
 					visitVars(body[i], func(v ast.Var) { texted[v] = i })

@@ -92,8 +92,8 @@ func (f *frame) fail(pos int, c candidate) {
 	if f.fails == nil {
 		f.fails = map[int]candidate{}
 	}
-	if before, ok := f.fails[pos]; ok && before.at != c.at {
-		c.at, c.missing, c.class = common(before.at, c.at), 0, min(before.class, c.class)
+	if before, ok := f.fails[pos]; ok {
+		c = merged(before, c)
 	}
 	f.fails[pos] = c
 }

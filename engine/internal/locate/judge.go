@@ -62,17 +62,27 @@ func (t *tracer) judgeFailure(evt *topdown.Event, f *frame, i int) candidate {
 	e, s := &f.exprs[i], &f.steps[i]
 	c := t.own(evt, f, e)
 	inner := s.refusals()
+	inner.pos = 0
 	for k := range e.calls {
-		inner = best(inner, t.recall(evt, s, &e.calls[k]))
+		found := t.recall(evt, s, &e.calls[k])
+		found.pos = 0
+		inner = best(inner, found)
 	}
-	inner.pos, c.pos = 0, 0
-	return best(c, inner.capped(e.innerLimit()))
+	c = best(c, inner.capped(e.innerLimit()))
+	for _, k := range e.deps {
+		d := &f.exprs[k]
+		c = best(c, best(t.own(evt, f, d), t.inner(evt, &f.steps[k], d)))
+	}
+	c.pos = 0
+	return c
 }
 
 // limit is the highest class that what the expression itself reads can have.
 func (e *expr) limit(p place) class {
 	whole := p.missing == 0 && composite(p.at.term)
 	switch {
+	case p.named && whole:
+		return min(generator, e.limit(place{at: p.at}))
 	case e.role == unused && !e.walks && !(e.alias && e.named && whole):
 		return message
 	case e.role == unused, e.exempts, e.walks && p.missing == 0, (e.alias || e.hands) && whole:
@@ -133,9 +143,26 @@ func (t *tracer) place(evt *topdown.Event, f *frame, e *expr, r *read) (place, b
 		}
 		return t.tree.follow(evt.Input(), plug(evt, rest))
 	case ref[0].Equal(ast.DefaultRootDocument):
-		return place{}, false
+		return t.virtual(evt, e, ref)
 	}
 	return t.tree.follow(evt.Plug(ref[0]), plug(evt, rest))
+}
+
+// virtual is where a reference to the value of a rule leads. The value is known: the rule was evaluated on the way here.
+func (t *tracer) virtual(evt *topdown.Event, e *expr, ref ast.Ref) (place, bool) {
+	for i := range e.calls {
+		c := &e.calls[i]
+		if len(c.ref) != len(ref) || &c.ref[0] != &ref[0] {
+			continue
+		}
+		for _, rule := range c.rules {
+			value, used := t.memo.value(evt, rule, ref[c.prefix:])
+			if value != nil {
+				return t.tree.follow(value, plug(evt, ref[c.prefix+used:]))
+			}
+		}
+	}
+	return place{}, false
 }
 
 // plug gives keys their values. They are the tail of a reference: its IsGround would take the first for a name.

@@ -9,6 +9,7 @@ package locate
 import (
 	"context"
 	"errors"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -31,6 +32,14 @@ type Query struct {
 	// Prepare adds what else the verdict's evaluation had: caches, clock, allowed hosts. It may be nil. It need not
 	// add a cancellation: the context given to Paths stops the evaluation.
 	Prepare func(*topdown.Query) *topdown.Query
+	// Plans keeps what is known of the rule's bodies from one query to the next. It belongs to one Compiler and Rule,
+	// may be used by many queries at once, and may be nil.
+	Plans *Plans
+}
+
+// Plans is the analysis of the bodies that a rule leads to.
+type Plans struct {
+	bodies sync.Map // bodyKey → plan
 }
 
 // Paths returns, for each entry of the rule's set, the keys and indices (string and int) that lead from the resource to

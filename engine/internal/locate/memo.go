@@ -15,10 +15,13 @@ type memo map[*ast.Rule]*record
 type record struct {
 	elements map[int][]made // of a set, by hash
 	calls    []called       // of a function; of a complete rule, one without arguments
+	value    *ast.Term      // of a complete rule
 }
 
+// made is an element of a set, or a key of an object with its value, and how it came to be there.
 type made struct {
 	element *ast.Term
+	value   *ast.Term
 	found   candidate
 }
 
@@ -38,19 +41,38 @@ func (m memo) of(rule *ast.Rule) *record {
 
 func (m memo) exit(f *frame, evt *topdown.Event, c candidate) {
 	r := m.of(f.rule)
-	if f.kind != many {
-		r.note(f, evt)
-		return
-	}
-	if e := element(f, evt); e != nil {
-		r.add(e, c)
-	}
 	r.note(f, evt)
+	var value *ast.Term
+	if f.rule.Head.Value != nil {
+		value = evt.Plug(f.rule.Head.Value)
+	}
+	if f.kind != many {
+		r.value = value
+	} else if e := element(f, evt); e != nil {
+		if isSet(f.rule) {
+			value = e
+		}
+		r.add(made{e, value, c})
+	}
 }
 
-func (r *record) add(element *ast.Term, c candidate) {
-	hash := element.Hash()
-	r.elements[hash] = append(r.elements[hash], made{element, c})
+func (r *record) add(m made) {
+	hash := m.element.Hash()
+	r.elements[hash] = append(r.elements[hash], m)
+}
+
+// value is what a rule says, or says of the first of the keys: then one key is used.
+func (m memo) value(evt *topdown.Event, rule *ast.Rule, keys ast.Ref) (value *ast.Term, used int) {
+	r := m[rule]
+	switch {
+	case r == nil:
+		return nil, 0
+	case kindOf(rule) != many:
+		return r.value, 0
+	case len(keys) == 0:
+		return nil, 0
+	}
+	return r.derivation(evt.Plug(keys[0])).value, 1
 }
 
 func (m memo) fail(f *frame, evt *topdown.Event) {
@@ -86,7 +108,7 @@ func (t *tracer) recall(evt *topdown.Event, s *step, c *call) candidate {
 func (t *tracer) said(evt *topdown.Event, r *record, s *step, c *call) candidate {
 	var found candidate
 	if len(c.ref) > c.prefix {
-		found = r.derivation(evt.Plug(c.ref[c.prefix]))
+		found = r.derivation(evt.Plug(c.ref[c.prefix])).found
 	}
 	if len(s.children) > 0 {
 		return found
@@ -94,13 +116,13 @@ func (t *tracer) said(evt *topdown.Event, r *record, s *step, c *call) candidate
 	return best(found, t.answer(evt, r, c))
 }
 
-func (r *record) derivation(element *ast.Term) candidate {
+func (r *record) derivation(element *ast.Term) made {
 	for _, m := range r.elements[element.Hash()] {
 		if m.element == element || m.element.Equal(element) {
-			return m.found
+			return m
 		}
 	}
-	return candidate{}
+	return made{}
 }
 
 // answer finds the remembered call. Where it was made with an equal value from another place, so is its candidate.

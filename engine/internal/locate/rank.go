@@ -78,3 +78,12 @@ func (c candidate) capped(at class) candidate {
 	c.class = min(c.class, at)
 	return c
 }
+
+// merged is a candidate for both.
+func merged(a, b candidate) candidate {
+	if a.class == nothing || b.class == nothing || a.at == b.at {
+		return best(a, b)
+	}
+	b.at, b.missing, b.class = common(a.at, b.at), 0, min(a.class, b.class)
+	return b
+}

@@ -29,7 +29,7 @@ type tracer struct {
 	clock    int
 	memo     memo
 	parts    record // elements of any set or comprehension, in case that a rule joins them
-	bodies   map[bodyKey]plan
+	plans    *Plans
 }
 
 // bodyKey identifies a body by its first expression. The evaluator wraps what it negates into a new body each time,
@@ -42,12 +42,15 @@ type bodyKey struct {
 func newTracer(q Query, tree *tree, open []wanted, cancel topdown.Cancel) *tracer {
 	t := &tracer{
 		compiler: q.Compiler, tree: tree, wanted: open, open: len(open), cancel: cancel,
-		targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, bodies: map[bodyKey]plan{},
+		targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, plans: q.Plans,
+	}
+	if t.plans == nil {
+		t.plans = &Plans{}
 	}
 	for _, rule := range q.Compiler.GetRulesExact(q.Rule) {
 		for ; rule != nil; rule = rule.Else {
 			t.targets[rule] = true
-			t.whole = t.whole || rule.Head.Key == nil
+			t.whole = t.whole || !isSet(rule)
 		}
 	}
 	return t
@@ -133,6 +136,10 @@ func (t *tracer) newFrame(evt *topdown.Event, parent *frame) *frame {
 	return f
 }
 
+func isSet(rule *ast.Rule) bool {
+	return rule.Head.RuleKind() == ast.MultiValue && rule.Head.Key != nil
+}
+
 func kindOf(rule *ast.Rule) kind {
 	if rule.Head.Key != nil || !rule.Head.Ref().IsGround() {
 		return many
@@ -168,15 +175,17 @@ func pick(found *ast.Term, candidate, body ast.Body, term *ast.Term) *ast.Term {
 }
 
 func (t *tracer) analyse(evt *topdown.Event, f *frame) plan {
-	if len(f.body) == 0 {
-		return plan{}
+	if len(f.body) == 0 || evt.QueryID == evt.ParentID {
+		return plan{} // the query itself, which is a new body each time
 	}
 	key := bodyKey{f.body[0].Terms, f.body[0].Negated}
 	if terms, ok := key.terms.([]*ast.Term); ok {
 		key.terms = &terms[0]
 	}
-	if p, ok := t.bodies[key]; ok && len(p.exprs) == len(f.body) {
-		return p
+	if known, ok := t.plans.bodies.Load(key); ok {
+		if p, ok := known.(plan); ok && len(p.exprs) == len(f.body) {
+			return p
+		}
 	}
 	args := map[ast.Var]bool{}
 	if f.rule != nil {
@@ -195,7 +204,7 @@ func (t *tracer) analyse(evt *topdown.Event, f *frame) plan {
 		return !open
 	}
 	p := analyse(t.compiler, f.body, sinks(f.rule, t.targets[f.rule], f.of), bound)
-	t.bodies[key] = p
+	t.plans.bodies.Store(key, p)
 	return p
 }
 
@@ -226,20 +235,24 @@ func (t *tracer) exit(evt *topdown.Event) {
 		return
 	}
 	c := t.judge(evt, f)
-	if f.kind == many && !first {
-		f.exit = best(f.exit, c)
-	} else {
+	switch {
+	case first || f.kind != many:
 		f.exit = c
+	case f.collects && !f.tests:
+		f.exit = merged(f.exit, c)
+	default:
+		f.exit = best(f.exit, c)
 	}
 	if t.whole && f.kind == many {
 		if e := element(f, evt); e != nil {
-			t.parts.add(e, c)
+			t.parts.add(made{element: e, found: c})
 		}
 	}
 	if t.targets[f.rule] {
 		t.derived(evt, f, c)
 	} else if f.rule != nil {
 		t.memo.exit(f, evt, c)
+		t.tree.made(f.rule, evt, c)
 	}
 }
 
@@ -250,7 +263,7 @@ func (t *tracer) fail(evt *topdown.Event) {
 		return
 	}
 	i := f.index(e)
-	if i < 0 {
+	if i < 0 || i >= len(f.exprs) {
 		return
 	}
 	f.fail(i, t.judgeFailure(evt, f, i))
@@ -261,12 +274,12 @@ func (t *tracer) fail(evt *topdown.Event) {
 
 // derived gives the entry that the rule has just derived its place. The first derivation wins.
 func (t *tracer) derived(evt *topdown.Event, f *frame, c candidate) {
-	if f.rule.Head.Key != nil {
+	if isSet(f.rule) {
 		t.match(evt.Plug(f.rule.Head.Key), c)
 		return
 	}
 	each := func(entry *ast.Term) {
-		if own := t.parts.derivation(entry); own.class != nothing {
+		if own := t.parts.derivation(entry).found; own.class != nothing {
 			t.match(entry, own)
 		} else {
 			t.match(entry, c)

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // Bounds of the copy; below them a value is known by its nearest ancestor.
@@ -9,6 +10,12 @@ const (
 	maxNodes = 200_000
 	maxDepth = 200
 )
+
+// derived is an object that a rule has made, and the place that it says something about.
+type derived struct {
+	term *ast.Term
+	of   *node
+}
 
 // node is a place in the resource.
 type node struct {
@@ -52,10 +59,11 @@ type tree struct {
 	root  *node
 	nodes map[*ast.Term]*node // values, and the keys of objects
 	equal map[int][]*node     // objects by hash, for those that the evaluation has copied; made when first needed
+	from  map[int][]derived   // objects that rules made of what they read, by hash
 }
 
 func newTree(resource *ast.Term) *tree {
-	t := &tree{nodes: map[*ast.Term]*node{}}
+	t := &tree{nodes: map[*ast.Term]*node{}, from: map[int][]derived{}}
 	t.root = t.add(resource, nil, nil)
 	return t
 }
@@ -179,34 +187,95 @@ func (t *tree) indexBelow(n *node) {
 	}
 }
 
+// made notes an object that a rule made, as a value of its own, of what it read in one place.
+func (t *tree) made(rule *ast.Rule, evt *topdown.Event, c candidate) {
+	value := rule.Head.Value
+	if isSet(rule) {
+		value = rule.Head.Key
+	}
+	if c.class < generator || value == nil || value.IsGround() {
+		return
+	}
+	term := evt.Plug(value)
+	if object, ok := term.Value.(ast.Object); ok && object.Len() > 1 && t.nodes[term] == nil {
+		t.from[object.Hash()] = append(t.from[object.Hash()], derived{term, c.at})
+	}
+}
+
+// name tells which place a value speaks of without being there: a list of keys that leads somewhere, or an object that
+// a rule made of it.
+func (t *tree) name(term *ast.Term) *node {
+	switch v := term.Value.(type) {
+	case *ast.Array:
+		if v.Len() > 1 && v.Len() < maxDepth {
+			return t.lookup(v)
+		}
+	case ast.Object:
+		for _, d := range t.from[v.Hash()] {
+			if d.term.Value.Compare(v) == 0 {
+				return d.of
+			}
+		}
+	}
+	return nil
+}
+
+func (t *tree) lookup(keys *ast.Array) *node {
+	at := t.root
+	for i := range keys.Len() {
+		next := child(at.term, keys.Elem(i))
+		if next == nil || t.nodes[next] == nil {
+			return nil
+		}
+		at = t.nodes[next]
+	}
+	return at
+}
+
 // place is where a reference leads: the deepest value that exists, and how many keys of the reference are left.
 type place struct {
 	at      *node
 	missing int
+	named   bool // the evaluation has a name of the place, not its value
 }
 
 // follow goes from a value along keys. It ends at a key that is still a variable: the reference is about all of them.
 func (t *tree) follow(start *ast.Term, keys ast.Ref) (place, bool) {
 	at := t.find(start)
+	for i := 0; at == nil && i <= len(keys); i++ {
+		named := t.name(start)
+		if i < len(keys) {
+			start = child(start, keys[i])
+		}
+		if named != nil && (i == len(keys) || start == nil || t.find(start) == nil) {
+			return place{at: named, named: true}, true
+		}
+		if i == len(keys) || start == nil {
+			return place{}, false
+		}
+		if at = t.find(start); at != nil {
+			keys = keys[i+1:]
+		}
+	}
+	return t.descend(at, keys), true
+}
+
+// descend goes from a place of the resource along keys.
+func (t *tree) descend(at *node, keys ast.Ref) place {
 	for i, key := range keys {
 		if _, open := key.Value.(ast.Var); open {
 			break
 		}
-		if at != nil {
-			start = at.term
-		}
-		next := child(start, key)
+		next := child(at.term, key)
 		if next == nil {
-			return place{at, len(keys) - i}, at != nil
+			return place{at: at, missing: len(keys) - i}
 		}
-		if n := t.find(next); n != nil {
-			at = n
-		} else if at != nil {
+		if t.nodes[next] == nil {
 			break // below the bounds of the copy
 		}
-		start = next
+		at = t.nodes[next]
 	}
-	return place{at: at}, at != nil
+	return place{at: at}
 }
 
 func child(term, key *ast.Term) *ast.Term {
@@ -235,15 +304,16 @@ func (t *tree) transfer(n, from, to *node) *node {
 	if above == n.parent {
 		return n
 	}
-	var key *ast.Term
-	switch k := n.key.(type) {
-	case string:
-		key = ast.InternedTerm(k)
-	case int:
-		key = ast.InternedTerm(k)
-	}
-	if twin := t.nodes[child(above.term, key)]; twin != nil {
+	if twin := t.nodes[child(above.term, keyTerm(n.key))]; twin != nil {
 		return twin
 	}
 	return above
+}
+
+func keyTerm(key any) *ast.Term {
+	if i, ok := key.(int); ok {
+		return ast.InternedTerm(i)
+	}
+	name, _ := key.(string)
+	return ast.InternedTerm(name)
 }
