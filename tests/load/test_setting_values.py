@@ -215,7 +215,9 @@ def _documents(draw: st.DrawFn) -> str:
             elif draw(st.booleans()):
                 text += f"{indent}{name}: {draw(_WORDS)}{draw(_COMMENTS)}\n"
             else:
-                text += f"{indent}{name}: {draw(st.sampled_from('|>'))}\n{indent}  a: text # no comment\n\n{indent}  more\n"
+                text += (
+                    f"{indent}{name}: {draw(st.sampled_from('|>'))}\n{indent}  a: text # no comment\n\n{indent}  more\n"
+                )
         text += draw(_GAPS)
     return text.replace("\n", draw(st.sampled_from(["\n", "\r\n"])))
 

@@ -40,8 +40,8 @@ def global_file(home: Path, environ: Mapping[str, str]) -> Path:
     return base / "attest" / "policies.yaml"
 
 
-def project_root(start: Path, home: Path) -> Path | None:
-    """The nearest folder, from `start` upward, with a `.attest/policies.yaml`.
+def project_root(start: Path, home: Path, marker: Path = PROJECT_FILE) -> Path | None:
+    """The nearest folder, from `start` upward, with a `.attest/policies.yaml` (or another `marker`).
 
     The search ends at the root of the repository and at the home folder, and it does not enter a
     folder above `start` that everyone can write to, such as `/tmp`: anyone could put a file there.
@@ -49,7 +49,7 @@ def project_root(start: Path, home: Path) -> Path | None:
     for folder in (start, *start.parents):
         if folder != start and _open_to_everyone(folder):
             return None
-        if os.path.lexists(folder / PROJECT_FILE):
+        if os.path.lexists(folder / marker):
             return folder
         if folder == home or (folder / ".git").exists():
             return None

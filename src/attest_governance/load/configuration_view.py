@@ -128,7 +128,7 @@ def value_text(setting: Setting) -> str:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
         return ", ".join(value)
     return msgspec.json.encode(value).decode()
 
