@@ -126,12 +126,13 @@ class Connection:
     def _read(self) -> None:
         """Hands every message to the request that waits for it, until the engine is gone."""
         try:
-            while (message := read_message(self._process.output)) is not None:
-                number = message.id if message.id is not None else _origin(message.params).request
-                with self._lock:
-                    inbox = self._waiting.get(number)
-                if inbox is not None:
-                    inbox.put(message)
+            with self._process.output as output:
+                while (message := read_message(output)) is not None:
+                    number = message.id if message.id is not None else _origin(message.params).request
+                    with self._lock:
+                        inbox = self._waiting.get(number)
+                    if inbox is not None:
+                        inbox.put(message)
         except (OSError, ValueError, msgspec.DecodeError):
             self._process.kill()  # what comes is not the protocol, or the pipe is closed under us
         self._fail(self._process.crash())

@@ -119,7 +119,7 @@ class Process:
 
     def _listen(self) -> None:
         stderr = _piped(self._child.stderr)
-        with contextlib.suppress(ValueError):  # closed while reading: the process is being ended
+        with contextlib.suppress(ValueError), stderr:  # closed while reading: the process is being ended
             for raw in stderr:
                 self._errors.append(raw.decode(errors="replace").rstrip())
 
