@@ -75,7 +75,7 @@ def read_file(path: Path, shown: str) -> str:
     """
     try:
         # A named pipe would block an ordinary open; it is refused below instead.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(path, os.O_RDONLY | _flag("O_NONBLOCK") | _flag("O_CLOEXEC") | _flag("O_BINARY"))
     except OSError as error:
         raise ConfigurationError(f"can't read the file: {error.strerror}", file=shown) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -86,6 +86,11 @@ def read_file(path: Path, shown: str) -> str:
     if len(data) > MAX_BYTES:
         raise ConfigurationError(f"the file is larger than {MAX_BYTES // 2**20} MiB", file=shown)
     return _decode(data, shown)
+
+
+def _flag(name: str) -> int:
+    """A flag of `os.open`, or nothing where the system does not have it."""
+    return int(getattr(os, name, 0))
 
 
 def _decode(data: bytes, shown: str) -> str:
