@@ -6,9 +6,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"attest.continuu.ms/engine/internal/model"
 )
@@ -46,58 +44,60 @@ func relative(root string, sources []Source) []string {
 	return names
 }
 
+var walkCases = map[string]struct {
+	files    map[string]string
+	paths    []string
+	want     []string
+	problems string
+	skipped  string
+}{
+	"sorted, by ending": {
+		files: map[string]string{"b.yml": "", "a.yaml": "", "c.JSON": "", "d.txt": "", "z/a.yaml": "", "m/x.json": "", "README.md": ""},
+		paths: []string{""}, want: []string{"a.yaml", "b.yml", "c.JSON", "m/x.json", "z/a.yaml"},
+	},
+	"given files of any name": {
+		files: map[string]string{"a.txt": "", "b": ""}, paths: []string{"b", "a.txt"}, want: []string{"b", "a.txt"},
+	},
+	"given twice": {
+		files: map[string]string{"a.yaml": "", "b/c.yaml": ""}, paths: []string{"b/c.yaml", "", "a.yaml", "b"}, want: []string{"b/c.yaml", "a.yaml"},
+	},
+	"links to files and folders": {
+		files: map[string]string{"x/a.yaml": "", "y/b.yaml": "->../out/b.txt", "y/c": "->../out", "out/b.txt": "", "out/d.yaml": ""},
+		paths: []string{"x", "y"}, want: []string{"x/a.yaml", "y/b.yaml", "y/c/d.yaml"},
+	},
+	"a link and its target": {
+		files: map[string]string{"a.yaml": "->b.yaml", "b.yaml": ""}, paths: []string{""}, want: []string{"a.yaml"},
+	},
+	"a folder that holds itself": {
+		files: map[string]string{"a/b.yaml": "", "a/loop": "->.", "a/up": "->.."}, paths: []string{"a"}, want: []string{"a/b.yaml"},
+	},
+	"a link to itself": {
+		files: map[string]string{"a.yaml": "->a.yaml", "b": "->c", "c": "->b"}, paths: []string{""}, want: []string{},
+		problems: "a.yaml: `a.yaml` is a link to `a.yaml`, which can't be followed\n" +
+			"b: `b` is a link to `c`, which can't be followed\nc: `c` is a link to `b`, which can't be followed\n",
+	},
+	"dead links": {
+		files: map[string]string{"a.yaml": "->nowhere", "b.txt": "->nowhere"}, paths: []string{""}, want: []string{},
+		problems: "a.yaml: `a.yaml` is a link to `nowhere`, which can't be followed\n",
+	},
+	"missing": {
+		files: map[string]string{"a.yaml": ""}, paths: []string{"nowhere", "a.yaml"}, want: []string{"a.yaml"},
+		problems: "nowhere: no such file or folder: `nowhere`\n",
+	},
+	"folders of tools": {
+		files: map[string]string{".git/a.yaml": "", "node_modules/b.yaml": "", ".github/c.yaml": ""}, paths: []string{""},
+		want: []string{".github/c.yaml"}, skipped: ".git: a folder of version control\nnode_modules: a folder of installed packages\n",
+	},
+	"a folder of a tool, given": {
+		files: map[string]string{"node_modules/b.yaml": ""}, paths: []string{"node_modules"}, want: []string{"node_modules/b.yaml"},
+	},
+	"a folder that ends like a file": {
+		files: map[string]string{"a.yaml/b.yaml": "", "c.yaml/": ""}, paths: []string{""}, want: []string{"a.yaml/b.yaml"},
+	},
+}
+
 func TestWalk(t *testing.T) {
-	for name, test := range map[string]struct {
-		files    map[string]string
-		paths    []string
-		want     []string
-		problems string
-		skipped  string
-	}{
-		"sorted, by ending": {
-			files: map[string]string{"b.yml": "", "a.yaml": "", "c.JSON": "", "d.txt": "", "z/a.yaml": "", "m/x.json": "", "README.md": ""},
-			paths: []string{""}, want: []string{"a.yaml", "b.yml", "c.JSON", "m/x.json", "z/a.yaml"},
-		},
-		"given files of any name": {
-			files: map[string]string{"a.txt": "", "b": ""}, paths: []string{"b", "a.txt"}, want: []string{"b", "a.txt"},
-		},
-		"given twice": {
-			files: map[string]string{"a.yaml": "", "b/c.yaml": ""}, paths: []string{"b/c.yaml", "", "a.yaml", "b"}, want: []string{"b/c.yaml", "a.yaml"},
-		},
-		"links to files and folders": {
-			files: map[string]string{"x/a.yaml": "", "y/b.yaml": "->../out/b.txt", "y/c": "->../out", "out/b.txt": "", "out/d.yaml": ""},
-			paths: []string{"x", "y"}, want: []string{"x/a.yaml", "y/b.yaml", "y/c/d.yaml"},
-		},
-		"a link and its target": {
-			files: map[string]string{"a.yaml": "->b.yaml", "b.yaml": ""}, paths: []string{""}, want: []string{"a.yaml"},
-		},
-		"a folder that holds itself": {
-			files: map[string]string{"a/b.yaml": "", "a/loop": "->.", "a/up": "->.."}, paths: []string{"a"}, want: []string{"a/b.yaml"},
-		},
-		"a link to itself": {
-			files: map[string]string{"a.yaml": "->a.yaml", "b": "->c", "c": "->b"}, paths: []string{""}, want: []string{},
-			problems: "a.yaml: `a.yaml` is a link to `a.yaml`, which can't be followed\n" +
-				"b: `b` is a link to `c`, which can't be followed\nc: `c` is a link to `b`, which can't be followed\n",
-		},
-		"dead links": {
-			files: map[string]string{"a.yaml": "->nowhere", "b.txt": "->nowhere"}, paths: []string{""}, want: []string{},
-			problems: "a.yaml: `a.yaml` is a link to `nowhere`, which can't be followed\n",
-		},
-		"missing": {
-			files: map[string]string{"a.yaml": ""}, paths: []string{"nowhere", "a.yaml"}, want: []string{"a.yaml"},
-			problems: "nowhere: no such file or folder: `nowhere`\n",
-		},
-		"folders of tools": {
-			files: map[string]string{".git/a.yaml": "", "node_modules/b.yaml": "", ".github/c.yaml": ""}, paths: []string{""},
-			want: []string{".github/c.yaml"}, skipped: ".git: a folder of version control\nnode_modules: a folder of installed packages\n",
-		},
-		"a folder of a tool, given": {
-			files: map[string]string{"node_modules/b.yaml": ""}, paths: []string{"node_modules"}, want: []string{"node_modules/b.yaml"},
-		},
-		"a folder that ends like a file": {
-			files: map[string]string{"a.yaml/b.yaml": "", "c.yaml/": ""}, paths: []string{""}, want: []string{"a.yaml/b.yaml"},
-		},
-	} {
+	for name, test := range walkCases {
 		t.Run(name, func(t *testing.T) {
 			root := folder(t, test.files)
 			paths := make([]string, len(test.paths))
@@ -138,31 +138,6 @@ func TestPathsAreShownAsTheUserTypesThem(t *testing.T) {
 		if sources, _, _ := Walk([]string{path}); len(sources) != 1 || sources[0].Path != want {
 			t.Errorf("%s: shown as %v", path, sources)
 		}
-	}
-}
-
-// TestWhatIsNoRegularFileNeverBlocks opens pipes and devices that would block, or never end.
-func TestWhatIsNoRegularFileNeverBlocks(t *testing.T) {
-	root := folder(t, map[string]string{"sub/": ""})
-	pipe := filepath.Join(root, "pipe.yaml")
-	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
-		t.Skipf("no pipes here: %v", err)
-	}
-	for path, want := range map[string]string{pipe: "a pipe", "/dev/zero": "a device", filepath.Join(root, "sub"): "a folder"} {
-		done := make(chan File, 1)
-		go func() { done <- Read(Source{Path: path}, Limits{}) }()
-		select {
-		case file := <-done:
-			if len(file.Problems) != 1 || !strings.Contains(file.Problems[0].Message, want+", not a regular file") {
-				t.Errorf("%s: %+v", path, file.Problems)
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("reading %s blocks", path)
-		}
-	}
-	sources, _, problems := Walk([]string{root, "/dev/zero"})
-	if len(sources) != 0 || len(problems) != 2 {
-		t.Errorf("sources %v, problems %v", sources, problems)
 	}
 }
 

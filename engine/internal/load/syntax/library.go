@@ -84,7 +84,7 @@ func (c *converter) convert(node *yaml.Node) {
 // offset is where the library says that a node starts.
 func (c *converter) offset(node *yaml.Node) int {
 	if node.Line < 1 || node.Line > len(c.lines) {
-		return 0
+		return len(c.tree.Text)
 	}
 	offset := c.lines[node.Line-1]
 	if strings.HasPrefix(c.tree.Text[offset:], "\ufeff") {
@@ -110,6 +110,9 @@ func (c *converter) collectionEnd(node *yaml.Node, end int) int {
 
 // scalarEnd finds the end of a scalar on the line it starts on, behind its tag and anchor.
 func (c *converter) scalarEnd(node *yaml.Node, start int) int {
+	if node.Value == "" && node.Style == 0 { // left out: the library puts it where the next token is
+		return start
+	}
 	p := parser{text: c.tree.Text, pos: start}
 	for p.pos < len(p.text) && (p.text[p.pos] == '&' || p.text[p.pos] == '!') {
 		for !p.blankAt(p.pos) {
