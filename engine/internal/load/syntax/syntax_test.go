@@ -9,7 +9,7 @@ import (
 // library. That it is read correctly is tested in package load, against the library.
 func TestOrdinaryFormsAreNotDeclined(t *testing.T) {
 	for text, want := range map[string]string{
-		"a: 1\nb:\n- x\n- y: z\n  w:\n":              `{"a": 1, "b": ["x", {"w": null, "y": "z"}]}`,
+		"a: 1\nb:\n- x\n- u: z\n  w:\n":              `{"a": 1, "b": ["x", {"u": "z", "w": null}]}`,
 		"---\n# c\na:\n  - - x\n    - z\n":           `{"a": [["x", "z"]]}`,
 		"a: 'it''s'\n\"b\": \"\\u00e9\\n\"\n":        `{"a": "it's", "b": "é\n"}`,
 		"a: |\n  x\n\n  y\nb: >-\n  x\n  y\n":        `{"a": "x\n\ny\n", "b": "x y"}`,
