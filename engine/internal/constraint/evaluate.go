@@ -11,6 +11,14 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/model"
+	_ "attest.continuu.ms/engine/internal/rego" // makes a refused host end the evaluation even where http.send must not raise errors
+)
+
+// How OPA words a host that `allow_net` does not list, and how we do.
+const (
+	refusedMark    = "disallowed host: "
+	networkRefused = "network_refused"
+	hintAllowNet   = "list the host in `policy.allow_net` if this policy may ask it"
 )
 
 // evaluation asks the template of one constraint about one request.
@@ -100,9 +108,8 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 // refused host is an error whatever the settings say.
 func (e *evaluation) builtinErrors(errs []topdown.Error) {
 	for i := range errs {
-		if _, host, refused := strings.Cut(errs[i].Message, "unallowed host: "); refused {
-			e.problem(model.Error, "network_refused", "network access to `"+strings.Fields(host)[0]+"` is refused",
-				"list the host in `policy.allow_net` if this policy may ask it", errs[i].Location)
+		if _, host, refused := strings.Cut(errs[i].Message, refusedMark); refused {
+			e.problem(model.Error, networkRefused, "network access to `"+strings.Fields(host)[0]+"` is refused", hintAllowNet, errs[i].Location)
 			continue
 		}
 		hint := "the expression counts as undefined; set `policy.strict_errors: true` to make this an error"
@@ -120,7 +127,11 @@ func (e *evaluation) fail(err error) {
 		e.problem(model.Error, "eval_timeout", fmt.Sprintf("evaluation took longer than %s and was stopped", e.request.timeout),
 			"make the rule cheaper, or raise `policy.timeout`", nil)
 	case errors.As(err, &known):
-		e.problem(model.Error, known.Code, oneLine(known.Message), "", known.Location)
+		hint := ""
+		if known.Code == networkRefused {
+			hint = hintAllowNet
+		}
+		e.problem(model.Error, known.Code, oneLine(known.Message), hint, known.Location)
 	default:
 		e.problem(model.Error, topdown.InternalErr, oneLine(err.Error()), "", nil)
 	}
@@ -128,7 +139,7 @@ func (e *evaluation) fail(err error) {
 
 // problem records what went wrong, at its place in the template, else at its violation rule.
 func (e *evaluation) problem(severity, code, message, hint string, at *ast.Location) {
-	p := model.Problem{Severity: severity, Code: code, Message: message, Hint: hint, Policy: e.policy}
+	p := model.Problem{Severity: severity, Code: code, Message: e.driver.readable(message), Hint: hint, Policy: e.policy}
 	if at == nil || at.File == "" {
 		at = e.template.violationRule()
 	}

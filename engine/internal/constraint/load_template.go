@@ -112,7 +112,7 @@ func (l *loader) violationRule(t *template) *ast.Location {
 }
 
 func (l *loader) regoProblem(code, message, hint string, at *ast.Location) model.Problem {
-	p := model.Problem{Severity: model.Error, Code: code, Message: message, Hint: hint}
+	p := model.Problem{Severity: model.Error, Code: code, Message: l.driver.readable(message), Hint: hint}
 	p.File, p.Line, p.Column = l.regoLocation(at)
 	return p
 }

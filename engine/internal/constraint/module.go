@@ -2,6 +2,8 @@ package constraint
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -152,6 +154,25 @@ func (t *regoTemplate) versionHint(source string) string {
 		return hint
 	}
 	return ""
+}
+
+// ours are the names that templates and their texts have within the shared compiler.
+var ours = regexp.MustCompile(`data\.` + root + `\.[^.]+\.(template\.|libs\.)?|[A-Za-z0-9]+/(rego|libs/\d+):\d+`)
+
+// readable replaces the names of the shared compiler in an error by those that the author knows.
+func (d *driver) readable(message string) string {
+	return ours.ReplaceAllStringFunc(message, func(name string) string {
+		file, row, isPlace := strings.Cut(name, ":")
+		if !isPlace {
+			if strings.HasSuffix(name, "libs.") {
+				return "data."
+			}
+			return ""
+		}
+		line, _ := strconv.Atoi(row)
+		file, line, _ = d.locate(&ast.Location{File: file, Row: line})
+		return fmt.Sprintf("%s:%d", file, line)
+	})
 }
 
 func defines(module *ast.Module, name string) bool {
