@@ -28,7 +28,9 @@ test_other_deployments_are_left_alone if {
 }
 
 test_replicas if {
-	found(deployment("production", {"replicas": 2}, [limited], watched), {}) == {[strict("at least 3 replicas, not 2"), ["spec", "replicas"]]}
+	found(deployment("production", {"replicas": 2}, [limited], watched), {}) == {
+		[strict("at least 3 replicas, not 2"), ["spec", "replicas"]],
+	}
 	found(deployment("production", {}, [limited], watched), {}) == {[strict("at least 3 replicas, not 1"), ["spec"]]}
 	found(deployment("production", {"replicas": 2}, [limited], watched), {"min_replicas": 2}) == set()
 }
@@ -36,7 +38,9 @@ test_replicas if {
 test_every_container_has_limits if {
 	every resources in [{}, {"resources": {}}, {"resources": {"limits": {}}}, {"resources": {"limits": null}}] {
 		containers := [limited, object.union({"name": "log"}, resources)]
-		{message | some [message, _] in found(deployment("production", {"replicas": 3}, containers, watched), {})} == {strict("Container 'log' has no limits")}
+		{message | some [message, _] in found(deployment("production", {"replicas": 3}, containers, watched), {})} == {
+			strict("Container 'log' has no limits"),
+		}
 	}
 }
 
@@ -50,5 +54,6 @@ test_monitoring if {
 		strict(sprintf("annotation %s is not true", [key])),
 		["metadata", "annotations", key],
 	]}
-	found(deployment("production", {"replicas": 3}, [limited], {"watched": "true"}), {"monitoring_annotation": "watched"}) == set()
+	other := deployment("production", {"replicas": 3}, [limited], {"watched": "true"})
+	found(other, {"monitoring_annotation": "watched"}) == set()
 }

@@ -9,7 +9,8 @@ url := "https://vuln-db.company.com/scan/"
 # The service of these tests answers each image with the `answer` of the test.
 found(image, parameters, answer) := messages if {
 	messages := {v.message |
-		some v in dynamic.violation with input as {"resource": pod(image), "parameters": object.union({"url": url}, parameters)}
+		some v in dynamic.violation with input.resource as pod(image)
+			with input.parameters as object.union({"url": url}, parameters)
 			with http.send as answer
 	}
 }
@@ -19,12 +20,16 @@ scanned(critical, high) := {"status_code": 200, "body": {"critical": critical, "
 test_an_image_without_vulnerabilities_passes if found("nginx:1.27", {}, scanned([], ["CVE-1"])) == set()
 
 test_critical_vulnerabilities if {
-	found("nginx:1.27", {}, scanned(["CVE-1", "CVE-2"], [])) == {"Container image 'nginx:1.27' has 2 critical vulnerabilities"}
+	found("nginx:1.27", {}, scanned(["CVE-1", "CVE-2"], [])) == {
+		"Container image 'nginx:1.27' has 2 critical vulnerabilities",
+	}
 	found("nginx:1.27", {"max_critical": 2}, scanned(["CVE-1", "CVE-2"], [])) == set()
 }
 
 test_high_vulnerabilities_where_limited if {
-	found("nginx:1.27", {"max_high": 0}, scanned([], ["CVE-1"])) == {"Container image 'nginx:1.27' has 1 high vulnerabilities"}
+	found("nginx:1.27", {"max_high": 0}, scanned([], ["CVE-1"])) == {
+		"Container image 'nginx:1.27' has 1 high vulnerabilities",
+	}
 }
 
 test_no_answer_is_no_clean_bill_of_health if {
@@ -42,7 +47,9 @@ test_no_answer_is_no_clean_bill_of_health if {
 }
 
 test_a_malformed_reference_is_not_sent if {
-	found("../../admin", {}, scanned([], [])) == {"Container image '../../admin' can't be scanned: it is no valid reference"}
+	found("../../admin", {}, scanned([], [])) == {
+		"Container image '../../admin' can't be scanned: it is no valid reference",
+	}
 	found("../../admin", {"fail_open": true}, scanned([], [])) == set()
 }
 

@@ -8,7 +8,9 @@ pod(namespace, fields) := {
 	"spec": object.union({"containers": []}, fields),
 }
 
-found(resource) := {[v.message, v.severity, v.path] | some v in access_control.violation with input.resource as resource}
+found(resource) := {[v.message, v.severity, v.path] |
+	some v in access_control.violation with input.resource as resource
+}
 
 message := "Pod 'web' uses the token of the ServiceAccount 'default', which it shares with others"
 

@@ -13,7 +13,7 @@
 # custom:
 #   name: authentication
 #   severity: medium
-#   remediation: Put an identity provider with multi-factor authentication before the Ingress, and use tokens that expire.
+#   remediation: Have an identity provider ask for a second factor before the Ingress, and use tokens that expire.
 #   controls:
 #     - SOC2-CC6.1
 #     - SOC2-CC6.3

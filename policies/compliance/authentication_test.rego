@@ -47,7 +47,9 @@ test_a_password_alone_is_no_second_factor if {
 secret(type) := {"kind": "Secret", "metadata": {"name": "ci"}, "type": type}
 
 test_tokens_expire if {
-	found(secret("kubernetes.io/service-account-token"), {}) == {["Secret 'ci' is a token that never expires", "medium", ["type"]]}
+	found(secret("kubernetes.io/service-account-token"), {}) == {
+		["Secret 'ci' is a token that never expires", "medium", ["type"]],
+	}
 	found(secret("Opaque"), {}) == set()
 }
 

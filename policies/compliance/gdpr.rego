@@ -12,7 +12,7 @@
 # custom:
 #   name: gdpr
 #   severity: high
-#   remediation: State the terms of processing in the gdpr.attest.continuu.ms annotations, and protect the data by default.
+#   remediation: State the terms of processing in the gdpr.attest.continuu.ms annotations, and protect the data.
 #   controls:
 #     - GDPR-Art.5
 #     - GDPR-Art.6

@@ -53,10 +53,14 @@ test_services_outside_the_cluster_do_not_speak_plain_http if {
 
 test_volumes_are_of_an_encrypted_class if {
 	parameters := {"encrypted_storage_classes": ["encrypted"]}
+	fast := {"storageClassName": "fast"}
 	claims := {
-		"PersistentVolumeClaim": ["spec", {"storageClassName": "fast"}],
-		"StatefulSet": ["spec volumeClaimTemplates 0 spec", {"volumeClaimTemplates": [{"spec": {"storageClassName": "fast"}}]}],
-		"Pod": ["spec volumes 0 ephemeral volumeClaimTemplate spec", {"volumes": [{"ephemeral": {"volumeClaimTemplate": {"spec": {"storageClassName": "fast"}}}}]}],
+		"PersistentVolumeClaim": ["spec", fast],
+		"StatefulSet": ["spec volumeClaimTemplates 0 spec", {"volumeClaimTemplates": [{"spec": fast}]}],
+		"Pod": [
+			"spec volumes 0 ephemeral volumeClaimTemplate spec",
+			{"volumes": [{"ephemeral": {"volumeClaimTemplate": {"spec": fast}}}]},
+		],
 	}
 	every kind, case in claims {
 		message := "keeps PHI on a volume of storage class 'fast', not known to be encrypted"

@@ -14,7 +14,7 @@
 #     description: General Data Protection Regulation
 # custom:
 #   severity: high
-#   remediation: Switch audit logging on and declare it, and state lawful basis, controller and retention of personal data.
+#   remediation: Declare audit logging once it is on, and state lawful basis, controller and retention of personal data.
 #   controls:
 #     - SOC2-CC7.2
 #     - SOC2-CC7.3

@@ -31,10 +31,15 @@ test_the_annotations_are_a_parameter if {
 	count(found(workload("Deployment", "production", {"prometheus.io/scrape": "true"}), parameters)) == 1
 }
 
-api_server(arguments) := {"kind": "Pod", "spec": {"containers": [{"name": "api", "command": ["kube-apiserver"], "args": arguments}]}}
+api_server(arguments) := {
+	"kind": "Pod",
+	"spec": {"containers": [{"name": "api", "command": ["kube-apiserver"], "args": arguments}]},
+}
 
 test_api_servers_keep_an_audit_log if {
-	found(api_server(["--v=2", 7]), {}) == {["Container 'api' is an API server without an audit log", "high", ["spec", "containers", 0]]}
+	found(api_server(["--v=2", 7]), {}) == {
+		["Container 'api' is an API server without an audit log", "high", ["spec", "containers", 0]],
+	}
 	every flag in ["--audit-log-path=/var/log/audit.log", "--audit-webhook-config-file=/etc/audit.yaml"] {
 		found(api_server([flag]), {}) == set()
 	}

@@ -24,7 +24,10 @@ test_a_deployment_with_receipt_and_replicas_passes if found(with_spec("productio
 test_a_receipt_is_required if {
 	resource := with_spec("shop", {"template": {"spec": {"containers": [{"name": "web", "image": "nginx:1.27"}]}}})
 	found(resource, {}) == {{
-		"message": "Deployment must include valid ATTEST receipt: the evidence has none for image 'nginx:1.27' of container 'web'",
+		"message": concat("", [
+			"Deployment must include valid ATTEST receipt: ",
+			"the evidence has none for image 'nginx:1.27' of container 'web'",
+		]),
 		"severity": "critical",
 		"path": ["spec", "template", "spec", "containers", 0, "image"],
 	}}

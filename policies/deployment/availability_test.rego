@@ -62,7 +62,9 @@ test_updates_leave_replicas_running if {
 	]}
 }
 
-inventory(selector) := {"namespace": {"production": {"policy/v1": {"PodDisruptionBudget": {"web": {"spec": {"selector": selector}}}}}}}
+inventory(selector) := {"namespace": {"production": {"policy/v1": {"PodDisruptionBudget": {
+	"web": {"spec": {"selector": selector}},
+}}}}}
 
 test_a_budget_covers_the_replicas if {
 	every selector in [
@@ -111,5 +113,7 @@ test_budgets_let_nodes_be_drained if {
 }
 
 test_budgets_select_something if {
-	found(budget({"maxUnavailable": 1}), {}) == {["PodDisruptionBudget 'web' protects nothing: it has no selector", ["spec"]]}
+	found(budget({"maxUnavailable": 1}), {}) == {
+		["PodDisruptionBudget 'web' protects nothing: it has no selector", ["spec"]],
+	}
 }

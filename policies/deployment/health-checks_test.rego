@@ -34,7 +34,9 @@ test_a_probe_without_an_action_is_none if {
 		count(summary(workload("Deployment", object.union(probes, {"livenessProbe": probe})), {})) <= 1
 	}
 	empty := object.union(object.remove(probes, ["livenessProbe"]), {"livenessProbe": {"periodSeconds": 5}})
-	summary(workload("Deployment", empty), {}) == {`low ["containers", 0, "livenessProbe"]: Container 'web' has no livenessProbe`}
+	summary(workload("Deployment", empty), {}) == {
+		`low ["containers", 0, "livenessProbe"]: Container 'web' has no livenessProbe`,
+	}
 }
 
 test_every_action_will_do if {

@@ -46,7 +46,8 @@ test_limits_of_the_pod_stand_for_those_of_its_containers if {
 }
 
 test_ephemeral_containers_are_not_judged if {
-	summary(deployment({"containers": [container({"limits": limits})], "ephemeralContainers": [{"name": "debug"}]}), {}) == set()
+	spec := {"containers": [container({"limits": limits})], "ephemeralContainers": [{"name": "debug"}]}
+	summary(deployment(spec), {}) == set()
 }
 
 test_which_limits_are_required_is_a_parameter if {
@@ -98,7 +99,9 @@ test_requests_above_the_limit if {
 }
 
 test_a_maximum_that_is_no_quantity if {
-	summary(one({"limits": limits}), {"max_memory": "4 Gi"}) == {": The parameter max_memory of resource-limits is not a quantity: '4 Gi'"}
+	summary(one({"limits": limits}), {"max_memory": "4 Gi"}) == {
+		": The parameter max_memory of resource-limits is not a quantity: '4 Gi'",
+	}
 	nothing := summary({"kind": "Service"}, {"max_memory": "4 Gi"})
 	nothing == set()
 }

@@ -16,7 +16,7 @@ test_hosts_without_tls if {
 		[{"rules": rules(["a.com", "b.com"])}, {"a.com", "b.com"}],
 		[{"rules": rules(["a.com", "b.com"]), "tls": [{"hosts": ["a.com"]}]}, {"b.com"}],
 		[{"rules": rules(["a.com", "*"]), "tls": [{"hosts": ["a.com"]}]}, {"*"}],
-		[{"rules": rules(["a.shop.com", "a.b.shop.com", "shop.com"]), "tls": [{"hosts": ["*.shop.com"]}]}, {"a.b.shop.com", "shop.com"}],
+		[{"rules": rules(["a.b.com", "a.a.b.com", "b.com"]), "tls": [{"hosts": ["*.b.com"]}]}, {"a.a.b.com", "b.com"}],
 		[{"rules": rules(["a.com", "*"]), "tls": [{"secretName": "cert"}]}, set()],
 		[{"rules": rules(["a.com"]), "tls": [{"hosts": []}]}, set()],
 		[{"defaultBackend": {}}, {"*"}],

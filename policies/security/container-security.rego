@@ -47,7 +47,7 @@
 #       require_no_privilege_escalation:
 #         type: boolean
 #         default: true
-#         description: Whether containers must say that they do not allow privilege escalation; `true` is refused in any case.
+#         description: Whether containers must say that they forbid privilege escalation; `true` is refused in any case.
 #       allowed_capabilities:
 #         type: array
 #         items: {type: string}

@@ -39,7 +39,8 @@ test_references_that_no_runtime_accepts if {
 }
 
 test_a_container_without_an_image if {
-	violations := image_security.violation with input.resource as {"kind": "Pod", "spec": {"containers": [{"name": "web"}]}}
+	resource := {"kind": "Pod", "spec": {"containers": [{"name": "web"}]}}
+	violations := image_security.violation with input.resource as resource
 	violations == {{
 		"message": "Container 'web' has no valid image reference: ''",
 		"severity": "high",
@@ -48,7 +49,9 @@ test_a_container_without_an_image if {
 }
 
 test_digests_where_required if {
-	messages(pod("nginx:1.27"), {"require_digest": true}) == {"Init container 'setup' must pin its image 'nginx:1.27' by digest"}
+	messages(pod("nginx:1.27"), {"require_digest": true}) == {
+		"Init container 'setup' must pin its image 'nginx:1.27' by digest",
+	}
 	messages(pod(sprintf("nginx@%s", [digest])), {"require_digest": true}) == set()
 }
 
@@ -58,6 +61,7 @@ test_attestations_where_required if {
 		"Container image '%s' lacks required ATTEST attestation: the evidence has no attestation of its digest",
 		[image],
 	)}
-	attested := messages(pod(image), {"require_attestation": true}) with data.attest.evidence as {"attestations": {digest: [{"type": "attest/build"}]}}
+	evidence := {"attestations": {digest: [{"type": "attest/build"}]}}
+	attested := messages(pod(image), {"require_attestation": true}) with data.attest.evidence as evidence
 	attested == set()
 }

@@ -41,9 +41,10 @@ test_rules_that_allow_everything if {
 
 test_the_whole_internet_on_all_ports if {
 	every cidr in ["0.0.0.0/0", "::/0"] {
+		message := "NetworkPolicy 'web' allows ingress traffic of the whole internet on all ports"
 		summary(policy({"ingress": [{"from": [{"ipBlock": {"cidr": cidr}}]}]}), {}) == {sprintf(
-			"medium spec/ingress/0/from/0/ipBlock/cidr: NetworkPolicy 'web' allows ingress traffic of the whole internet on all ports: %s",
-			[cidr],
+			"medium spec/ingress/0/from/0/ipBlock/cidr: %s: %s",
+			[message, cidr],
 		)}
 	}
 	parameters := {"allow_all_egress": true}

@@ -30,7 +30,7 @@
 #         items: {type: string}
 #         default: []
 #         description: >-
-#           Subjects that may be bound to cluster-admin, as `Group/name`, `User/name` or `ServiceAccount/namespace/name`.
+#           Subjects that may be cluster-admin, as `Group/name`, `User/name` or `ServiceAccount/namespace/name`.
 package attest.rbac
 
 import data.attest.lib
