@@ -8,7 +8,7 @@ import (
 )
 
 // refusedMark is how OPA words a host that `allow_net` does not list.
-const refusedMark = "unallowed host: "
+const refusedMark = "disallowed host: "
 
 // A policy may catch the error of http.send (`raise_error: false`). A refused host must not be
 // caught: it would turn our refusal into "no answer", and that into a verdict (design.md §2).

@@ -73,7 +73,7 @@ func asErrors(src Source, err error) ast.Errors {
 		return ast.Errors{one}
 	}
 	message := "the file is empty: a policy starts with `package`"
-	if err != nil {
+	if err != nil && err.Error() != "empty module" {
 		message = err.Error()
 	}
 	return ast.Errors{{Code: ast.ParseErr, Message: message, Location: ast.NewLocation(nil, src.File, max(src.Line, 1), 1)}}

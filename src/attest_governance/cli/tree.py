@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -104,11 +105,19 @@ def _root() -> None:
 
 
 def invoke(arguments: Sequence[str]) -> int:
-    """Runs a command line through Typer and returns the exit code."""
+    """Runs a command line and returns the exit code.
+
+    Typer's own `main` is left to shell completion: it would turn an interrupt and a closed pipe
+    into exit codes of its own.
+    """
     if is_foreign(arguments, ROOT):
         return run_foreign(arguments)
+    command = typer.main.get_command(root)
+    if any(name.endswith("_COMPLETE") for name in os.environ):
+        command.main(list(arguments), prog_name="attest")
     try:
-        result = typer.main.get_command(root).main(list(arguments), prog_name="attest", standalone_mode=False)
+        with command.make_context("attest", list(arguments)) as context:
+            result = command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort as stop:

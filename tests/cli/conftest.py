@@ -1,0 +1,72 @@
+"""Runs the real command in a folder of its own, with nobody's configuration but the test's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict[str, Any]:
+        """Its standard output, as a JSON document."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+
+Attest = Callable[..., Ran]
+COMMAND = (sys.executable, "-m", "attest_governance.cli")
+
+
+def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a user who has configured nothing."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "ATTEST_ENGINE") if name in os.environ}
+    return {**kept, "HOME": str(home), "TERM": "dumb", "PYTHONWARNINGS": "error", **(more or {})}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """An empty folder to work in."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def attest(tmp_path: Path, project: Path) -> Attest:
+    """Runs `attest …` in the project and returns what came of it."""
+    home = tmp_path / "home"
+    home.mkdir()
+
+    def run(
+        *arguments: str | Path, stdin: str = "", env: Mapping[str, str] | None = None, code: int | None = None
+    ) -> Ran:
+        done = subprocess.run(
+            [*COMMAND, *map(str, arguments)],
+            cwd=project,
+            env=environment(home, env),
+            input=stdin.encode(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        ran = Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        if code is not None:
+            assert ran.code == code, f"exit code {ran.code}, expected {code}\n{ran.out}\n{ran.err}"
+        return ran
+
+    return run
