@@ -9,6 +9,7 @@ where the repository alone is not to be believed.
 from __future__ import annotations
 
 import hashlib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -57,13 +58,14 @@ class Difference(msgspec.Struct, frozen=True, rename="camel"):
     change: str
 
 
-def read_history(project: Project, now: datetime, pin: str = "") -> History:
+def read_history(project: Project, now: datetime, pin: str = "", first: Project | None = None) -> History:
     """Finds the current set: the last one in a chain of approvals.
 
     Args:
         project: the project; its own keys and rules judge the first set only.
         now: the moment; proposals from the future are refused.
         pin: the digest of the first set (or its beginning), where it is known from elsewhere.
+        first: whose keys and rules judge the first set; by default those that the set itself holds.
 
     Raises:
         GovernanceError: a record is forged, or there are two first or two last sets.
@@ -74,9 +76,9 @@ def read_history(project: Project, now: datetime, pin: str = "") -> History:
     }
     approved: dict[str, Approved] = {}
     waiting = dict(records)
-    while ready := [one for one in waiting if set(_terms(records[one]).previous) <= approved.keys()]:
+    while ready := [one for one in waiting if set(terms_in(records[one]).previous) <= approved.keys()]:
         for digest in ready:
-            judged = _judge(project, waiting.pop(digest), approved)
+            judged = _judge(project, waiting.pop(digest), approved, first)
             if judged is not None:
                 approved[digest] = judged
     current = _last(approved, pin)
@@ -137,8 +139,17 @@ def policy_gate(root: Path, now: datetime, *, sources: Iterable[Path] = (), pin:
     return (f"policy set {current.judgement.record.id}, {current.judgement.latest.tally}",)
 
 
-def propose_terms(project: Project, history: History, roots: Sequence[str], reason: str) -> PolicySetTerms:
-    """The terms of a proposal: the files as they are now, following the current set."""
+def propose_terms(project: Project, history: History, roots: Sequence[str] | None, reason: str) -> PolicySetTerms:
+    """The terms of a proposal: the files as they are now, following the current set.
+
+    Args:
+        project: the project.
+        history: its approved sets.
+        roots: the folders of policies; by default those of the current set.
+        reason: why.
+    """
+    if not roots:
+        roots = history.current.terms.roots if history.current else DEFAULT_ROOTS
     return PolicySetTerms(
         roots=sorted(set(roots)),
         files=read_files(project.root, roots),
@@ -156,7 +167,7 @@ def ensure_seen(root: Path, judgement: Judgement) -> None:
     Raises:
         GovernanceError: they differ; the message says where.
     """
-    terms = _terms(judgement.record)
+    terms = terms_in(judgement.record)
     found = differences(terms.files, read_files(root, terms.roots))
     if found:
         listed = ", ".join(f"{one.path} ({one.change})" for one in found)
@@ -172,7 +183,19 @@ def read_files(root: Path, roots: Iterable[str]) -> dict[str, str]:
     named = [root / name for name in (CONFIGURATION_FILE, *TRUST_FILES)]
     below = [path for name in roots for path in _walk(root, name)]
     files = {path.relative_to(root).as_posix(): path for path in (*named, *below) if path.is_file()}
-    return {name: "sha256:" + hashlib.sha256(files[name].read_bytes()).hexdigest() for name in sorted(files)}
+    return {name: digest_of(files[name].read_bytes()) for name in sorted(files)}
+
+
+def belongs(name: str, roots: Iterable[str]) -> bool:
+    """Tells whether a file, named relative to the project, is one that a set with these roots holds."""
+    if name in (CONFIGURATION_FILE, *TRUST_FILES):
+        return True
+    return PurePosixPath(name).suffix in _SUFFIXES and any(PurePosixPath(name).is_relative_to(root) for root in roots)
+
+
+def digest_of(content: bytes) -> str:
+    """The digest of a file."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:
@@ -184,18 +207,20 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Dif
 
 def judge_against(project: Project, record: Record, current: Approved | None, now: datetime) -> Judgement | None:
     """Judges a proposal by the current set's keys and rules; `None` when it does not follow that set."""
-    if _terms(record).previous != ([current.digest] if current else []):
+    if terms_in(record).previous != ([current.digest] if current else []):
         return None
     seen = with_trust_of(project, current) if current else project
     rule = seen.rules.policy_approval or project.rule("policy-set")
     return judge(record, rule, seen.trust, seen.rules.teams, now)
 
 
-def _judge(project: Project, record: Record, approved: Mapping[str, Approved]) -> Approved | None:
+def _judge(
+    project: Project, record: Record, approved: Mapping[str, Approved], first: Project | None
+) -> Approved | None:
     """Judges a proposal at the time of its last event: later changes of keys do not undo the past."""
-    terms = _terms(record)
+    terms = terms_in(record)
     moment = record.events[-1].event.moment
-    seen = [with_trust_of(project, approved[digest]) for digest in terms.previous] or [_own(project, terms)]
+    seen = [with_trust_of(project, approved[digest]) for digest in terms.previous] or [first or _own(project, terms)]
     judgements = []
     for each in seen:
         rule = each.rules.policy_approval or project.rules.policy_approval
@@ -218,9 +243,7 @@ def _is_whole(terms: PolicySetTerms) -> bool:
     """Whether the trust files that the terms hold are those whose digests they list."""
     texts = {RULES_FILE: terms.governance, SIGNERS_FILE: terms.signers, REVOKED_FILE: terms.revoked}
     return all(
-        terms.files.get(name) == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-        if text
-        else name not in terms.files
+        terms.files.get(name) == digest_of(text.encode()) if text else name not in terms.files
         for name, text in texts.items()
     )
 
@@ -237,7 +260,8 @@ def _last(approved: Mapping[str, Approved], pin: str) -> Approved | None:
     return last[0] if last else None
 
 
-def _terms(record: Record) -> PolicySetTerms:
+def terms_in(record: Record) -> PolicySetTerms:
+    """The terms of a policy set's record."""
     terms = terms_of(record.request.event)
     if not isinstance(terms, PolicySetTerms):
         raise GovernanceError(f"`{record.id}` is no policy set")

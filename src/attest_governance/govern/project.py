@@ -15,6 +15,7 @@ from attest_governance.govern.audit import Lines
 from attest_governance.govern.event import Subject
 from attest_governance.govern.rules import RULES_FILE, ApprovalRule, Governance, parse_rules
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
+from attest_governance.load.configuration_files import project_root
 
 FOLDERS: dict[Subject, str] = {
     "exemption": ".attest/exemptions",
@@ -53,6 +54,15 @@ class Project(msgspec.Struct, frozen=True):
             )
             raise GovernanceError(f"`{section}` is not switched on", file=RULES_FILE, hint=f"add `{section}` to it")
         return rule
+
+
+def find_root(start: Path, home: Path) -> Path:
+    """The project's root: the nearest folder upward that is governed, else configured, else `start`."""
+    for marker in (RULES_FILE, ".attest/governance", ".attest/policies.yaml"):
+        found = project_root(start, home, Path(marker))
+        if found is not None:
+            return found
+    return start
 
 
 def is_governed(root: Path) -> bool:

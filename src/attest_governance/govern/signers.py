@@ -132,8 +132,17 @@ def load_signer(path: Path, environment: Mapping[str, str] = os.environ) -> Sign
     except OSError as error:
         raise UsageError(f"the key can't be read: {error.strerror}", file=str(path)) from error
     if data.startswith((b"ssh-", b"ecdsa-", b"sk-")):
-        return agent_signer(keys.parse_line(*data.decode().split()[:2]), environment)
+        return _of_public_file(path, keys.parse_line(*data.decode().split()[:2]), environment)
     return FileSigner(_load_private(data, path))
+
+
+def _of_public_file(path: Path, key: keys.PublicKey, environment: Mapping[str, str]) -> Signer:
+    """The agent's key, or else the private key beside a `.pub` file, as ssh-keygen takes it."""
+    private = path.with_suffix("")
+    agent = find_agent(environment)
+    if (agent is None or key not in agent.identities()) and path.suffix == ".pub" and private.is_file():
+        return FileSigner(_load_private(private.read_bytes(), private))
+    return agent_signer(key, environment)
 
 
 def agent_signer(key: keys.PublicKey, environment: Mapping[str, str] = os.environ) -> Signer:

@@ -1,0 +1,91 @@
+"""`attest audit log|verify|seal|export`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attest_governance.cli.governing import Format, Key, ShownAs, application, session, show
+from attest_governance.govern.identity import choose_signer
+from attest_governance.govern.session import seal as seal_trail
+from attest_governance.govern.trail import (
+    AuditReport,
+    Query,
+    all_entries,
+    export_csv,
+    export_jsonl,
+    report_lines,
+    verify_all,
+)
+from attest_governance.govern.view import AuditView, entry_line
+from attest_governance.govern.workflow import Workflow
+
+app = application("Read and verify the audit trail.")
+
+
+class ExportAs(StrEnum):
+    """Formats of an export."""
+
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@app.callback()
+def _audit() -> None:
+    """Read and verify the audit trail."""
+
+
+@app.command("log")
+def log(
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="A time (RFC 3339), or a duration ago.")] = "",
+    actor: Annotated[str, typer.Option("--actor", metavar="GLOB", help="Who acted.")] = "*",
+    policy: Annotated[str, typer.Option("--policy", metavar="GLOB", help="About which policy.")] = "*",
+    resource: Annotated[str, typer.Option("--resource", metavar="GLOB", help="About which resource.")] = "*",
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """Show what happened, oldest first: what people signed, and what exemptions did."""
+    here = session()
+    query = Query.parse(since, actor, policy, resource, here.now)
+    entries = tuple(one for one in all_entries(here.project) if query.matches(one))
+    show(AuditView(entries=entries), map(entry_line, entries), shown_as)
+
+
+@app.command("verify")
+def verify(
+    head: Annotated[
+        Path | None, typer.Option("--head", metavar="FILE", help="A signed head that was kept elsewhere.")
+    ] = None,
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """Check every link, signature and head; name the first that is broken."""
+    here = session()
+    report: AuditReport = verify_all(here.project, here.now, head)
+    show(report, report_lines(report), shown_as)
+    raise typer.Exit(0 if report.intact else 1)
+
+
+@app.command("seal")
+def seal(key: Key = None) -> None:
+    """Sign the present end of the trail; keep a copy of the printed file elsewhere."""
+    here = session()
+    signer = choose_signer(here.project.root, here.project.trust, key, "", here.environment)
+    person = Workflow(here.project, signer, here.now).person
+    head = seal_trail(here.project, person, signer, here.now)
+    if head is None:
+        print("there is no trail yet", file=sys.stderr)
+    else:
+        print(f"{head.length} entries sealed by {head.actor} at {head.at}: {head.hash}")
+
+
+@app.command("export")
+def export(
+    export_as: Annotated[ExportAs, typer.Option("--format", "-f", help="jsonl or csv.")] = ExportAs.jsonl,
+) -> None:
+    """Write the whole trail to standard output."""
+    entries = all_entries(session().project)
+    lines = export_csv(entries) if export_as is ExportAs.csv else export_jsonl(entries)
+    sys.stdout.writelines(lines)

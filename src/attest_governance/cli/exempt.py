@@ -1,0 +1,155 @@
+"""`attest policy exempt`: ask for an exemption, and decide about one (specification §11)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from attest_governance.cli.governing import (
+    Approver,
+    Comment,
+    Format,
+    Id,
+    Key,
+    Reason,
+    ShownAs,
+    application,
+    decide,
+    required,
+    session,
+    show_record,
+)
+from attest_governance.errors import UsageError
+from attest_governance.govern.record import read_record, resolve
+from attest_governance.govern.session import exemption_terms, extended_terms
+from attest_governance.govern.workflow import judge_in
+
+app = application("Ask for an exemption from a policy, and decide about requests.", bare=True)
+
+Duration = Annotated[str, typer.Option("--duration", metavar="TIME", help="How long, such as 30d or 12h.")]
+
+
+@app.callback()
+def exempt(
+    context: typer.Context,
+    *,
+    policy: Annotated[str, typer.Option("--policy", metavar="NAME", help="A policy, POLICY/RULE, or a glob.")] = "",
+    resource: Annotated[
+        str, typer.Option("--resource", metavar="KIND/NS/NAME", help="The resource; each part may be a glob.")
+    ] = "",
+    reason: Reason = "",
+    duration: Duration = "",
+    approver: Annotated[
+        list[str] | None, typer.Option("--approver", metavar="NAME", help="Whom you ask to approve; repeats.")
+    ] = None,
+    not_before: Annotated[str, typer.Option("--not-before", metavar="TIME", help="When it begins (RFC 3339).")] = "",
+    label: Annotated[
+        list[str] | None, typer.Option("--label", metavar="KEY=GLOB", help="A label that it must have; repeats.")
+    ] = None,
+    image_digest: Annotated[
+        list[str] | None, typer.Option("--image-digest", metavar="SHA256:…", help="Images it may have; repeats.")
+    ] = None,
+    comment: Comment = "",
+    key: Key = None,
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """Ask for an exemption from a policy, or decide about one."""
+    if context.invoked_subcommand is not None:
+        return
+    required(policy=policy, resource=resource, reason=reason, duration=duration)
+    here = session()
+    terms = exemption_terms(
+        policy,
+        resource,
+        reason,
+        duration,
+        here.now,
+        not_before=not_before,
+        labels=_labels(label or []),
+        images=tuple(image_digest or ()),
+        asked=tuple(approver or ()),
+    )
+    show_record(here.act(lambda work: work.request("exemption", terms, comment), key), shown_as)
+
+
+@app.command("approve")
+def approve(
+    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+) -> None:
+    """Approve what was asked for last: the request, or its extension."""
+    decide(
+        "exemption",
+        record,
+        lambda work, found: work.approve(found, comment),
+        key=key,
+        shown_as=shown_as,
+        person=approver,
+    )
+
+
+@app.command("reject")
+def reject(
+    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+) -> None:
+    """Reject what was asked for last."""
+    decide(
+        "exemption",
+        record,
+        lambda work, found: work.reject(found, comment),
+        key=key,
+        shown_as=shown_as,
+        person=approver,
+    )
+
+
+@app.command("revoke")
+def revoke(
+    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+) -> None:
+    """End an exemption for good; whoever asked for it may do so, too."""
+    decide(
+        "exemption",
+        record,
+        lambda work, found: work.revoke(found, comment),
+        key=key,
+        shown_as=shown_as,
+        person=approver,
+    )
+
+
+@app.command("extend")
+def extend(
+    record: Id,
+    *,
+    duration: Duration,
+    reason: Reason = "",
+    comment: Comment = "",
+    key: Key = None,
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """Ask for a later end, counted from now; it needs approval like a request."""
+    here = session()
+    decide(
+        "exemption",
+        record,
+        lambda work, found: work.extend(found, extended_terms(work.judge(found), duration, reason, here.now), comment),
+        key=key,
+        shown_as=shown_as,
+    )
+
+
+@app.command("show")
+def show(record: Id, shown_as: Format = ShownAs.text) -> None:
+    """Show an exemption with everything that was signed about it."""
+    here = session()
+    store = here.project.stores["exemption"]
+    found = read_record(store, resolve(store, record), here.now)
+    show_record(judge_in(here.project, found, here.now), shown_as)
+
+
+def _labels(words: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    if not all(key and equals for key, equals, _ in pairs):
+        raise UsageError("a label is `KEY=GLOB`", hint="such as --label app=legacy-*")
+    return {key: glob for key, _, glob in pairs}

@@ -1,0 +1,42 @@
+"""`attest policy exemptions list` (specification §11)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from attest_governance.cli.governing import Format, ShownAs, application, session, show
+from attest_governance.govern.inforce import by_status, survey
+from attest_governance.govern.view import list_lines, view_records
+
+app = application("Show the exemptions of the project.")
+
+
+class Wanted(StrEnum):
+    """Which exemptions to list."""
+
+    pending = "pending"
+    approved = "approved"
+    rejected = "rejected"
+    revoked = "revoked"
+    expired = "expired"
+    all = "all"
+
+
+@app.callback()
+def _exemptions() -> None:
+    """Show the exemptions of the project."""
+
+
+@app.command("list")
+def list_exemptions(
+    status: Annotated[Wanted, typer.Option("--status", help="Which of them.")] = Wanted.all,
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """List exemptions, with what is still missing for those that wait."""
+    here = session()
+    found = survey(here.project, "exemption", here.now)
+    view = view_records(by_status(found.judgements, status.value), found.problems)
+    show(view, list_lines(view), shown_as)

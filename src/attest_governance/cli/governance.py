@@ -1,0 +1,155 @@
+"""`attest governance`: the rules, policy changes, and breaking the glass (specification §11)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attest_governance.cli.governing import (
+    Approver,
+    Comment,
+    Format,
+    Id,
+    Key,
+    Reason,
+    ShownAs,
+    application,
+    decide,
+    required,
+    root,
+    session,
+    show,
+    show_record,
+)
+from attest_governance.govern import policyset, setup
+from attest_governance.govern.gate import verify_change
+from attest_governance.govern.session import override_terms
+from attest_governance.govern.status import read_status
+from attest_governance.govern.view import GateView, gate_lines, status_lines
+
+if TYPE_CHECKING:
+    from attest_governance.govern.judgement import Judgement
+    from attest_governance.govern.workflow import Workflow
+
+app = application("Govern who may change policies and excuse resources.")
+override = application("Break the glass: waive policies for a short time, signed by several people.", bare=True)
+app.add_typer(override, name="emergency-override")
+
+Roots = Annotated[
+    list[str] | None,
+    typer.Option("--root", metavar="DIR", help="A folder of policies in the set; repeats. Default: policies."),
+]
+
+
+@app.callback()
+def _governance() -> None:
+    """Govern who may change policies and excuse resources."""
+
+
+@app.command("init")
+def init(
+    name: Annotated[str, typer.Option("--name", help="Your name, as in alice@company.com; makes your key known.")] = "",
+    key: Key = None,
+) -> None:
+    """Turn governance on: write the rules and the list of keys, ready to be edited; overwrite nothing."""
+    for line in setup.initialize(root(), name, key):
+        print(line)
+
+
+@app.command("propose")
+def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as: Format = ShownAs.text) -> None:
+    """Propose the policies, configuration and trust files as they are here."""
+    required(reason=reason)
+    here = session()
+    terms = policyset.propose_terms(here.project, here.history, roots, reason)
+    show_record(here.for_policies().act(lambda work: work.request("policy-set", terms), key), shown_as)
+
+
+@app.command("approve")
+def approve(
+    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+) -> None:
+    """Approve a proposal; the files here must be exactly those that it holds."""
+    here = session().for_policies()
+
+    def do(work: Workflow) -> Judgement:
+        found = work.find("policy-set", record)
+        policyset.ensure_seen(here.project.root, work.judge(found))
+        return work.approve(found, comment)
+
+    show_record(here.act(do, key, approver), shown_as)
+
+
+@app.command("status")
+def status(shown_as: Format = ShownAs.text) -> None:
+    """Show the policy set in force, overrides in force, and everything that waits for somebody."""
+    view = read_status(session())
+    show(view, status_lines(view), shown_as)
+
+
+@app.command("verify")
+def verify(
+    base: Annotated[str, typer.Option("--base", metavar="REF", help="What the change is compared with.")],
+    resources: Annotated[
+        list[str] | None, typer.Option("--resources", metavar="PATH", help="Manifests to judge before and after.")
+    ] = None,
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """The gate of a pull request: what it changes, who must still approve, whether it rewrites records."""
+    gate = verify_change(root(), base, session().now)
+    if resources:
+        from attest_governance.cli.impact import with_findings  # noqa: PLC0415 (needs the engine)
+
+        gate = with_findings(gate, root(), resources)
+    show(GateView(passed=gate.passed, gate=gate), gate_lines(gate), shown_as)
+    raise typer.Exit(0 if gate.passed else 1)
+
+
+@override.callback()
+def emergency_override(
+    context: typer.Context,
+    *,
+    policy: Annotated[str, typer.Option("--policy", metavar="NAME", help="A policy, POLICY/RULE, or a glob.")] = "",
+    scope: Annotated[
+        str, typer.Option("--scope", metavar="SCOPE", help="`all`, `namespace/NAME`, or KIND/NS/NAME with globs.")
+    ] = "",
+    reason: Reason = "",
+    duration: Annotated[str, typer.Option("--duration", metavar="TIME", help="How long, such as 2h.")] = "",
+    key: Key = None,
+    shown_as: Format = ShownAs.text,
+) -> None:
+    """Ask for an emergency override; it holds when the required approvers have signed."""
+    if context.invoked_subcommand is not None:
+        return
+    required(policy=policy, scope=scope, reason=reason, duration=duration)
+    here = session()
+    terms = override_terms(policy, scope, reason, duration, here.now)
+    show_record(here.act(lambda work: work.request("override", terms), key), shown_as)
+
+
+@override.command("approve")
+def approve_override(
+    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+) -> None:
+    """Sign an override."""
+    decide(
+        "override",
+        record,
+        lambda work, found: work.approve(found, comment),
+        key=key,
+        shown_as=shown_as,
+        person=approver,
+    )
+
+
+@override.command("end")
+def end_override(record: Id, comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text) -> None:
+    """End an override early, or withdraw it."""
+    decide("override", record, lambda work, found: work.revoke(found, comment), key=key, shown_as=shown_as)
+
+
+@override.command("review")
+def review_override(record: Id, comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text) -> None:
+    """Close the review that an override leaves behind: what happened, and what follows."""
+    decide("override", record, lambda work, found: work.review(found, comment), key=key, shown_as=shown_as)

@@ -1,0 +1,113 @@
+"""What the commands of governance share: the session of this process, options, printing."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from attest_governance.adapters.clock import system_clock
+from attest_governance.errors import UsageError
+from attest_governance.govern.project import find_root
+from attest_governance.govern.session import open_session
+from attest_governance.govern.view import record_lines, view_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from attest_governance.govern.event import Subject
+    from attest_governance.govern.judgement import Judgement
+    from attest_governance.govern.record import Record
+    from attest_governance.govern.session import Session
+    from attest_governance.govern.workflow import Workflow
+
+CONTEXT = {"help_option_names": ["-h", "--help"]}
+
+
+class ShownAs(StrEnum):
+    """Formats of governance."""
+
+    text = "text"
+    json = "json"
+
+
+Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The key to sign with: a private key, or a .pub file whose other half your SSH agent holds."
+        " Without it: ATTEST_SIGNING_KEY, the key that signs your commits, or your agent's.",
+    ),
+]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The record's id, or any beginning of it that is unique.")]
+Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is signed and kept.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; approvers and reports show it.")]
+Approver = Annotated[
+    str, typer.Option("--approver", metavar="NAME", help="Who approves; must be whoever has the key that signs.")
+]
+
+
+def application(text: str, *, bare: bool = False) -> typer.Typer:
+    """A group of commands; a `bare` one does something without a subcommand, too."""
+    return typer.Typer(
+        no_args_is_help=True,
+        invoke_without_command=bare,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings=CONTEXT,
+        help=text,
+    )
+
+
+def root() -> Path:
+    """The project's root, seen from the working directory."""
+    return find_root(Path.cwd(), Path.home())
+
+
+def session() -> Session:
+    """The session of this process."""
+    return open_session(root(), system_clock(), os.environ)
+
+
+def decide(
+    subject: Subject,
+    record: str,
+    do: Callable[[Workflow, Record], Judgement],
+    *,
+    key: Path | None,
+    shown_as: ShownAs,
+    person: str = "",
+) -> None:
+    """Lets a person act on a record, and shows what became of it."""
+    show_record(session().act(lambda work: do(work, work.find(subject, record)), key, person), shown_as)
+
+
+def show_record(judgement: Judgement, shown_as: ShownAs) -> None:
+    """Prints a record."""
+    view = view_record(judgement)
+    show(view, record_lines(view), shown_as)
+
+
+def show(document: msgspec.Struct, lines: Iterable[str], shown_as: ShownAs) -> None:
+    """Prints a document: itself for programs, its lines for people."""
+    if shown_as is ShownAs.json:
+        print(msgspec.json.format(msgspec.json.encode(document)).decode())
+    else:
+        print("\n".join(lines))
+
+
+def required(**options: str) -> None:
+    """Insists on options that a command needs only without a subcommand.
+
+    Raises:
+        UsageError: it names those that are missing.
+    """
+    missing = [f"--{name.replace('_', '-')}" for name, value in options.items() if not value]
+    if missing:
+        raise UsageError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")

@@ -1,0 +1,48 @@
+"""What a change of policies means for given resources: they are judged before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.adapters import git
+from attest_governance.adapters.clock import system_clock
+from attest_governance.check import check
+from attest_governance.cli.session import engine, environment
+from attest_governance.govern.gate import Gate, finding_changes
+from attest_governance.govern.policyset import DEFAULT_ROOTS
+from attest_governance.plan import Request, make_plan, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attest_governance.model import Finding
+
+
+def with_findings(gate: Gate, root: Path, resources: Sequence[str]) -> Gate:
+    """Adds the findings that the change adds and removes.
+
+    Raises:
+        AttestError: one of the two states can't judge.
+    """
+    paths = tuple(str(Path(path).resolve()) for path in resources)
+    with TemporaryDirectory() as folder:
+        base = Path(folder).resolve()
+        for name, content in git.files_at(root, gate.base, [".attest/policies.yaml", *DEFAULT_ROOTS]).items():
+            (base / name).parent.mkdir(parents=True, exist_ok=True)
+            (base / name).write_bytes(content)
+        added, removed = finding_changes(_judge(base, paths), _judge(root, paths))
+    return msgspec.structs.replace(gate, added=added, removed=removed)
+
+
+def _judge(root: Path, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+    folders = tuple(str(root / name) for name in DEFAULT_ROOTS if (root / name).is_dir())
+    request = Request(paths=paths, folders=folders, with_shipped=True)
+    prepared = prepare(request, msgspec.structs.replace(environment(), cwd=root))
+    running = engine()
+    running.configure(prepared.engine)
+    loaded = running.load(prepared.sources)
+    return check(running, loaded, make_plan(prepared, loaded), now=system_clock()).findings

@@ -1,0 +1,71 @@
+"""Turning governance on: the rules and the list of keys, as a start to be edited (`attest governance init`)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from attest_governance.govern.identity import choose_signer
+from attest_governance.govern.rules import RULES_FILE
+from attest_governance.govern.trust import SIGNERS_FILE, Trust, parse_trust
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_RULES = """\
+# Who must approve what. Changing this file is a policy change itself.
+governance:
+  # Members of each team, by the names that `.attest/governance/allowed_signers` gives to keys.
+  teams:
+    security-team: [{name}]
+
+  # Exemptions: `attest policy exempt …`, `attest policy exempt approve ID`.
+  exemption_approval:
+    required_approvers: 1
+    required_teams: ["security-team"]
+    max_duration: "30d"
+
+  # Breaking the glass: `attest governance emergency-override …`.
+  emergency_override:
+    enabled: true
+    required_approvers: 2
+    audit_trail: required
+
+  # Policy changes: `attest governance propose` and `approve`. Switch it on when the reviewers' keys
+  # are listed; from then on, only approved policies judge.
+  # policy_approval:
+  #   required_reviewers: 2
+  #   required_teams: ["security-team"]
+  #   auto_merge: false
+"""
+_SIGNERS = """\
+# One line a key: NAME, then the key as its `.pub` file has it. Optional before the key:
+# valid-after="20260101Z",valid-before="20270101Z". A key is one person's; a person may have several.
+"""
+
+
+def initialize(root: Path, name: str, key: Path | None) -> list[str]:
+    """Writes the governance file and the list of keys where they are missing, and says what it did.
+
+    Args:
+        root: the project.
+        name: the first member of the security team; a placeholder when empty.
+        key: whose public half is listed for `name`; by default the one that signs commits.
+
+    Raises:
+        UsageError: a name was given, but no key is found for it.
+    """
+    line = f"{name} {choose_signer(root, Trust(), key, '', os.environ).key.line}\n" if name else ""
+    parse_trust(_SIGNERS + line)
+    wanted = {RULES_FILE: _RULES.format(name=name or "alice@company.com"), SIGNERS_FILE: _SIGNERS + line}
+    return [_write(root / file, file, text) for file, text in wanted.items()]
+
+
+def _write(path: Path, shown: str, text: str) -> str:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return f"kept: {shown}"
+    return f"written: {shown}"

@@ -1,0 +1,206 @@
+"""The audit trail together with the records: one history, and one answer to whether it is whole.
+
+The trail is this machine's; what people signed elsewhere arrives with the records. Both are shown as
+one log, and each vouches for the other.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import GovernanceError, UsageError
+from attest_governance.exempt.pattern import matches
+from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
+from attest_governance.govern import audit
+from attest_governance.govern.audit import Entry
+from attest_governance.govern.project import FOLDERS, HEAD_FILE, Project
+from attest_governance.govern.record import read_events, read_record
+from attest_governance.govern.workflow import happening
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_COLUMNS = ("at", "kind", "actor", "record", "policy", "resource", "event", "seq", "previous", "hash", "detail")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+ON_RECORD_ONLY = -1
+"""`seq` of an act that stands in a record, but not on this machine's trail."""
+
+
+class Query(msgspec.Struct, frozen=True):
+    """Which entries to show: globs, and the first moment."""
+
+    since: datetime | None
+    actor: str
+    policy: str
+    resource: str
+
+    @classmethod
+    def parse(cls, since: str, actor: str, policy: str, resource: str, now: datetime) -> Query:
+        """Makes a query of what a person typed; `since` is a time or a duration before `now`.
+
+        Raises:
+            UsageError: `since` is neither.
+        """
+        return cls(_since(since, now), actor, policy, resource)
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether the entry is asked for."""
+        globs = ((self.actor, entry.actor), (self.policy, entry.policy), (self.resource, entry.resource))
+        recent = self.since is None or parse_instant(entry.at) >= self.since
+        return recent and all(matches(pattern, text) for pattern, text in globs)
+
+
+class AuditReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What `attest audit verify` found; nothing is broken when `broken` is empty."""
+
+    schema: str = "attest.continuu.ms/audit-verification/v1"
+    entries: int
+    records: int
+    events: int
+    sealed: int
+    """How many entries a signed head vouches for."""
+    sealed_by: str = ""
+    broken: tuple[str, ...] = ()
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing is broken."""
+        return not self.broken
+
+
+def all_entries(project: Project) -> list[Entry]:
+    """The trail, and the acts in the records that it does not hold, in the order of time.
+
+    Acts name their policy and resource also where only the request holds them.
+
+    Raises:
+        GovernanceError: the trail or a record is damaged.
+    """
+    found = list(audit.entries(project.trail))
+    known = {entry.event for entry in found if entry.event}
+    about: dict[str, tuple[str, str]] = {}
+    for entry in _acts(project):
+        if entry.policy:
+            about[entry.record] = (entry.policy, entry.resource)
+        if entry.event not in known:
+            found.append(entry)
+    named = [_named(entry, about) for entry in found]
+    return sorted(named, key=lambda entry: (entry.at, entry.seq if entry.seq >= 0 else 1 << 62))
+
+
+def verify_all(project: Project, now: datetime, head: Path | None = None) -> AuditReport:
+    """Checks the trail's chain, its heads, every record, and that none lacks what the trail holds."""
+    broken: list[str] = []
+    try:
+        chain = audit.verify(project.trail)
+    except GovernanceError as error:
+        chain = []
+        broken.append(str(error))
+    sealed, sealed_by = _check_heads(project, chain, head, broken)
+    records, events = _check_records(project, now, broken)
+    broken += [
+        f"{entry.kind} of `{entry.record}` by `{entry.actor}` is on the trail (entry {entry.seq}), not in its record"
+        for entry in chain
+        if entry.event and entry.event not in events
+    ]
+    return AuditReport(
+        entries=len(chain),
+        records=records,
+        events=len(events),
+        sealed=sealed,
+        sealed_by=sealed_by,
+        broken=tuple(broken),
+    )
+
+
+def report_lines(report: AuditReport) -> list[str]:
+    """The report for a terminal."""
+    seal = f"{report.sealed} of them sealed by {report.sealed_by}" if report.sealed else "none of them sealed"
+    lines = [f"broken: {line}" for line in report.broken]
+    counts = f"{report.entries} entries, {seal}; {report.records} records with {report.events} signed events"
+    return [*lines, f"{'intact' if report.intact else 'NOT INTACT'}: {counts}"]
+
+
+def export_jsonl(entries: Iterable[Entry]) -> Iterator[str]:
+    """One JSON object a line."""
+    for entry in entries:
+        yield msgspec.json.encode(entry).decode() + "\n"
+
+
+def export_csv(entries: Iterable[Entry]) -> Iterator[str]:
+    """Comma-separated values with a header; no cell is taken for a formula by a spreadsheet."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(_COLUMNS)
+    for entry in entries:
+        cells = [getattr(entry, name) for name in _COLUMNS[:-1]]
+        writer.writerow([*map(_cell, cells), msgspec.json.encode(entry.detail).decode()])
+    yield buffer.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _acts(project: Project) -> Iterator[Entry]:
+    for subject in FOLDERS:
+        store = project.stores[subject]
+        for record in store.records():
+            for signed in read_events(store, record):
+                happened = happening(signed)
+                fields = {**msgspec.structs.asdict(happened), "at": format_instant(happened.at)}
+                yield Entry(seq=ON_RECORD_ONLY, previous="", **fields)
+
+
+def _named(entry: Entry, about: dict[str, tuple[str, str]]) -> Entry:
+    if entry.policy or entry.record not in about:
+        return entry
+    policy, resource = about[entry.record]
+    return msgspec.structs.replace(entry, policy=policy, resource=resource)
+
+
+def _check_heads(project: Project, chain: list[Entry], head: Path | None, broken: list[str]) -> tuple[int, str]:
+    sealed, sealed_by = 0, ""
+    kept = project.root / HEAD_FILE
+    for path in ([kept] if kept.exists() else []) + ([head] if head else []):
+        try:
+            read = msgspec.json.decode(path.read_bytes(), type=audit.Head)
+            person = audit.check_head(chain, read, project.trust)
+        except (GovernanceError, msgspec.DecodeError, OSError) as error:
+            broken.append(f"{path}: {error}")
+        else:
+            sealed, sealed_by = max((sealed, sealed_by), (read.length, person))
+    return sealed, sealed_by
+
+
+def _check_records(project: Project, now: datetime, broken: list[str]) -> tuple[int, set[str]]:
+    records, events = 0, set[str]()
+    for subject in FOLDERS:
+        store = project.stores[subject]
+        for record in store.records():
+            records += 1
+            try:
+                events |= {signed.event.digest for signed in read_record(store, record, now).events}
+            except GovernanceError as error:
+                broken.append(str(error))
+    return records, events
+
+
+def _since(text: str, now: datetime) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise UsageError(f"`--since`: {error}", hint="or give a duration, such as 30d") from error
