@@ -14,6 +14,7 @@ deployment(environment, replicas, containers, annotations) := {
 
 found(resource, parameters) := {[v.message, v.path] |
 	some v in context.violation with input as {"resource": resource, "parameters": parameters}
+	v.severity == "medium"
 }
 
 strict(text) := sprintf("Production deployments must meet stricter requirements: %s", [text])

@@ -12,6 +12,7 @@ found(image, parameters, answer) := messages if {
 		some v in dynamic.violation with input.resource as pod(image)
 			with input.parameters as object.union({"url": url}, parameters)
 			with http.send as answer
+		v.severity in {"critical", "high"}
 	}
 }
 

@@ -44,6 +44,12 @@ test_a_password_alone_is_no_second_factor if {
 	]}
 }
 
+test_where_nobody_needs_to_sign_in_a_password_will_do if {
+	basic := {"nginx.ingress.kubernetes.io/auth-type": "basic"}
+	found(ingress("shop", basic), {}) == set()
+	found(ingress("production", object.union(basic, {"soc2.attest.continuu.ms/public": "true"})), {}) == set()
+}
+
 secret(type) := {"kind": "Secret", "metadata": {"name": "ci"}, "type": type}
 
 test_tokens_expire if {

@@ -80,6 +80,15 @@ test_the_default_class_is_not_known_to_be_encrypted if {
 	])}
 }
 
+test_what_declares_no_phi_is_left_alone if {
+	every harmless in [
+		resource("Pod", {"volumes": [{"hostPath": {"path": "/data"}}]}),
+		resource("Service", {"type": "LoadBalancer", "ports": [{"port": 80}]}),
+	] {
+		summary(undeclared(harmless), {}) == set()
+	}
+}
+
 test_disks_of_nodes_are_not_known_to_be_encrypted if {
 	summary(resource("Pod", {"volumes": [{"hostPath": {"path": "/data"}}]}), {}) == {concat("", [
 		"spec volumes 0 hostPath path: Pod 'records' keeps PHI on the disk of a node, ",

@@ -62,6 +62,7 @@ test_bindings_hand_out_no_broad_roles if {
 			[name],
 		)}
 		summary(binding({"kind": "Role", "name": name}), {}) == set()
+		summary(object.remove(binding({"kind": "ClusterRole", "name": name}), ["metadata"]), {}) == set()
 	}
 	summary(binding({"kind": "ClusterRole", "name": "view"}), {}) == set()
 	count(summary(binding({"kind": "ClusterRole", "name": "view"}), {"broad_roles": ["view"]})) == 1

@@ -17,6 +17,7 @@ spread := {"topologySpreadConstraints": [{"topologyKey": "kubernetes.io/hostname
 
 found(resource, parameters) := {[v.message, v.path] |
 	some v in availability.violation with input as {"resource": resource, "parameters": parameters}
+	v.severity == "medium"
 }
 
 unspread := {[

@@ -9,6 +9,7 @@ pod(image) := {"kind": "Pod", "spec": {"initContainers": [{"name": "setup", "ima
 messages(resource, parameters) := {v.message |
 	some v in image_security.violation with input as {"resource": resource, "parameters": parameters}
 	v.path == ["spec", "initContainers", 0, "image"]
+	v.severity == {true: "medium", false: "high"}[contains(v.message, "by digest")]
 }
 
 test_without_parameters_the_registry_is_not_judged if {

@@ -114,4 +114,6 @@ test_subjects_that_are_nobody_in_particular if {
 test_other_groups_are_not_judged if {
 	openshift := object.union(role("Role", {"verbs": ["*"]}), {"apiVersion": "authorization.openshift.io/v1"})
 	summary(openshift, {}) == set()
+	secrets := role("ClusterRole", {"resources": ["secrets"]})
+	summary(object.union(secrets, {"apiVersion": "authorization.openshift.io/v1"}), {}) == set()
 }
