@@ -18,9 +18,12 @@ type parser struct {
 
 // ParseYAML reads one YAML document of at most depth levels. The error is always a *Declined.
 func ParseYAML(text string, depth int) (*Tree, error) {
-	tree := &Tree{}
+	tree := &Tree{nodes: make([]Node, 0, len(text)/bytesPerNode+1)}
 	return tree, tree.parse(text, depth, (*parser).document)
 }
+
+// bytesPerNode is about what manifests have.
+const bytesPerNode = 10
 
 // parse fills the tree, reusing its memory.
 func (t *Tree) parse(text string, depth int, read func(*parser) bool) error {
