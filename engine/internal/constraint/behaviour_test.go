@@ -37,7 +37,7 @@ violation[{"msg": msg}] { c := input.review.object.spec.containers[_]; c.securit
 const podsOnly = "spec: {match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}"
 
 func TestGeneratedPodsAreJudgedAndFoundInTheirParent(t *testing.T) {
-	set := load(t, Options{}, expandWorkloads, sampleTemplate(noPrivileged), constraintOf(podsOnly))
+	set := loaded(t, Options{}, expandWorkloads, sampleTemplate(noPrivileged), constraintOf(podsOnly))
 	containers := "spec: {containers: [{name: good}, {name: bad, securityContext: {privileged: true}}]}"
 	for kind, c := range map[string]struct{ manifest, path string }{
 		"Deployment": {"{apiVersion: apps/v1, kind: Deployment, metadata: {name: d, namespace: prod}, spec: {template: {" + containers + "}}}",
@@ -72,7 +72,7 @@ kind: Config
 metadata: {name: config, namespace: gatekeeper-system}
 spec: {match: [{excludedNamespaces: [kube-*], processes: [webhook]}, {excludedNamespaces: [audited], processes: [audit]}, {excludedNamespaces: [any], processes: ["*"]}]}
 `
-	set := load(t, Options{}, config, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}")
+	set := loaded(t, Options{}, config, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}")
 	for _, c := range []struct {
 		namespace, point string
 		excluded         bool
@@ -99,7 +99,7 @@ spec:
     - {action: deny, enforcementPoints: [{name: validation.gatekeeper.sh}]}
     - {action: warn, enforcementPoints: [{name: validation.gatekeeper.sh}, {name: gator.gatekeeper.sh}]}
 `
-	set := load(t, Options{}, always, scoped)
+	set := loaded(t, Options{}, always, scoped)
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}")
 	for point, want := range map[string]string{Webhook: Strict, Gator: Warn, CLI: Warn, Audit: ""} {
 		out := review(t, set, Review{Object: pod, EnforcementPoint: point})
@@ -138,7 +138,7 @@ func TestEvaluationErrorsAreProblems(t *testing.T) {
 			"error external_data_refused 14: no Provider named `scanner`|"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			set := load(t, c.opts, sampleTemplate(c.rego), constraintOf("spec: {}"))
+			set := loaded(t, c.opts, sampleTemplate(c.rego), constraintOf("spec: {}"))
 			out := review(t, set, Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: prod}}"), Timeout: 20 * time.Millisecond})
 			if len(out.Results) != 0 || len(out.Problems) != 1 {
 				t.Fatalf("%d results, problems %v", len(out.Results), out.Problems)
@@ -152,7 +152,7 @@ func TestEvaluationErrorsAreProblems(t *testing.T) {
 }
 
 func TestASelectorWithoutItsNamespaceIsAProblem(t *testing.T) {
-	set := load(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}\nspec: {match: {namespaceSelector: {matchLabels: {a: b}}}}")
+	set := loaded(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}\nspec: {match: {namespaceSelector: {matchLabels: {a: b}}}}")
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: prod}}")
 	out := review(t, set, Review{Object: pod})
 	if len(out.Results) != 0 || len(out.Problems) != 1 || !agrees(out.Problems[0], "error match_error 17: missing Namespace|inventory") {
@@ -169,7 +169,7 @@ func TestASelectorWithoutItsNamespaceIsAProblem(t *testing.T) {
 
 // gator takes resources without a namespace for namespaced; a cluster knows better.
 func TestClusterScopedKindsAreMatchedAsAClusterDoes(t *testing.T) {
-	set := load(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}\nspec: {match: {scope: Cluster}}")
+	set := loaded(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}\nspec: {match: {scope: Cluster}}")
 	for kind, want := range map[string]map[string]int{
 		"rbac.authorization.k8s.io/v1 ClusterRole": {CLI: 1, Webhook: 1, Gator: 0},
 		"v1 Namespace": {CLI: 1, Gator: 1},
@@ -186,7 +186,7 @@ func TestClusterScopedKindsAreMatchedAsAClusterDoes(t *testing.T) {
 }
 
 func TestDeletionsJudgeTheOldObject(t *testing.T) {
-	set := load(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}")
+	set := loaded(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}")
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}")
 	if out := review(t, set, Review{OldObject: pod, Operation: "DELETE"}); !slices.Equal(messages(out), []string{"Always/c: p is here"}) {
 		t.Errorf("unexpected outcome %+v", out)
@@ -198,7 +198,7 @@ func TestDeletionsJudgeTheOldObject(t *testing.T) {
 
 func TestOnlySelectedConstraintsJudge(t *testing.T) {
 	two := strings.Replace("apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: X}\n---\n", "X", "a", 1)
-	set := load(t, Options{}, always, two+strings.Replace(two, "name: a", "name: b", 1))
+	set := loaded(t, Options{}, always, two+strings.Replace(two, "name: a", "name: b", 1))
 	out := review(t, set, Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Selected: map[string]bool{"Always/b": true}})
 	if !slices.Equal(out.Judged, []string{"Always/b"}) || len(out.Results) != 1 {
 		t.Errorf("unexpected outcome %+v", out)
@@ -206,15 +206,15 @@ func TestOnlySelectedConstraintsJudge(t *testing.T) {
 }
 
 func TestNeedsInventory(t *testing.T) {
-	plain := load(t, Options{}, sampleTemplate(goodRego))
-	referential := load(t, Options{}, sampleTemplate("package sample\nviolation[{\"msg\": \"m\"}] { data.inventory.cluster }"))
+	plain := loaded(t, Options{}, sampleTemplate(goodRego))
+	referential := loaded(t, Options{}, sampleTemplate("package sample\nviolation[{\"msg\": \"m\"}] { data.inventory.cluster }"))
 	if plain.NeedsInventory() || !referential.NeedsInventory() {
 		t.Errorf("plain %v, referential %v", plain.NeedsInventory(), referential.NeedsInventory())
 	}
 }
 
 func TestReviewsRunConcurrently(t *testing.T) {
-	set := load(t, Options{CEL: true}, requiredLabels, needsOwner, expandWorkloads, celTemplate("false", "", ""), "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}")
+	set := loaded(t, Options{CEL: true}, requiredLabels, needsOwner, expandWorkloads, celTemplate("false", "", ""), "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}")
 	inv := inventory(t)
 	var group sync.WaitGroup
 	for range 8 {
@@ -233,7 +233,7 @@ func TestReviewsRunConcurrently(t *testing.T) {
 }
 
 func TestACancelledReviewSaysSo(t *testing.T) {
-	set := load(t, Options{}, requiredLabels, needsOwner)
+	set := loaded(t, Options{}, requiredLabels, needsOwner)
 	ctx, cancel := context.WithCancel(t.Context())
 	inv := inventory(t)
 	cancel()
@@ -274,7 +274,7 @@ func TestCELFailuresAreProblemsButForgedOnesAreVerdicts(t *testing.T) {
 		"a forged message": {celTemplate("false", "", "object.metadata.labels.say"), forged, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			set := load(t, Options{CEL: true}, c.template, constraint)
+			set := loaded(t, Options{CEL: true}, c.template, constraint)
 			out := review(t, set, Review{Object: term(t, c.resource)})
 			if len(out.Results) != c.results || len(out.Problems) != c.problems {
 				t.Errorf("results %v, problems %v", messages(out), out.Problems)

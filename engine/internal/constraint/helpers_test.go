@@ -6,65 +6,23 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"go.yaml.in/yaml/v3"
 	k8syaml "sigs.k8s.io/yaml"
 
-	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/load"
 )
 
-// objects reads the documents of a YAML text as a loader would, with the lines of their fields.
+// objects reads the documents of a text as policy folders are read.
 func objects(t testing.TB, file, source string) []Object {
 	t.Helper()
+	read := load.Read(load.Source{Path: file, Text: []byte(source)}, load.DefaultLimits)
+	for _, p := range read.Problems {
+		t.Fatalf("%s:%d: %s", p.File, p.Line, p.Message)
+	}
 	var out []Object
-	decoder := yaml.NewDecoder(strings.NewReader(source))
-	for {
-		var node yaml.Node
-		if decoder.Decode(&node) != nil {
-			return out
-		}
-		raw, err := yaml.Marshal(&node)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var value map[string]any
-		if err := k8syaml.Unmarshal(raw, &value); err != nil {
-			t.Fatal(err)
-		}
-		if value == nil {
-			continue
-		}
-		root := node.Content[0]
-		out = append(out, Object{File: file, Line: root.Line, Value: value, Locate: func(path []any) model.Location {
-			n := nodeAt(root, path)
-			return model.Location{File: file, Line: n.Line, Column: n.Column}
-		}})
+	for _, d := range read.Documents {
+		out = append(out, Object{File: file, Line: d.Line, Value: d.Native().(map[string]any), Locate: d.Locate})
 	}
-}
-
-func nodeAt(n *yaml.Node, path []any) *yaml.Node {
-	for _, step := range path {
-		next := child(n, step)
-		if next == nil {
-			return n
-		}
-		n = next
-	}
-	return n
-}
-
-func child(n *yaml.Node, step any) *yaml.Node {
-	if index, ok := step.(int); ok {
-		if n.Kind == yaml.SequenceNode && index < len(n.Content) {
-			return n.Content[index]
-		}
-		return nil
-	}
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == step {
-			return n.Content[i+1]
-		}
-	}
-	return nil
+	return out
 }
 
 // term reads one YAML document as the term of a resource.
@@ -81,8 +39,8 @@ func term(t testing.TB, source string) *ast.Term {
 	return ast.NewTerm(value)
 }
 
-// load makes a set and fails the test on any problem.
-func load(t testing.TB, opts Options, sources ...string) *Set {
+// loaded makes a set and fails the test on any problem.
+func loaded(t testing.TB, opts Options, sources ...string) *Set {
 	t.Helper()
 	set, _, problems := Load(context.Background(), objects(t, "policies.yaml", strings.Join(sources, "\n---\n")), opts)
 	for _, p := range problems {

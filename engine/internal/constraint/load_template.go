@@ -133,8 +133,11 @@ func (s *Set) regoLocation(at *ast.Location) (file string, line, column int) {
 	}
 	path, source := regoField(t.origin.Value, part)
 	l := t.origin.at(path...)
-	if l.EndLine-l.Line >= lines(source) || l.EndLine == 0 && lines(source) > 1 {
-		return t.origin.File, l.Line + at.Row, 0 // a block scalar begins below its indicator, indented
+	switch {
+	case l.EndLine-l.Line >= lines(source): // a block scalar: it begins below its indicator, indented
+		return t.origin.File, l.Line + at.Row, 0
+	case l.EndLine == l.Line: // a quoted text, its lines escaped
+		return t.origin.File, l.Line, 0
 	}
 	return t.origin.File, l.Line + at.Row - 1, 0
 }

@@ -37,6 +37,29 @@ func constraintOf(spec string) string {
 	return "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Sample\nmetadata: {name: c}\n" + spec
 }
 
+const codeTemplate = `apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: sample}
+spec:
+  crd: {spec: {names: {kind: Sample}}}
+  targets:
+    - target: admission.k8s.gatekeeper.sh
+      code:
+        - engine: Rego
+          source:
+            version: v1
+            rego: |
+              package sample
+              import data.lib.help
+              violation contains {"msg": help.text} if true
+            libs:
+              - |
+                package lib.good
+              - |
+                package lib.help
+                text := nowhere(1)
+`
+
 var loadCases = map[string]struct {
 	policies []string
 	want     []string // severity code line: part of the message | part of the hint
@@ -55,6 +78,14 @@ var loadCases = map[string]struct {
 	"an undefined function": {
 		[]string{sampleTemplate("package sample\n\nviolation[{\"msg\": \"no\"}] {\n  not allowed(input.review)\n}")},
 		[]string{"error rego_type_error 15: undefined function|define `allowed` in the template"},
+	},
+	"an error in a library under code": {
+		[]string{codeTemplate},
+		[]string{"error rego_type_error 21: undefined function nowhere"},
+	},
+	"an error in Rego on one line of JSON": {
+		[]string{templateOf("Sample", "package sample\nviolation[{\"msg\": \"m\"}] { f(1) }", "")},
+		[]string{"error rego_type_error 1: undefined function f"},
 	},
 	"no violation rule": {
 		[]string{sampleTemplate("package sample\ndeny[{\"msg\": \"no\"}] { true }")},
@@ -82,7 +113,7 @@ var loadCases = map[string]struct {
 	},
 	"an unknown target": {
 		[]string{strings.Replace(sampleTemplate(goodRego), "admission.k8s.gatekeeper.sh", "elsewhere", 1)},
-		[]string{"error template 10: elsewhere"},
+		[]string{"error template 9: elsewhere"},
 	},
 	"a schema without type": {
 		[]string{strings.Replace(sampleTemplate(goodRego), "{type: object, properties:", "{properties:", 1)},
@@ -210,10 +241,10 @@ spec:
 func TestTheSpecificationsTemplateIsExplained(t *testing.T) {
 	_, _, problems := Load(t.Context(), objects(t, "p.yaml", specification), Options{CEL: true})
 	want := []string{
-		"warning unknown_field 12: drops the field `spec.crd.spec.validation.properties`|under `validation.openAPIV3Schema`",
+		"warning unknown_field 11: drops the field `spec.crd.spec.validation.properties`|under `validation.openAPIV3Schema`",
 		"error rego_type_error 25: undefined function allowed_registry|define `allowed_registry`",
 		"error constraint_without_template 30: is not enforced",
-		"warning never_fires 36: spec.containers|spec.template.spec.containers",
+		"warning never_fires 35: spec.containers|spec.template.spec.containers",
 	}
 	for i, p := range problems {
 		if i >= len(want) || !agrees(p, want[i]) {

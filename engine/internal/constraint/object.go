@@ -13,9 +13,8 @@ type Object struct {
 	File  string
 	Line  int
 	Value map[string]any
-	// Locate tells where a field is written: the path holds keys (string) and indices (int). It may be
-	// nil, and may answer with the nearest ancestor that exists. A block scalar lies from the line of
-	// its indicator to its last line.
+	// Locate tells where a field is written, from its key to the end of a scalar value: the path holds
+	// keys (string) and indices (int). It may be nil, and answers with the nearest ancestor that exists.
 	Locate func(path []any) model.Location
 }
 

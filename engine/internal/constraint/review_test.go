@@ -46,7 +46,7 @@ spec:
 `
 
 func TestReviewFindsViolations(t *testing.T) {
-	set := load(t, Options{}, needsOwner, requiredLabels)
+	set := loaded(t, Options{}, needsOwner, requiredLabels)
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: default}}")
 	out := review(t, set, Review{Object: pod})
 	if got, want := messages(out), []string{`K8sRequiredLabels/owner: you must provide labels: {"owner"}`}; !slices.Equal(got, want) {
