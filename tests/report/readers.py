@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _resource_id(parts: dict[str, str]) -> str:
-    return "/".join(part for part in (parts["kind"], parts.get("namespace", ""), parts["name"]) if part)
+    return "/".join(part for part in (parts["kind"], parts.get("namespace", ""), parts.get("name", "")) if part)
 
 
 def from_document(document: dict[str, Any]) -> list[Seen]:
@@ -129,22 +129,22 @@ def from_openreports(text: str) -> list[Seen]:
 
 def from_text(text: str) -> list[Seen]:
     """Reads `--show-exempted` text; the message may go over several lines."""
-    pattern = re.compile(
-        r"^  (?P<standing>violation|warning|dry run|exempted) \([a-z]+\): (?P<message>(?:.|\n)*?) \[(?P<policy>\S+)\]\n"
-        r"    (?P<file>.*):(?P<line>\d+):\d+ in (?P<resource>.*)$",
-        re.MULTILINE,
-    )
-    return [
-        Seen(
-            match["policy"],
-            match["resource"].replace(" ", "/"),
-            match["file"],
-            int(match["line"]),
-            match["message"].replace("\n    ", "\n"),
-            match["standing"] == "exempted",
-        )
-        for match in pattern.finditer(text)
-    ]
+    found = []
+    for at in _PLACE.finditer(text):
+        where = (at["resource"].replace(" ", "/"), at["file"], int(at["line"]))
+        for head in _COMPLAINT.finditer(at["heads"]):
+            message = head["message"].replace("\n    ", "\n")
+            found.append(Seen(head["policy"], *where, message, head["standing"] == "exempted"))
+    return found
+
+
+_STANDING = r"  (?P<standing>violation|warning|dry run|exempted) \([a-z]+\): "
+_COMPLAINT = re.compile(_STANDING + r"(?P<message>(?:.|\n)*?) \[(?P<policy>\S+)\]$", re.MULTILINE)
+_PLACE = re.compile(
+    r"^(?P<heads>  (?:violation|warning|dry run|exempted)(?:.+\n)+?)"
+    r"    (?P<file>\S.*):(?P<line>\d+):\d+ in (?P<resource>.*)$",
+    re.MULTILINE,
+)
 
 
 def from_table(text: str) -> list[Seen]:

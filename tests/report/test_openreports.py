@@ -47,9 +47,10 @@ def test_one_report_a_resource() -> None:
     found = reports(everything())
 
     scopes = [(report["kind"], report.get("scope", {}).get("name")) for report in found]
-    assert scopes == [("Report", "web"), ("ClusterReport", "admin-全部"), ("ClusterReport", None)]
+    assert scopes == [("Report", "web"), ("ClusterReport", "admin-全部"), ("Report", None), ("ClusterReport", None)]
     assert found[0]["metadata"]["namespace"] == "prod"
     assert "namespace" not in found[1]["metadata"]
+    assert found[2]["scope"] == {"apiVersion": "batch/v1", "kind": "Job"}
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_all_formats_in_one_run(tmp_path: Path) -> None:
     write_reports(everything(), pair_targets([*FORMATS[1:], "text"], outputs), options(root=tmp_path), stdout)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"report.{name}" for name in FORMATS[1:])
-    assert json.loads((tmp_path / "report.json").read_text())["violations"] == 2
+    assert json.loads((tmp_path / "report.json").read_text())["violations"] == 4
     assert stdout.getvalue().endswith("could not decide\n")
 
 

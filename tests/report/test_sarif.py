@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest_governance.model import Location, Outcome, Policy, Problem, Waiver
+from attest_governance.report import find_repository
 from attest_governance.report.fingerprint import LineHashes
 
 from .values import POD, WEB, everything, finding, outcome, render
@@ -142,6 +143,14 @@ def test_files_are_named_from_the_root_of_the_repository(tmp_path: Path) -> None
     assert places_of.count(inside) == 3
     assert {"uri": "file:///etc/x%20y.yaml"} in places_of
     assert {"uri": "%3Cstdin%3E", "uriBaseId": "%SRCROOT%"} in places_of
+
+
+def test_the_repository_is_found_upward(tmp_path: Path) -> None:
+    (tmp_path / "repo/apps/web").mkdir(parents=True)
+    (tmp_path / "repo/.git").write_text("gitdir: elsewhere\n")
+
+    assert find_repository(tmp_path / "repo/apps/web") == tmp_path / "repo"
+    assert find_repository(tmp_path / "repo") == tmp_path / "repo"
 
 
 def test_waivers_are_suppressions() -> None:

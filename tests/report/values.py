@@ -49,10 +49,12 @@ metadata:
 rules:
   - apiGroups: ["*"]
 """
+JOB = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  generateName: once-\n"
 BROKEN = "kind: Pod\nmetadata: {name: web\nspec: {}\n"
-SOURCES = {"k8s/pod.yaml": POD, "k8s/a b/role.yaml": ROLE, "k8s/broken.yaml": BROKEN}
+SOURCES = {"k8s/job.yaml": JOB, "k8s/pod.yaml": POD, "k8s/a b/role.yaml": ROLE, "k8s/broken.yaml": BROKEN}
 WEB = Resource(api_version="v1", kind="Pod", name="web", namespace="prod")
 ADMIN = Resource(api_version="rbac.authorization.k8s.io/v1", kind="ClusterRole", name="admin-全部")
+NAMELESS = Resource(api_version="batch/v1", kind="Job", name="")
 APPROVED = Waiver(
     "approved", "migration until spring", ("alice", "bob"), "2026-06-01T00:00:00Z", "EX-7", ".attest/exemptions.yaml:4"
 )
@@ -126,6 +128,19 @@ def everything() -> Outcome:
             message="first line\nsecond line",
             location=Location("k8s/pod.yaml", 13, 9, 13, 21, "/spec/containers/0/securityContext/runAsUser"),
             fix="",
+        ),
+        finding(
+            policy="probes",
+            severity="low",
+            message="no probe",
+            fix="add a livenessProbe",
+        ),
+        finding(
+            policy="labels",
+            message="no labels",
+            fix="",
+            resource=NAMELESS,
+            location=Location("k8s/job.yaml", 2, 1, 2, 10),
         ),
         finding(
             policy="rbac",

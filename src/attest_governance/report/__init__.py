@@ -6,6 +6,7 @@ and the only thing that a report reads is the lines it shows.
 
 from attest_governance.report.interface import Reporter, ReportOptions
 from attest_governance.report.output import write_file, write_reports
+from attest_governance.report.paths import find_repository
 from attest_governance.report.registry import FORMATS, reporter
 from attest_governance.report.targets import Target, pair_targets
 
@@ -14,6 +15,7 @@ __all__ = [
     "ReportOptions",
     "Reporter",
     "Target",
+    "find_repository",
     "pair_targets",
     "reporter",
     "write_file",

@@ -63,3 +63,12 @@ def _bytes(name: str) -> bytes:
         return name.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return name.encode("utf-8", "replace")
+
+
+def find_repository(start: Path) -> Path:
+    """The nearest folder from `start` upward that holds a `.git`, else `start` itself.
+
+    Code hosts name files from there, wherever in it the command was started.
+    """
+    full = start.absolute()
+    return next((folder for folder in (full, *full.parents) if (folder / ".git").exists()), full)

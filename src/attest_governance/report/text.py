@@ -85,21 +85,31 @@ class _Page:
         """All findings of one file under its name."""
         self._lines += [self._paint(clean.one_line(file) or "(no file)", "bold"), ""]
         shown = [finding for finding in findings if finding.waiver is None or self._options.show_exempted]
-        for finding in shown:
-            self._finding(finding)
+        for _, together in groupby(shown, key=self._place_of):
+            self._place(list(together))
         if len(shown) < len(findings):
             self._exempted([finding for finding in findings if finding.waiver])
 
-    def _finding(self, finding: Finding) -> None:
-        head = f"  {words.standing(finding)} ({finding.severity})"
-        self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
+    def _place_of(self, finding: Finding) -> object:
+        """What findings share that are shown with one code frame; those with details stand alone."""
+        if self._options.detailed or finding.waiver:
+            return id(finding)
+        at = finding.location
+        return (at.line, at.column, at.end_line, at.end_column, finding.resource.id)
+
+    def _place(self, findings: list[Finding]) -> None:
+        """The findings at one place: what is wrong, the line, then what to do, each said once."""
+        for finding in findings:
+            head = f"  {words.standing(finding)} ({finding.severity})"
+            self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
+        finding = findings[0]
         where = f"{_place(finding.location)} in {words.resource(finding.resource)}"
         self._lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
         self._frame(finding.location.file, _span(finding.location), finding.severity)
         if finding.waiver:
             self._prose("    exempted", words.waiver(finding.waiver))
-        if finding.fix:
-            self._prose("    fix", finding.fix)
+        for fix in dict.fromkeys(finding.fix for finding in findings if finding.fix):
+            self._prose("    fix", fix)
         if self._options.detailed:
             self._details(finding)
         self._lines.append("")

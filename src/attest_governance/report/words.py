@@ -29,9 +29,9 @@ def standing(finding: Finding) -> str:
 
 
 def resource(subject: Resource) -> str:
-    """`Pod prod/web`, or `ClusterRole admin` for a resource without a namespace."""
-    name = f"{subject.namespace}/{subject.name}" if subject.namespace else subject.name
-    return f"{subject.kind} {name}"
+    """`Pod prod/web`, `ClusterRole admin` without a namespace, `Job` without a name (`generateName`)."""
+    name = "/".join(part for part in (subject.namespace, subject.name) if part)
+    return f"{subject.kind} {name}" if name else subject.kind
 
 
 def waiver(cover: Waiver) -> str:
