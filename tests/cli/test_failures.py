@@ -83,7 +83,7 @@ INVALID = {
     "empty body": ('package p\nviolation[{"msg": "x"}] {\n  # nothing yet\n}\n', "found empty body", 4),
     "unsafe variable": ("package p\nviolation contains x if { y > 1 }\n", "rego_unsafe_var_error", 2),
     "undefined function": ('package p\nviolation contains "x" if nobody(1)\n', "undefined function", 2),
-    "not a policy": ("", "package", 1),
+    "empty": ("", "the file is empty", 1),
 }
 
 

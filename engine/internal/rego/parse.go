@@ -46,6 +46,12 @@ var dialects = []struct {
 // Parse reads a module as v1, else v0, else v0 with every future keyword known. When none fits, the
 // problems are those of the dialect that came furthest into the text.
 func Parse(src Source) (*Parsed, []model.Problem) {
+	if strings.TrimSpace(src.Text) == "" {
+		return nil, []model.Problem{{
+			Severity: model.Error, Code: ast.ParseErr, Message: "the file is empty", File: src.File, Line: max(src.Line, 1), Column: 1,
+			Hint: "a policy starts with `package <name>`",
+		}}
+	}
 	text := strings.Repeat("\n", max(src.Line-1, 0)) + strings.TrimPrefix(src.Text, "\ufeff")
 	var furthest ast.Errors
 	for _, d := range dialects {
@@ -53,7 +59,7 @@ func Parse(src Source) (*Parsed, []model.Problem) {
 			continue
 		}
 		module, err := ast.ParseModuleWithOpts(src.File, text, d.opts)
-		if err == nil && module != nil {
+		if err == nil {
 			return &Parsed{Source: src, Module: module, Dialect: d.name}, nil
 		}
 		if errs := asErrors(src, err); reach(errs) > reach(furthest) {
@@ -72,11 +78,7 @@ func asErrors(src Source, err error) ast.Errors {
 	if errors.As(err, &one) {
 		return ast.Errors{one}
 	}
-	message := "the file is empty: a policy starts with `package`"
-	if err != nil && err.Error() != "empty module" {
-		message = err.Error()
-	}
-	return ast.Errors{{Code: ast.ParseErr, Message: message, Location: ast.NewLocation(nil, src.File, max(src.Line, 1), 1)}}
+	return ast.Errors{{Code: ast.ParseErr, Message: err.Error(), Location: ast.NewLocation(nil, src.File, max(src.Line, 1), 1)}}
 }
 
 // reach is how far into the text the first error lies: the dialect in which it is furthest is the
