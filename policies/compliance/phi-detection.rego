@@ -106,18 +106,20 @@ is_classified if count(lib.marks("hipaa.attest.continuu.ms/phi")) > 0
 violation contains {"message": message, "severity": "high", "path": path} if {
 	lib.parameter("scan_values", true)
 	some path, value in values
-	some name, pattern in identifiers
+	some name, [hint, pattern] in identifiers
+	regex.match(hint, value)
 	regex.match(pattern, value)
 	message := sprintf("%s holds what looks like a %s in '%v'", [lib.this, name, value_name(path)])
 }
 
+# What identifiers look like. The first pattern begins with fixed text, so that it rules out long values quickly.
 identifiers := {
 	# Areas 000, 666 and from 900 on, group 00 and serial 0000 are never given out.
-	"social security number": concat("", [
+	"social security number": [`-[0-9]{2}-[0-9]{4}`, concat("", [
 		`(^|[^0-9A-Za-z.-])(00[1-9]|0[1-9][0-9]|[1-578][0-9]{2}|6([0-57-9][0-9]|6[0-57-9]))`,
 		`-(0[1-9]|[1-9][0-9])-([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)($|[^0-9A-Za-z.-])`,
-	]),
-	"medical record number": `(^|[^0-9A-Za-z])MRN[ :=#-]{1,3}[0-9]{6,10}($|[^0-9A-Za-z])`,
+	])],
+	"medical record number": [`MRN`, `(^|[^0-9A-Za-z])MRN[ :=#-]{1,3}[0-9]{6,10}($|[^0-9A-Za-z])`],
 }
 
 values[path] := value if some path, value in entries
