@@ -19,7 +19,7 @@ from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.errors import InputError
 from attest_governance.plan import MAX_STDIN, Request, make_plan, prepare
-from attest_governance.report import ReportOptions, pair_targets, write_reports
+from attest_governance.report import ReportOptions, find_repository, pair_targets, write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,6 +75,7 @@ def report_options(showing: Showing, now: datetime) -> ReportOptions:
         verbose=showing.verbose,
         command=showing.command,
         version=__version__,
+        repository=find_repository(Path.cwd()),
         step_summary=_step_summary(),
     )
 
