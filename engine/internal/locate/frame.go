@@ -12,8 +12,11 @@ const (
 	once   kind = iota // a negation, the body of an every, the query itself
 	value              // a complete rule or function: its latest success is the one that counts
 	many               // a comprehension or a set: each success adds an element
-	domain             // the elements that an every goes over; its bodies are below its only step
+	domain             // the elements that an every goes over
 )
+
+// maxBodies bounds how many elements of an every that succeeded are compared: they are all alike.
+const maxBodies = 64
 
 // frame is one body under evaluation.
 type frame struct {
@@ -24,16 +27,28 @@ type frame struct {
 	body     ast.Body
 	plan
 	steps  []step
-	cur    int // the step under evaluation
+	bodies []*frame // of a domain: the body for each element
+	cur    int      // the step under evaluation
 	exit   candidate
 	exited int // when it last succeeded; 0: it never did
 	fails  map[int]candidate
-	args   []*ast.Term // of a function
 }
 
 // step is what happened while an expression was evaluated: the bodies that it led to.
 type step struct {
 	children []*frame
+}
+
+// adopt notes that a body is evaluated on behalf of the step under evaluation.
+func (f *frame) adopt(child *frame) {
+	switch {
+	case f == nil:
+	case f.kind == domain:
+		f.bodies = append(f.bodies, child)
+	case f.cur < len(f.steps):
+		s := &f.steps[f.cur]
+		s.children = append(s.children, child)
+	}
 }
 
 func (f *frame) index(e *ast.Expr) int {
@@ -54,7 +69,7 @@ func (f *frame) success() candidate {
 		return f.exit
 	}
 	var c candidate
-	for _, body := range f.bodies() {
+	for _, body := range f.bodies[:min(len(f.bodies), maxBodies)] {
 		c = best(c, body.success())
 	}
 	return c
@@ -63,10 +78,8 @@ func (f *frame) success() candidate {
 // failure is the candidate of a body that could not succeed: the expression that it did not get past.
 func (f *frame) failure() candidate {
 	var c candidate
-	for _, body := range f.bodies() {
-		if body.exited == 0 {
-			c = best(c, body.failure())
-		}
+	if n := len(f.bodies); n > 0 && f.bodies[n-1].exited == 0 {
+		c = f.bodies[n-1].failure() // an every stops where it fails
 	}
 	for pos := range f.exprs {
 		if fail, ok := f.fails[pos]; ok {
@@ -75,13 +88,6 @@ func (f *frame) failure() candidate {
 		}
 	}
 	return c
-}
-
-func (f *frame) bodies() []*frame {
-	if f.kind != domain || len(f.steps) == 0 {
-		return nil
-	}
-	return f.steps[0].children
 }
 
 // fail notes a failed attempt at an expression. What failed for several elements is about all of them.

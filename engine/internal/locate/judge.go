@@ -34,7 +34,7 @@ func (t *tracer) collected(evt *topdown.Event, f *frame, c candidate) candidate 
 				continue
 			}
 			if p, ok := t.place(evt, f, e, &e.reads[k]); ok && c.at.below(p.at) {
-				c.at, c.missing = p.at, 0
+				c = c.raised(p.at)
 			}
 		}
 	}
@@ -155,11 +155,8 @@ func (t *tracer) virtual(evt *topdown.Event, e *expr, ref ast.Ref) (place, bool)
 		if len(c.ref) != len(ref) || &c.ref[0] != &ref[0] {
 			continue
 		}
-		for _, rule := range c.rules {
-			value, used := t.memo.value(evt, rule, ref[c.prefix:])
-			if value != nil {
-				return t.tree.follow(value, plug(evt, ref[c.prefix+used:]))
-			}
+		if value, used := t.memo.value(evt, c); value != nil {
+			return t.tree.follow(value, plug(evt, ref[c.prefix+used:]))
 		}
 	}
 	return place{}, false

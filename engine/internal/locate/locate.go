@@ -18,7 +18,7 @@ import (
 )
 
 // maxEvents bounds an evaluation that is being watched; entries not derived by then have no path.
-const maxEvents = 1_000_000
+const maxEvents = 500_000
 
 // Query is an evaluation that has produced entries, to be repeated.
 type Query struct {

@@ -1,6 +1,8 @@
 package locate
 
 import (
+	"iter"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
@@ -8,8 +10,7 @@ import (
 // maxCalls bounds what is kept of one function.
 const maxCalls = 256
 
-// memo keeps what rules have said: the evaluator remembers their values and does not
-// evaluate them again.
+// memo keeps what rules have said: the evaluator remembers their values and does not evaluate them again.
 type memo map[*ast.Rule]*record
 
 type record struct {
@@ -61,18 +62,36 @@ func (r *record) add(m made) {
 	r.elements[hash] = append(r.elements[hash], m)
 }
 
-// value is what a rule says, or says of the first of the keys: then one key is used.
-func (m memo) value(evt *topdown.Event, rule *ast.Rule, keys ast.Ref) (value *ast.Term, used int) {
-	r := m[rule]
-	switch {
-	case r == nil:
-		return nil, 0
-	case kindOf(rule) != many:
-		return r.value, 0
-	case len(keys) == 0:
-		return nil, 0
+// value is what the rules behind a call say, or say of the first of its keys: then one key is used.
+func (m memo) value(evt *topdown.Event, c *call) (value *ast.Term, used int) {
+	keys := c.ref[c.prefix:]
+	for rule := range chains(c.rules) {
+		r := m[rule]
+		switch {
+		case r == nil:
+		case kindOf(rule) == many && len(keys) > 0:
+			value, used = r.derivation(evt.Plug(keys[0])).value, 1
+		case kindOf(rule) != many:
+			value = r.value
+		}
+		if value != nil {
+			return value, used
+		}
 	}
-	return r.derivation(evt.Plug(keys[0])).value, 1
+	return nil, 0
+}
+
+// chains are the rules and their elses.
+func chains(rules []*ast.Rule) iter.Seq[*ast.Rule] {
+	return func(yield func(*ast.Rule) bool) {
+		for _, rule := range rules {
+			for ; rule != nil; rule = rule.Else {
+				if !yield(rule) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (m memo) fail(f *frame, evt *topdown.Event) {
@@ -95,11 +114,9 @@ func (r *record) note(f *frame, evt *topdown.Event) {
 // knew the answer, what they said when it was found.
 func (t *tracer) recall(evt *topdown.Event, s *step, c *call) candidate {
 	var found candidate
-	for _, rule := range c.rules {
-		for ; rule != nil; rule = rule.Else {
-			if r := t.memo[rule]; r != nil {
-				found = best(found, t.said(evt, r, s, c))
-			}
+	for rule := range chains(c.rules) {
+		if r := t.memo[rule]; r != nil {
+			found = best(found, t.said(evt, r, s, c))
 		}
 	}
 	return found

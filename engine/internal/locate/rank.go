@@ -9,8 +9,9 @@ const (
 	message         // read for the text only
 	selector        // says which resources the rule is about: kind, name, namespace
 	generator       // a collection or element that was looked at, without a test
+	general         // a test of something that the resource has once
 	naming          // a test of an element's name, which tells elements apart
-	decisive        // a test
+	decisive        // a test of an element
 )
 
 // candidate is a place that may be to blame.
@@ -26,8 +27,12 @@ func classify(p place) class {
 	if n.depth == 0 && p.missing == 0 {
 		return nothing
 	}
+	tested := general
+	if n.indices > 0 {
+		tested = decisive
+	}
 	if p.missing > 0 {
-		return decisive
+		return tested
 	}
 	switch n.key {
 	case "kind", "apiVersion":
@@ -38,11 +43,9 @@ func classify(p place) class {
 		if n.depth == 2 && n.parent.key == "metadata" {
 			return selector
 		}
-		if n.indices > 0 {
-			return naming
-		}
+		return min(tested, naming)
 	}
-	return decisive
+	return tested
 }
 
 // better orders candidates: what tested over what selected; what is about one element over what is about the whole;
@@ -84,6 +87,16 @@ func merged(a, b candidate) candidate {
 	if a.class == nothing || b.class == nothing || a.at == b.at {
 		return best(a, b)
 	}
-	b.at, b.missing, b.class = common(a.at, b.at), 0, min(a.class, b.class)
-	return b
+	return b.capped(a.class).raised(common(a.at, b.at))
+}
+
+// raised is the candidate at a place above its own.
+func (c candidate) raised(to *node) candidate {
+	if c.at != to {
+		c.at, c.missing = to, 0
+	}
+	if to.indices == 0 {
+		return c.capped(general)
+	}
+	return c
 }

@@ -21,6 +21,7 @@ type tracer struct {
 	targets  map[*ast.Rule]bool
 	whole    bool // a rule that is watched makes all its entries at once
 	wanted   []wanted
+	entries  map[int][]*wanted // by hash
 	open     int
 	cancel   topdown.Cancel
 	stopped  bool
@@ -32,17 +33,14 @@ type tracer struct {
 	plans    *Plans
 }
 
-// bodyKey identifies a body by its first expression. The evaluator wraps what it negates into a new body each time,
-// but the terms stay the same.
-type bodyKey struct {
-	terms   any
-	negated bool
-}
-
 func newTracer(q Query, tree *tree, open []wanted, cancel topdown.Cancel) *tracer {
 	t := &tracer{
 		compiler: q.Compiler, tree: tree, wanted: open, open: len(open), cancel: cancel,
-		targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, plans: q.Plans,
+		entries: map[int][]*wanted{}, targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, plans: q.Plans,
+	}
+	for i := range open {
+		hash := open[i].term.Hash()
+		t.entries[hash] = append(t.entries[hash], &open[i])
 	}
 	if t.plans == nil {
 		t.plans = &Plans{}
@@ -93,119 +91,6 @@ func (t *tracer) frame(id uint64) *frame {
 		return t.frames[id]
 	}
 	return nil
-}
-
-func (t *tracer) enter(evt *topdown.Event) {
-	var parent *frame
-	if evt.QueryID != evt.ParentID {
-		parent = t.frame(evt.ParentID)
-	}
-	f := t.newFrame(evt, parent)
-	if evt.QueryID > uint64(maxEvents) {
-		return
-	}
-	for uint64(len(t.frames)) <= evt.QueryID {
-		t.frames = append(t.frames, nil)
-	}
-	t.frames[evt.QueryID] = f
-	if parent != nil && parent.cur < len(parent.steps) {
-		s := &parent.steps[parent.cur]
-		s.children = append(s.children, f)
-	}
-}
-
-func (t *tracer) newFrame(evt *topdown.Event, parent *frame) *frame {
-	f := &frame{}
-	var of *ast.Term
-	switch node := evt.Node.(type) {
-	case *ast.Rule:
-		f.kind, f.rule, f.body = kindOf(node), node, node.Body
-	case ast.Body:
-		f.body = node
-		if of = comprehension(parent, node); of != nil {
-			f.kind = many
-		}
-	case *ast.Expr:
-		f.kind = domain
-		f.steps = make([]step, 1)
-		return f
-	}
-	f.of, f.collects = of, f.kind == many && !t.targets[f.rule]
-	f.plan = t.analyse(evt, f)
-	f.steps = make([]step, len(f.body))
-	return f
-}
-
-func isSet(rule *ast.Rule) bool {
-	return rule.Head.RuleKind() == ast.MultiValue && rule.Head.Key != nil
-}
-
-func kindOf(rule *ast.Rule) kind {
-	if rule.Head.Key != nil || !rule.Head.Ref().IsGround() {
-		return many
-	}
-	return value
-}
-
-// comprehension is the term that the body makes, where the expression that led to the body has such a comprehension.
-func comprehension(parent *frame, body ast.Body) *ast.Term {
-	if parent == nil || parent.cur >= len(parent.body) || len(body) == 0 {
-		return nil
-	}
-	var term *ast.Term
-	ast.WalkClosures(parent.body[parent.cur], func(x any) bool {
-		switch c := x.(type) {
-		case *ast.ArrayComprehension:
-			term = pick(term, c.Body, body, c.Term)
-		case *ast.SetComprehension:
-			term = pick(term, c.Body, body, c.Term)
-		case *ast.ObjectComprehension:
-			term = pick(term, c.Body, body, ast.ArrayTerm(c.Key, c.Value))
-		}
-		return term != nil
-	})
-	return term
-}
-
-func pick(found *ast.Term, candidate, body ast.Body, term *ast.Term) *ast.Term {
-	if found == nil && len(candidate) > 0 && candidate[0] == body[0] {
-		return term
-	}
-	return found
-}
-
-func (t *tracer) analyse(evt *topdown.Event, f *frame) plan {
-	if len(f.body) == 0 || evt.QueryID == evt.ParentID {
-		return plan{} // the query itself, which is a new body each time
-	}
-	key := bodyKey{f.body[0].Terms, f.body[0].Negated}
-	if terms, ok := key.terms.([]*ast.Term); ok {
-		key.terms = &terms[0]
-	}
-	if known, ok := t.plans.bodies.Load(key); ok {
-		if p, ok := known.(plan); ok && len(p.exprs) == len(f.body) {
-			return p
-		}
-	}
-	args := map[ast.Var]bool{}
-	if f.rule != nil {
-		for _, arg := range f.rule.Head.Args {
-			visitVars(arg, func(v ast.Var) { args[v] = true })
-		}
-	}
-	bound := func(term *ast.Term) bool {
-		if v, ok := term.Value.(ast.Var); ok && args[v] {
-			return true
-		}
-		if f.rule != nil {
-			return false
-		}
-		_, open := evt.Plug(term).Value.(ast.Var)
-		return !open
-	}
-	p := analyse(t.compiler, f.body, sinks(f.rule, t.targets[f.rule], f.of), bound)
-	t.plans.bodies.Store(key, p)
-	return p
 }
 
 // move notes which expression is under evaluation, for the first time or, after backtracking, again.
@@ -294,8 +179,7 @@ func (t *tracer) derived(evt *topdown.Event, f *frame, c candidate) {
 }
 
 func (t *tracer) match(entry *ast.Term, c candidate) {
-	for i := range t.wanted {
-		w := &t.wanted[i]
+	for _, w := range t.entries[entry.Hash()] {
 		if !w.found && w.term.Equal(entry) {
 			w.found, w.best = true, c
 			t.open--
