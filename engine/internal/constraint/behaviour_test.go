@@ -271,7 +271,7 @@ func TestCELFailuresAreProblemsButForgedOnesAreVerdicts(t *testing.T) {
 		"a violation":      {celTemplate("object.kind != 'Pod'", "no Pods", ""), "{apiVersion: v1, kind: Pod, metadata: {name: p}}", 1, 0},
 		"no violation":     {celTemplate("object.kind != 'Pod'", "no Pods", ""), "{apiVersion: v1, kind: Service, metadata: {name: p}}", 0, 0},
 		"a runtime error":  {celTemplate("object.spec.replicas > 1", "", ""), "{apiVersion: v1, kind: Pod, metadata: {name: p}}", 0, 1},
-		"a forged message": {celTemplate("false", "", "object.metadata.labels.say"), forged, 1, 0},
+		"a forged message": {celTemplate("false", "", "string(object.metadata.labels.say)"), forged, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := loaded(t, Options{CEL: true}, c.template, constraint)

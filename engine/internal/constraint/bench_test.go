@@ -95,3 +95,41 @@ func BenchmarkLoad(b *testing.B) {
 		load2(b, policies)
 	}
 }
+
+// celPolicies are n CEL templates with a constraint each.
+func celPolicies(tb testing.TB, n int) []Object {
+	var b strings.Builder
+	for i := range n {
+		name := fmt.Sprintf("Cel%d", i)
+		template := celTemplate("object.spec.containers.all(c, !has(c.securityContext) || !has(c.securityContext.privileged) || !c.securityContext.privileged)", "no", "")
+		b.WriteString(strings.NewReplacer("name: cel", "name: "+strings.ToLower(name), "kind: Cel", "kind: "+name).Replace(template))
+		fmt.Fprintf(&b, "\n---\n{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: %s, metadata: {name: c}, spec: {match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}}\n---\n", name)
+	}
+	return objects(tb, "p.yaml", b.String())
+}
+
+func BenchmarkCEL(b *testing.B) {
+	policies := celPolicies(b, 20)
+	b.Run("ours", func(b *testing.B) {
+		set, _, _ := Load(b.Context(), policies, Options{CEL: true})
+		resource, inv := term(b, benchPod), inventory(b)
+		for b.Loop() {
+			review(b, set, Review{Object: resource, Inventory: inv, EnforcementPoint: Gator})
+		}
+	})
+	b.Run("upstream", func(b *testing.B) {
+		oracle := upstream(b, true, policies)
+		u := fromTerm(b, term(b, benchPod))
+		for b.Loop() {
+			au := target.AugmentedUnstructured{Object: *u, Namespace: &corev1.Namespace{}, Source: types.SourceTypeOriginal}
+			if _, err := oracle.Review(b.Context(), au, reviews.EnforcementPoint(Gator)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("load", func(b *testing.B) {
+		for b.Loop() {
+			Load(b.Context(), policies, Options{CEL: true})
+		}
+	})
+}

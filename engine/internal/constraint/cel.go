@@ -4,28 +4,11 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/types"
-	celschema "github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
 
 	"attest.continuu.ms/engine/internal/model"
 )
 
 func (s *Set) usesCEL() bool { return len(s.cel) > 0 }
-
-// rememberCEL notes the expressions of a template by which the driver words a failed evaluation. Those
-// with a messageExpression are left out: their words could be those of whoever wrote the resource.
-func (s *Set) rememberCEL(t *template) {
-	source, err := celschema.GetSourceFromTemplate(t.ConstraintTemplate)
-	if err != nil {
-		return
-	}
-	kind := t.Spec.CRD.Spec.Names.Kind
-	s.cel[kind] = []string{}
-	for _, v := range source.Validations {
-		if v.MessageExpression == "" {
-			s.cel[kind] = append(s.cel[kind], v.Expression)
-		}
-	}
-}
 
 // failedCEL returns the expression that could not be evaluated, if that is what a result says: the
 // driver reports it as a violation, but it says nothing about the resource.
@@ -49,14 +32,12 @@ func (s *Set) celProblem(policy, message, expression string) model.Problem {
 }
 
 func celPath(t *template, expression string) []any {
-	codes, _ := lookup(t.origin.Value, "spec", "targets", 0, "code").([]any)
-	for i := range codes {
-		validations, _ := lookup(codes[i], "source", "validations").([]any)
-		for j := range validations {
-			if lookup(validations[j], "expression") == expression {
-				return []any{"spec", "targets", 0, "code", i, "source", "validations", j, "expression"}
-			}
+	source := celSource(t)
+	validations, _ := lookup(t.origin.Value, append(source, "validations")...).([]any)
+	for i := range validations {
+		if lookup(validations[i], "expression") == expression {
+			return append(source, "validations", i, "expression")
 		}
 	}
-	return []any{"spec", "targets"}
+	return source
 }

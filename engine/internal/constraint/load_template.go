@@ -63,7 +63,7 @@ func (l *loader) template(o *Object) {
 	}
 	t.rego = l.driver.templates[kind] // nil where CEL judges
 	if l.opts.CEL {
-		l.rememberCEL(t)
+		l.judgedByCEL(t)
 	}
 }
 

@@ -48,7 +48,9 @@ type Set struct {
 	excluder  *process.Excluder
 	templates map[string]*template // by kind
 	policies  map[string]*Object   // constraints by policy name
-	cel       map[string][]string  // by kind: expressions whose failure is not a verdict
+	// cel holds, by kind, the expressions by which the CEL driver words a failed evaluation. Those with a
+	// messageExpression are left out: their words could be those of whoever wrote the resource.
+	cel map[string][]string
 }
 
 // template is a loaded template with its origin.
