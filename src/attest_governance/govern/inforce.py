@@ -109,6 +109,7 @@ def survey(project: Project, subject: Subject, now: datetime) -> Survey:
             judgements.append(judge_in(project, assemble(record, events, now), now))
         except GovernanceError as error:
             problems.append(_problem(record, error))
+    problems += [_ignored(one, note) for one in judgements for note in one.notes]
     return Survey(tuple(judgements), tuple(problems))
 
 
@@ -232,6 +233,15 @@ def _problem(record: str, error: GovernanceError) -> Problem:
         line=error.line,
         column=error.column,
         hint=error.hint,
+    )
+
+
+def _ignored(judgement: Judgement, note: str) -> Problem:
+    return Problem(
+        severity="warning",
+        code="governance_signature_ignored",
+        message=f"in the record `{judgement.record.id}`, {note}",
+        file=judgement.record.request.where,
     )
 
 

@@ -27,11 +27,9 @@ class Tally(msgspec.Struct, frozen=True, rename="camel"):
     def __str__(self) -> str:
         if self.complete:
             return f"approved by {', '.join(self.counted)}"
-        people = f"{self.missing_people} more approval{'' if self.missing_people == 1 else 's'}"
-        teams = f"one from each of {', '.join(self.missing_teams)}"
-        return " and ".join(
-            part for part, needed in ((people, self.missing_people), (teams, self.missing_teams)) if needed
-        )
+        needed = max(self.missing_people, len(self.missing_teams))
+        teams = "".join(f", one from {team}" for team in self.missing_teams)
+        return f"{needed} more approval{'' if needed == 1 else 's'}{teams}"
 
 
 def may_approve(person: str, requester: str, rule: ApprovalRule, teams: Mapping[str, frozenset[str]]) -> str:
