@@ -16,6 +16,7 @@
 #   name: availability
 #   severity: medium
 #   remediation: Spread the replicas over nodes, and give them a disruption budget that lets one of them go.
+#   inventory: [PodDisruptionBudget]
 #   controls:
 #     - SOC2-A1.2
 #   parameters:

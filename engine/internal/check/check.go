@@ -73,7 +73,7 @@ type Result struct {
 // Run judges the inputs and streams the result to emit, in order. An error means that the run itself
 // failed; whatever is wrong with an input or a policy is a problem in a batch.
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
-	run := &run{ctx: ctx, set: set, params: params, emit: emit, seen: map[string]string{}}
+	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[string]string{}}
 	sources, skipped, problems := load.Walk(params.Paths)
 	for _, input := range params.Inputs {
 		sources = append(sources, load.Source{Path: input.File, Text: []byte(input.Text)})
@@ -99,6 +99,7 @@ func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch
 type run struct {
 	ctx        context.Context
 	set        *policyset.Set
+	rego       *rego.Set // the set's plain policies, with the inventory of this run
 	params     Params
 	sources    []load.Source
 	limits     load.Limits
@@ -144,7 +145,7 @@ func (r *run) begin() error {
 }
 
 func (r *run) evaluator() (*rego.Evaluator, error) {
-	return r.set.Rego.NewEvaluator(r.ctx, r.params.Policies, r.timeout())
+	return r.rego.NewEvaluator(r.ctx, r.params.Policies, r.timeout())
 }
 
 func (r *run) timeout() time.Duration { return time.Duration(r.params.Timeout) * time.Millisecond }

@@ -118,7 +118,7 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 		f.findings = append(f.findings, model.Finding{
 			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: enforcement(v.Rule),
 			Message: v.Message, Resource: resource, Location: document.Locate(paths[i]), Details: v.Details,
-			Fix: v.Policy.Remediation,
+			Fix: v.Fix,
 		})
 	}
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"bytes"
 	"os"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -21,64 +22,73 @@ func (r *run) lookAround() error {
 		around = append(more, around...)
 	}
 	r.pending.Problems = append(r.pending.Problems, problems...)
-	needsAll := r.set.Gatekeeper.NeedsInventory()
-	if !needsAll && r.set.Gatekeeper.Empty() && !r.set.Rego.ReadsNamespace() {
+	wanted := r.rego.Inventory()
+	wanted.All = wanted.All || r.set.Gatekeeper.NeedsInventory()
+	if !wanted.Any() && r.set.Gatekeeper.Empty() && !r.rego.ReadsNamespace() {
 		return nil
 	}
+	wanted.Kinds = append(wanted.Kinds, "Namespace")
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
 	for _, source := range around {
 		if r.ctx.Err() != nil {
 			return r.ctx.Err()
 		}
-		if !needsAll && !mayHoldNamespace(source, r.limits) {
+		if !wanted.All && !mayHold(source, wanted.Kinds, r.limits) {
 			continue
 		}
 		for _, document := range load.Read(source, r.limits).Documents {
 			r.placeIn(document)
-			isNamespace := document.Resource.Kind == "Namespace" && document.Resource.APIVersion == "v1"
-			if isNamespace {
+			if document.Resource.Kind == "Namespace" && document.Resource.APIVersion == "v1" {
 				r.namespaces[document.Resource.Name] = document.Term
 			}
-			if needsAll || isNamespace {
+			if wanted.All || slices.Contains(wanted.Kinds, document.Resource.Kind) {
 				resources = append(resources, document.Term)
 			}
 		}
 	}
-	return r.takeInventory(resources, needsAll)
+	return r.takeInventory(resources, wanted.All)
 }
 
-func (r *run) takeInventory(resources []*ast.Term, needsAll bool) (err error) {
-	if needsAll {
+func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
+	if all || r.rego.Inventory().Any() {
 		r.inventory, err = constraint.NewInventory(r.ctx, resources)
 	} else {
 		r.inventory, err = constraint.NewNamespaces(r.ctx, resources)
 	}
+	if err == nil && r.rego.Inventory().Any() {
+		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Tree())
+	}
 	return err
 }
 
-// mayHoldNamespace says whether a file could hold a Namespace object: a look at its bytes spares
-// decoding the others. A resource may stand in an earlier file than its namespace.
-func mayHoldNamespace(source load.Source, limits load.Limits) bool {
+// mayHold says whether a file could hold a resource of one of the kinds: a look at its bytes spares
+// decoding the others.
+func mayHold(source load.Source, kinds []string, limits load.Limits) bool {
 	text := source.Text
 	if text == nil {
 		info, err := os.Stat(source.Path)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > limits.DocumentBytes {
+		if err != nil || !info.Mode().IsRegular() || info.Size() > limits.FileBytes {
 			return false // the file's own turn will say what is wrong with it
 		}
 		if text, err = os.ReadFile(source.Path); err != nil {
 			return false
 		}
 	}
+	return slices.ContainsFunc(kinds, func(kind string) bool { return mentionsKind(text, kind) })
+}
+
+// mentionsKind looks for the kind on a line that has `kind` before it.
+func mentionsKind(text []byte, kind string) bool {
 	for rest := text; ; {
-		at := bytes.Index(rest, []byte("Namespace"))
+		at := bytes.Index(rest, []byte(kind))
 		if at < 0 {
 			return false
 		}
 		if bytes.Contains(lineBefore(rest, at), []byte("kind")) {
 			return true
 		}
-		rest = rest[at+len("Namespace"):]
+		rest = rest[at+len(kind):]
 	}
 }
 

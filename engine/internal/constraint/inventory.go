@@ -15,6 +15,7 @@ import (
 // Inventory is what policies may look up beside the resource that they judge: `data.inventory` and the
 // Namespace objects. It never changes and may be shared by goroutines.
 type Inventory struct {
+	tree       *ast.Term
 	store      storage.Store
 	txn        storage.Transaction
 	namespaces map[string]*namespace
@@ -51,13 +52,17 @@ func newInventory(ctx context.Context, resources []*ast.Term, referential bool) 
 		}
 	}
 	inv.store = inmem.NewWithOpts(inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	if err := inv.write(ctx, tree.term()); err != nil {
+	inv.tree = tree.term()
+	if err := inv.write(ctx, inv.tree); err != nil {
 		return nil, err
 	}
 	txn, err := inv.store.NewTransaction(ctx)
 	inv.txn = txn
 	return inv, err
 }
+
+// Tree is what policies see as `data.inventory`.
+func (inv *Inventory) Tree() *ast.Term { return inv.tree }
 
 func (inv *Inventory) write(ctx context.Context, tree *ast.Term) error {
 	return storage.Txn(ctx, inv.store, storage.WriteParams, func(txn storage.Transaction) error {

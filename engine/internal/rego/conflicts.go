@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -95,18 +94,18 @@ func ruleKey(module *ast.Module, rule *ast.Rule) string {
 	return packageName(module.Package) + "/" + rule.Head.Ref()[0].Value.String()
 }
 
-// mentionsNamespace looks for `input.namespace` in any module; a use of `input` as a whole counts,
-// since it could read anything.
-func mentionsNamespace(parsed []member) bool {
+// mentions looks for `root.field` in any module; a use of the root as a whole counts, since it could
+// read anything.
+func mentions(parsed []member, root *ast.Term, field string) bool {
 	found := false
 	for _, m := range parsed {
 		ast.WalkTerms(m.Parsed.Module, func(term *ast.Term) bool {
 			switch value := term.Value.(type) {
 			case ast.Var:
-				found = found || value.Equal(ast.InputRootDocument.Value)
+				found = found || value.Equal(root.Value)
 			case ast.Ref:
-				if value[0].Equal(ast.InputRootDocument) {
-					found = found || len(value) < 2 || !isOtherField(value[1])
+				if value[0].Equal(root) {
+					found = found || len(value) < 2 || !isOtherField(value[1], field)
 					return true
 				}
 			}
@@ -116,7 +115,7 @@ func mentionsNamespace(parsed []member) bool {
 	return found
 }
 
-func isOtherField(term *ast.Term) bool {
+func isOtherField(term *ast.Term, field string) bool {
 	s, ok := term.Value.(ast.String)
-	return ok && string(s) != "namespace" && !strings.HasPrefix(string(s), "_")
+	return ok && string(s) != field
 }

@@ -20,7 +20,7 @@ func read(c choice, q *query, result, input *ast.Term) ([]Violation, []model.Pro
 	var violations []Violation
 	var problems []model.Problem
 	add := func(entry *ast.Term) {
-		v := Violation{Policy: policy, Rule: q.rule, Ref: q.ref, Entry: entry, Input: input, Severity: c.severity}
+		v := Violation{Policy: policy, Rule: q.rule, Ref: q.ref, Entry: entry, Input: input, Severity: c.severity, Fix: policy.Remediation, plans: q.plans}
 		counts, err := v.readEntry()
 		switch {
 		case err != nil:
@@ -70,6 +70,8 @@ func (v *Violation) readObject(object ast.Object) (bool, error) {
 			counts = !value.Equal(ast.InternedTerm(false))
 		case "msg", "message":
 			message = textOf(value)
+		case "fix":
+			v.Fix = textOf(value)
 		case "path": // where to look, not what to say: the locator reads it
 		case "severity":
 			if severity := strings.ToLower(textOf(value)); isSeverity(severity) {

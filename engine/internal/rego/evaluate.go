@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -32,7 +33,9 @@ type Violation struct {
 	Input    *ast.Term
 	Message  string
 	Severity string
+	Fix      string
 	Details  map[string]any
+	plans    *locate.Plans
 }
 
 // Evaluator evaluates the policies of a set, one resource at a time. It belongs to one goroutine.
@@ -41,6 +44,7 @@ type Evaluator struct {
 	txn     storage.Transaction
 	choices []choice
 	timeout time.Duration
+	watcher Observer
 }
 
 type choice struct {
@@ -115,11 +119,21 @@ func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []mode
 			continue
 		}
 		input := ast.ObjectTerm(append(shared, [2]*ast.Term{ast.InternedTerm("parameters"), c.parameters})...)
-		for i := range c.policy.queries {
-			found, errs := e.ask(ctx, c, &c.policy.queries[i], input)
-			violations = append(violations, found...)
-			problems = append(problems, located(errs, in.Identity)...)
-		}
+		found, errs := e.askAll(ctx, c, input)
+		violations = append(violations, found...)
+		problems = append(problems, located(errs, in.Identity)...)
+	}
+	return violations, problems
+}
+
+// askAll evaluates the rules of one policy.
+func (e *Evaluator) askAll(ctx context.Context, c choice, input *ast.Term) ([]Violation, []model.Problem) {
+	var violations []Violation
+	var problems []model.Problem
+	for i := range c.policy.queries {
+		found, errs := e.ask(ctx, c, &c.policy.queries[i], input)
+		violations = append(violations, found...)
+		problems = append(problems, errs...)
 	}
 	return violations, problems
 }
@@ -139,18 +153,23 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 	defer e.limit(c.policy, cancel)()
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	defer stop()
-	err := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
-		WithBuiltinErrorList(&builtinErrors).
-		Iter(ctx, func(r topdown.QueryResult) error {
-			result = r[q.out]
-			return nil
-		})
+	query := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
+		WithBuiltinErrorList(&builtinErrors)
+	query, end := e.observed(Evaluation{Policy: c.policy, Rule: q.rule, Ref: q.ref, Input: input}, query)
+	err := query.Iter(ctx, func(r topdown.QueryResult) error {
+		result = r[q.out]
+		return nil
+	})
 	problems := e.builtinProblems(c.policy, builtinErrors)
 	if err != nil {
-		return nil, append(problems, e.failure(ctx, c.policy, q, err))
+		problems = append(problems, e.failure(ctx, c.policy, q, err))
+		end(nil, problems)
+		return nil, problems
 	}
 	violations, malformed := read(c, q, result, input)
-	return violations, append(problems, malformed...)
+	problems = append(problems, malformed...)
+	end(violations, problems)
+	return violations, problems
 }
 
 // limit stops an evaluation at its timeout. A builtin that does not listen can't be stopped: then the

@@ -41,7 +41,7 @@ func (e *Evaluator) locate(ctx context.Context, violations []Violation, resource
 	}
 	return locate.Paths(ctx, locate.Query{
 		Compiler: e.set.Compiler, Store: e.set.Store, Input: violations[0].Input, Rule: violations[0].Ref,
-		Roots: roots, Resource: resource, Prepare: e.prepare,
+		Roots: roots, Resource: resource, Prepare: e.prepare, Plans: violations[0].plans,
 	}, entries)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 
+	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -54,6 +55,7 @@ type Set struct {
 	values       cache.InterQueryValueCache
 	capabilities *ast.Capabilities
 	readsNS      bool
+	inventory    Wanted
 	strict       bool
 }
 
@@ -63,6 +65,8 @@ type query struct {
 	body ast.Body
 	out  ast.Var
 	qc   ast.QueryCompiler
+	// plans are shared by all evaluations that look for the field to blame.
+	plans *locate.Plans
 }
 
 // Compile parses and compiles modules. Problems that are errors mean that the set must not be used.
@@ -110,25 +114,9 @@ func capabilities(allowNet []string) *ast.Capabilities {
 func (s *Set) compile(parsed []member) []model.Problem {
 	s.Compiler = ast.NewCompiler().WithCapabilities(s.capabilities).WithEnablePrintStatements(s.options.Print).
 		WithPathConflictsCheck(s.dataHolds).WithStrict(s.strict).SetErrorLimit(0)
-	modules := map[string]*ast.Module{}
-	byFile := map[string]Source{}
-	for i, p := range parsed {
-		key := p.File
-		if _, taken := modules[key]; taken {
-			key = fmt.Sprintf("%s#%d", p.File, i)
-		}
-		modules[key], byFile[p.File] = p.Parsed.Module, p.Parsed.Source
-	}
+	modules, sources := keyed(parsed)
 	s.Compiler.Compile(modules)
-	var problems []model.Problem
-	for _, e := range s.Compiler.Errors {
-		src := Source{}
-		if e.Location != nil {
-			src = byFile[e.Location.File]
-		}
-		problems = append(problems, src.problem(e))
-	}
-	return problems
+	return sources.problems(s.Compiler.Errors)
 }
 
 // dataHolds tells the compiler which rule paths are taken by data documents.
@@ -158,7 +146,8 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		s.Policies = append(s.Policies, policy)
 	}
 	problems = append(problems, sameName(s.Policies)...)
-	s.readsNS = mentionsNamespace(parsed)
+	s.readsNS = mentions(parsed, ast.InputRootDocument, "namespace")
+	s.inventory = wantedInventory(parsed)
 	return problems
 }
 
@@ -204,12 +193,26 @@ func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
 	out := ast.Var("result")
 	qc := s.Compiler.QueryCompiler()
 	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(out), ast.NewTerm(ref))))
-	return query{rule: rule, ref: ref, body: body, out: out, qc: qc}, err
+	return query{rule: rule, ref: ref, body: body, out: out, qc: qc, plans: &locate.Plans{}}, err
 }
 
 // ReadsNamespace says whether some policy looks at `input.namespace`: only then are the Namespace
 // objects among the inputs worth finding beforehand.
 func (s *Set) ReadsNamespace() bool { return s.readsNS }
+
+// Inventory is what policies look up in `data.inventory`, the other resources of the run.
+func (s *Set) Inventory() Wanted { return s.inventory }
+
+// WithInventory is the same set, with `data.inventory` for one run.
+func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, error) {
+	store := inmem.NewFromObjectWithOpts(s.options.Data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
+	err := storage.Txn(ctx, store, storage.WriteParams, func(txn storage.Transaction) error {
+		return store.Write(ctx, txn, storage.AddOp, storage.Path{"inventory"}, inventory.Value)
+	})
+	with := *s
+	with.Store = store
+	return &with, err
+}
 
 // NewQuery is a query on this set with everything that an evaluation needs but its input; the locator
 // and the tools build theirs from it, so that they see what the verdict saw.
