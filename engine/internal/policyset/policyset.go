@@ -24,6 +24,7 @@ type Params struct {
 	AllowNet     []string        `json:"allowNet"`
 	StrictErrors bool            `json:"strictErrors"`
 	External     bool            `json:"external"`
+	Print        bool            `json:"print"` // keep calls of print, for the tools that show what they say
 }
 
 // Inline is a policy whose Rego stands in the configuration.
@@ -61,7 +62,9 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	set := &Set{}
 	problems := all.problems
 	var more []model.Problem
-	set.Rego, more = rego.Compile(ctx, all.modules, rego.Options{Data: all.data, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors})
+	set.Rego, more = rego.Compile(ctx, all.modules, rego.Options{
+		Data: all.data, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors, Print: params.Print,
+	})
 	problems = append(problems, more...)
 	policies := make([]model.Policy, 0, len(set.Rego.Policies))
 	for _, p := range set.Rego.Policies {

@@ -4,7 +4,6 @@ package rego
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
