@@ -88,6 +88,11 @@ format: $(VENV)/.installed-dev ## format Python and Go
 	$(BIN)/ruff format
 	@$(GO); export PATH; cd engine && "$$(go env GOROOT)/bin/gofmt" -w .
 
+.PHONY: docs
+docs: $(VENV)/.installed-dev $(ENGINE) ## write the reference pages that are made from the code
+	@$(BIN)/python -m attest_governance.load.configuration_reference docs/reference
+	@PYTHONPATH=tools $(BIN)/python -m reference_pages
+
 # ---- building, measuring, locking ----
 
 .PHONY: wheel
