@@ -41,6 +41,8 @@ class FileStore:
     def add(self, record: str, name: str, text: str) -> None:
         """See `Store`."""
         path = self._folder / checked_name(record) / (checked_name(name) + _SUFFIX)
+        if len(text.encode()) > MAX_BYTES:
+            raise GovernanceError("the document is larger than 1 MiB", file=self._where(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._checked(path.parent, folder=True)

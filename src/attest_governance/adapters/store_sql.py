@@ -37,6 +37,7 @@ def open_database(url: str) -> Engine:
     try:
         _METADATA.create_all(engine)
     except SQLAlchemyError as error:
+        engine.dispose()
         raise OutputError("the database of records can't be opened", hint=str(error).splitlines()[0]) from error
     return engine
 
