@@ -28,6 +28,7 @@ func (r *run) deliver(f fileResult) bool {
 	r.pending.Problems = append(r.pending.Problems, r.duplicates(f.judged)...)
 	r.pending.Skipped = append(r.pending.Skipped, f.skipped...)
 	r.pending.Checked = append(r.pending.Checked, f.checked...)
+	r.pending.Decisions = append(r.pending.Decisions, f.decisions...)
 	r.pending.Files++
 	r.pending.Judged += len(f.judged)
 	r.result.Files++
@@ -40,7 +41,7 @@ func (r *run) deliver(f fileResult) bool {
 }
 
 func (r *run) due() bool {
-	return r.pending.Files >= batchFiles || len(r.pending.Findings) >= batchFindings || time.Since(r.lastFlush) > batchTime
+	return r.pending.Files >= batchFiles || len(r.pending.Findings)+len(r.pending.Decisions) >= batchFindings || time.Since(r.lastFlush) > batchTime
 }
 
 func (r *run) flush() error {

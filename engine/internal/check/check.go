@@ -28,6 +28,7 @@ type Params struct {
 	Jobs      int              `json:"jobs"`
 	Checked   bool             `json:"checked"`
 	FailFast  bool             `json:"failFast"`
+	Debug     bool             `json:"debug"`     // record every evaluation
 	Inventory []string         `json:"inventory"` // resources that policies may look up, beside the inputs
 	Point     string           `json:"enforcementPoint"`
 }
@@ -52,6 +53,7 @@ type Batch struct {
 	Problems  []model.Problem  `json:"problems,omitempty"`
 	Skipped   []model.Skipped  `json:"skipped,omitempty"`
 	Checked   []Checked        `json:"checked,omitempty"`
+	Decisions []Decision       `json:"decisions,omitempty"`
 	Judged    int              `json:"judged"`
 }
 

@@ -19,12 +19,18 @@ type fileResult struct {
 	skipped   []model.Skipped
 	checked   []Checked
 	judged    []judged
+	decisions []Decision
 	current   *load.Document // the one that the last of resources belongs to
 }
 
 // worker makes the function that judges one file; each goroutine has its own evaluator.
 func (r *run) worker() func(int) fileResult {
 	evaluator, err := r.evaluator()
+	var log *recorder
+	if r.params.Debug && err == nil {
+		log = &recorder{}
+		evaluator.Observe(log)
+	}
 	return func(i int) (out fileResult) {
 		source := r.sources[i]
 		defer func() {
@@ -42,8 +48,10 @@ func (r *run) worker() func(int) fileResult {
 			if r.ctx.Err() != nil {
 				break
 			}
-			r.judge(evaluator, document, &out)
+			log.begin(document)
+			r.judge(evaluator, log, document, &out)
 		}
+		out.decisions = log.take()
 		return out
 	}
 }
@@ -55,7 +63,7 @@ func failedFile(source load.Source, message string) fileResult {
 	}}}
 }
 
-func (r *run) judge(evaluator *rego.Evaluator, document *load.Document, out *fileResult) {
+func (r *run) judge(evaluator *rego.Evaluator, log *recorder, document *load.Document, out *fileResult) {
 	r.placeIn(document)
 	id := document.Resource
 	out.judged = append(out.judged, judged{id, document.File, document.Line})
@@ -70,7 +78,9 @@ func (r *run) judge(evaluator *rego.Evaluator, document *load.Document, out *fil
 	if len(violations) > 0 {
 		out.add(r.ctx, evaluator, document, violations)
 	}
+	before := len(out.findings)
 	judgedBy := r.constraints(document, out)
+	log.constraints(judgedBy, out.findings[before:])
 	if r.params.Checked {
 		out.checked = append(out.checked, Checked{id, document.File, document.Line, append(evaluator.Policies(id), judgedBy...)})
 	}

@@ -1,0 +1,95 @@
+package check
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// Decision is one evaluation, as the debug log records it. Nanoseconds is 0 for a constraint: all
+// constraints of a resource are evaluated in one go.
+type Decision struct {
+	ID          string    `json:"decisionId"`
+	Time        time.Time `json:"time"`
+	Policy      string    `json:"policy"`
+	Engine      string    `json:"engine"`
+	Rule        string    `json:"rule"`
+	Resource    string    `json:"resource"`
+	File        string    `json:"file"`
+	Line        int       `json:"line"`
+	Nanoseconds int64     `json:"nanoseconds"`
+	Violations  []string  `json:"violations,omitempty"`
+	Problems    []string  `json:"problems,omitempty"`
+}
+
+// recorder observes the evaluations of one worker; a nil one records nothing.
+type recorder struct {
+	document  *load.Document
+	began     time.Time
+	decisions []Decision
+}
+
+// begin says which resource the next evaluations are about.
+func (r *recorder) begin(document *load.Document) {
+	if r != nil {
+		r.document = document
+	}
+}
+
+// Begin implements rego.Observer.
+func (r *recorder) Begin(_ rego.Evaluation, query *topdown.Query) *topdown.Query {
+	r.began = time.Now()
+	return query
+}
+
+// End implements rego.Observer.
+func (r *recorder) End(which rego.Evaluation, violations []rego.Violation, problems []model.Problem) {
+	took := time.Since(r.began)
+	decision := r.decision(which.Policy.Name, "opa", which.Rule, took)
+	for _, v := range violations {
+		decision.Violations = append(decision.Violations, v.Message)
+	}
+	for _, p := range problems {
+		decision.Problems = append(decision.Problems, p.Message)
+	}
+	r.decisions = append(r.decisions, decision)
+}
+
+func (r *recorder) decision(policy, engine, rule string, took time.Duration) Decision {
+	return Decision{
+		ID: rand.Text(), Time: time.Now().UTC(), Policy: policy, Engine: engine, Rule: rule, Nanoseconds: took.Nanoseconds(),
+		Resource: rego.Name(r.document.Resource), File: r.document.File, Line: r.document.Line,
+	}
+}
+
+// constraints records what the constraints that looked at the document said of it.
+func (r *recorder) constraints(judged []string, findings []model.Finding) {
+	if r == nil {
+		return
+	}
+	for _, name := range judged {
+		decision := r.decision(name, constraint.Engine, "violation", 0)
+		for _, f := range findings {
+			if f.Policy == name {
+				decision.Violations = append(decision.Violations, f.Message)
+			}
+		}
+		r.decisions = append(r.decisions, decision)
+	}
+}
+
+// take hands over what was recorded since the last call.
+func (r *recorder) take() []Decision {
+	if r == nil {
+		return nil
+	}
+	taken := r.decisions
+	r.decisions = nil
+	return taken
+}
