@@ -16,6 +16,9 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 )
 
+// CodeSchema is the code of problems of constraints that break the schema of their template.
+const CodeSchema = "constraint_schema"
+
 func (l *loader) constraint(o *Object) {
 	u := o.unstructured()
 	name := policyName(u)
@@ -65,7 +68,7 @@ func (l *loader) nearest(kind string) string {
 func (l *loader) refuseConstraint(o *Object, err error) {
 	code := "constraint"
 	if errors.Is(err, constraints.ErrSchema) {
-		code = "constraint_schema"
+		code = CodeSchema
 	}
 	fields := l.badFields(o)
 	for _, f := range fields {

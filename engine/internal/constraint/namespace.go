@@ -41,7 +41,7 @@ func (r *request) findNamespace(in Review) error {
 		r.namespace, r.namespaceTerm = known.object, known.term
 		return nil
 	}
-	offline := r.envelope == nil
+	offline := r.envelope == nil && !in.AsSuite
 	switch {
 	case name == "" && offline && (in.EnforcementPoint == Gator || !clusterScoped[text(r.judged(), "kind")]):
 		r.namespace = &corev1.Namespace{}

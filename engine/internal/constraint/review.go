@@ -32,6 +32,9 @@ type Review struct {
 	Namespace *ast.Term
 	// Inventory must be given; see NewInventory and NewNamespaces.
 	Inventory *Inventory
+	// AsSuite hands no Namespace to match blocks unless the inventory holds it, as gator does in Suites:
+	// a resource that names no namespace is then taken for cluster-scoped.
+	AsSuite bool
 	// EnforcementPoint is one of the constants of this package; "" is CLI.
 	EnforcementPoint string
 	// Selected limits the constraints, by policy name; nil means all.
