@@ -110,7 +110,9 @@ def make_plan(prepared: Prepared, loaded: LoadedPolicies) -> Plan:
     return Plan(
         manifests=_manifests(request),
         selected=selected,
-        options=CheckOptions(settings.policy.timeout, request.jobs, request.checked, request.fail_fast),
+        options=CheckOptions(
+            settings.policy.timeout, request.jobs, request.checked, request.fail_fast, settings.policy.debug
+        ),
         enforcement={one.name: settings.for_policy(one.name).enforcement for one in selected},
         exempting=_exempting(request, settings),
         rules=Rules(settings.policy.fail_on_violation, request.strict, request.fail_on),

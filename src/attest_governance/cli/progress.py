@@ -6,6 +6,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Self
 
+import msgspec
+
 if TYPE_CHECKING:
     from attest_governance.evaluate import Batch
 
@@ -30,7 +32,9 @@ class Progress:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     def advance(self, batch: Batch) -> None:
-        """Takes note of a part of the result."""
+        """Takes note of a part of the result; what debugging recorded goes to stderr, a JSON object a line."""
+        for decision in batch.decisions:
+            print(msgspec.json.encode(decision).decode(), file=sys.stderr)
         self._files += batch.files
         self._findings += len(batch.findings)
         now = time.monotonic()

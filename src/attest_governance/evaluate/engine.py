@@ -57,6 +57,8 @@ class CheckOptions(msgspec.Struct, frozen=True):
     jobs: int = 0
     checked: bool = False
     fail_fast: bool = False
+    debug: bool = False
+    """Whether every evaluation is recorded (`Batch.decisions`)."""
 
 
 class Engine:
@@ -122,6 +124,7 @@ class Engine:
             "jobs": options.jobs,
             "checked": options.checked,
             "failFast": options.fail_fast,
+            "debug": options.debug,
         }
         for wire in connection.stream("check", params, WireBatch, CheckAnswer):
             yield batch(cast("WireBatch", wire))

@@ -67,6 +67,25 @@ class WireFinding(msgspec.Struct, frozen=True):
         )
 
 
+class Decision(msgspec.Struct, frozen=True, rename="camel"):
+    """One evaluation of one policy on one resource, recorded where debugging asks for it.
+
+    `nanoseconds` is 0 for a constraint: all constraints of a resource are evaluated in one go.
+    """
+
+    decision_id: str
+    time: str
+    policy: str
+    engine: Literal["opa", "gatekeeper"]
+    rule: str
+    resource: str
+    file: str
+    line: int
+    nanoseconds: int
+    violations: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
 class WireBatch(msgspec.Struct, frozen=True):
     """A notification `check/batch`."""
 
@@ -77,6 +96,7 @@ class WireBatch(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     checked: tuple[Checked, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -89,6 +109,7 @@ class Batch(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     skipped: tuple[Skipped, ...]
     checked: tuple[Checked, ...]
+    decisions: tuple[Decision, ...] = ()
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):
@@ -118,4 +139,5 @@ def batch(wire: WireBatch) -> Batch:
         problems=wire.problems,
         skipped=wire.skipped,
         checked=wire.checked,
+        decisions=wire.decisions,
     )
