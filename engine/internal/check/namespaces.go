@@ -10,6 +10,7 @@ import (
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
 )
 
 // lookAround finds what policies may want to know beside the resource that they judge. It reads the
@@ -30,24 +31,40 @@ func (r *run) lookAround() error {
 	wanted.Kinds = append(wanted.Kinds, "Namespace")
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
-	for _, source := range around {
-		if r.ctx.Err() != nil {
-			return r.ctx.Err()
-		}
-		if !wanted.All && !mayHold(source, wanted.Kinds, r.limits) {
-			continue
-		}
-		for _, document := range load.Read(source, r.limits).Documents {
-			r.placeIn(document)
-			if document.Resource.Kind == "Namespace" && document.Resource.APIVersion == "v1" {
+	reader := func() func(int) []*load.Document {
+		return func(i int) []*load.Document { return r.wantedOf(around[i], wanted) }
+	}
+	inOrder(r.ctx, len(around), r.params.Jobs, reader, func(documents []*load.Document) bool {
+		for _, document := range documents {
+			if isNamespace(document.Resource) {
 				r.namespaces[document.Resource.Name] = document.Term
 			}
-			if wanted.All || slices.Contains(wanted.Kinds, document.Resource.Kind) {
-				resources = append(resources, document.Term)
-			}
+			resources = append(resources, document.Term)
 		}
+		return true
+	})
+	if r.ctx.Err() != nil {
+		return r.ctx.Err()
 	}
 	return r.takeInventory(resources, wanted.All)
+}
+
+func isNamespace(id model.Resource) bool { return id.Kind == "Namespace" && id.APIVersion == "v1" }
+
+// wantedOf reads the resources of a file that policies may look up.
+func (r *run) wantedOf(source load.Source, wanted rego.Wanted) (found []*load.Document) {
+	// A panic is a bug of ours; the file's own turn meets it again and reports it.
+	defer func() { _ = recover() }()
+	if !wanted.All && !mayHold(source, wanted.Kinds, r.limits) {
+		return nil
+	}
+	for _, document := range load.Read(source, r.limits).Documents {
+		if wanted.All || slices.Contains(wanted.Kinds, document.Resource.Kind) {
+			r.placeIn(document)
+			found = append(found, document)
+		}
+	}
+	return found
 }
 
 func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {

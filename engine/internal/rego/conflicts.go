@@ -93,29 +93,3 @@ func yieldToUsers(parsed []member) []member {
 func ruleKey(module *ast.Module, rule *ast.Rule) string {
 	return packageName(module.Package) + "/" + rule.Head.Ref()[0].Value.String()
 }
-
-// mentions looks for `root.field` in any module; a use of the root as a whole counts, since it could
-// read anything.
-func mentions(parsed []member, root *ast.Term, field string) bool {
-	found := false
-	for _, m := range parsed {
-		ast.WalkTerms(m.Parsed.Module, func(term *ast.Term) bool {
-			switch value := term.Value.(type) {
-			case ast.Var:
-				found = found || value.Equal(root.Value)
-			case ast.Ref:
-				if value[0].Equal(root) {
-					found = found || len(value) < 2 || !isOtherField(value[1], field)
-					return true
-				}
-			}
-			return found
-		})
-	}
-	return found
-}
-
-func isOtherField(term *ast.Term, field string) bool {
-	s, ok := term.Value.(ast.String)
-	return ok && string(s) != field
-}

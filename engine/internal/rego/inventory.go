@@ -1,6 +1,8 @@
 package rego
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -15,17 +17,81 @@ type Wanted struct {
 // Any says whether a policy looks at the inventory at all.
 func (w Wanted) Any() bool { return w.All || len(w.Kinds) > 0 }
 
-func wantedInventory(parsed []member) Wanted {
-	var wanted Wanted
+// reading is what the policies of a set look at beside the resource that they judge.
+type reading struct {
+	namespace bool
+	inventory Wanted
+}
+
+// readings follows the rules of each policy to all that they depend on: a library that nobody calls
+// reads nothing.
+func (s *Set) readings(parsed []member) reading {
+	declared := map[string][]string{}
 	for _, m := range parsed {
-		if !mentions([]member{m}, ast.DefaultRootDocument, "inventory") {
-			continue
-		}
-		kinds := declaredKinds(m.Parsed.Module)
-		wanted.All = wanted.All || len(kinds) == 0
-		wanted.Kinds = append(wanted.Kinds, kinds...)
+		declared[m.File] = declaredKinds(m.Parsed.Module)
 	}
-	return wanted
+	var out reading
+	for rule := range s.reached() {
+		if mentions(rule, ast.InputRootDocument, "namespace") {
+			out.namespace = true
+		}
+		if mentions(rule, ast.DefaultRootDocument, "inventory") {
+			kinds := declared[rule.Location.File]
+			out.inventory.All = out.inventory.All || len(kinds) == 0
+			out.inventory.Kinds = append(out.inventory.Kinds, kinds...)
+		}
+	}
+	slices.Sort(out.inventory.Kinds)
+	out.inventory.Kinds = slices.Compact(out.inventory.Kinds)
+	return out
+}
+
+// reached is every rule that the verdict of some policy may depend on.
+func (s *Set) reached() map[*ast.Rule]bool {
+	seen := map[*ast.Rule]bool{}
+	var visit func(rule *ast.Rule)
+	visit = func(rule *ast.Rule) {
+		if seen[rule] {
+			return
+		}
+		seen[rule] = true
+		for dependency := range s.Compiler.Graph.Dependencies(rule) {
+			if next, ok := dependency.(*ast.Rule); ok {
+				visit(next)
+			}
+		}
+	}
+	for _, policy := range s.Policies {
+		for i := range policy.queries {
+			for _, rule := range s.Compiler.GetRules(policy.queries[i].ref) {
+				visit(rule)
+			}
+		}
+	}
+	return seen
+}
+
+// mentions looks for `root.field` in a rule; a use of the root as a whole counts, since it could read
+// anything.
+func mentions(rule *ast.Rule, root *ast.Term, field string) bool {
+	found := false
+	ast.WalkTerms(rule, func(term *ast.Term) bool {
+		switch value := term.Value.(type) {
+		case ast.Var:
+			found = found || value.Equal(root.Value)
+		case ast.Ref:
+			if value[0].Equal(root) {
+				found = found || len(value) < 2 || !isOtherField(value[1], field)
+			}
+		}
+		return found
+	})
+	return found
+}
+
+func isOtherField(term *ast.Term, field string) bool {
+	s, ok := term.Value.(ast.String)
+	return ok && string(s) != field
 }
 
 func declaredKinds(module *ast.Module) []string {

@@ -53,8 +53,7 @@ type Set struct {
 	caches       cache.InterQueryCache
 	values       cache.InterQueryValueCache
 	capabilities *ast.Capabilities
-	readsNS      bool
-	inventory    Wanted
+	reads        reading
 	strict       bool
 }
 
@@ -145,8 +144,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		s.Policies = append(s.Policies, policy)
 	}
 	problems = append(problems, sameName(s.Policies)...)
-	s.readsNS = mentions(parsed, ast.InputRootDocument, "namespace")
-	s.inventory = wantedInventory(parsed)
+	s.reads = s.readings(parsed)
 	return problems
 }
 
@@ -197,10 +195,10 @@ func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
 
 // ReadsNamespace says whether some policy looks at `input.namespace`: only then are the Namespace
 // objects among the inputs worth finding beforehand.
-func (s *Set) ReadsNamespace() bool { return s.readsNS }
+func (s *Set) ReadsNamespace() bool { return s.reads.namespace }
 
 // Inventory is what policies look up in `data.inventory`, the other resources of the run.
-func (s *Set) Inventory() Wanted { return s.inventory }
+func (s *Set) Inventory() Wanted { return s.reads.inventory }
 
 // WithInventory is the same set, with `data.inventory` for one run.
 func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, error) {
