@@ -14,6 +14,7 @@ GO = go="$$($(BIN)/python tools/build_engine.py which)" && PATH="$$(dirname "$$g
 
 ENGINE := src/attest_governance/bin/attest-engine
 ENGINE_SOURCES := $(shell find engine -type f -not -name '*_test.go' -not -path '*/testdata/*')
+EVIDENCE := --evidence examples/evidence.json
 PYTEST = $(BIN)/pytest -n auto --dist worksteal -q
 # pytest answers 5 where a mark selects no test; that is told, and is no failure.
 NONE = && echo 'NO TEST CARRIES THIS MARK'
@@ -28,9 +29,11 @@ help: ## list the targets
 
 .PHONY: demo
 demo: $(VENV)/.installed $(ENGINE) ## build everything and check the examples with the shipped policies
-	@echo '$$ attest policy check examples/'
-	@$(BIN)/attest policy check examples/ || { code=$$?; [ $$code -eq 1 ] || exit $$code; \
-	  echo; echo 'exit code 1: the examples hold resources that must be denied. Next: attest policy check YOUR-FOLDER'; }
+	@echo '$$ attest policy check examples/ $(EVIDENCE)'
+	@$(BIN)/attest policy check examples/ $(EVIDENCE) || { code=$$?; [ $$code -eq 1 ] || exit $$code; echo "exit code $$code"; }
+	@echo; echo '$$ attest policy check examples/deployment.yaml $(EVIDENCE)'
+	@$(BIN)/attest policy check examples/deployment.yaml $(EVIDENCE) && echo "exit code 0"
+	@echo; echo 'Now your own: $(BIN)/attest policy check YOUR-FOLDER'
 
 .PHONY: engine
 engine: $(ENGINE) ## build the engine into the package
