@@ -75,17 +75,24 @@ func (s *Set) reached() map[*ast.Rule]bool {
 // anything.
 func mentions(rule *ast.Rule, root *ast.Term, field string) bool {
 	found := false
-	ast.WalkTerms(rule, func(term *ast.Term) bool {
+	var look func(*ast.Term) bool
+	look = func(term *ast.Term) bool {
 		switch value := term.Value.(type) {
 		case ast.Var:
 			found = found || value.Equal(root.Value)
 		case ast.Ref:
-			if value[0].Equal(root) {
-				found = found || len(value) < 2 || !isOtherField(value[1], field)
+			if !value[0].Equal(root) {
+				break
 			}
+			found = found || len(value) < 2 || !isOtherField(value[1], field)
+			for _, operand := range value[1:] {
+				ast.WalkTerms(operand, look)
+			}
+			return true
 		}
 		return found
-	})
+	}
+	ast.WalkTerms(rule, look)
 	return found
 }
 
