@@ -20,6 +20,7 @@ from attest_governance.evaluate import CheckOptions, EngineOptions
 from attest_governance.exempt import Annotations, declared
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import data_documents, read_document
+from attest_governance.load.evidence import read_evidence
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.selection import Selection, policy_sources, select
 from attest_governance.load.settings import Settings
@@ -93,7 +94,7 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
         start=environment.cwd, home=environment.home, environ=environment.variables, overrides=overrides
     )
     selection = Selection(request.folders, request.with_shipped, request.names)
-    data = data_documents(request.data, request.evidence)
+    data = data_documents(request.data, read_evidence(request.evidence) if request.evidence else None)
     return Prepared(request, settings, policy_sources(selection, settings, environment.shipped, data))
 
 

@@ -17,6 +17,7 @@ def manifest(kind: str, name: str, **more: Any) -> str:
     return json.dumps({"apiVersion": api, "kind": kind, "metadata": metadata, **more}) + "\n"
 
 
+DIGEST = "sha256:" + "ab" * 32
 PARAMETERS = """\
 # METADATA
 # title: Team label
@@ -31,8 +32,9 @@ PARAMETERS = """\
 #       label: {type: string, default: team}
 package company.labels
 
-violation contains {"msg": sprintf("%s lacks the label %q", [input.resource.metadata.name, input.parameters.label])} if {
+violation contains {"msg": msg} if {
 	not input.resource.metadata.labels[input.parameters.label]
+	msg := sprintf("%s lacks the label %q", [input.resource.metadata.name, input.parameters.label])
 }
 """
 LEVELS = """\
@@ -215,7 +217,7 @@ def test_the_placeholder_of_the_specification_is_refused_at_its_line(attest: Att
     assert (problem["file"], problem["line"], problem["column"]) == (".attest/policies.yaml", 11, 9)
 
 
-def test_standard_input_is_a_manifest(attest: Attest, project: Path, policies: Path) -> None:
+def test_standard_input_is_a_manifest(attest: Attest, policies: Path) -> None:
     text = f"# rendered\n---\n{manifest('ConfigMap', 'fine')}---\n{manifest('ConfigMap', 'deny')}"
     ran = attest("policy", "check", "-", "-p", policies, "--policy", "levels", "-f", "json", stdin=text, code=1)
     (finding,) = ran.json()["findings"]
@@ -251,11 +253,30 @@ def test_data_and_evidence_are_seen_by_policies(attest: Attest, project: Path) -
         'package p\nviolation contains sprintf("%v %v", [data.limits.replicas, data.attest.evidence.receipts])\n'
     )
     (project / "d.yaml").write_text("limits: {replicas: 3}\n")
-    (project / "e.json").write_text('{"receipts": {"r": []}}')
+    (project / "e.json").write_text(json.dumps({"receipts": {DIGEST: []}}))
     (project / "m.yaml").write_text(manifest("ConfigMap", "a"))
     flags = ["-p", "p.rego", "--data", "d.yaml", "--evidence", "e.json", "-f", "json"]
     (finding,) = attest("policy", "check", "m.yaml", *flags, code=1).json()["findings"]
-    assert finding["message"] == '3 {"r": []}'
+    assert finding["message"] == f'3 {{"{DIGEST}": []}}'
+
+
+WRONG_EVIDENCE = {
+    "a misspelt key": ({"attestation": {}}, "attestation"),
+    "a tag instead of a digest": ({"attestations": {"nginx:1.27": []}}, "attestations"),
+    "an attestation without type": ({"attestations": {DIGEST: [{"signer": "ann"}]}}, "type"),
+    "another schema": ({"schema": "v2"}, "v2"),
+    "no object": ([], "object"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_EVIDENCE)
+def test_misshapen_evidence_is_refused(attest: Attest, project: Path, case: str) -> None:
+    document, said = WRONG_EVIDENCE[case]
+    (project / "e.json").write_text(json.dumps(document))
+    (project / "m.yaml").write_text(manifest("ConfigMap", "a"))
+    ran = attest("policy", "check", "m.yaml", "--evidence", "e.json", code=2)
+    assert ran.err.startswith("error: e.json")
+    assert said in ran.err
 
 
 def test_errors_of_builtins_are_warnings_unless_strict(attest: Attest, project: Path) -> None:

@@ -33,18 +33,15 @@ def read_document(path: Path, what: str) -> dict[str, Any]:
     return value
 
 
-def data_documents(data: tuple[Path, ...], evidence: Path | None) -> dict[str, Any]:
+def data_documents(data: tuple[Path, ...], evidence: dict[str, Any] | None) -> dict[str, Any]:
     """What policies see under `data`: the data files merged, and the evidence as `data.attest.evidence`.
 
     Raises:
         InputError: a file can't be read, or two of them define one value.
     """
-    merged: dict[str, Any] = {}
+    merged: dict[str, Any] = {} if evidence is None else {"attest": {"evidence": evidence}}
     for path in data:
         _merge(merged, read_document(path, "data file"), path, "data")
-    if evidence is not None:
-        document = {"attest": {"evidence": read_document(evidence, "evidence file")}}
-        _merge(merged, document, evidence, "data")
     return merged
 
 

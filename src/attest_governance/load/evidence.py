@@ -1,0 +1,84 @@
+"""The evidence document: verified facts about images (`docs/reference/evidence.md`).
+
+Its shape is checked before any policy sees it: a fact under a misspelt key would be absent, and an
+absent fact is a violation that nobody could explain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from attest_governance.errors import InputError
+from attest_governance.load.documents import read_document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA = "attest.continuu.ms/evidence/v1"
+_DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"
+
+Digest = Annotated[str, Meta(pattern=r"^(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$")]
+Filled = Annotated[str, Meta(min_length=1)]
+Instant = Annotated[str, Meta(pattern=_DATE_TIME)]
+
+
+class _Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What every fact may say."""
+
+    repository: Filled | None = None
+    signer: str | None = None
+    expires_at: Instant | None = None
+
+
+class Attestation(_Fact, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A verified attestation about an image."""
+
+    type: Filled
+
+
+class Workload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The workload that a receipt is limited to."""
+
+    kind: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+
+
+class Receipt(_Fact, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A verified receipt that covers an image."""
+
+    id: Filled
+    workload: Workload | None = None
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an evidence file holds."""
+
+    schema: str = SCHEMA
+    attestations: dict[Digest, tuple[Attestation, ...]] = {}
+    receipts: dict[Digest, tuple[Receipt, ...]] = {}
+
+
+def read_evidence(path: Path) -> dict[str, Any]:
+    """Reads an evidence file, as policies see it.
+
+    Raises:
+        InputError: the file can't be read, or is not shaped as evidence is.
+    """
+    document = read_document(path, "evidence file")
+    try:
+        evidence = msgspec.convert(document, Evidence)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"the evidence file is not shaped as it must be: {error}",
+            file=str(path),
+            hint="see docs/reference/evidence.md for what it may hold",
+        ) from error
+    if evidence.schema != SCHEMA:
+        raise InputError(
+            f"unknown evidence schema `{evidence.schema}`", file=str(path), hint=f"this version reads {SCHEMA}"
+        )
+    return document
