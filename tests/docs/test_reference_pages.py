@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -49,9 +50,10 @@ def test_every_option_of_every_command_is_explained() -> None:
     assert silent == []
 
 
-def _commands(command: typer.main.TyperCommand | typer.main.TyperGroup) -> list[typer.main.TyperCommand]:
-    if not isinstance(command, typer.main.TyperGroup):
+def _commands(command: Any) -> list[Any]:
+    """The commands below a group, or the command itself."""
+    if not hasattr(command, "list_commands"):
         return [command]
     context = typer.Context(command)
     below = [command.get_command(context, name) for name in command.list_commands(context)]
-    return [one for each in below if each is not None for one in _commands(each)]
+    return [one for each in below for one in _commands(each)]

@@ -1,0 +1,243 @@
+"""`engine/README.md` says what the engine does: its examples are sent to the real engine, its answers compared."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attest_governance.evaluate import CheckOptions, Engine
+from attest_governance.evaluate.connection import Connection
+from attest_governance.evaluate.wire import frame
+from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, Selected, Text
+from attest_governance.resources import engine_path
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "engine" / "README.md").read_text(encoding="utf-8")
+SERVICE = (ROOT / "engine" / "cmd" / "attest-engine" / "service.go").read_text(encoding="utf-8")
+PATIENCE = 60
+HARD = """package hard
+
+deny contains "never" if {
+	some a in numbers.range(1, 9000)
+	some b in numbers.range(1, 9000)
+	a + b < 0
+}
+"""
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"
+
+
+@dataclass
+class Method:
+    """A section of the page."""
+
+    name: str
+    text: str
+    examples: dict[str, list[Any]] = field(default_factory=dict)
+    """The JSON under `Parameters`, `Notification` and `Answer`."""
+    differs: bool = False
+    """Whether the page says that values differ from run to run, so that only members can be compared."""
+
+
+def methods() -> list[Method]:
+    """The methods of the page, in its order."""
+    sections = re.split(r"^### ", README.partition("## Methods")[2], flags=re.MULTILINE)[1:]
+    found = []
+    for section in sections:
+        name, _, text = section.partition("\n")
+        method = Method(name.strip(), text, differs="\nAnswer (" in text and " differ):\n" in text)
+        for label, block in re.findall(
+            r"^(Parameters|Notification|Answer)\b[^\n]*\n```json\n(.*?)^```", text, re.M | re.S
+        ):
+            method.examples.setdefault(label, []).append(json.loads(block))
+        found.append(method)
+    return found
+
+
+METHODS = methods()
+
+
+class Client:
+    """Speaks with an engine, frame by frame, and knows nothing of ours but the frames."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [engine_path()], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self.ids = itertools.count(1)
+
+    def send(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(frame(message))
+        self.process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout
+        length = 0
+        while line := self.process.stdout.readline().strip():
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        return message
+
+    def start(self, method: str, params: Any) -> int:
+        number = next(self.ids)
+        self.send({"id": number, "method": method, "params": params})
+        return number
+
+    def finish(self, number: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """The notifications up to the answer, and the answer."""
+        notifications = []
+        while (message := self.read()).get("id") != number:
+            notifications.append(message)
+        return notifications, message
+
+    def call(self, method: str, params: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return self.finish(self.start(method, params))
+
+    def error(self, method: str, params: Any) -> int:
+        code: int = self.call(method, params)[1]["error"]["code"]
+        return code
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
+        self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """An engine in the folder that the page describes."""
+    for block in re.findall(r"^```(?:rego|yaml)\n(# \S+/\S+\n.*?)^```", README, re.M | re.S):
+        file = tmp_path / block.partition("\n")[0].removeprefix("# ")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(block, encoding="utf-8")
+    running = Client(tmp_path)
+    yield running
+    running.close()
+
+
+def test_every_documented_answer_is_the_real_one(client: Client) -> None:
+    for method in METHODS:
+        [params], [answer] = method.examples["Parameters"], method.examples["Answer"]
+        notifications, response = client.call(method.name, params)
+        if method.differs:
+            assert shape(response["result"]) == shape(answer), method.name
+            continue
+        assert response["result"] == answer, method.name
+        assert [one["params"] for one in notifications] == method.examples.get("Notification", []), method.name
+        assert all(f"Notification `{one['method']}`" in method.text for one in notifications)
+    assert client.process.wait(PATIENCE) == 0, "the last method is shutdown"
+
+
+def test_the_documented_methods_are_those_of_the_engine(client: Client) -> None:
+    table = SERVICE.partition("map[string]rpc.Method{\n")[2].partition("\t}\n")[0]
+    assert sorted(re.findall(r'"([^"]+)":', table)) == sorted(method.name for method in METHODS)
+    for method in METHODS:
+        if method.name != "shutdown":
+            assert client.call(method.name, {})[1].get("error", {}).get("code") != -32601, method.name
+    assert client.error("policies/judge", {}) == -32601
+
+
+WRONG = {
+    "an unknown method": ("nothing", {}, -32601),
+    "parameters of the wrong type": ("check", {"set": 1}, -32602),
+    "parameters that are no object": ("initialize", [], -32602),
+    "a set that was never loaded": ("check", {"set": "1"}, -32003),
+    "a later protocol": ("initialize", {"protocol": 2}, -32002),
+    "no protocol": ("initialize", {}, -32002),
+}
+
+
+@pytest.mark.parametrize(("method", "params", "code"), WRONG.values(), ids=WRONG)
+def test_a_wrong_request_has_its_documented_code(method: str, params: Any, code: int, client: Client) -> None:
+    assert client.error(method, params) == code
+    assert str(code) in README
+    assert client.call("validate", {})[1]["result"] == {"files": 0, "resources": 0}, "the engine goes on"
+
+
+def test_the_refusal_of_a_protocol_names_both_versions(client: Client) -> None:
+    message = client.call("initialize", {"protocol": 2})[1]["error"]["message"]
+    assert "protocol 1" in message
+    assert "asked for 2" in message
+
+
+def test_a_frame_without_json_ends_the_connection(client: Client) -> None:
+    assert client.process.stdin
+    client.process.stdin.write(b"Content-Length: 3\r\n\r\n{{{")
+    client.process.stdin.flush()
+    assert client.process.wait(PATIENCE) == 0
+
+
+def hard(client: Client, **more: Any) -> dict[str, Any]:
+    """The parameters of a check that takes minutes, if nothing stops it."""
+    module = {"file": "hard.rego", "line": 1, "column": 1, "text": HARD, "name": "", "severity": "", "level": ""}
+    loaded = client.call("policies/load", {"modules": [module], "opa": True})[1]["result"]
+    inputs, policies = [{"file": "pod.yaml", "text": POD}], [{"name": "hard", "parameters": {}}]
+    return {"set": loaded["set"], "inputs": inputs, "policies": policies, "timeout": 600_000, **more}
+
+
+def test_a_deadline_stops_the_work(client: Client) -> None:
+    assert client.error("check", hard(client, deadline=50)) == -32001
+
+
+def test_a_request_can_be_cancelled_while_others_are_answered(client: Client) -> None:
+    number = client.start("check", hard(client))
+    assert "result" in client.call("validate", {})[1]
+    client.send({"method": "$/cancelRequest", "params": {"id": number}})
+    assert client.finish(number)[1]["error"]["code"] == -32800
+
+
+def test_the_process_ends_when_its_input_closes(client: Client) -> None:
+    assert client.process.stdin
+    client.process.stdin.close()
+    assert client.process.wait(PATIENCE) == 0
+
+
+def test_every_parameter_that_we_send_is_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sent = record(monkeypatch)
+    (tmp_path / "pod.yaml").write_text(POD, encoding="utf-8")
+    engine = Engine(engine_path())
+    try:
+        module = InlinePolicy(file="a.yaml", line=1, column=1, text='package a\ndeny contains "no" if false')
+        loaded = engine.load(PolicySources(modules=(module,)))
+        manifests = Manifests(paths=(str(tmp_path),), inputs=(Text("<stdin>", POD),))
+        list(engine.check(loaded, (Selected("a"),), manifests, CheckOptions()))
+        engine.validate([str(tmp_path)], [])
+    finally:
+        engine.close()
+    documented = {method.name: set(re.findall(r"`(\w+)`", method.text)) for method in METHODS}
+    assert {"initialize", "policies/load", "check", "validate"} <= sent.keys()
+    assert {name: keys - documented[name] for name, keys in sent.items()} == {name: set() for name in sent}
+
+
+def record(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
+    """Notes the parameters of every request that goes to an engine, by method."""
+    sent: dict[str, set[str]] = {}
+    original = Connection._send
+
+    def send(connection: Connection, message: dict[str, object]) -> None:
+        params = message.get("params")
+        if "id" in message and isinstance(params, dict):
+            sent.setdefault(str(message["method"]), set()).update(params)
+        original(connection, message)
+
+    monkeypatch.setattr(Connection, "_send", send)
+    return sent
+
+
+def shape(value: Any) -> Any:
+    """The members of a value and their types."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(inner) for inner in value]
+    return type(value).__name__
