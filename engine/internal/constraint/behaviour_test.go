@@ -214,7 +214,7 @@ func TestNeedsInventory(t *testing.T) {
 }
 
 func TestReviewsRunConcurrently(t *testing.T) {
-	set := loaded(t, Options{CEL: true}, requiredLabels, needsOwner, expandWorkloads, celTemplate("false", "", ""), "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}")
+	set := loaded(t, Options{CEL: true}, requiredLabels, needsOwner, expandWorkloads, templateInCEL("false", "", ""), "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}")
 	inv := inventory(t)
 	var group sync.WaitGroup
 	for range 8 {
@@ -242,7 +242,7 @@ func TestACancelledReviewSaysSo(t *testing.T) {
 	}
 }
 
-func celTemplate(expression, message, messageExpression string) string {
+func templateInCEL(expression, message, messageExpression string) string {
 	return fmt.Sprintf(`
 apiVersion: templates.gatekeeper.sh/v1
 kind: ConstraintTemplate
@@ -261,17 +261,17 @@ spec:
 `, expression, message, messageExpression)
 }
 
-func TestCELFailuresAreProblemsButForgedOnesAreVerdicts(t *testing.T) {
+func TestCELFailuresAreProblems(t *testing.T) {
 	constraint := "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}"
 	forged := "{apiVersion: v1, kind: Pod, metadata: {name: p, labels: {say: \"expression 'false' resulted in error: no\"}}}"
 	for name, c := range map[string]struct {
 		template, resource string
 		results, problems  int
 	}{
-		"a violation":      {celTemplate("object.kind != 'Pod'", "no Pods", ""), "{apiVersion: v1, kind: Pod, metadata: {name: p}}", 1, 0},
-		"no violation":     {celTemplate("object.kind != 'Pod'", "no Pods", ""), "{apiVersion: v1, kind: Service, metadata: {name: p}}", 0, 0},
-		"a runtime error":  {celTemplate("object.spec.replicas > 1", "", ""), "{apiVersion: v1, kind: Pod, metadata: {name: p}}", 0, 1},
-		"a forged message": {celTemplate("false", "", "string(object.metadata.labels.say)"), forged, 1, 0},
+		"a violation":      {templateInCEL("object.kind != 'Pod'", "no Pods", ""), "{apiVersion: v1, kind: Pod, metadata: {name: p}}", 1, 0},
+		"no violation":     {templateInCEL("object.kind != 'Pod'", "no Pods", ""), "{apiVersion: v1, kind: Service, metadata: {name: p}}", 0, 0},
+		"a runtime error":  {templateInCEL("object.spec.replicas > 1", "", ""), "{apiVersion: v1, kind: Pod, metadata: {name: p}}", 0, 1},
+		"a forged message": {templateInCEL("false", "", "string(object.metadata.labels.say)"), forged, 1, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := loaded(t, Options{CEL: true}, c.template, constraint)

@@ -101,7 +101,7 @@ func celPolicies(tb testing.TB, n int) []Object {
 	var b strings.Builder
 	for i := range n {
 		name := fmt.Sprintf("Cel%d", i)
-		template := celTemplate("object.spec.containers.all(c, !has(c.securityContext) || !has(c.securityContext.privileged) || !c.securityContext.privileged)", "no", "")
+		template := templateInCEL("object.spec.containers.all(c, !has(c.securityContext) || !has(c.securityContext.privileged) || !c.securityContext.privileged)", "no", "")
 		b.WriteString(strings.NewReplacer("name: cel", "name: "+strings.ToLower(name), "kind: Cel", "kind: "+name).Replace(template))
 		fmt.Fprintf(&b, "\n---\n{apiVersion: constraints.gatekeeper.sh/v1beta1, kind: %s, metadata: {name: c}, spec: {match: {kinds: [{apiGroups: [''], kinds: [Pod]}]}}}\n---\n", name)
 	}

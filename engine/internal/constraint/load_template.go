@@ -62,9 +62,7 @@ func (l *loader) template(o *Object) {
 		return
 	}
 	t.rego = l.driver.templates[kind] // nil where CEL judges
-	if l.opts.CEL {
-		l.judgedByCEL(t)
-	}
+	l.unusableMessages(t)
 }
 
 // refuse reports why a template is not used, at the line that is to blame.
@@ -72,7 +70,10 @@ func (l *loader) refuse(t *template, err error) {
 	t.broken = true
 	var source *sourceError
 	var compile ast.Errors
+	var expressions celErrors
 	switch {
+	case errors.As(err, &expressions):
+		l.celErrors(t, expressions)
 	case errors.As(err, &source):
 		l.regoErrors(t, source.file, source.err, source.hint)
 	case errors.As(err, &compile):
@@ -115,6 +116,24 @@ func (l *loader) regoProblem(code, message, hint string, at *ast.Location) model
 	p := model.Problem{Severity: model.Error, Code: code, Message: l.driver.readable(message), Hint: hint}
 	p.File, p.Line, p.Column = l.regoLocation(at)
 	return p
+}
+
+func (l *loader) celErrors(t *template, errs celErrors) {
+	const hint = "expressions see `object`, `oldObject`, `request`, `namespaceObject`, `variables` and `variables.params`"
+	for _, e := range errs {
+		l.fail(t.origin, "cel_compile_error", oneLine(e.detail), hint, append(celSource(t), e.path...)...)
+	}
+}
+
+// unusableMessages warns of message expressions that do not compile: a cluster says the fixed message
+// instead.
+func (l *loader) unusableMessages(t *template) {
+	if l.cel == nil || l.cel.templates[t.Spec.CRD.Spec.Names.Kind] == nil {
+		return
+	}
+	for _, e := range l.cel.templates[t.Spec.CRD.Spec.Names.Kind].unusable {
+		l.warn(t.origin, "cel_message", "the messageExpression has no effect: "+oneLine(e.detail), "make it a text: `string(…)`", append(celSource(t), e.path...)...)
+	}
 }
 
 func hintForRego(message, hint string) string {

@@ -88,12 +88,12 @@ var loadCases = map[string]struct {
 		[]string{"error rego_type_error 1: undefined function f"},
 	},
 	"CEL that does not compile": {
-		[]string{celTemplate("object.kind == nowhere", "m", ""), "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}"},
+		[]string{templateInCEL("object.kind == nowhere", "m", ""), "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Cel\nmetadata: {name: c}"},
 		[]string{"error cel_compile_error 13: undeclared reference to 'nowhere'", "error constraint_without_template 19: is not enforced"},
 	},
 	"a CEL message that is no text": {
-		[]string{celTemplate("true", "m", "1")},
-		[]string{"error cel_compile_error 15: must evaluate to string"},
+		[]string{templateInCEL("true", "m", "1")},
+		[]string{"warning cel_message 15: must evaluate to string|string("},
 	},
 	"no violation rule": {
 		[]string{sampleTemplate("package sample\ndeny[{\"msg\": \"no\"}] { true }")},

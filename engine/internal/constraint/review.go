@@ -139,13 +139,7 @@ func (s *Set) request(in Review) (*request, error) {
 
 // judge asks the framework's client about one resource and adds what it says to the outcome.
 func (s *Set) judge(ctx context.Context, r *request, point string, out *Outcome, from generated) error {
-	opts := []reviews.ReviewOpt{reviews.EnforcementPoint(point)}
-	if r.namespaceTerm != nil && s.usesCEL() {
-		if object, err := ast.JSON(r.namespaceTerm.Value); err == nil {
-			opts = append(opts, reviews.Namespace(object.(map[string]any)))
-		}
-	}
-	responses, err := s.client.Review(ctx, r, opts...)
+	responses, err := s.client.Review(ctx, r, reviews.EnforcementPoint(point))
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -153,19 +147,14 @@ func (s *Set) judge(ctx context.Context, r *request, point string, out *Outcome,
 		r.problems = append(r.problems, model.Problem{Severity: model.Error, Code: "gatekeeper", Message: oneLine(err.Error())})
 	}
 	for _, result := range responses.Results() {
-		s.take(r, result, out, from)
+		out.take(result, from)
 	}
 	out.Problems = append(out.Problems, r.problems...)
 	out.Judged = append(out.Judged, r.judgedBy...)
 	return nil
 }
 
-func (s *Set) take(r *request, result *frameworktypes.Result, out *Outcome, from generated) {
-	name := policyName(result.Constraint)
-	if expression := s.failedCEL(result); expression != "" {
-		r.problems = append(r.problems, s.celProblem(name, result.Msg, expression))
-		return
-	}
+func (o *Outcome) take(result *frameworktypes.Result, from generated) {
 	if from.action != "" {
 		result.EnforcementAction = from.action
 	}
@@ -174,8 +163,8 @@ func (s *Set) take(r *request, result *frameworktypes.Result, out *Outcome, from
 		message = fmt.Sprintf("[Implied by %s] %s", from.template, message)
 	}
 	proof, _ := result.Metadata[evidenceKey].(*evidence)
-	out.Results = append(out.Results, Result{
-		Policy: name, Message: message, Details: result.Metadata["details"], Enforcement: enforcement(result),
+	o.Results = append(o.Results, Result{
+		Policy: policyName(result.Constraint), Message: message, Details: result.Metadata["details"], Enforcement: enforcement(result),
 		Expanded: from.template, Path: from.prefix, evidence: proof,
 	})
 }

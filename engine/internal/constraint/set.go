@@ -6,7 +6,6 @@ import (
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client"
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/controller/config/process"
-	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/expansion"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/util"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -44,13 +43,11 @@ type Set struct {
 	client    *client.Client
 	driver    *driver
 	handler   *handler
+	cel       *celDriver // nil where templates are judged by their Rego alone
 	expander  *expander
 	excluder  *process.Excluder
 	templates map[string]*template // by kind
 	policies  map[string]*Object   // constraints by policy name
-	// cel holds, by kind, the expressions by which the CEL driver words a failed evaluation. Those with a
-	// messageExpression are left out: their words could be those of whoever wrote the resource.
-	cel map[string][]string
 }
 
 // template is a loaded template with its origin.
@@ -63,7 +60,7 @@ type template struct {
 
 func newSet(ctx context.Context, opts Options) (*Set, error) {
 	s := &Set{
-		templates: map[string]*template{}, policies: map[string]*Object{}, cel: map[string][]string{},
+		templates: map[string]*template{}, policies: map[string]*Object{},
 		excluder: process.New(), expander: &expander{system: expansion.NewSystem(nil), sources: map[string]string{}},
 	}
 	s.handler = &handler{origin: func(u *unstructured.Unstructured) *Object { return s.policies[policyName(u)] }}
@@ -74,11 +71,8 @@ func newSet(ctx context.Context, opts Options) (*Set, error) {
 		client.EnforcementPoints(Webhook, Audit, Gator, CLI),
 	}
 	if opts.CEL { // first, so that templates that carry both are judged by CEL, as in Gatekeeper
-		cel, err := k8scel.New()
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, client.Driver(cel))
+		s.cel = &celDriver{templates: map[string]*celTemplate{}, locate: s.celLocation}
+		args = append(args, client.Driver(s.cel))
 	}
 	var err error
 	s.client, err = client.NewClient(append(args, client.Driver(s.driver))...)
