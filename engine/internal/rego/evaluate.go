@@ -45,6 +45,8 @@ type Evaluator struct {
 	choices []choice
 	timeout time.Duration
 	watcher Observer
+	// shared holds what is the same for every policy of the resource at hand.
+	shared topdown.VirtualCache
 }
 
 type choice struct {
@@ -114,6 +116,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []mode
 	var violations []Violation
 	var problems []model.Problem
 	shared := in.terms()
+	e.shared = topdown.NewVirtualCache()
 	for _, c := range e.choices {
 		if c.level == "Namespace" && !Namespaced(in.Identity) {
 			continue
@@ -155,6 +158,9 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 	defer stop()
 	query := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
 		WithBuiltinErrorList(&builtinErrors)
+	if e.watcher == nil {
+		query = query.WithVirtualCache(&sharing{VirtualCache: topdown.NewVirtualCache(), shared: e.shared, same: e.set.same})
+	}
 	query, end := e.observed(Evaluation{Policy: c.policy, Rule: q.rule, Ref: q.ref, Input: input}, query)
 	err := query.Iter(ctx, func(r topdown.QueryResult) error {
 		result = r[q.out]

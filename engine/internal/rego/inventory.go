@@ -49,26 +49,27 @@ func (s *Set) readings(parsed []member) reading {
 // reached is every rule that the verdict of some policy may depend on.
 func (s *Set) reached() map[*ast.Rule]bool {
 	seen := map[*ast.Rule]bool{}
-	var visit func(rule *ast.Rule)
-	visit = func(rule *ast.Rule) {
-		if seen[rule] {
-			return
-		}
-		seen[rule] = true
-		for dependency := range s.Compiler.Graph.Dependencies(rule) {
-			if next, ok := dependency.(*ast.Rule); ok {
-				visit(next)
-			}
-		}
-	}
 	for _, policy := range s.Policies {
 		for i := range policy.queries {
 			for _, rule := range s.Compiler.GetRules(policy.queries[i].ref) {
-				visit(rule)
+				follow(s.Compiler, rule, seen)
 			}
 		}
 	}
 	return seen
+}
+
+// follow adds a rule and all that it depends on.
+func follow(compiler *ast.Compiler, rule *ast.Rule, seen map[*ast.Rule]bool) {
+	if seen[rule] {
+		return
+	}
+	seen[rule] = true
+	for dependency := range compiler.Graph.Dependencies(rule) {
+		if next, ok := dependency.(*ast.Rule); ok {
+			follow(compiler, next, seen)
+		}
+	}
 }
 
 // mentions looks for `root.field` in a rule; a use of the root as a whole counts, since it could read

@@ -42,6 +42,7 @@ func (e *Evaluator) observed(which Evaluation, query *topdown.Query) (*topdown.Q
 func (e *Evaluator) EvaluateInput(ctx context.Context, document ast.Object) ([]Violation, []model.Problem) {
 	var violations []Violation
 	var problems []model.Problem
+	e.shared = topdown.NewVirtualCache()
 	key := ast.InternedTerm("parameters")
 	for _, c := range e.choices {
 		input := document

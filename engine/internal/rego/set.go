@@ -54,6 +54,7 @@ type Set struct {
 	values       cache.InterQueryValueCache
 	capabilities *ast.Capabilities
 	reads        reading
+	same         *paths
 	strict       bool
 }
 
@@ -145,6 +146,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 	}
 	problems = append(problems, sameName(s.Policies)...)
 	s.reads = s.readings(parsed)
+	s.same = samePaths(s.Compiler)
 	return problems
 }
 
