@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/gator"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/gator/verify"
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"attest.continuu.ms/engine/internal/constraint"
@@ -154,6 +155,10 @@ func (r *runner) testCase(t *verify.Test, s sets, c *verify.Case) Case {
 	return out
 }
 
+// violationInGator are failed evaluations that gator counts as violations, because a cluster denies the
+// request. A Suite that was written with gator may rely on it; the problems are shown all the same.
+var violationInGator = map[string]bool{"cel_error": true, "match_error": true, topdown.ConflictErr: true, topdown.TypeErr: true}
+
 func (r *runner) check(s sets, c *verify.Case, out *Case) error {
 	if c.Object == "" {
 		return fmt.Errorf("%w: must define object", gator.ErrInvalidCase)
@@ -166,10 +171,14 @@ func (r *runner) check(s sets, c *verify.Case, out *Case) error {
 		return err
 	}
 	out.Problems = outcome.Problems
-	if err := firstError(outcome.Problems); err != nil {
-		return err
-	}
 	var results []*frameworktypes.Result
+	for _, p := range outcome.Problems {
+		if err := firstError([]model.Problem{p}); err != nil && !violationInGator[p.Code] {
+			return err
+		} else if err != nil {
+			results = append(results, &frameworktypes.Result{Msg: p.Message})
+		}
+	}
 	for _, violation := range outcome.Results {
 		out.Violations = append(out.Violations, violation.Message)
 		results = append(results, &frameworktypes.Result{Msg: violation.Message})

@@ -113,6 +113,7 @@ func TestCases(t *testing.T) {
 		"empty request":                  {"{object: empty-request.yaml, assertions: [{}]}", `does not contain an "object"`},
 		"generated":                      {"{object: deployment.yaml, assertions: [{message: Implied by pods}]}", ""},
 		"an evaluation error is no pass": {"{object: broken.yaml, assertions: [{violations: no}]}", "conflicting values"},
+		"gator counts it, though":        {"{object: broken.yaml, assertions: [{violations: 1, message: conflicting}]}", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			suite := run(t, "tests: [{name: t, template: template.yaml, constraint: constraint.yaml, expansion: expansion.yaml, cases: ["+
