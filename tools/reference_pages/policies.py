@@ -12,7 +12,6 @@ import yaml
 
 from attest_governance.describe import describe
 from attest_governance.evaluate import CheckOptions, Engine
-from attest_governance.load.documents import data_documents
 from attest_governance.model.sources import Manifests, Selected
 from attest_governance.plan import Environment, Request, prepare
 from attest_governance.resources import engine_path
@@ -55,17 +54,15 @@ def _described(engine: Engine) -> list[Description]:
     return [describe(policy, prepared) for policy in sorted(loaded.policies, key=lambda policy: policy.name)]
 
 
-def _prepared() -> Prepared:
+def _prepared(evidence: Path | None = None) -> Prepared:
     nowhere = Path(os.devnull)
-    return prepare(Request(), Environment(cwd=nowhere, home=nowhere, variables={}, shipped=SHIPPED))
+    return prepare(Request(evidence=evidence), Environment(cwd=nowhere, home=nowhere, variables={}, shipped=SHIPPED))
 
 
 def _verdicts(engine: Engine, description: Description) -> list[Finding]:
     """What the policy finds in its failing examples, file by file."""
     folder = _examples(description.policy)
-    evidence = _evidence(folder)
-    sources = _prepared().sources
-    loaded = engine.load(msgspec.structs.replace(sources, data=data_documents((), evidence)))
+    loaded = engine.load(_prepared(_evidence(folder)).sources)
     selected = [Selected(description.policy.name, _example_parameters(folder))]
     manifests = Manifests(paths=description.failing)
     batches = engine.check(loaded, selected, manifests, CheckOptions())

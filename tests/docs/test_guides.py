@@ -1,0 +1,107 @@
+"""Every command that a guide shows runs as shown, in the project that the guide describes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from .guide import Command, File, calls, missing, session, steps
+from .running import run_line
+
+ROOT = Path(__file__).parents[2]
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+TOOLS = {"helm": "k8s", "kustomize": "k8s"}
+"""Programs of others that guides pipe from; here they print the manifests of the project."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    (folder / "bin").mkdir(parents=True)
+    for name, manifests in TOOLS.items():
+        program = folder / "bin" / name
+        program.write_text(
+            f"#!/bin/sh\nfor file in {manifests}/*.yaml; do echo ---; cat $file; done\n", encoding="utf-8"
+        )
+        program.chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_guide_runs_as_shown(guide: Path, tmp_path: Path, home: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copytree(ROOT / "examples", project / "examples")
+    code, ran = 0, 0
+    for step in steps(guide.read_text(encoding="utf-8")):
+        if isinstance(step, File):
+            write(project, step)
+            continue
+        assert code < 2 or step.line == "echo $?", f"the command before `{step.line}` ended with {code}"
+        code = follow(project, step, home, code)
+        ran += 1
+    assert code < 2
+    assert ran, "a guide without a command shows nothing"
+
+
+def write(project: Path, file: File) -> None:
+    path = project / file.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(file.text, encoding="utf-8")
+
+
+def follow(project: Path, command: Command, home: Path, before: int) -> int:
+    """Runs a command of a guide and compares what it prints."""
+    ran = run_line(project, command.line, home, before)
+    printed = ran.out + ran.err
+    absent = missing(command.shown, printed)
+    assert not absent, f"$ {command.line}\nnot printed: {absent}\n\nprinted:\n{printed}"
+    assert ran.code < 2 or command.shown, f"$ {command.line}\nended with {ran.code}\n{printed}"
+    return ran.code
+
+
+def test_every_guide_of_the_index_is_there() -> None:
+    assert {guide.name for guide in GUIDES} >= {
+        "checking-manifests.md",
+        "writing-policies.md",
+        "running-in-ci.md",
+        "reading-reports.md",
+    }
+
+
+def test_a_session_knows_commands_and_output() -> None:
+    text = "$ attest a \\\n    b\nfirst\n…\nlast\n$ echo $?\n1\n"
+    assert session(text) == [Command("attest a \\\n    b", ("first", "…", "last")), Command("echo $?", ("1",))]
+
+
+CALLS = {
+    "a step of a workflow": ("      - run: attest policy check k8s/\n", ["attest policy check k8s/"]),
+    "a call in quotes": ("sh 'attest policy validate k8s/'\n", ["attest policy validate k8s/"]),
+    "a continued line": ("attest policy check k8s/ \\\n  --strict\n", ["attest policy check k8s/ --strict"]),
+    "a pipe": ("helm template c | attest policy check - | cat\n", ["attest policy check -"]),
+    "a placeholder": ("attest policy show NAME\n", []),
+    "a comment": ("# attest policy check k8s/\n", []),
+    "another program": ("attest run build\n", []),
+}
+
+
+@pytest.mark.parametrize(("text", "found"), CALLS.values(), ids=CALLS)
+def test_calls_are_found(text: str, found: list[str]) -> None:
+    assert [call.line for call in calls(text)] == found
+
+
+OUTPUT = {
+    "all lines": (("a", "b"), "a\nb\n", ""),
+    "some lines": (("a", "…", "c"), "a\nb\nc\n", ""),
+    "the beginning of a line": (("begin…",), "beginning\n", ""),
+    "the wrong order": (("b", "a"), "a\nb\n", "a"),
+    "part of a line without a mark": (("begin",), "beginning\n", "begin"),
+    "a line that is not there": (("a", "x"), "a\nb\n", "x"),
+}
+
+
+@pytest.mark.parametrize(("shown", "printed", "absent"), OUTPUT.values(), ids=OUTPUT)
+def test_shown_lines_are_compared(shown: tuple[str, ...], printed: str, absent: str) -> None:
+    assert missing(shown, printed) == absent
