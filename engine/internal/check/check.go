@@ -29,6 +29,7 @@ type Params struct {
 	Checked   bool             `json:"checked"`
 	FailFast  bool             `json:"failFast"`
 	Debug     bool             `json:"debug"`     // record every evaluation
+	Watch     func() Watcher   `json:"-"`         // makes what observes a worker; nil for none
 	Inventory []string         `json:"inventory"` // resources that policies may look up, beside the inputs
 	Point     string           `json:"enforcementPoint"`
 }

@@ -7,14 +7,18 @@ import (
 )
 
 // constraints asks the Gatekeeper constraints about a document and returns those that looked at it.
-func (r *run) constraints(document *load.Document, out *fileResult) []string {
+func (r *run) constraints(document *load.Document, watcher Watcher, out *fileResult) []string {
 	if r.set.Gatekeeper.Empty() {
 		return nil
 	}
-	outcome, err := r.set.Gatekeeper.Review(r.ctx, constraint.Review{
+	review := constraint.Review{
 		Object: document.Term, Operation: r.params.Operation, Namespace: r.namespaces[document.Resource.Namespace],
 		Inventory: r.inventory, EnforcementPoint: r.params.Point, Selected: r.selected, Timeout: r.timeout(),
-	})
+	}
+	if watcher != nil {
+		review.Watch = watcher.Constraint
+	}
+	outcome, err := r.set.Gatekeeper.Review(r.ctx, review)
 	if err != nil {
 		out.problems = append(out.problems, model.Problem{
 			Severity: model.Error, Code: "gatekeeper_review", Message: err.Error(), File: document.File, Line: document.Line,

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/constraint"
@@ -28,23 +29,44 @@ type Decision struct {
 	Problems    []string  `json:"problems,omitempty"`
 }
 
-// recorder observes the evaluations of one worker; a nil one records nothing.
+// Watcher observes what one worker judges, resource by resource. What explains or measures a verdict is
+// a watcher, so that it sees the evaluations that gave the verdict and no others.
+type Watcher interface {
+	rego.Observer
+	// Document says which resource the next evaluations are about.
+	Document(*load.Document)
+	// Constraint may change the query of a constraint in Rego before it runs.
+	Constraint(policy string, compiler *ast.Compiler, query *topdown.Query) *topdown.Query
+	// Judged is what the resource came to.
+	Judged(Judged)
+}
+
+// Judged is what one resource came to.
+type Judged struct {
+	Document    *load.Document
+	Findings    []model.Finding
+	Problems    []model.Problem
+	Constraints []string // those that looked at it
+}
+
+// recorder is the watcher that makes the debug log.
 type recorder struct {
 	document  *load.Document
 	began     time.Time
 	decisions []Decision
 }
 
-// begin says which resource the next evaluations are about.
-func (r *recorder) begin(document *load.Document) {
-	if r != nil {
-		r.document = document
-	}
-}
+// Document implements Watcher.
+func (r *recorder) Document(document *load.Document) { r.document = document }
 
 // Begin implements rego.Observer.
 func (r *recorder) Begin(_ rego.Evaluation, query *topdown.Query) *topdown.Query {
 	r.began = time.Now()
+	return query
+}
+
+// Constraint implements Watcher.
+func (r *recorder) Constraint(_ string, _ *ast.Compiler, query *topdown.Query) *topdown.Query {
 	return query
 }
 
@@ -68,14 +90,11 @@ func (r *recorder) decision(policy, engine, rule string, took time.Duration) Dec
 	}
 }
 
-// constraints records what the constraints that looked at the document said of it.
-func (r *recorder) constraints(judged []string, findings []model.Finding) {
-	if r == nil {
-		return
-	}
-	for _, name := range judged {
+// Judged implements Watcher: constraints are evaluated in one go, so they are recorded afterwards.
+func (r *recorder) Judged(judged Judged) {
+	for _, name := range judged.Constraints {
 		decision := r.decision(name, constraint.Engine, "violation", 0)
-		for _, f := range findings {
+		for _, f := range judged.Findings {
 			if f.Policy == name {
 				decision.Violations = append(decision.Violations, f.Message)
 			}
@@ -86,9 +105,6 @@ func (r *recorder) constraints(judged []string, findings []model.Finding) {
 
 // take hands over what was recorded since the last call.
 func (r *recorder) take() []Decision {
-	if r == nil {
-		return nil
-	}
 	taken := r.decisions
 	r.decisions = nil
 	return taken

@@ -26,11 +26,8 @@ type fileResult struct {
 // worker makes the function that judges one file; each goroutine has its own evaluator.
 func (r *run) worker() func(int) fileResult {
 	evaluator, err := r.evaluator()
-	var log *recorder
-	if r.params.Debug && err == nil {
-		log = &recorder{}
-		evaluator.Observe(log)
-	}
+	log := &recorder{}
+	watcher := r.watcher(log)
 	return func(i int) (out fileResult) {
 		source := r.sources[i]
 		defer func() {
@@ -48,12 +45,22 @@ func (r *run) worker() func(int) fileResult {
 			if r.ctx.Err() != nil {
 				break
 			}
-			log.begin(document)
-			r.judge(evaluator, log, document, &out)
+			r.judge(evaluator, watcher, document, &out)
 		}
 		out.decisions = log.take()
 		return out
 	}
+}
+
+// watcher is what observes a worker: the debug log, or what the caller gave; nil for none.
+func (r *run) watcher(log *recorder) Watcher {
+	if r.params.Watch != nil {
+		return r.params.Watch()
+	}
+	if r.params.Debug {
+		return log
+	}
+	return nil
 }
 
 func failedFile(source load.Source, message string) fileResult {
@@ -63,11 +70,31 @@ func failedFile(source load.Source, message string) fileResult {
 	}}}
 }
 
-func (r *run) judge(evaluator *rego.Evaluator, log *recorder, document *load.Document, out *fileResult) {
+func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.Document, out *fileResult) {
 	r.placeIn(document)
 	id := document.Resource
 	out.judged = append(out.judged, judged{id, document.File, document.Line})
+	findings, problems := len(out.findings), len(out.problems)
+	if watcher != nil {
+		watcher.Document(document)
+	}
+	r.policies(evaluator, watcher, document, out)
+	judgedBy := r.constraints(document, watcher, out)
+	if watcher != nil {
+		watcher.Judged(Judged{document, out.findings[findings:], out.problems[problems:], judgedBy})
+	}
+	if r.params.Checked {
+		out.checked = append(out.checked, Checked{id, document.File, document.Line, append(evaluator.Policies(id), judgedBy...)})
+	}
+}
+
+// policies asks the plain policies about a document.
+func (r *run) policies(evaluator *rego.Evaluator, watcher Watcher, document *load.Document, out *fileResult) {
+	id := document.Resource
 	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaces[id.Namespace]}
+	if watcher != nil {
+		evaluator.Observe(watcher)
+	}
 	violations, problems := evaluator.Evaluate(r.ctx, in)
 	for i := range problems {
 		if problems[i].File == "" {
@@ -77,12 +104,6 @@ func (r *run) judge(evaluator *rego.Evaluator, log *recorder, document *load.Doc
 	out.problems = append(out.problems, problems...)
 	if len(violations) > 0 {
 		out.add(r.ctx, evaluator, document, violations)
-	}
-	before := len(out.findings)
-	judgedBy := r.constraints(document, out)
-	log.constraints(judgedBy, out.findings[before:])
-	if r.params.Checked {
-		out.checked = append(out.checked, Checked{id, document.File, document.Line, append(evaluator.Policies(id), judgedBy...)})
 	}
 }
 

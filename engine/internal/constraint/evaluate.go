@@ -47,7 +47,11 @@ func (e *evaluation) run(ctx context.Context) []found {
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, cancel.Cancel)()
 	}
-	err := e.query(cancel, &builtinErrors).Iter(ctx, func(r topdown.QueryResult) error {
+	query := e.query(cancel, &builtinErrors)
+	if e.request.watch != nil {
+		query = e.request.watch(e.policy, e.driver.compiler, query)
+	}
+	err := query.Iter(ctx, func(r topdown.QueryResult) error {
 		entries = append(entries, r[e.template.query.out])
 		return nil
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/target"
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 	admissionv1 "k8s.io/api/admission/v1"
 
 	"attest.continuu.ms/engine/internal/model"
@@ -41,6 +42,8 @@ type Review struct {
 	Selected map[string]bool
 	// Timeout is that of one evaluation in Rego; 0 means none.
 	Timeout time.Duration
+	// Watch may change the query of a constraint in Rego before it runs: give it a tracer, say.
+	Watch func(policy string, compiler *ast.Compiler, query *topdown.Query) *topdown.Query
 }
 
 // Result is a violation of a constraint.
@@ -113,7 +116,7 @@ func (s *Set) judgeGenerated(ctx context.Context, parent *request, point string,
 func (s *Set) request(in Review) (*request, error) {
 	r := &request{
 		object: in.Object, oldObject: in.OldObject, operation: in.Operation, inventory: in.Inventory,
-		selected: in.Selected, timeout: in.Timeout, source: types.SourceTypeOriginal,
+		selected: in.Selected, timeout: in.Timeout, source: types.SourceTypeOriginal, watch: in.Watch,
 	}
 	if in.Operation == string(admissionv1.Delete) {
 		if in.OldObject == nil {
