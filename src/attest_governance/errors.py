@@ -121,3 +121,11 @@ class EngineRequestError(EngineError):
 
 class GovernanceError(AttestError):
     """An act or a record that governance doesn't allow: a forged signature, an own approval, a rewritten past."""
+
+
+class ClusterError(AttestError):
+    """A cluster can't be reached, refuses a request, or is not in the state that a command needs."""
+
+
+class ConflictError(ClusterError):
+    """Somebody else owns what was to be changed in a cluster."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest_governance.evaluate import LoadedPolicies
-    from attest_governance.model import Finding
+    from attest_governance.model import Finding, Problem
 
 STDIN = "<stdin>"
 MAX_STDIN = 256 << 20
@@ -105,9 +105,7 @@ def make_plan(prepared: Prepared, loaded: LoadedPolicies) -> Plan:
         AttestError: a name or a file of the request is wrong, or there is no policy to ask.
     """
     request, settings = prepared.request, prepared.settings
-    selected = _with_parameters(select(loaded.policies, settings, request.names), request.parameters, loaded)
-    if not selected and settings.policy.enabled and loaded.usable:
-        raise PolicyError("there is no policy to judge by", hint="name a folder that holds policies, or enable some")
+    selected = choose(prepared, loaded)
     return Plan(
         manifests=_manifests(request),
         selected=selected,
@@ -119,8 +117,28 @@ def make_plan(prepared: Prepared, loaded: LoadedPolicies) -> Plan:
         rules=Rules(settings.policy.fail_on_violation, request.strict, request.fail_on),
         baseline=read_baseline(request.baseline) if request.baseline else None,
         baseline_file=str(request.baseline or ""),
-        problems=check_parameters(settings, loaded.policies, complete=not request.folders) if loaded.usable else (),
+        problems=configuration_problems(prepared, loaded),
     )
+
+
+def choose(prepared: Prepared, loaded: LoadedPolicies) -> tuple[Selected, ...]:
+    """The policies that a request means, with their parameters.
+
+    Raises:
+        AttestError: a name or a file of the request is wrong, or there is no policy to ask.
+    """
+    request, settings = prepared.request, prepared.settings
+    selected = _with_parameters(select(loaded.policies, settings, request.names), request.parameters, loaded)
+    if not selected and settings.policy.enabled and loaded.usable:
+        raise PolicyError("there is no policy to judge by", hint="name a folder that holds policies, or enable some")
+    return selected
+
+
+def configuration_problems(prepared: Prepared, loaded: LoadedPolicies) -> tuple[Problem, ...]:
+    """What the configuration says of policies that they don't accept."""
+    if not loaded.usable:
+        return ()
+    return check_parameters(prepared.settings, loaded.policies, complete=not prepared.request.folders)
 
 
 def read_baseline(path: Path) -> Baseline:

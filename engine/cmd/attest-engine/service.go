@@ -37,12 +37,13 @@ func newService(stderr io.Writer) *service {
 
 func (s *service) methods() map[string]rpc.Method {
 	return map[string]rpc.Method{
-		"initialize":      s.initialize,
-		"shutdown":        s.shutdown,
-		"policies/load":   s.load,
-		"policies/unload": s.unload,
-		"check":           s.check,
-		"validate":        s.validate,
+		"initialize":           s.initialize,
+		"shutdown":             s.shutdown,
+		"policies/load":        s.load,
+		"policies/unload":      s.unload,
+		"check":                s.check,
+		"validate":             s.validate,
+		"gatekeeper/templates": s.gatekeeperTemplates,
 	}
 }
 

@@ -39,6 +39,7 @@ POLICY = {
 ROOT = {
     "policy": Command("tree", "policy"),
     "config": Command("config", "app"),
+    "gatekeeper": Command("gatekeeper", "app"),
     "version": Command("version"),
 }
 

@@ -14,7 +14,16 @@ import msgspec
 from attest_governance import __version__
 from attest_governance.errors import EngineError
 from attest_governance.evaluate.connection import Connection
-from attest_governance.evaluate.messages import Batch, CheckAnswer, LoadAnswer, Validation, Versions, WireBatch, batch
+from attest_governance.evaluate.messages import (
+    Batch,
+    CheckAnswer,
+    LoadAnswer,
+    TemplatesAnswer,
+    Validation,
+    Versions,
+    WireBatch,
+    batch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -137,6 +146,15 @@ class Engine:
         """
         params = {"paths": paths, "libraries": libraries, "inputs": inputs}
         return self._ready().request("validate", params, Validation)
+
+    def templates(self, sources: PolicySources, names: Sequence[str]) -> TemplatesAnswer:
+        """Turns plain policies into the Rego of Gatekeeper templates, and reads the objects beside them.
+
+        Raises:
+            EngineError: the engine failed; policies that can't be turned are problems of the answer.
+        """
+        params = {**_load_params(sources), "policies": names}
+        return self._ready().request("gatekeeper/templates", params, TemplatesAnswer)
 
     def close(self) -> None:
         """Ends the process."""

@@ -130,6 +130,40 @@ class Validation(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
+class RegoTemplate(msgspec.Struct, frozen=True):
+    """A plain policy as the Rego of a Gatekeeper template, v1, and what the rest of the template depends on."""
+
+    policy: str
+    kind: str
+    package: str
+    rego: str
+    libs: tuple[str, ...] = ()
+    level: str = ""
+    match: dict[str, Any] | None = None
+    """A match block for constraints, where the policy's METADATA states one."""
+    rules: tuple[str, ...] = ()
+    evidence: bool = False
+    network: bool = False
+    namespace: bool = False
+    inventory: bool = False
+
+
+class SourceObject(msgspec.Struct, frozen=True):
+    """A Gatekeeper object as it was read, at `line` of `file`."""
+
+    file: str
+    line: int
+    value: dict[str, Any]
+
+
+class TemplatesAnswer(msgspec.Struct, frozen=True):
+    """Answer of `gatekeeper/templates`."""
+
+    templates: tuple[RegoTemplate, ...] = ()
+    objects: tuple[SourceObject, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
 def batch(wire: WireBatch) -> Batch:
     """The batch in values of the model."""
     return Batch(

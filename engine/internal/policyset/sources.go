@@ -1,0 +1,32 @@
+package policyset
+
+import (
+	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// Sources is what policy sources hold, before anything is compiled.
+type Sources struct {
+	Modules []rego.Module
+	Data    map[string]any
+	Objects []constraint.Object // Gatekeeper's
+}
+
+// Read reads the sources that Load would compile.
+func Read(params Params) (Sources, []model.Problem) {
+	all := gather(params)
+	out := Sources{Data: all.data}
+	problems := all.problems
+	if params.OPA {
+		out.Modules = all.modules
+		for _, m := range params.Modules {
+			out.Modules = append(out.Modules, m.module())
+		}
+	}
+	if params.Gatekeeper {
+		objects, more := GatekeeperObjects(all.manifests)
+		out.Objects, problems = objects, append(problems, more...)
+	}
+	return out, problems
+}
