@@ -6,7 +6,21 @@
 package attest.benchmark
 
 # attest hands over {"resource": …}; opa exec and conftest hand over the manifest itself.
-resource := object.get(input, "resource", input)
+kind := input.resource.kind
+
+kind := input.kind
+
+metadata := input.resource.metadata
+
+metadata := input.metadata
+
+spec := input.resource.spec
+
+spec := input.spec
+
+rules := input.resource.rules
+
+rules := input.rules
 
 violation contains {"msg": msg} if {
 	some container in containers
@@ -40,21 +54,21 @@ violation contains {"msg": msg} if {
 }
 
 violation contains {"msg": "replicas must be at least 2 in production"} if {
-	resource.kind == "Deployment"
-	resource.metadata.namespace == "production"
-	resource.spec.replicas < 2
+	kind == "Deployment"
+	metadata.namespace == "production"
+	spec.replicas < 2
 }
 
 violation contains {"msg": msg} if {
-	resource.kind in {"Role", "ClusterRole"}
-	some rule in resource.rules
+	kind in {"Role", "ClusterRole"}
+	some rule in rules
 	"*" in rule.verbs
-	msg := sprintf("role %v allows every verb", [resource.metadata.name])
+	msg := sprintf("role %v allows every verb", [metadata.name])
 }
 
 violation contains {"msg": msg} if {
 	some label in {"app.kubernetes.io/name", "app.kubernetes.io/part-of", "team"}
-	not resource.metadata.labels[label]
+	not metadata.labels[label]
 	msg := sprintf("label %v is missing", [label])
 }
 
@@ -62,11 +76,11 @@ containers contains container if some container in pod.containers
 
 containers contains container if some container in pod.initContainers
 
-pod := resource.spec if resource.kind == "Pod"
+pod := spec if kind == "Pod"
 
-pod := resource.spec.template.spec if resource.kind in {"Deployment", "StatefulSet", "DaemonSet", "Job"}
+pod := spec.template.spec if kind in {"Deployment", "StatefulSet", "DaemonSet", "Job"}
 
-pod := resource.spec.jobTemplate.spec.template.spec if resource.kind == "CronJob"
+pod := spec.jobTemplate.spec.template.spec if kind == "CronJob"
 
 pinned(image) if contains(image, "@sha256:")
 
