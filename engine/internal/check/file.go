@@ -147,15 +147,15 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 	paths := evaluator.Locate(ctx, violations, document.Term)
 	for i, v := range violations {
 		f.findings = append(f.findings, model.Finding{
-			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: enforcement(v.Rule),
+			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
 			Message: v.Message, Resource: resource, Location: document.Locate(paths[i]), Details: v.Details,
 			Fix: v.Fix,
 		})
 	}
 }
 
-// enforcement is what a rule's name says of it; configuration may lower it further.
-func enforcement(rule string) string {
+// Enforcement is what a rule's name says of it; configuration may lower it further.
+func Enforcement(rule string) string {
 	if rule == "warn" {
 		return "warn"
 	}

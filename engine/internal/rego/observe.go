@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/model"
@@ -55,4 +56,26 @@ func (e *Evaluator) EvaluateInput(ctx context.Context, document ast.Object) ([]V
 		problems = append(problems, errs...)
 	}
 	return violations, problems
+}
+
+// Document is what stands at a reference below `data`, rules left aside; nil where nothing does.
+func (s *Set) Document(ctx context.Context, ref ast.Ref) ast.Value {
+	path, err := storage.NewPathForRef(ref)
+	if err != nil {
+		return nil
+	}
+	txn, err := s.Store.NewTransaction(ctx)
+	if err != nil {
+		return nil
+	}
+	defer s.Store.Abort(ctx, txn)
+	found, err := s.Store.Read(ctx, txn, path)
+	if err != nil {
+		return nil
+	}
+	value, err := ast.InterfaceToValue(found)
+	if err != nil {
+		return nil
+	}
+	return value
 }

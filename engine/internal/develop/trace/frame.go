@@ -1,0 +1,219 @@
+package trace
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// frame is one body under evaluation.
+type frame struct {
+	node   *Node     // where its steps go
+	rule   *ast.Rule // nil for a closure
+	silent bool      // its expressions are those of the step around it, or of our own query
+	every  *ast.Every
+	step   *Node     // under evaluation
+	base   *ast.Expr // the source expression of step
+	redone *ast.Expr // set after backtracking to it, until something else happens
+}
+
+// place is where what happens now belongs: below the step under evaluation.
+func (f *frame) place() *Node {
+	if f.step != nil {
+		return f.step
+	}
+	return f.node
+}
+
+func (t *Tracer) enter(evt *topdown.Event) {
+	parent := t.frames[evt.ParentID]
+	f := &frame{node: t.Root}
+	if parent != nil && evt.QueryID != 0 {
+		f.node = parent.place()
+	}
+	switch node := evt.Node.(type) {
+	case *ast.Rule:
+		f.rule = node
+		rule := &Node{Kind: KindRule, Name: ruleName(node), Outcome: Fails}
+		rule.at(node.Location)
+		f.node.add(t, rule)
+		f.node = rule
+	case *ast.Expr:
+		f.every, _ = node.Terms.(*ast.Every)
+		f.silent = true
+	case ast.Body:
+		t.enterClosure(evt, f, parent)
+	}
+	t.frames[evt.QueryID], t.current = f, f
+}
+
+// enterClosure opens the body of a negation, a comprehension, or an `every` for one of its elements.
+func (t *Tracer) enterClosure(evt *topdown.Event, f, parent *frame) {
+	if parent == nil || evt.QueryID == 0 {
+		f.silent = true
+		return
+	}
+	if parent.base != nil && parent.base.Negated {
+		f.silent = true
+	}
+	if parent.every == nil {
+		return
+	}
+	element := &Node{Kind: KindElement, Outcome: Fails}
+	element.at(evt.Location)
+	list := &valueList{scope: t.scope(evt), seen: map[string]bool{}}
+	for _, term := range []*ast.Term{parent.every.Key, parent.every.Value} {
+		if term != nil {
+			list.operand(term)
+		}
+	}
+	element.Values = list.values
+	f.node.add(t, element)
+	f.node = element
+}
+
+func (t *Tracer) eval(evt *topdown.Event) {
+	f, expr := t.frames[evt.QueryID], exprOf(evt)
+	if f == nil || expr == nil || f.silent {
+		return
+	}
+	t.current = f
+	t.arguments(evt, f)
+	base := expr.BaseCogeneratedExpr()
+	if f.redone != nil && f.redone.BaseCogeneratedExpr() != base {
+		t.again(evt, f)
+	}
+	f.redone = nil
+	if f.step != nil && f.base == base && f.step.Outcome == "" {
+		return
+	}
+	t.held(evt, f)
+	f.step, f.base = &Node{Kind: KindExpression, Text: source(base.Location), generated: base.Generated}, base
+	f.step.at(base.Location)
+	f.node.add(t, f.step)
+}
+
+// arguments notes what a function was called with, as soon as that is bound.
+func (t *Tracer) arguments(evt *topdown.Event, f *frame) {
+	if f.rule == nil || f.step != nil || len(f.rule.Head.Args) == 0 || f.node.Values != nil {
+		return
+	}
+	list := &valueList{scope: t.scope(evt), seen: map[string]bool{}}
+	for _, argument := range f.rule.Head.Args {
+		list.operand(argument)
+	}
+	f.node.Values = list.values
+}
+
+// held closes the step under evaluation: evaluation went on, so it holds.
+func (t *Tracer) held(evt *topdown.Event, f *frame) {
+	if f.step == nil || f.step.Outcome != "" {
+		return
+	}
+	f.step.Outcome, f.step.Values = Holds, t.scope(evt).values(f.base)
+}
+
+// again adds a step for a further solution of an expression: evaluation came back to it and goes on from it.
+func (t *Tracer) again(evt *topdown.Event, f *frame) {
+	base := f.redone.BaseCogeneratedExpr()
+	step := &Node{Kind: KindExpression, Text: source(base.Location), Outcome: Holds, Again: true, Values: t.scope(evt).values(base)}
+	step.at(base.Location)
+	f.node.add(t, step)
+	f.step, f.base = step, base
+}
+
+func (t *Tracer) redo(evt *topdown.Event) {
+	f, expr := t.frames[evt.QueryID], exprOf(evt)
+	if f != nil && expr != nil {
+		f.redone, t.current = expr, f
+	}
+}
+
+func (t *Tracer) fail(evt *topdown.Event) {
+	f, expr := t.frames[evt.QueryID], exprOf(evt)
+	if f == nil || expr == nil || f.silent || f.step == nil || f.base != expr.BaseCogeneratedExpr() || f.step.Outcome != "" {
+		return
+	}
+	s := t.scope(evt)
+	f.step.Outcome, f.step.Values, f.step.Reason = Fails, s.values(f.base), s.reason(expr)
+	t.current = f
+}
+
+func (t *Tracer) exit(evt *topdown.Event) {
+	f := t.frames[evt.QueryID]
+	if f == nil {
+		return
+	}
+	t.current = f
+	if f.redone != nil && !f.silent {
+		t.again(evt, f)
+	}
+	f.redone = nil
+	t.held(evt, f)
+	if f.node.Kind == KindElement {
+		f.node.Outcome = Holds
+	}
+	if f.rule != nil {
+		f.node.Outcome = Holds
+		t.result(evt, f)
+	}
+}
+
+// result adds what a body gave, once for each different value; `true` goes without saying.
+func (t *Tracer) result(evt *topdown.Event, f *frame) {
+	term := f.rule.Head.Value
+	if f.rule.Head.DocKind() == ast.PartialSetDoc {
+		term = f.rule.Head.Key
+	}
+	value := t.scope(evt).look(term)
+	if value == nil || value.Compare(ast.Boolean(true)) == 0 {
+		return
+	}
+	text := write(value, 4*t.limits.ValueChars)
+	if f.node.results[text] {
+		return
+	}
+	if f.node.results == nil {
+		f.node.results = map[string]bool{}
+	}
+	f.node.results[text] = true
+	f.node.add(t, &Node{Kind: KindResult, Text: text, Message: message(value)})
+}
+
+// message is the text of a violation, where a result is one.
+func message(value ast.Value) string {
+	switch value := value.(type) {
+	case ast.String:
+		return string(value)
+	case ast.Object:
+		for _, key := range []string{"msg", "message"} {
+			if text := value.Get(ast.InternedTerm(key)); text != nil {
+				if s, isText := text.Value.(ast.String); isText {
+					return string(s)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (t *Tracer) testCase(evt *topdown.Event) {
+	f, expr := t.frames[evt.QueryID], exprOf(evt)
+	if f == nil || expr == nil || len(operandsOf(expr)) == 0 {
+		return
+	}
+	if value := t.scope(evt).look(operandsOf(expr)[0]); value != nil {
+		f.node.add(t, &Node{Kind: KindNote, testCase: value.String()})
+	}
+}
+
+func exprOf(evt *topdown.Event) *ast.Expr {
+	expr, _ := evt.Node.(*ast.Expr)
+	return expr
+}
+
+// ruleName is a rule's name with its package but for `data.`: `attest.security.violation`.
+func ruleName(rule *ast.Rule) string {
+	return strings.TrimPrefix(rule.Ref().GroundPrefix().String(), "data.")
+}
