@@ -1,6 +1,8 @@
 package check
 
 import (
+	"strings"
+
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -36,14 +38,8 @@ func (r *run) constraints(document *load.Document, watcher Watcher, out *fileRes
 }
 
 func (r *run) constraintFinding(document *load.Document, out *fileResult, result constraint.Result) model.Finding {
-	severity := r.set.Severities[result.Policy]
-	if severity == "" {
-		severity = r.chosen[result.Policy].Severity
-	}
-	if severity == "" {
-		severity = "medium"
-	}
 	details, _ := result.Details.(map[string]any)
+	severity := r.severity(result.Policy, details)
 	if result.Expanded != "" {
 		details = with(details, "expandedBy", result.Expanded)
 	}
@@ -51,6 +47,17 @@ func (r *run) constraintFinding(document *load.Document, out *fileResult, result
 		Policy: result.Policy, Engine: constraint.Engine, Rule: "violation", Severity: severity, Enforcement: result.Enforcement,
 		Message: result.Message, Resource: out.resource(document), Location: document.Locate(result.Path), Details: details,
 	}
+}
+
+// severity is what the violation's details say, else the constraint, else the configuration.
+func (r *run) severity(policy string, details map[string]any) string {
+	stated, _ := details["severity"].(string)
+	for _, severity := range []string{strings.ToLower(stated), r.set.Severities[policy], r.chosen[policy].Severity} {
+		if model.IsSeverity(severity) {
+			return severity
+		}
+	}
+	return "medium"
 }
 
 func with(details map[string]any, key string, value any) map[string]any {

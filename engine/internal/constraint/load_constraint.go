@@ -128,6 +128,20 @@ func (l *loader) policies() []model.Policy {
 	return l.loaded
 }
 
+// annotationSeverity tells how bad a violation is whose details do not say; `attest gatekeeper
+// generate` writes it.
+const annotationSeverity = "gatekeeper.attest.continuu.ms/severity"
+
+// severity is what the first annotations that state one say, or "".
+func severity(annotations ...map[string]string) string {
+	for _, each := range annotations {
+		if stated := strings.ToLower(each[annotationSeverity]); model.IsSeverity(stated) {
+			return stated
+		}
+	}
+	return ""
+}
+
 const annotationTitle = "metadata.gatekeeper.sh/title"
 
 func (l *loader) describe(o *Object) model.Policy {
@@ -136,6 +150,7 @@ func (l *loader) describe(o *Object) model.Policy {
 	parameters, _ := lookup(o.Value, "spec", "parameters").(map[string]any)
 	return model.Policy{
 		Name: policyName(u), Engine: Engine, Title: t.Annotations[annotationTitle], Description: t.Annotations["description"],
+		Severity:   severity(u.GetAnnotations(), t.Annotations),
 		Parameters: parameters, File: o.File, Line: o.Line, Enforcement: l.declared(u),
 	}
 }

@@ -83,3 +83,8 @@ type Policy struct {
 	RegoVersion string         `json:"regoVersion,omitempty"`
 	Enforcement string         `json:"enforcement,omitempty"`
 }
+
+// IsSeverity says whether a text names the severity of a finding.
+func IsSeverity(text string) bool {
+	return text == "critical" || text == "high" || text == "medium" || text == "low"
+}

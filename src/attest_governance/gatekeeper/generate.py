@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,16 +10,16 @@ import msgspec
 from attest_governance.errors import InputError, OutputError, PolicyError
 from attest_governance.gatekeeper.manifest import manifest
 from attest_governance.gatekeeper.objects import Object, Pair, Wanted, make_pair, object_name
-from attest_governance.model import Problem
-from attest_governance.model.sources import PolicySources
+from attest_governance.model import Enforcement, Problem
+from attest_governance.model.sources import PolicySources, Selected
 from attest_governance.report import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from attest_governance.evaluate import Engine, LoadedPolicies, TemplatesAnswer
-    from attest_governance.model import Enforcement, Policy
-    from attest_governance.model.sources import Selected
+    from attest_governance.model import Policy
 
 HEADER = "Made by `attest gatekeeper generate` from the policy"
 _NO_NETWORK = "calls http.send, which Gatekeeper refuses where it runs with --disable-opa-builtin={http.send}"

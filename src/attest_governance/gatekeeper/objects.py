@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from attest_governance.gatekeeper.schema import structural
+from attest_governance.model import Enforcement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from attest_governance.evaluate import RegoTemplate
-    from attest_governance.model import Enforcement, Policy
+    from attest_governance.model import Policy
 
 Object = dict[str, Any]
 
@@ -81,7 +83,7 @@ def _template(rego: RegoTemplate, policy: Policy, wanted: Wanted) -> Object:
 
 
 def _about(policy: Policy, wanted: Wanted) -> dict[str, str]:
-    return {POLICY: policy.name, SEVERITY: wanted.severity or policy.severity}
+    return {POLICY: policy.name, SEVERITY: policy.severity or wanted.severity}
 
 
 def _stated(annotations: Mapping[str, str]) -> dict[str, str]:
