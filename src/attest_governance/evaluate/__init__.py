@@ -1,6 +1,6 @@
 """Asks the engine. Nothing else may start or call it."""
 
-from attest_governance.evaluate.engine import CheckOptions, Engine, EngineOptions, LoadedPolicies
+from attest_governance.evaluate.engine import CheckOptions, Engine, EngineOptions, LoadedPolicies, View
 from attest_governance.evaluate.messages import Batch, Decision, RegoTemplate, TemplatesAnswer, Validation, Versions
 
 __all__ = [

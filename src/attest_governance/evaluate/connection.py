@@ -97,7 +97,7 @@ class Connection:
     def close(self) -> None:
         """Ends the process and fails whatever is in flight."""
         self._fail(EngineError("the engine was closed"))
-        self._process.end()
+        self._process.kill()
 
     def _send(self, message: dict[str, object]) -> None:
         with self._lock:

@@ -7,7 +7,7 @@ one with the same policies.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
 
@@ -24,6 +24,7 @@ from attest_governance.evaluate.messages import (
     WireBatch,
     batch,
 )
+from attest_governance.model.trace import Traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -68,6 +69,20 @@ class CheckOptions(msgspec.Struct, frozen=True):
     fail_fast: bool = False
     debug: bool = False
     """Whether every evaluation is recorded (`Batch.decisions`)."""
+
+
+class View(msgspec.Struct, frozen=True):
+    """What of a trace to show."""
+
+    explain: Literal["", "full", "fails", "notes", "fired"] = ""
+    """Empty: what decided. `fired`: only bodies that gave a violation."""
+    rule: str = ""
+    resource: str = ""
+    """`Kind/namespace/name`: only this one."""
+    message: str = ""
+    """With `fired`: only what gave this message."""
+    value_chars: int = 0
+    """How much of a value is shown; 0 is the engine's default."""
 
 
 class Engine:
@@ -122,21 +137,32 @@ class Engine:
             EngineError: the engine failed or a limit was passed; what came before is no verdict.
         """
         connection = self._same(loaded)
-        params = {
-            "set": loaded.set,
-            "paths": manifests.paths,
-            "inputs": manifests.inputs,
-            "policies": selected,
-            "namespace": manifests.namespace,
-            "operation": manifests.operation,
-            "timeout": max(1, round(options.timeout * 1000)),
-            "jobs": options.jobs,
-            "checked": options.checked,
-            "failFast": options.fail_fast,
-            "debug": options.debug,
-        }
+        params = _check_params(loaded, selected, manifests, options)
         for wire in connection.stream("check", params, WireBatch, CheckAnswer):
             yield batch(cast("WireBatch", wire))
+
+    def trace(
+        self,
+        loaded: LoadedPolicies,
+        selected: Sequence[Selected],
+        manifests: Manifests,
+        options: CheckOptions,
+        view: View,
+    ) -> Traces:
+        """Judges manifests or whole input documents, and says how each policy came to its answer.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        connection = self._same(loaded)
+        params = _check_params(loaded, selected, manifests, options) | {
+            "resource": view.resource,
+            "explain": view.explain,
+            "rule": view.rule,
+            "message": view.message,
+            "valueChars": view.value_chars,
+        }
+        return connection.request("trace", params, Traces)
 
     def validate(self, paths: Sequence[str], libraries: Sequence[str], inputs: Sequence[Text] = ()) -> Validation:
         """Says everything that is wrong with policies and manifests.
@@ -189,6 +215,24 @@ class Engine:
         return connection
 
 
+def _check_params(
+    loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions
+) -> dict[str, object]:
+    return {
+        "set": loaded.set,
+        "paths": manifests.paths,
+        "inputs": manifests.inputs,
+        "policies": selected,
+        "namespace": manifests.namespace,
+        "operation": manifests.operation,
+        "timeout": max(1, round(options.timeout * 1000)),
+        "jobs": options.jobs,
+        "checked": options.checked,
+        "failFast": options.fail_fast,
+        "debug": options.debug,
+    }
+
+
 def _load_params(sources: PolicySources) -> dict[str, object]:
     return {
         "paths": sources.paths,
@@ -199,4 +243,5 @@ def _load_params(sources: PolicySources) -> dict[str, object]:
         "gatekeeper": sources.gatekeeper,
         "allowNet": sources.allow_net,
         "strictErrors": sources.strict_errors,
+        "print": sources.prints,
     }

@@ -40,7 +40,7 @@ class Process:
 
     def __init__(self, path: Path) -> None:
         try:
-            # The pipes are closed by `end`; a buffered writer would only delay our one write a request.
+            # The pipes are closed by `kill`; a buffered writer would only delay our one write a request.
             self._child = subprocess.Popen(
                 [str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
@@ -103,19 +103,12 @@ class Process:
             hint="nothing was decided; run again, and report it if it stays",
         )
 
-    def end(self) -> None:
-        """Ends the process: closing its stdin asks, and a kill follows if that is not enough."""
-        with contextlib.suppress(OSError, ValueError):
-            _piped(self._child.stdin).close()
-        try:
-            self._child.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
     def kill(self) -> None:
-        """Ends the process at once."""
+        """Ends the process at once: it keeps nothing that would have to be saved."""
         self._child.kill()
         self._child.wait()
+        with contextlib.suppress(OSError, ValueError):
+            _piped(self._child.stdin).close()
 
     def _listen(self) -> None:
         stderr = _piped(self._child.stderr)
