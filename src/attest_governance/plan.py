@@ -64,6 +64,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[Path, ...] = ()
     evidence: Path | None = None
     namespace: str = ""
+    inventory: tuple[str, ...] = ()
     jobs: int = 0
     checked: bool = False
     allow_exemptions: bool = True
@@ -176,7 +177,7 @@ def _manifests(request: Request) -> Manifests:
         raise UsageError("nothing to check", hint="name files or folders, or `-` for standard input")
     inputs = (Text(STDIN, request.stdin),) if "-" in request.paths else ()
     paths = tuple(path for path in request.paths if path != "-")
-    return Manifests(paths=paths, inputs=inputs, namespace=request.namespace)
+    return Manifests(paths=paths, inputs=inputs, namespace=request.namespace, inventory=request.inventory)
 
 
 def _exempting(request: Request, settings: Settings) -> Exempting:

@@ -95,6 +95,7 @@ def run(paths: Sequence[str], given: Mapping[str, Any], **more: object) -> Outco
         "folders": tuple(given["policy_dir"] or ()),
         "names": tuple(given["policy"] or ()),
         "data": tuple(given["data"] or ()),
+        "inventory": tuple(given["inventory"] or ()),
         "fail_on": severity.value if severity else None,
         "allow_exemptions": not given["disallow_exemptions"],
         "allow_annotations": not given["disallow_annotation_exemptions"],

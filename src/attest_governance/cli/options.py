@@ -48,6 +48,12 @@ Evidence = Annotated[
     Path | None, typer.Option("--evidence", metavar="FILE", help="Verified facts, seen as `data.attest.evidence`.")
 ]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of resources whose manifest names none.")]
+Inventory = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inventory", metavar="PATH", help="Resources that policies may look up but that are not judged; repeats."
+    ),
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Cores to use; 0 for all.")]
 Formats = Annotated[
     list[str] | None,

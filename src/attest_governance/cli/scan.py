@@ -31,6 +31,7 @@ def command(
     data: options.Data = None,
     evidence: options.Evidence = None,
     namespace: options.Namespace = "",
+    inventory: options.Inventory = None,
     jobs: options.Jobs = 0,
     disallow_exemptions: options.NoExemptions = False,
     disallow_annotation_exemptions: options.NoAnnotations = False,

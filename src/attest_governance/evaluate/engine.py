@@ -225,6 +225,7 @@ def _check_params(
         "policies": selected,
         "namespace": manifests.namespace,
         "operation": manifests.operation,
+        "inventory": manifests.inventory,
         "timeout": max(1, round(options.timeout * 1000)),
         "jobs": options.jobs,
         "checked": options.checked,
@@ -243,5 +244,6 @@ def _load_params(sources: PolicySources) -> dict[str, object]:
         "gatekeeper": sources.gatekeeper,
         "allowNet": sources.allow_net,
         "strictErrors": sources.strict_errors,
+        "external": sources.external,
         "print": sources.prints,
     }

@@ -66,6 +66,7 @@ def policy_sources(
         gatekeeper=options.gatekeeper_enabled and options.enabled,
         allow_net=options.allow_net,
         strict_errors=options.strict_errors,
+        external=options.external_data,
     )
 
 

@@ -32,7 +32,11 @@ class PolicySources(msgspec.Struct, frozen=True):
     opa: bool = True
     gatekeeper: bool = True
     allow_net: tuple[str, ...] = ()
+    external: bool = False
+    """Whether Gatekeeper's external data providers may be asked."""
     strict_errors: bool = False
+    prints: bool = False
+    """Whether calls of `print` are kept, for the tools that show what they say."""
 
 
 class Selected(msgspec.Struct, frozen=True):
@@ -58,3 +62,5 @@ class Manifests(msgspec.Struct, frozen=True):
     namespace: str = ""
     """For namespaced resources whose manifest names none."""
     operation: str = "CREATE"
+    inventory: tuple[str, ...] = ()
+    """Files and folders whose resources policies may look up, beside those that are judged."""
