@@ -44,6 +44,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"check":                s.check,
 		"validate":             s.validate,
 		"gatekeeper/templates": s.gatekeeperTemplates,
+		"trace":                s.trace,
 	}
 }
 

@@ -11,7 +11,8 @@ import (
 type frame struct {
 	node   *Node     // where its steps go
 	rule   *ast.Rule // nil for a closure
-	silent bool      // its expressions are those of the step around it, or of our own query
+	silent bool      // its expressions are not those of the source
+	inner  bool      // its expression is what the step around it negates
 	every  *ast.Every
 	step   *Node     // under evaluation
 	base   *ast.Expr // the source expression of step
@@ -54,9 +55,7 @@ func (t *Tracer) enterClosure(evt *topdown.Event, f, parent *frame) {
 		f.silent = true
 		return
 	}
-	if parent.base != nil && parent.base.Negated {
-		f.silent = true
-	}
+	f.inner = parent.step != nil && parent.step.negated && !explicit(parent.base)
 	if parent.every == nil {
 		return
 	}
@@ -68,7 +67,7 @@ func (t *Tracer) enterClosure(evt *topdown.Event, f, parent *frame) {
 			list.operand(term)
 		}
 	}
-	element.Values = list.values
+	element.Values = list.telling()
 	f.node.add(t, element)
 	f.node = element
 }
@@ -90,8 +89,24 @@ func (t *Tracer) eval(evt *topdown.Event) {
 	}
 	t.held(evt, f)
 	f.step, f.base = &Node{Kind: KindExpression, Text: source(base.Location), generated: base.Generated}, base
+	f.step.negated, f.step.inner = negates(expr) || negates(base), f.inner
+	if f.inner {
+		f.step.negated = false
+	}
 	f.step.at(base.Location)
 	f.node.add(t, f.step)
+}
+
+// negates says whether an expression is a `not`.
+func negates(expr *ast.Expr) bool {
+	_, isNot := expr.Terms.(*ast.Not)
+	return isNot || expr.Negated
+}
+
+// explicit says whether what an expression negates is a body of its own, in braces.
+func explicit(expr *ast.Expr) bool {
+	not, isNot := expr.Terms.(*ast.Not)
+	return isNot && not.ExplicitBody
 }
 
 // arguments notes what a function was called with, as soon as that is bound.
@@ -103,7 +118,7 @@ func (t *Tracer) arguments(evt *topdown.Event, f *frame) {
 	for _, argument := range f.rule.Head.Args {
 		list.operand(argument)
 	}
-	f.node.Values = list.values
+	f.node.Values = list.telling()
 }
 
 // held closes the step under evaluation: evaluation went on, so it holds.

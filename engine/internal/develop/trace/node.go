@@ -26,7 +26,7 @@ type Node struct {
 	Text    string  `json:"text,omitempty"`    // the source of an expression, or what was said
 	Outcome string  `json:"outcome,omitempty"` // holds or fails
 	Again   bool    `json:"again,omitempty"`   // another solution of an expression that was shown before
-	Reason  string  `json:"reason,omitempty"`  // why it failed
+	Reason  string  `json:"reason,omitempty"`  // why it failed, or why what it negates did
 	Values  []Value `json:"values,omitempty"`  // what its variables and references were
 	File    string  `json:"file,omitempty"`
 	Line    int     `json:"line,omitempty"`
@@ -36,8 +36,11 @@ type Node struct {
 
 	Children []*Node `json:"children,omitempty"`
 
+	depth     int
 	results   map[string]bool
 	testCase  string // of a table-driven test: the case that was under way
+	negated   bool   // an expression with `not`
+	inner     bool   // what such an expression negates: the same line of the source
 	generated bool   // the compiler made the expression: shown only where it fails
 }
 

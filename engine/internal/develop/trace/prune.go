@@ -76,7 +76,28 @@ func (n *Node) hidden() bool {
 	return n.testCase != "" || n.generated && n.Outcome != Fails
 }
 
+// merged lays what a `not` negates over the expression itself: both are one line of the source.
+func merged(node *Node) *Node {
+	if !node.negated {
+		return node
+	}
+	copied := node.with(nil)
+	for _, child := range node.Children {
+		if !child.inner {
+			copied.Children = append(copied.Children, child)
+			continue
+		}
+		copied.Values = append(copied.Values, child.Values...)
+		copied.Children = append(copied.Children, child.Children...)
+		if node.Outcome == Holds {
+			copied.Reason = child.Reason
+		}
+	}
+	return copied
+}
+
 func full(node *Node) *Node {
+	node = merged(node)
 	var children []*Node
 	for _, child := range node.Children {
 		if !child.hidden() {
@@ -88,6 +109,7 @@ func full(node *Node) *Node {
 
 // on keeps the nodes that are wanted, and the way to them.
 func on(node *Node, wanted func(*Node) bool) *Node {
+	node = merged(node)
 	var children []*Node
 	for _, child := range node.Children {
 		if kept := on(child, wanted); kept != nil {
@@ -105,19 +127,33 @@ func short(node *Node) *Node {
 	if node.Kind == KindRule || node.Kind == KindElement {
 		return node.with(shortBody(attempts(node.Children)))
 	}
+	node = merged(node)
+	explains := explaining(node)
 	var children []*Node
 	for _, child := range node.Children {
-		explains := node.Outcome == Fails || strings.HasPrefix(node.Text, "not ")
 		switch {
 		case child.Kind == KindNote || child.Kind == KindPrint:
 			children = append(children, child)
-		case child.hidden() || !explains:
+		case child.hidden() || !explains(child):
 			children = append(children, said(child)...)
 		default:
 			children = append(children, short(child))
 		}
 	}
 	return node.with(children)
+}
+
+// explaining says which steps below a step tell why it holds or fails: what failed, where it fails or where
+// it negates that; what held, where a negation fails; nothing, where it simply holds.
+func explaining(node *Node) func(*Node) bool {
+	wanted := Fails
+	switch {
+	case node.negated && node.Outcome == Fails:
+		wanted = Holds
+	case !node.negated && node.Outcome != Fails:
+		return func(*Node) bool { return false }
+	}
+	return func(child *Node) bool { return child.Outcome == wanted || child.Kind == KindResult }
 }
 
 // said are the notes and prints below a node.

@@ -14,8 +14,8 @@ var operators = map[string]string{
 
 // reason says why a part of an expression failed.
 func (s scope) reason(part *ast.Expr) string {
-	if part.Negated {
-		return "what must not hold does: `" + strings.TrimPrefix(source(part.BaseCogeneratedExpr().Location), "not ") + "`"
+	if negates(part) {
+		return "what must not hold does"
 	}
 	if _, isEvery := part.Terms.(*ast.Every); isEvery {
 		return "not every element passes"

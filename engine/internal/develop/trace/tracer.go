@@ -102,7 +102,15 @@ func (t *Tracer) scope(evt *topdown.Event) scope {
 	return scope{compiler: t.compiler, event: evt, limit: t.limits.ValueChars, data: t.data}
 }
 
+// maxDepth bounds how deep steps lead to steps.
+const maxDepth = 100
+
 func (n *Node) add(t *Tracer, child *Node) {
+	child.depth = n.depth + 1
+	if child.depth > maxDepth {
+		t.Truncated = true
+		return
+	}
 	t.nodes++
 	n.Children = append(n.Children, child)
 }

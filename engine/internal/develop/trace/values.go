@@ -20,17 +20,43 @@ type scope struct {
 // source. The compiler takes an expression apart (`count(x) > 1` becomes two); its parts belong to it.
 func (s scope) values(expr *ast.Expr) []Value {
 	base := expr.BaseCogeneratedExpr()
+	if base.IsCall() && base.Operator().Equal(ast.InternalPrint.Ref()) {
+		return nil // what it prints is a step of its own
+	}
 	list := &valueList{scope: s, seen: map[string]bool{}}
 	for _, part := range append(base.CogeneratedExprs(), base) {
 		list.part(part, part == base)
 	}
-	return list.values
+	return list.telling()
 }
 
 type valueList struct {
 	scope
 	seen   map[string]bool
 	values []Value
+	within map[string]bool // variables of which a part is listed
+}
+
+// long is the length from which a value is shown once only, under the shortest of its names.
+const long = 24
+
+// telling leaves out what says nothing new: a variable beside the part of it that the expression looks at, and
+// a long value under a second name.
+func (l *valueList) telling() []Value {
+	shortest := map[string]string{}
+	for _, one := range l.values {
+		if name, taken := shortest[one.Text]; !taken || len(one.Name) < len(name) {
+			shortest[one.Text] = one.Name
+		}
+	}
+	var out []Value
+	for _, one := range l.values {
+		if len(one.Text) >= long && (shortest[one.Text] != one.Name || l.within[one.Name]) {
+			continue
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func (l *valueList) part(part *ast.Expr, isBase bool) {
@@ -85,6 +111,12 @@ func (l *valueList) reference(term *ast.Term, ref ast.Ref) {
 	}
 	if head, ok := ref[0].Value.(ast.Var); ok {
 		l.variable(head)
+		if known && l.name(head) != "" {
+			if l.within == nil {
+				l.within = map[string]bool{}
+			}
+			l.within[l.name(head)] = value != nil
+		}
 	}
 	for _, part := range ref[1:] {
 		if name, ok := part.Value.(ast.Var); ok {
