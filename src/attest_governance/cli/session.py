@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from attest_governance.plan import Environment
 
-_JUDGING = {"check", "scan", "validate", "list", "show", "test", "test-all", "trace", "profile"}
+_JUDGING = {"check", "scan", "validate", "list", "show", "test", "test-all", "trace", "profile", "explain"}
 
 _started: list[Engine] = []
 

@@ -34,6 +34,7 @@ POLICY = {
     "list": Command("policies", "list_policies"),
     "show": Command("policies", "show_policy"),
     "init": Command("init"),
+    "trace": Command("trace"),
     "version": Command("version"),
 }
 ROOT = {

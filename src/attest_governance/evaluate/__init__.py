@@ -14,4 +14,5 @@ __all__ = [
     "TemplatesAnswer",
     "Validation",
     "Versions",
+    "View",
 ]

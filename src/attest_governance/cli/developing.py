@@ -1,0 +1,45 @@
+"""What the commands for authors of policies share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attest_governance.errors import UsageError
+from attest_governance.plan import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ShownAs(StrEnum):
+    """Formats that every command has."""
+
+    text = "text"
+    json = "json"
+
+
+Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
+
+
+def policy_request(policies: Sequence[str], **more: Any) -> Request:  # noqa: ANN401 (members of Request)
+    """A request for the policies of files and folders, or for those of the configuration by name.
+
+    A word that is the path of something, or could only be one, is a path.
+
+    Raises:
+        UsageError: for both at once.
+    """
+    folders = tuple(word for word in policies if is_path(word))
+    names = tuple(word for word in policies if not is_path(word))
+    if folders and names:
+        raise UsageError(f"`{names[0]}` is a name and `{folders[0]}` a path", hint="give either names or paths")
+    return Request(folders=folders, names=names, **more)
+
+
+def is_path(word: str) -> bool:
+    """Whether a word means a path rather than the name of a policy."""
+    return Path(word).exists() or any(mark in word for mark in ("/", "\\")) or word.endswith((".rego", ".yaml", ".yml"))

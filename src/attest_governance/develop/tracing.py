@@ -1,0 +1,67 @@
+"""Traces: why a policy says what it says of an input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import InputError, PolicyError
+
+if TYPE_CHECKING:
+    from attest_governance.check import Plan
+    from attest_governance.evaluate import Engine, LoadedPolicies, View
+    from attest_governance.model.sources import PolicySources
+    from attest_governance.model.trace import Traces
+
+
+def load_for_tracing(engine: Engine, sources: PolicySources) -> LoadedPolicies:
+    """Loads policies with their calls of `print`.
+
+    Raises:
+        PolicyError: a policy is invalid.
+        EngineError: the engine failed.
+    """
+    loaded = engine.load(msgspec.structs.replace(sources, prints=True))
+    refuse_invalid(loaded)
+    return loaded
+
+
+def refuse_invalid(loaded: LoadedPolicies) -> None:
+    """Raises the first error of policies that can't be used.
+
+    Raises:
+        PolicyError: when there is one.
+    """
+    for problem in loaded.problems:
+        if problem.severity == "error":
+            raise PolicyError(
+                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
+            )
+
+
+def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Traces:
+    """Traces the plan's policies on its manifests.
+
+    Raises:
+        InputError: an input can't be read, or is nothing that a policy could judge.
+        EngineError: the engine failed.
+    """
+    traces = engine.trace(loaded, plan.selected, plan.manifests, plan.options, view)
+    for problem in traces.problems:
+        if problem.severity == "error":
+            raise InputError(
+                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
+            )
+    if not traces.traces:
+        raise InputError(
+            "there is no Kubernetes resource and no input document to trace",
+            file=", ".join(plan.manifests.paths),
+            hint="an input document has a key `resource` or `review`",
+        )
+    return traces
+
+
+def undecided(traces: Traces) -> bool:
+    """Whether some evaluation failed."""
+    return any(problem.severity == "error" for one in traces.traces for problem in one.problems)
