@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from attest_governance.adapters.clock import system_clock
+from attest_governance.adapters.kubernetes import connect
 from attest_governance.cli import options
-from attest_governance.cli.gatekeeping import Wish, make, show_written
+from attest_governance.cli.gatekeeping import Wish, make, remembered, show_differences, show_written, warn
+from attest_governance.cli.judging import Showing, exit_code, report_options
+from attest_governance.cli.main import DENIED, OK
 from attest_governance.cli.session import engine
+from attest_governance.decide import Rules
+from attest_governance.gatekeeper.difference import differences
 from attest_governance.gatekeeper.generate import check_files, files_of, write_files
+from attest_governance.gatekeeper.install import How, Patience
+from attest_governance.gatekeeper.install import install as do_install
+from attest_governance.gatekeeper.install import uninstall as do_uninstall
+from attest_governance.gatekeeper.status import read_status
+from attest_governance.report import pair_targets, write_reports
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +40,18 @@ Excluded = Annotated[
     typer.Option("--exclude-namespace", metavar="NAMESPACE", help="Namespaces to leave alone (globs); repeats."),
 ]
 Format = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
+Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Let the cluster try it, and change nothing.")]
+Force = Annotated[
+    bool, typer.Option("--force-conflicts", help="Take over objects, and fields of objects, that belong to others.")
+]
+Prune = Annotated[bool, typer.Option("--prune", help="Remove what was installed before and is not wanted any more.")]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="SECONDS", min=1.0, help="How long to wait for Gatekeeper.")
+]
 
 
 @app.callback()
@@ -50,7 +74,104 @@ def generate(
     output_format: Format = "text",
 ) -> None:
     """Write a ConstraintTemplate and a constraint for each plain policy; they find what the policy finds."""
-    made = make(Wish.of(policies, locals()))
+    made = make(Wish.of(policies, locals())).generated
     written = write_files(files_of(made.pairs), output, force=force)
     check_files(engine(), written)
     show_written(written, made.problems, output_format)
+
+
+@app.command("install")
+def install(
+    policies: Policies = None,
+    *,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    policy_dir: options.Folders = None,
+    with_shipped: options.WithShipped = False,
+    parameters: options.ParametersFile = None,
+    data: options.Data = None,
+    evidence: options.Evidence = None,
+    exclude_namespace: Excluded = None,
+    force_conflicts: Force = False,
+    prune: Prune = False,
+    dry_run: DryRun = False,
+    timeout: Timeout = 60.0,
+    output_format: Format = "text",
+) -> None:
+    """Bring policies to a cluster: templates first, then, once Gatekeeper has taken them in, constraints.
+
+    Gatekeeper templates and constraints that stand in the policy folders are installed as they are.
+    """
+    made = make(Wish.of(policies, locals()))
+    warn(made.generated.problems)
+    how = How(force=force_conflicts, prune=prune, dry_run=dry_run, patience=Patience(timeout))
+    cluster = connect(kubeconfig=kubeconfig, context=context)
+    with remembered(output_format, dry_run=dry_run) as done:
+        do_install(cluster, made.objects, how, done)
+
+
+@app.command("diff")
+def diff(
+    policies: Policies = None,
+    *,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    policy_dir: options.Folders = None,
+    with_shipped: options.WithShipped = False,
+    parameters: options.ParametersFile = None,
+    data: options.Data = None,
+    evidence: options.Evidence = None,
+    exclude_namespace: Excluded = None,
+    prune: Prune = False,
+    output_format: Format = "text",
+) -> int:
+    """Show what `install` would change. Exits with 0 when nothing would, 1 when something would, 2 on errors."""
+    made = make(Wish.of(policies, locals()))
+    warn(made.generated.problems)
+    found = differences(connect(kubeconfig=kubeconfig, context=context), made.objects, prune=prune)
+    show_differences(found, output_format)
+    return DENIED if found else OK
+
+
+@app.command("status")
+def status(
+    constraints: Annotated[
+        list[str] | None, typer.Argument(metavar="[CONSTRAINT…]", help="Constraints as Kind/name (globs); all if none.")
+    ] = None,
+    *,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    strict: options.Strict = False,
+    fail_on: options.FailOn = None,
+    detailed: options.Detailed = False,
+    verbose: options.Verbose = False,
+    output_format: options.Formats = None,
+    output: options.Outputs = None,
+    no_color: options.NoColor = False,
+) -> int:
+    """Show what Gatekeeper's audit has found, and which constraints are not enforced.
+
+    Exits with 0 when nothing is denied, 1 when something is, and 2 when a constraint is not enforced.
+    """
+    targets = pair_targets(tuple(output_format or ("text",)), tuple(output or ()))
+    rules = Rules(strict=strict, fail_on=fail_on.value if fail_on else None)
+    found = read_status(connect(kubeconfig=kubeconfig, context=context), names=constraints or (), rules=rules)
+    showing = Showing(
+        color=options.use_color(no_color), detailed=detailed, verbose=verbose, command="attest gatekeeper status"
+    )
+    write_reports(found, targets, report_options(showing, system_clock()), sys.stdout)
+    return exit_code(found)
+
+
+@app.command("uninstall")
+def uninstall(
+    *,
+    context: Context = "",
+    kubeconfig: Kubeconfig = None,
+    dry_run: DryRun = False,
+    output_format: Format = "text",
+) -> None:
+    """Remove what `install` brought, constraints first; nothing else is touched."""
+    cluster = connect(kubeconfig=kubeconfig, context=context)
+    with remembered(output_format, dry_run=dry_run) as done:
+        do_uninstall(cluster, dry_run=dry_run, progress=done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +12,18 @@ import msgspec
 from attest_governance.cli.session import engine, environment
 from attest_governance.describe import refuse_invalid
 from attest_governance.errors import PolicyError, UsageError
-from attest_governance.gatekeeper.generate import Generated, Recipe, Written
+from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
 from attest_governance.gatekeeper.generate import generate as make_generated
+from attest_governance.model.sources import Selected
 from attest_governance.plan import Request, choose, configuration_problems, prepare
 from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from attest_governance.adapters.cluster import Object
+    from attest_governance.gatekeeper.difference import Difference
+    from attest_governance.gatekeeper.install import Change
     from attest_governance.model import Problem
 
 
@@ -53,7 +58,19 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return Request(**wishes)
 
 
-def make(wish: Wish) -> Generated:
+class Made(msgspec.Struct, frozen=True):
+    """Templates and constraints, with the policies that they stand for."""
+
+    generated: Generated
+    selected: tuple[Selected, ...]
+
+    @property
+    def objects(self) -> list[Object]:
+        """All objects that a cluster is to hold."""
+        return objects_of(self.generated, self.selected)
+
+
+def make(wish: Wish) -> Made:
     """Loads the policies that are meant and turns them into templates.
 
     Raises:
@@ -73,7 +90,7 @@ def make(wish: Wish) -> Generated:
         severity={one.name: settings.for_policy(one.name).severity or "" for one in selected},
         excluded_namespaces=wish.excluded_namespaces,
     )
-    return make_generated(running, loaded, recipe)
+    return Made(make_generated(running, loaded, recipe), selected)
 
 
 def refuse_problems(problems: Sequence[Problem]) -> None:
@@ -94,6 +111,48 @@ def show_written(written: Sequence[Written], problems: Sequence[Problem], name: 
     lines = [f"{each.action:<9}  {each.file}" for each in written]
     show({"schema": "attest.continuu.ms/gatekeeper-files/v1", "files": msgspec.to_builtins(written)}, lines, name)
     warn(problems)
+
+
+def show_changes(changes: Sequence[Change], name: str, *, dry_run: bool) -> None:
+    """Says what was done to a cluster, or would be."""
+    document = {
+        "schema": "attest.continuu.ms/gatekeeper-changes/v1",
+        "dryRun": dry_run,
+        "changes": msgspec.to_builtins(changes),
+    }
+    lines = [_line(each) for each in changes] or ["nothing to do"]
+    show(document, [*lines, "dry run: nothing was changed"] if dry_run else lines, name)
+
+
+@contextlib.contextmanager
+def remembered(name: str, *, dry_run: bool) -> Iterator[Callable[[Change], None]]:
+    """Shows the changes that were made, also when an error ends them half-way."""
+    changes: list[Change] = []
+    try:
+        yield changes.append
+    finally:
+        show_changes(changes, name, dry_run=dry_run)
+
+
+def _line(change: Change) -> str:
+    where = "/".join(part for part in (change.kind, change.namespace, change.name) if part)
+    return f"{change.action:<9}  {where}" + (f"  ({change.note})" if change.note else "")
+
+
+def show_differences(differences: Sequence[Difference], name: str) -> None:
+    """Shows what an installation would change."""
+    document = {
+        "schema": "attest.continuu.ms/gatekeeper-diff/v1",
+        "differences": msgspec.to_builtins(differences),
+    }
+    lines = [line for each in differences for line in _diff_lines(each)]
+    show(document, lines or ["no difference"], name)
+
+
+def _diff_lines(difference: Difference) -> list[str]:
+    head = f"{difference.action} {difference.kind}/{difference.name}"
+    conflict = [f"  conflict: {difference.conflict}"] if difference.conflict else []
+    return [head, *conflict, *difference.diff.splitlines()]
 
 
 def warn(problems: Sequence[Problem]) -> None:

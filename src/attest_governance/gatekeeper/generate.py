@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.errors import InputError, OutputError, PolicyError
+from attest_governance.gatekeeper.belonging import content, is_constraint, is_template, template_kind
 from attest_governance.gatekeeper.manifest import manifest
 from attest_governance.gatekeeper.objects import Object, Pair, Wanted, make_pair, object_name
 from attest_governance.model import Enforcement, Problem
@@ -93,6 +94,38 @@ def generate(engine: Engine, loaded: LoadedPolicies, recipe: Recipe) -> Generate
     pairs = tuple(make_pair(each, known[each.policy], recipe.wanted(each.policy)) for each in answer.templates)
     objects = tuple(each.value for each in answer.objects)
     return Generated(pairs, objects, (*answer.problems, *_warnings(answer, known)))
+
+
+def objects_of(generated: Generated, selected: Sequence[Selected]) -> list[Object]:
+    """Everything that a cluster is to hold: what was generated, and the objects that stand beside it.
+
+    Constraints that were not selected are left out, and templates that then have none.
+
+    Raises:
+        PolicyError: two objects have one name.
+    """
+    names = {one.name for one in selected}
+    constraints = [each for each in generated.objects if is_constraint(each)]
+    kept = [each for each in constraints if f"{each['kind']}/{each['metadata']['name']}" in names]
+    idle = {each["kind"] for each in constraints} - {each["kind"] for each in kept}
+    others = [each for each in generated.objects if not is_constraint(each)]
+    used = [each for each in others if not (is_template(each) and template_kind(each) in idle)]
+    made = [each for pair in generated.pairs for each in (pair.template, *pair.constraints)]
+    return _distinct([*made, *(content(each) for each in [*used, *kept])])
+
+
+def _distinct(objects: list[Object]) -> list[Object]:
+    seen: set[tuple[str, str, str]] = set()
+    for each in objects:
+        metadata = each["metadata"]
+        key = (each["kind"], metadata.get("namespace", ""), metadata["name"])
+        if key in seen:
+            raise PolicyError(
+                f"`{each['kind']}/{metadata['name']}` is there twice: generated, and as a manifest",
+                hint="leave the policy or the manifest out of the policy folders",
+            )
+        seen.add(key)
+    return objects
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
