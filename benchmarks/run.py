@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 POLICIES = HERE / "policies"
 README = HERE / "README.md"
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 ATTEST = shutil.which("attest", path=str(Path(sys.executable).parent)) or "attest"
 MEGABYTE = 1_000_000
 
@@ -135,11 +134,12 @@ def machine(repeats: int) -> str:
     )
 
 
-def write(text: str) -> None:
-    """Puts the results between the markers of benchmarks/README.md."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+def write(text: str, section: str = "results") -> None:
+    """Puts results between the markers of a section of benchmarks/README.md."""
+    begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
+    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def measure(sizes: Sequence[int], repeats: int) -> str:

@@ -1,0 +1,172 @@
+"""Compares `attest policy check` with `gator test` on Gatekeeper templates and constraints, and writes the table.
+
+python benchmarks/gatekeeper.py               1,000 Pods, 5 repeats, into benchmarks/README.md
+python benchmarks/gatekeeper.py --pods 200 --repeats 3 --print
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from measure import Command, output_of, peak_bytes
+from run import ATTEST, MEGABYTE, interleaved, machine, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TEMPLATES = 20
+REGO = """package {name}
+
+violation[{{"msg": msg, "details": {{"container": c.name}}}}] {{
+  c := input_containers[_]
+  not startswith(c.image, input.parameters.prefix)
+  msg := sprintf("container <%v> has an image from elsewhere: <%v>", [c.name, c.image])
+}}
+
+violation[{{"msg": msg}}] {{
+  c := input_containers[_]
+  not c.resources.limits.memory
+  msg := sprintf("container <%v> has no memory limit ({name})", [c.name])
+}}
+
+input_containers[c] {{ c := input.review.object.spec.containers[_] }}
+
+input_containers[c] {{ c := input.review.object.spec.initContainers[_] }}
+"""
+CEL = (
+    "object.spec.containers.all(c, c.image.startsWith(variables.params.prefix))",
+    "object.spec.containers.all(c, has(c.resources) && has(c.resources.limits) && 'memory' in c.resources.limits)",
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row pair of the table."""
+
+    name: str
+    templates: int
+    engine: str
+
+
+CASES = (
+    Case("20 templates, Rego", TEMPLATES, "rego"),
+    Case("20 templates, CEL", TEMPLATES, "cel"),
+    Case("100 templates of which 20 match, Rego", 5 * TEMPLATES, "rego"),
+)
+
+
+def write_pods(folder: Path, count: int) -> None:
+    """One Pod a file; every third breaks the rules of every template."""
+    for number in range(count):
+        container = {
+            "name": f"app-{number}",
+            "image": "docker.io/nginx:1.27" if number % 3 == 0 else "registry.company.com/app:1.0",
+            "resources": {} if number % 3 == 0 else {"limits": {"memory": "64Mi"}},
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": f"pod-{number}", "namespace": f"team-{number % 10}", "labels": {"app": "web"}},
+            "spec": {"containers": [container]},
+        }
+        (folder / f"pod-{number:05}.yaml").write_text(json.dumps(pod, indent=1))
+
+
+def write_policies(folder: Path, case: Case) -> None:
+    """Templates with one constraint each; those beyond the first 20 match a kind that is not there."""
+    for number in range(case.templates):
+        kind = f"Bench{number:03}"
+        matched = {"apiGroups": [""], "kinds": ["Pod" if number < TEMPLATES else "Secret"]}
+        constraint = {
+            "apiVersion": "constraints.gatekeeper.sh/v1beta1",
+            "kind": kind,
+            "metadata": {"name": "all"},
+            "spec": {"match": {"kinds": [matched]}, "parameters": {"prefix": "registry.company.com/"}},
+        }
+        (folder / f"template-{number:03}.yaml").write_text(json.dumps(_template(kind, case.engine)))
+        (folder / f"constraint-{number:03}.yaml").write_text(json.dumps(constraint))
+
+
+def _template(kind: str, engine: str) -> dict[str, object]:
+    rego = {"engine": "Rego", "source": {"rego": REGO.format(name=kind.lower())}}
+    rules = [{"expression": rule, "message": f"rule {number} of {kind}"} for number, rule in enumerate(CEL)]
+    cel = {"engine": "K8sNativeValidation", "source": {"validations": rules}}
+    schema = {"type": "object", "properties": {"prefix": {"type": "string"}}}
+    target = {"target": "admission.k8s.gatekeeper.sh", "code": [cel if engine == "cel" else rego]}
+    return {
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {"name": kind.lower()},
+        "spec": {
+            "crd": {"spec": {"names": {"kind": kind}, "validation": {"openAPIV3Schema": schema}}},
+            "targets": [target],
+        },
+    }
+
+
+def programs(policies: Path, pods: Path) -> list[Command]:
+    """The two programs on the same files."""
+    check = [ATTEST, "policy", "check", str(pods), "-p", str(policies), "--format", "json"]
+    test = ["gator", "test", f"-f={policies}", f"-f={pods}", "-o=json"]
+    return [Command("attest policy check", check), Command("gator test", test)]
+
+
+def violations(name: str, output: bytes) -> int:
+    """The number of violations in a program's JSON output."""
+    document = json.loads(output)
+    return len(document) if name == "gator test" else int(document["violations"])
+
+
+def compare(case: Case, scratch: Path, pods: int, repeats: int) -> list[str]:
+    """Measures one case and returns its rows.
+
+    Raises:
+        RuntimeError: the programs don't find the same number of violations.
+    """
+    folders = scratch / case.name.replace(" ", "-") / "policies", scratch / "pods"
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    write_policies(folders[0], case)
+    write_pods(folders[1], pods)
+    commands = programs(*folders)
+    found = {command.name: violations(command.name, output_of(command)) for command in commands}
+    if len(set(found.values())) != 1:
+        raise RuntimeError(f"the programs disagree, so their times mean nothing: {found}")
+    times = interleaved(commands, repeats)
+    medians = {command.name: statistics.median(times[command.name]) for command in commands}
+    return [
+        f"| {case.name} | `{c.name}` | {medians[c.name]:.2f} s | {min(times[c.name]):.2f} s "
+        f"| {medians['gator test'] / medians[c.name]:.1f} | {peak_bytes(c) / MEGABYTE:.0f} MB |"
+        for c in commands
+    ]
+
+
+def table(rows: Sequence[str]) -> str:
+    """The rows under their head."""
+    head = ["| what | program | median | best | times as fast as gator | peak memory |"]
+    return "\n".join([*head, "| --- | --- | ---: | ---: | ---: | ---: |", *rows])
+
+
+def main() -> None:
+    """Reads the command line, measures, and writes or prints the results."""
+    parser = argparse.ArgumentParser(description="compare attest with gator")
+    parser.add_argument("--pods", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--print", action="store_true", help="print the results and leave benchmarks/README.md alone")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="attest-benchmark-") as scratch:
+        rows = [row for case in CASES for row in compare(case, Path(scratch), arguments.pods, arguments.repeats)]
+    text = f"{machine(arguments.repeats)}\n\n{table(rows)}"
+    print(text)
+    if not arguments.print:
+        write(text, "gatekeeper")
+
+
+if __name__ == "__main__":
+    main()
