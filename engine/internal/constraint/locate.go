@@ -46,7 +46,7 @@ func (o *Outcome) locate(ctx context.Context, e *evaluation, results []int) {
 	// An error costs the paths that were not found until then, not the findings.
 	paths, _ := locate.Paths(ctx, locate.Query{
 		Compiler: e.driver.compiler, Store: e.request.inventory.store, Input: e.input, Rule: e.template.query.ref,
-		Roots: []ast.Ref{reviewObject}, Resource: e.request.judged(),
+		Roots: []ast.Ref{reviewObject}, Resource: e.request.judged(), Plans: &e.template.plans,
 		Prepare: func(q *topdown.Query) *topdown.Query { return e.driver.equip(q) },
 	}, entries)
 	for i, path := range paths {

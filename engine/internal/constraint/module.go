@@ -11,6 +11,8 @@ import (
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
 	"github.com/open-policy-agent/frameworks/constraint/pkg/regorewriter"
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/locate"
 )
 
 // root is the package under which every template lives: `data.templates[kind]`.
@@ -20,6 +22,7 @@ const violation = "violation"
 
 // regoTemplate is the Rego of one template, in packages of its own within the shared compiler.
 type regoTemplate struct {
+	plans   locate.Plans // what is known of its rules when looking for the field to blame
 	kind    string
 	version ast.RegoVersion
 	entry   *ast.Module

@@ -89,7 +89,12 @@ def apply(
         raise ValueError("the moment of a check needs its offset")
     run = _Run(exemptions, now)
     judge = _AnnotationJudge(now, annotations, max_duration)
-    waived = tuple(judge.note(run.waive(finding, judge.exemptions(finding))) for finding in findings)
+    waived = tuple(
+        judge.note(run.waive(finding, judge.exemptions(finding)))
+        if run.in_force or claims_exemption(finding.resource)
+        else finding
+        for finding in findings
+    )
     ordered = sorted([*exemptions, *judge.honoured()], key=_rank)
     return Exempted(
         findings=waived,

@@ -34,7 +34,10 @@ def to_json(value: object) -> str:
         encoded = msgspec.json.encode(value)
     except UnicodeEncodeError:
         encoded = msgspec.json.encode(without_surrogates(value))
-    return inert_json(_UNSAFE.sub(_escape, msgspec.json.format(encoded, indent=2).decode()))
+    text = msgspec.json.format(encoded, indent=2).decode()
+    if not encoded.isascii() or b"\x7f" in encoded:  # else there is nothing to escape, and looking is slow
+        text = _UNSAFE.sub(_escape, text)
+    return inert_json(text)
 
 
 def _escape(match: re.Match[str]) -> str:
