@@ -21,12 +21,19 @@ func answer(t *testing.T, text string, options Options) ([]Violation, []model.Pr
 	if len(problems) > 0 {
 		t.Fatalf("compile: %v", problems)
 	}
-	e, err := set.NewEvaluator(ctx, []Selection{{Name: set.Policies[0].Name}}, 2*time.Second)
+	e, err := set.NewEvaluator(ctx, []Selection{{Name: set.Policies[0].Name}}, testTimeout)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close(ctx)
-	return e.Evaluate(ctx, Input{Resource: ast.MustParseTerm(`{"kind": "Pod"}`), Identity: model.Resource{Kind: "Pod", Name: "x"}})
+	return e.Evaluate(ctx, emptyPod())
+}
+
+// testTimeout is that of one evaluation in tests.
+const testTimeout = 10 * time.Second
+
+func emptyPod() Input {
+	return Input{Resource: ast.MustParseTerm(`{"kind": "Pod"}`), Identity: model.Resource{Kind: "Pod", Name: "x"}}
 }
 
 // A policy that catches the errors of http.send must not be able to catch our refusal: it would turn

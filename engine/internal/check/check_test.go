@@ -1,0 +1,201 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/policyset"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+const unnamed = `package demo
+violation contains {"msg": input.resource.metadata.name, "path": "/metadata/name"} if input.resource.data.bad
+warn contains "careful" if input.resource.data.careful
+`
+
+func TestInOrderDeliversInOrderWhoeverFinishesFirst(t *testing.T) {
+	for _, n := range []int{0, 1, 7, window, 3*window + 1} {
+		var got []int
+		inOrder(context.Background(), n, 4, func() func(int) int {
+			return func(i int) int { return i }
+		}, func(i int) bool {
+			got = append(got, i)
+			return true
+		})
+		if len(got) != n || !slices.IsSorted(got) {
+			t.Errorf("n=%d: %v", n, got)
+		}
+	}
+}
+
+func TestInOrderHoldsNoMoreThanAWindow(t *testing.T) {
+	var started, delivered atomic.Int64
+	inOrder(context.Background(), 4*window, 4, func() func(int) int {
+		return func(i int) int {
+			if ahead := started.Add(1) - delivered.Load(); ahead > window+1 {
+				t.Errorf("%d results ahead", ahead)
+			}
+			return i
+		}
+	}, func(int) bool {
+		delivered.Add(1)
+		return true
+	})
+}
+
+func TestInOrderStops(t *testing.T) {
+	count := 0
+	inOrder(context.Background(), 10*window, 4, func() func(int) int { return func(i int) int { return i } }, func(int) bool {
+		count++
+		return count < 3
+	})
+	if count != 3 {
+		t.Errorf("%d deliveries", count)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	inOrder(ctx, 10*window, 4, func() func(int) int { return func(i int) int { return i } }, func(int) bool { return true })
+}
+
+// load compiles policies of a test.
+func loadSet(t *testing.T, texts ...string) *policyset.Set {
+	t.Helper()
+	var paths []string
+	for i, text := range texts {
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("p%d.rego", i))
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	set, _, problems := policyset.Load(context.Background(), policyset.Params{Paths: paths, OPA: true, Gatekeeper: true})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return set
+}
+
+func configMap(name, key string) string {
+	return fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\ndata:\n  %s: \"1\"\n", name, key)
+}
+
+// collect runs a check and returns everything it streamed.
+func collect(t *testing.T, set *policyset.Set, params Params) (all Batch, result Result) {
+	t.Helper()
+	if params.Policies == nil {
+		params.Policies = []rego.Selection{{Name: "demo"}}
+	}
+	result, err := Run(context.Background(), set, params, func(b Batch) error {
+		offset := len(all.Resources)
+		for _, f := range b.Findings {
+			f.Resource += offset
+			all.Findings = append(all.Findings, f)
+		}
+		all.Resources = append(all.Resources, b.Resources...)
+		all.Problems = append(all.Problems, b.Problems...)
+		all.Checked = append(all.Checked, b.Checked...)
+		all.Skipped = append(all.Skipped, b.Skipped...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all, result
+}
+
+func TestFindingsComeInTheOrderOfTheFilesWithTheirPlace(t *testing.T) {
+	folder := t.TempDir()
+	for i := range 500 {
+		key := "fine"
+		if i%7 == 0 {
+			key = "bad"
+		}
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%03d.yaml", i)), []byte(configMap(fmt.Sprintf("c%d", i), key)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, result := collect(t, loadSet(t, unnamed), Params{Paths: []string{folder}})
+	if result.Files != 500 || result.Resources != 500 || len(all.Findings) != 72 {
+		t.Fatalf("%+v, %d findings", result, len(all.Findings))
+	}
+	for i, f := range all.Findings {
+		want := fmt.Sprintf("c%d", i*7)
+		if f.Message != want || all.Resources[f.Resource].Name != want || f.Location.Line != 4 || f.Location.Path != "/metadata/name" {
+			t.Fatalf("finding %d: %+v of %+v", i, f, all.Resources[f.Resource])
+		}
+	}
+}
+
+func TestRulesSayTheirEnforcement(t *testing.T) {
+	text := configMap("a", "bad") + "---\n" + configMap("b", "careful")
+	all, _ := collect(t, loadSet(t, unnamed), Params{Inputs: []Text{{File: "<stdin>", Text: text}}, Checked: true})
+	got := map[string]string{}
+	for _, f := range all.Findings {
+		got[f.Rule] = f.Enforcement + " " + f.Severity
+	}
+	if got["violation"] != "strict medium" || got["warn"] != "warn medium" {
+		t.Errorf("%v", got)
+	}
+	if len(all.Checked) != 2 || !slices.Equal(all.Checked[0].Policies, []string{"demo"}) {
+		t.Errorf("checked %+v", all.Checked)
+	}
+}
+
+func TestAnErrorOfTheReceiverEndsTheRun(t *testing.T) {
+	gone := errors.New("gone")
+	_, err := Run(context.Background(), loadSet(t, unnamed), Params{
+		Inputs: []Text{{File: "a", Text: configMap("a", "bad")}}, Policies: []rego.Selection{{Name: "demo"}},
+	}, func(Batch) error { return gone })
+	if !errors.Is(err, gone) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestEntriesThatAreNoFindingsAreErrors(t *testing.T) {
+	cases := map[string]struct{ rule, said string }{
+		"a number":              {`violation contains 7`, "gave number"},
+		"an object without msg": {`violation contains {"severity": "high"}`, "without `msg` or `message`"},
+		"an unknown severity":   {`violation contains {"msg": "x", "severity": "grave"}`, "`grave` is no severity"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			all, _ := collect(t, loadSet(t, "package demo\n"+c.rule), Params{Inputs: []Text{{File: "a", Text: configMap("a", "x")}}})
+			if len(all.Findings) != 0 || len(all.Problems) != 1 || all.Problems[0].Severity != model.Error {
+				t.Fatalf("%+v", all)
+			}
+			if !strings.Contains(all.Problems[0].Message, c.said) {
+				t.Errorf("%q does not say %q", all.Problems[0].Message, c.said)
+			}
+		})
+	}
+}
+
+func TestWhatAnEntrySaysIsRead(t *testing.T) {
+	policy := `package demo
+violation contains {
+	"message": "m", "severity": "High", "violated": true, "fix": "do it", "path": "/data", "more": {"a": 1},
+	"details": {"b": [2]},
+}
+deny := ["one", "two"]
+warn if input.resource.kind == "ConfigMap"
+`
+	all, _ := collect(t, loadSet(t, policy), Params{Inputs: []Text{{File: "a", Text: configMap("a", "x")}}})
+	if len(all.Findings) != 4 || len(all.Problems) != 0 {
+		t.Fatalf("%+v", all)
+	}
+	f := all.Findings[0]
+	if f.Severity != "high" || f.Fix != "do it" || f.Location.Line != 5 || fmt.Sprint(f.Details) != "map[b:[2] more:map[a:1]]" {
+		t.Errorf("%+v", f)
+	}
+	if all.Findings[3].Message != "`warn` holds" {
+		t.Errorf("%+v", all.Findings[3])
+	}
+}

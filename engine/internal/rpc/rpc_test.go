@@ -1,0 +1,147 @@
+package rpc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+)
+
+// client connects to a server with the given methods.
+func client(t *testing.T, methods map[string]Method, notified func(string, json.RawMessage)) *jsonrpc2.Conn {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		Serve(context.Background(), theirs, methods)
+	}()
+	handle := jsonrpc2.HandlerWithError(func(_ context.Context, _ *jsonrpc2.Conn, r *jsonrpc2.Request) (any, error) {
+		if notified != nil {
+			notified(r.Method, *r.Params)
+		}
+		return nil, nil
+	})
+	conn := jsonrpc2.NewConn(context.Background(), jsonrpc2.NewBufferedStream(ours, jsonrpc2.VSCodeObjectCodec{}), handle)
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-done
+	})
+	return conn
+}
+
+func waits(ctx context.Context, _ *Request) (any, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestEachFailureHasItsCode(t *testing.T) {
+	methods := map[string]Method{
+		"waits":  waits,
+		"panics": func(context.Context, *Request) (any, error) { panic("oh") },
+		"fails":  func(context.Context, *Request) (any, error) { return nil, Fail(CodeUnknownSet, "set `%s`", "x") },
+		"breaks": func(context.Context, *Request) (any, error) { return nil, io.ErrUnexpectedEOF },
+		"reads": func(_ context.Context, r *Request) (any, error) {
+			return Params[struct{ N int }](r)
+		},
+	}
+	conn := client(t, methods, nil)
+	cases := map[string]struct {
+		method string
+		params any
+		code   int64
+	}{
+		"an unknown method":    {"nothing", nil, jsonrpc2.CodeMethodNotFound},
+		"a panic":              {"panics", nil, CodeInternal},
+		"an error of its own":  {"fails", nil, CodeUnknownSet},
+		"any other error":      {"breaks", nil, CodeInternal},
+		"malformed parameters": {"reads", map[string]any{"N": "x"}, jsonrpc2.CodeInvalidParams},
+		"a passed deadline":    {"waits", map[string]any{"deadline": 1}, CodeDeadline},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var failure *jsonrpc2.Error
+			err := conn.Call(context.Background(), c.method, c.params, nil)
+			if e, ok := err.(*jsonrpc2.Error); ok {
+				failure = e
+			}
+			if failure == nil || failure.Code != c.code {
+				t.Errorf("got %v, want code %d", err, c.code)
+			}
+		})
+	}
+}
+
+func TestRequestsRunAtOnceAndCanBeCancelled(t *testing.T) {
+	conn := client(t, map[string]Method{
+		"waits": waits,
+		"quick": func(context.Context, *Request) (any, error) { return "done", nil },
+	}, nil)
+	slow, err := conn.DispatchCall(context.Background(), "waits", map[string]any{}, jsonrpc2.PickID(jsonrpc2.ID{Num: 77}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer string
+	if err := conn.Call(context.Background(), "quick", nil, &answer); err != nil || answer != "done" {
+		t.Fatalf("%q, %v", answer, err)
+	}
+	if err := conn.Notify(context.Background(), "$/cancelRequest", map[string]any{"id": 77}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+	defer stop()
+	failure, ok := slow.Wait(ctx, nil).(*jsonrpc2.Error)
+	if !ok || failure.Code != CodeCancelled {
+		t.Errorf("got %v", failure)
+	}
+}
+
+func TestResultsStreamBeforeTheAnswer(t *testing.T) {
+	var mu sync.Mutex
+	var seen []string
+	conn := client(t, map[string]Method{
+		"streams": func(ctx context.Context, r *Request) (any, error) {
+			for range 3 {
+				if err := r.Notify(ctx, "part", map[string]any{"request": r.ID}); err != nil {
+					return nil, err
+				}
+			}
+			return "end", nil
+		},
+	}, func(method string, params json.RawMessage) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, method+string(params))
+	})
+	if err := conn.Call(context.Background(), "streams", nil, nil, jsonrpc2.PickID(jsonrpc2.ID{Num: 5})); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(seen) != 3 || seen[0] != `part{"request":5}` {
+		t.Errorf("seen %v", seen)
+	}
+}
+
+func TestWhatIsNoFrameEndsTheConversation(t *testing.T) {
+	ours, theirs := net.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		Serve(context.Background(), theirs, nil)
+	}()
+	go func() { _, _ = io.Copy(io.Discard, ours) }()
+	_, _ = ours.Write(bytes.Repeat([]byte("x"), 100))
+	_ = ours.Close()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the server goes on")
+	}
+}
