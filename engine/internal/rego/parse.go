@@ -93,10 +93,14 @@ func reach(errs ast.Errors) int {
 	return errs[0].Location.Row*10000 + errs[0].Location.Col
 }
 
+// problems leaves out what the parser says a second time of one place.
 func (s Source) problems(errs ast.Errors) []model.Problem {
 	out := make([]model.Problem, 0, len(errs))
 	for _, e := range errs {
-		out = append(out, s.problem(e))
+		p := s.problem(e)
+		if n := len(out); n == 0 || p.Line != out[n-1].Line || p.Column != out[n-1].Column {
+			out = append(out, p)
+		}
 	}
 	return out
 }
@@ -106,7 +110,7 @@ func (s Source) problem(e *ast.Error) model.Problem {
 	if e.Location == nil {
 		return p
 	}
-	p.File, p.Line, p.Column = e.Location.File, e.Location.Row, e.Location.Col
+	p.File, p.Line, p.Column = e.Location.File, e.Location.Row, max(e.Location.Col, 1)
 	if s.Column > 1 {
 		p.Column += s.Column - 1
 	}
@@ -131,6 +135,7 @@ var hints = []struct{ fragment, advice string }{
 	{"conflicting rules", "rules of one name must be of one kind and arity: rename one of them"},
 	{"var data referenced above", "rename the variable: `data` and `input` are taken"},
 	{"package expected", "start the file with `package <name>`"},
+	{"invalid argument", "pass what the builtin takes; OPA's reference says which types"},
 	{"invalid for type", "the types can't match: compare values of one type"},
 	{"match error", "the two sides have different types and can never be equal"},
 }

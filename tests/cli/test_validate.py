@@ -1,0 +1,106 @@
+"""`attest policy validate`: everything that is wrong, each at its place, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Attest
+
+RULE = 'violation contains "x" if input.resource.kind == "Pod"\n'
+
+# text, expected code or message fragment, line, whether it is an error
+REGO: dict[str, tuple[str, str, int, bool]] = {
+    "syntax": ("package p\nx := [\n", "rego_parse_error", 3, True),
+    "an unused variable": (f"package p\n{RULE}f(x) := 1 if {{\n  y := x\n}}\n", "assigned var y unused", 4, True),
+    "an undefined function": (f"package p\n{RULE}g if nobody(1)\n", "undefined function", 3, True),
+    "a type error": (f'package p\n{RULE}h if count(1) == "a"\n', "rego_type_error", 3, True),
+    "recursion": (f"package p\n{RULE}a if b\nb if a\n", "recursive", 3, True),
+    "a severity that is none": (f"# METADATA\n# custom: {{severity: grave}}\npackage p\n{RULE}", "`grave`", 3, True),
+    "a schema that is none": (f"# METADATA\n# custom: {{parameters: []}}\npackage p\n{RULE}", "JSON schema", 3, True),
+    "the old dialect": ('package p\nviolation["x"] { true }\n', "rego_v0", 1, False),
+    "what to change in it": ('package p\nviolation["x"] { true }\n', "`if` keyword is required", 2, False),
+}
+
+
+@pytest.mark.parametrize("case", REGO)
+def test_rego(attest: Attest, project: Path, case: str) -> None:
+    text, said, line, is_error = REGO[case]
+    (project / "policies").mkdir()
+    (project / "policies" / "p.rego").write_text(text)
+    document = attest("policy", "validate", "policies", "-f", "json", code=2 if is_error else 0).json()
+    found = [one for one in document["problems"] if said in one["code"] + one["message"] and one["line"] == line]
+    assert found, document["problems"]
+    assert all(one["severity"] == ("error" if is_error else "warning") for one in found)
+    assert all(one["file"] == "policies/p.rego" and one["column"] >= 1 for one in found)
+    assert any(one["hint"] for one in document["problems"])
+
+
+def test_every_error_of_every_file_is_shown(attest: Attest, project: Path) -> None:
+    for name in "abc":
+        (project / f"{name}.rego").write_text(f"package {name}\nx := [\n")
+    ran = attest("policy", "validate", ".", code=2)
+    assert all(f"{name}.rego:3:1" in ran.out for name in "abc")
+    assert "3 errors" in ran.out
+
+
+MANIFESTS: dict[str, tuple[str, str, int]] = {
+    "no metadata": ("apiVersion: v1\nkind: Pod\n", "no `metadata`", 1),
+    "no name": ("apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {a: b}\n", "no `metadata.name`", 3),
+    "a namespace that is none": (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  namespace: Not_Valid\n",
+        "no valid namespace",
+        5,
+    ),
+    "a label that is none": (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels:\n    a: b c\n",
+        "no valid label value",
+        6,
+    ),
+    "an annotation that is no text": (
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  annotations:\n    a: 1\n",
+        "",
+        6,
+    ),
+    "broken YAML": ("apiVersion: v1\nkind: [\n", "", 2),
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_manifests(attest: Attest, project: Path, case: str) -> None:
+    text, said, line = MANIFESTS[case]
+    (project / "m.yaml").write_text(text)
+    document = attest("policy", "validate", "m.yaml", "-f", "json", code=2).json()
+    assert document["valid"] is False
+    (problem,) = document["problems"]
+    assert said in problem["message"]
+    assert problem["line"] in (line, line + 1)
+
+
+def test_what_is_valid_passes(attest: Attest, project: Path) -> None:
+    (project / "p.rego").write_text(f"package p\n{RULE}")
+    (project / "p_test.rego").write_text(
+        'package p_test\nimport data.p\ntest_pod if p.violation == {"x"} with input as {"resource": {"kind": "Pod"}}\n'
+    )
+    (project / "m.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n")
+    (project / "values.yaml").write_text("replicas: 3\n")
+    document = attest("policy", "validate", ".", "-f", "json", code=0).json()
+    assert (document["valid"], document["files"], document["resources"], document["policies"]) == (True, 4, 1, ["p"])
+    assert [one["file"] for one in document["skipped"]] == ["values.yaml"]
+
+
+def test_standard_input_is_validated(attest: Attest) -> None:
+    ran = attest("policy", "validate", "-", stdin="apiVersion: v1\nkind: Pod\n", code=2)
+    assert "<stdin>:1" in ran.out
+
+
+def test_a_path_that_is_not_there(attest: Attest) -> None:
+    ran = attest("policy", "validate", "nowhere", code=2)
+    assert "nowhere" in ran.out
+
+
+def test_the_shipped_policies_and_examples_are_valid(attest: Attest) -> None:
+    root = Path(__file__).resolve().parents[2]
+    ran = attest("policy", "validate", root / "policies", root / "examples", code=0)
+    assert ran.out.endswith("valid\n")
