@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt import apply
@@ -36,7 +36,9 @@ governance:
     max_duration: 30d
 """
 WHO = st.sampled_from(PEOPLE)
-NAMES = st.sampled_from(["one", "two"])
+MEMBERS = st.sampled_from(["alice", "carol", "dave"])
+NAMES = ("one", "two")
+PICK = st.integers(0, 5)
 
 
 @dataclass
@@ -63,6 +65,9 @@ class Known:
 class Governance(RuleBasedStateMachine):
     """People at work on one project."""
 
+    waived = 0
+    """How often a waived finding was seen: a machine that never sees one proves nothing."""
+
     @initialize(approvers=st.integers(1, 2))
     def begin(self, approvers: int) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="attest-"))
@@ -72,10 +77,16 @@ class Governance(RuleBasedStateMachine):
         self.bad_keys: set[str] = set()
         self.records: dict[str, Known] = {}
         self._write_trust()
+        self.ask("bob", "one", 30)
+        self.ask("carol", "two", 5)
 
     def teardown(self) -> None:
         if hasattr(self, "root"):
             shutil.rmtree(self.root)
+
+    def _picked(self, pick: int) -> str:
+        """One of the records, in the order in which they were asked for."""
+        return list(self.records)[pick % len(self.records)]
 
     def _write_trust(self) -> None:
         members = ", ".join(map(address, sorted(self.team)))
@@ -84,7 +95,7 @@ class Governance(RuleBasedStateMachine):
         revoked = "".join(f"{signer(name).key.line}\n" for name in self.bad_keys)
         write(self.root, ".attest/governance/revoked_keys", revoked)
 
-    @rule(who=WHO, name=NAMES, days=st.integers(1, 35))
+    @rule(who=WHO, name=st.sampled_from(NAMES), days=st.integers(1, 33))
     def ask(self, who: str, name: str, days: int) -> None:
         end = self.now + days * DAY
         try:
@@ -94,10 +105,9 @@ class Governance(RuleBasedStateMachine):
         assert days <= 30
         self.records.setdefault(done.record.id, Known(who, name, [Version(who, end, self.now)]))
 
-    @precondition(lambda self: self.records)
-    @rule(data=st.data(), who=WHO)
-    def approve(self, data: st.DataObject, who: str) -> None:
-        record = data.draw(st.sampled_from(sorted(self.records)))
+    @rule(pick=PICK, who=WHO)
+    def approve(self, pick: int, who: str) -> None:
+        record = self._picked(pick)
         try:
             person = work(self.root, who, self.now)
             person.approve(person.find("exemption", record))
@@ -105,10 +115,9 @@ class Governance(RuleBasedStateMachine):
             return
         self.records[record].versions[-1].approvals.add(who)
 
-    @precondition(lambda self: self.records)
-    @rule(data=st.data(), who=WHO, days=st.integers(1, 35))
-    def extend(self, data: st.DataObject, who: str, days: int) -> None:
-        record = data.draw(st.sampled_from(sorted(self.records)))
+    @rule(pick=PICK, who=WHO, days=st.integers(1, 33))
+    def extend(self, pick: int, who: str, days: int) -> None:
+        record = self._picked(pick)
         known = self.records[record]
         longer = terms(self.now, days=days, name=known.name)
         try:
@@ -119,10 +128,9 @@ class Governance(RuleBasedStateMachine):
         if all((one.author, one.end, one.begun) != (who, self.now + days * DAY, self.now) for one in known.versions):
             known.versions.append(Version(who, self.now + days * DAY, self.now))
 
-    @precondition(lambda self: self.records)
-    @rule(data=st.data(), who=WHO, act=st.sampled_from(["reject", "revoke"]))
-    def take_away(self, data: st.DataObject, who: str, act: str) -> None:
-        record = data.draw(st.sampled_from(sorted(self.records)))
+    @rule(pick=PICK, who=WHO, act=st.sampled_from(["reject", "revoke"]))
+    def take_away(self, pick: int, who: str, act: str) -> None:
+        record = self._picked(pick)
         try:
             person = work(self.root, who, self.now)
             getattr(person, act)(person.find("exemption", record))
@@ -137,32 +145,33 @@ class Governance(RuleBasedStateMachine):
     def wait(self, step: timedelta) -> None:
         self.now += step
 
-    @precondition(lambda self: self.records)
-    @rule(data=st.data(), offset=st.sampled_from([-1, 0, 1]))
-    def wait_until_a_boundary(self, data: st.DataObject, offset: int) -> None:
-        known = self.records[data.draw(st.sampled_from(sorted(self.records)))]
-        moment = data.draw(st.sampled_from(known.versions)).end + timedelta(seconds=offset)
+    @rule(pick=PICK, offset=st.sampled_from([-1, 0, 1]))
+    def wait_until_a_boundary(self, pick: int, offset: int) -> None:
+        versions = self.records[self._picked(pick)].versions
+        moment = versions[pick % len(versions)].end + timedelta(seconds=offset)
         self.now = max(self.now, moment)
 
-    @rule(who=st.sampled_from(["alice", "carol", "dave", "bob"]))
+    @rule(pick=PICK, first=MEMBERS, second=MEMBERS)
+    def approve_together(self, pick: int, first: str, second: str) -> None:
+        self.approve(pick, first)
+        self.approve(pick, second)
+
+    @rule(who=st.sampled_from(["carol", "dave", "bob"]))
     def change_the_team(self, who: str) -> None:
         self.team ^= {who}
-        if not self.team:
-            self.team = {who}
         self._write_trust()
 
-    @rule(who=WHO)
+    @rule(who=st.sampled_from(["alice", "bob"]))
     def revoke_a_key(self, who: str) -> None:
         self.bad_keys ^= {who}
         self._write_trust()
 
-    @precondition(lambda self: self.records)
-    @rule(data=st.data())
-    def lose_an_approval(self, data: st.DataObject) -> None:
-        record = data.draw(st.sampled_from(sorted(self.records)))
+    @rule(pick=PICK)
+    def lose_an_approval(self, pick: int) -> None:
+        record = self._picked(pick)
         found = sorted((self.root / ".attest/exemptions" / record).glob("approve-*"))
         if found:
-            data.draw(st.sampled_from(found)).unlink()
+            found[pick % len(found)].unlink()
 
     @invariant()
     def nothing_is_waived_without_its_approvals(self) -> None:
@@ -170,9 +179,10 @@ class Governance(RuleBasedStateMachine):
             return
         for moment in (self.now, self.now + timedelta(seconds=1)):
             found = exemptions_in_force(self.root, moment)
-            for name in ("one", "two"):
+            for name in NAMES:
                 (judged,) = apply([_finding(name)], found.exemptions, now=moment).findings
                 if judged.waiver is not None:
+                    Governance.waived += 1
                     assert judged.waiver.id in self._covering(name, moment)
                     assert judged.waiver.expires_at > format_instant(moment)
 
@@ -195,7 +205,7 @@ def _finding(name: str) -> Finding:
     return Finding("attest-security", "opa", "violation", "high", "strict", "no", about, at)
 
 
-TestGovernance = Governance.TestCase
-TestGovernance.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def test_no_sequence_of_commands_waives_without_the_approvals_in_force() -> None:
+    limits = settings(max_examples=50, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Governance, settings=limits)
+    assert Governance.waived > 50
