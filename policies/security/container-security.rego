@@ -80,13 +80,13 @@ package attest.security
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fixes.attest} if {
 	lib.parameter("require_attestation", true)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
 }
 
-violation contains {"message": message, "severity": "critical", "path": path} if {
+violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
 	some container_path, container in lib.containers
 	some key in privileged_keys(container.securityContext)
 	path := array.concat(container_path, array.concat(["securityContext"], key))
@@ -98,19 +98,19 @@ privileged_keys(context) := {key |
 	object.get(context, key, false) == true
 }
 
-violation contains {"message": message, "severity": "critical", "path": path} if {
+violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
 	lib.pod.securityContext.windowsOptions.hostProcess == true
 	path := array.concat(lib.pod_path, ["securityContext", "windowsOptions", "hostProcess"])
 	message := "Privileged containers are not allowed: all containers of the pod are host processes"
 }
 
-violation contains {"message": message, "severity": "high", "path": array.concat(lib.pod_path, [field])} if {
+violation contains {"message": message, "severity": "high", "path": array.concat(lib.pod_path, [field]), "fix": fixes.host_namespaces} if {
 	some field in ["hostNetwork", "hostPID", "hostIPC"]
 	lib.pod[field] == true
 	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
 }
 
-violation contains {"message": message, "severity": severity, "path": path} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.host_path} if {
 	some path, source in host_paths
 	not host_path_allowed(source)
 	severity := host_path_severity(source)
@@ -139,7 +139,7 @@ host_path_severity(source) := "critical" if {
 
 with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")])
 
-violation contains {"message": message, "severity": severity, "path": path} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.capability} if {
 	some container_path, container in lib.containers
 	some i, capability in container.securityContext.capabilities.add
 	name := trim_prefix(upper(capability), "CAP_")
@@ -154,14 +154,14 @@ default_capabilities := {
 	"NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 }
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation} if {
 	some container_path, container in lib.containers
 	container.securityContext.allowPrivilegeEscalation == true
 	path := array.concat(container_path, ["securityContext", "allowPrivilegeEscalation"])
 	message := sprintf("%s may not allow privilege escalation", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.escalation} if {
 	lib.parameter("require_no_privilege_escalation", true)
 	some container_path, container in lib.containers
 	not lib.is_windows
@@ -170,14 +170,14 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root} if {
 	some container_path, _ in lib.containers
 	[user, path] := in_context(container_path, "runAsUser")
 	user == 0
 	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root} if {
 	lib.parameter("require_non_root", true)
 	some container_path, _ in lib.containers
 	not lib.is_windows
@@ -204,7 +204,7 @@ in_context(container_path, field) := [value, array.concat(container_path, ["secu
 	value != null
 }
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"])} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fixes.tag} if {
 	some path, image in lib.images
 	image.digest == ""
 	tag := object.get({"": "latest"}, image.tag, image.tag)
@@ -213,4 +213,15 @@ violation contains {"message": message, "severity": "medium", "path": array.conc
 		"%s must name a version of its image '%v': the tag '%v' moves",
 		[lib.describe(path), lib.image_text(path), tag],
 	)
+}
+
+fixes := {
+	"attest": "Deploy the image by the digest of a build that was attested, and pass what was verified with --evidence.",
+	"privileged": "Set privileged to false; what the container really needs can be given as single capabilities.",
+	"host_namespaces": "Set the field to false, or leave it out.",
+	"host_path": "Use an emptyDir, a persistent volume or a ConfigMap instead.",
+	"capability": "Drop the capability, or list it in the parameter allowed_capabilities.",
+	"escalation": "Set securityContext.allowPrivilegeEscalation to false.",
+	"root": "Set securityContext.runAsNonRoot to true, and run as a user other than 0.",
+	"tag": "Name a version, or better a digest.",
 }
