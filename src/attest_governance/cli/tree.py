@@ -35,12 +35,17 @@ POLICY = {
     "show": Command("policies", "show_policy"),
     "init": Command("init"),
     "trace": Command("trace"),
+    "explain": Command("explain"),
+    "exempt": Command("exempt", "app"),
+    "exemptions": Command("exemptions", "app"),
     "version": Command("version"),
 }
 ROOT = {
     "policy": Command("tree", "policy"),
     "config": Command("config", "app"),
     "gatekeeper": Command("gatekeeper", "app"),
+    "governance": Command("governance", "app"),
+    "audit": Command("audit", "app"),
     "version": Command("version"),
 }
 

@@ -24,7 +24,7 @@ def read_document(path: Path, what: str) -> dict[str, Any]:
     Raises:
         InputError: the file can't be read, is too large, or holds something else.
     """
-    text = _read(path, what)
+    text = read_bytes(path, what)
     value = _json(path, text, what) if path.suffix == ".json" else _yaml(path, text, what)
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise InputError(
@@ -45,7 +45,12 @@ def data_documents(data: tuple[Path, ...], evidence: dict[str, Any] | None) -> d
     return merged
 
 
-def _read(path: Path, what: str) -> bytes:
+def read_bytes(path: Path, what: str) -> bytes:
+    """The bytes of a file, `what` being its name in messages.
+
+    Raises:
+        InputError: the file can't be read, or is too large.
+    """
     try:
         if path.exists() and not path.is_file() and not path.is_fifo():
             raise InputError(f"the {what} is not a file", file=str(path), hint="name a JSON or YAML file")

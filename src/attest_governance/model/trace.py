@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from attest_governance.model.finding import Enforcement, Location, Resource, Severity
+from attest_governance.model.finding import Enforcement, Finding, Location, Resource, Severity
 from attest_governance.model.problem import Problem
 
 Kind = Literal["rule", "expression", "element", "result", "note", "print", "more"]
@@ -87,3 +87,16 @@ class Traces(msgspec.Struct, frozen=True, rename="camel"):
     traces: tuple[Trace, ...] = ()
     problems: tuple[Problem, ...] = ()
     """What is wrong with the inputs; problems of an evaluation are those of its trace."""
+
+
+class Explanation(msgspec.Struct, frozen=True, rename="camel"):
+    """Why a finding was found."""
+
+    finding: Finding
+    """With its place in the manifest as it is now."""
+    found: bool
+    """Whether the policy still says so of the manifest."""
+    decision_id: str = ""
+    rules: tuple[Node, ...] = ()
+    """The bodies of rules that gave the finding, with the steps that led to it."""
+    printed: tuple[Printed, ...] = ()

@@ -220,12 +220,15 @@ func (v View) fired(rule *Node) *Node {
 		if last.Kind != KindResult || v.Message != "" && last.Message != v.Message {
 			continue
 		}
-		if len(out) > 0 && v.Message == "" {
+		further := len(out) > 0 // only what is new of it is shown, and marked as another solution
+		if further {
 			path = attempt
 		}
 		for _, step := range path {
 			if !step.hidden() {
-				out = append(out, short(step))
+				shown := short(step)
+				shown.Again = shown.Again && further
+				out = append(out, shown)
 			}
 		}
 		if v.Message != "" {
