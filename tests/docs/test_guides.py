@@ -71,6 +71,16 @@ def test_every_guide_of_the_index_is_there() -> None:
     }
 
 
+def test_the_commands_of_the_readme_run(tmp_path: Path, home: Path) -> None:
+    for name, folder in (("examples", "k8s"), ("policies/security", "my-policies")):
+        shutil.copytree(ROOT / name, tmp_path / folder)
+    found = calls((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(found) > 5
+    for command in found:
+        if not command.line.endswith("check -"):
+            follow(tmp_path, command, home, 0)
+
+
 def test_a_session_knows_commands_and_output() -> None:
     text = "$ attest a \\\n    b\nfirst\n…\nlast\n$ echo $?\n1\n"
     assert session(text) == [Command("attest a \\\n    b", ("first", "…", "last")), Command("echo $?", ("1",))]
