@@ -68,8 +68,8 @@ class Governance(RuleBasedStateMachine):
     waived = 0
     """How often a waived finding was seen: a machine that never sees one proves nothing."""
 
-    @initialize(approvers=st.integers(1, 2))
-    def begin(self, approvers: int) -> None:
+    @initialize(approvers=st.integers(1, 2), approved=st.sets(st.integers(0, 1)))
+    def begin(self, approvers: int, approved: set[int]) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="attest-"))
         self.now = NOW
         self.approvers = approvers
@@ -79,6 +79,8 @@ class Governance(RuleBasedStateMachine):
         self._write_trust()
         self.ask("bob", "one", 30)
         self.ask("carol", "two", 5)
+        for pick in sorted(approved):
+            self.approve_together(pick, "alice", "dave")
 
     def teardown(self) -> None:
         if hasattr(self, "root"):

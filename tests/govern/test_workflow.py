@@ -246,3 +246,13 @@ def test_every_act_is_on_the_trail(tmp_path: Path) -> None:
         ("exemption.revoke", "alice@company.com", record),
     ]
     assert (chain[1].policy, chain[1].resource) == ("attest-security", "Pod/monitoring/legacy-app")
+
+
+def test_within_one_second_events_stand_in_the_order_in_which_they_follow_each_other(tmp_path: Path) -> None:
+    govern(tmp_path)
+    record = ask(tmp_path)
+    for days in range(1, 9):
+        person = work(tmp_path, "bob")
+        person.extend(person.find("exemption", record), terms(days=days))
+    (judged,) = survey(open_project(tmp_path), "exemption", NOW).judgements
+    assert [one.expires_at for one in judged.versions[1:]] == [NOW + days * DAY for days in range(1, 9)]

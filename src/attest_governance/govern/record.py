@@ -68,15 +68,26 @@ def read_events(store: Store, record: str) -> list[SignedEvent]:
 
 def assemble(record: str, events: Iterable[SignedEvent], now: datetime) -> Record:
     """The other steps, on events that have been read."""
-    signed = sorted(events, key=lambda one: (one.event.moment, one.event.digest))
-    requests = [one for one in signed if one.event.act == "request"]
+    known = {one.event.digest: one for one in events}
+    requests = [one for one in known.values() if one.event.act == "request"]
     if len(requests) != 1:
         raise GovernanceError(f"the record `{record}` has {len(requests)} requests instead of one")
-    _check_links({one.event.digest: one for one in signed})
-    for one in signed:
+    _check_links(known)
+    for one in known.values():
         if one.event.moment > now + CLOCK_SKEW:
             raise GovernanceError(f"the event is from the future: {one.event.at}", file=one.where)
-    return Record(record, tuple(signed))
+    return Record(record, tuple(sorted(known.values(), key=lambda one: _place(one, known))))
+
+
+def _place(signed: SignedEvent, known: dict[str, SignedEvent]) -> tuple[datetime, int, str]:
+    """Where an event stands: by time, and within a second behind all that it follows."""
+    followed, reached = set[str](), list(signed.event.parents)
+    while reached:
+        parent = reached.pop()
+        if parent not in followed:
+            followed.add(parent)
+            reached += known[parent].event.parents
+    return (signed.event.moment, len(followed), signed.event.digest)
 
 
 def _check_links(known: dict[str, SignedEvent]) -> None:
