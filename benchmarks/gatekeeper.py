@@ -21,27 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TEMPLATES = 20
-REGO = """package {name}
-
-violation[{{"msg": msg, "details": {{"container": c.name}}}}] {{
-  c := input_containers[_]
-  not startswith(c.image, input.parameters.prefix)
-  msg := sprintf("container <%v> has an image from elsewhere: <%v>", [c.name, c.image])
-}}
-
-violation[{{"msg": msg}}] {{
-  c := input_containers[_]
-  not c.resources.limits.memory
-  msg := sprintf("container <%v> has no memory limit ({name})", [c.name])
-}}
-
-input_containers[c] {{ c := input.review.object.spec.containers[_] }}
-
-input_containers[c] {{ c := input.review.object.spec.initContainers[_] }}
-"""
+PARAMETERS = {
+    "repos": ["registry.company.com/", "gcr.io/company/"],
+    "cpu": "500m",
+    "memory": "512Mi",
+    "labels": [{"key": "team", "allowedRegex": "^[a-z-]+$"}, {"key": "owner"}],
+    "probes": ["livenessProbe", "readinessProbe"],
+    "exemptImages": ["registry.company.com/base/*", "gcr.io/company/agent:1.0"],
+    "allowedCapabilities": ["NET_BIND_SERVICE"],
+}
+TEMPLATE_FILES = Path(__file__).resolve().parent / "templates"
+"""Rules in the style of the community's library, each used by several templates: a kind of rule a file."""
 CEL = (
-    "object.spec.containers.all(c, c.image.startsWith(variables.params.prefix))",
-    "object.spec.containers.all(c, has(c.resources) && has(c.resources.limits) && 'memory' in c.resources.limits)",
+    "object.spec.containers.all(c, variables.params.repos.exists(r, c.image.startsWith(r)))",
+    "object.spec.containers.all(c, !has(c.securityContext) || !(c.securityContext.?privileged.orValue(false)))",
+    "variables.params.probes.all(p, object.spec.containers.all(c, p in c))",
 )
 
 
@@ -62,18 +56,27 @@ CASES = (
 
 
 def write_pods(folder: Path, count: int) -> None:
-    """One Pod a file; every third breaks the rules of every template."""
+    """One Pod a file, of two containers; one of them breaks most rules."""
     for number in range(count):
-        container = {
+        bad = {
             "name": f"app-{number}",
-            "image": "docker.io/nginx:1.27" if number % 3 == 0 else "registry.company.com/app:1.0",
-            "resources": {} if number % 3 == 0 else {"limits": {"memory": "64Mi"}},
+            "image": f"docker.io/team-{number % 7}/app:1.{number % 30}",
+            "resources": {"limits": {"cpu": "2", "memory": "2Gi"}},
+            "securityContext": {"privileged": number % 3 == 0, "capabilities": {"add": ["SYS_TIME"]}},
+        }
+        good = {
+            "name": "sidecar",
+            "image": "registry.company.com/base/proxy:1.0",
+            "resources": {"limits": {"cpu": "100m", "memory": "64Mi"}},
+            "securityContext": {"privileged": False, "capabilities": {"drop": ["ALL"]}},
+            "livenessProbe": {"httpGet": {"path": "/", "port": 80}},
+            "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
         }
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": f"pod-{number}", "namespace": f"team-{number % 10}", "labels": {"app": "web"}},
-            "spec": {"containers": [container]},
+            "metadata": {"name": f"pod-{number}", "namespace": f"team-{number % 10}", "labels": {"team": "Web"}},
+            "spec": {"containers": [bad, good]},
         }
         (folder / f"pod-{number:05}.yaml").write_text(json.dumps(pod, indent=1))
 
@@ -87,17 +90,24 @@ def write_policies(folder: Path, case: Case) -> None:
             "apiVersion": "constraints.gatekeeper.sh/v1beta1",
             "kind": kind,
             "metadata": {"name": "all"},
-            "spec": {"match": {"kinds": [matched]}, "parameters": {"prefix": "registry.company.com/"}},
+            "spec": {"match": {"kinds": [matched]}, "parameters": PARAMETERS},
         }
-        (folder / f"template-{number:03}.yaml").write_text(json.dumps(_template(kind, case.engine)))
+        (folder / f"template-{number:03}.yaml").write_text(json.dumps(_template(kind, number, case.engine)))
         (folder / f"constraint-{number:03}.yaml").write_text(json.dumps(constraint))
 
 
-def _template(kind: str, engine: str) -> dict[str, object]:
-    rego = {"engine": "Rego", "source": {"rego": REGO.format(name=kind.lower())}}
+def _rego(kind: str, number: int) -> dict[str, object]:
+    """The source of a template: one of the rules, in a package of its own, with the library that it imports."""
+    rules = sorted(TEMPLATE_FILES.glob("*.rego"))
+    text = rules[number % len(rules)].read_text().replace("package rule", f"package {kind.lower()}", 1)
+    return {"rego": text, "libs": [path.read_text() for path in sorted((TEMPLATE_FILES / "lib").glob("*.rego"))]}
+
+
+def _template(kind: str, number: int, engine: str) -> dict[str, object]:
+    rego = {"engine": "Rego", "source": _rego(kind, number)}
     rules = [{"expression": rule, "message": f"rule {number} of {kind}"} for number, rule in enumerate(CEL)]
     cel = {"engine": "K8sNativeValidation", "source": {"validations": rules}}
-    schema = {"type": "object", "properties": {"prefix": {"type": "string"}}}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     target = {"target": "admission.k8s.gatekeeper.sh", "code": [cel if engine == "cel" else rego]}
     return {
         "apiVersion": "templates.gatekeeper.sh/v1",
