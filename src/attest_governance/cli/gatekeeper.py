@@ -11,7 +11,7 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.adapters.kubernetes import connect
 from attest_governance.cli import options
-from attest_governance.cli.gatekeeping import Wish, make, remembered, show_differences, show_written, warn
+from attest_governance.cli.gatekeeping import ShownAs, Wish, make, remembered, show_differences, show_written, warn
 from attest_governance.cli.judging import Showing, exit_code, report_options
 from attest_governance.cli.main import DENIED, OK
 from attest_governance.cli.session import engine
@@ -39,7 +39,7 @@ Excluded = Annotated[
     list[str] | None,
     typer.Option("--exclude-namespace", metavar="NAMESPACE", help="Namespaces to leave alone (globs); repeats."),
 ]
-Format = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
+Format = Annotated[ShownAs, typer.Option("--format", "-f", help="How to show the result.")]
 Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config.")
@@ -71,7 +71,7 @@ def generate(
     evidence: options.Evidence = None,
     exclude_namespace: Excluded = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that were not generated.")] = False,
-    output_format: Format = "text",
+    output_format: Format = ShownAs.text,
 ) -> None:
     """Write a ConstraintTemplate and a constraint for each plain policy; they find what the policy finds."""
     made = make(Wish.of(policies, locals())).generated
@@ -96,7 +96,7 @@ def install(
     prune: Prune = False,
     dry_run: DryRun = False,
     timeout: Timeout = 60.0,
-    output_format: Format = "text",
+    output_format: Format = ShownAs.text,
 ) -> None:
     """Bring policies to a cluster: templates first, then, once Gatekeeper has taken them in, constraints.
 
@@ -123,7 +123,7 @@ def diff(
     evidence: options.Evidence = None,
     exclude_namespace: Excluded = None,
     prune: Prune = False,
-    output_format: Format = "text",
+    output_format: Format = ShownAs.text,
 ) -> int:
     """Show what `install` would change. Exits with 0 when nothing would, 1 when something would, 2 on errors."""
     made = make(Wish.of(policies, locals()))
@@ -169,7 +169,7 @@ def uninstall(
     context: Context = "",
     kubeconfig: Kubeconfig = None,
     dry_run: DryRun = False,
-    output_format: Format = "text",
+    output_format: Format = ShownAs.text,
 ) -> None:
     """Remove what `install` brought, constraints first; nothing else is touched."""
     cluster = connect(kubeconfig=kubeconfig, context=context)

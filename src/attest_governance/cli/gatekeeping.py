@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import msgspec
 
 from attest_governance.cli.session import engine, environment
 from attest_governance.describe import refuse_invalid
-from attest_governance.errors import PolicyError, UsageError
+from attest_governance.errors import PolicyError
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
 from attest_governance.gatekeeper.generate import generate as make_generated
 from attest_governance.model.sources import Selected
@@ -68,6 +69,13 @@ class Made(msgspec.Struct, frozen=True):
     def objects(self) -> list[Object]:
         """All objects that a cluster is to hold."""
         return objects_of(self.generated, self.selected)
+
+
+class ShownAs(StrEnum):
+    """Formats of what these commands have done."""
+
+    text = "text"
+    json = "json"
 
 
 def make(wish: Wish) -> Made:
@@ -162,15 +170,9 @@ def warn(problems: Sequence[Problem]) -> None:
 
 
 def show(document: Mapping[str, Any], lines: Sequence[str], name: str) -> None:
-    """Prints a result as text or JSON.
-
-    Raises:
-        UsageError: for an unknown format.
-    """
+    """Prints a result as text or JSON."""
     if name == "json":
         print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
-    elif name == "text":
+    else:
         for line in lines:
             print(one_line(line))
-    else:
-        raise UsageError(f"unknown format `{name}`", hint="use text or json")
