@@ -195,6 +195,9 @@ def test_a_damaged_trail_is_exit_code_1(project: Path, attest: Callable[..., tup
     code, out, _ = attest("audit", "verify")
     assert code == 1
     assert "entry 1 was edited" in out
+    code, _, error = attest("policy", "exempt", "approve", "exemption", who="alice")
+    assert code == 2
+    assert "is signed and kept, but the audit trail is not sealed: the audit trail is broken: entry 1" in error
 
 
 def test_the_trail_is_exported_and_sealed(project: Path, attest: Callable[..., tuple[int, str, str]]) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from attest_governance.errors import GovernanceError
+from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import Annotations
 from attest_governance.govern import audit
+from attest_governance.govern.canonical import canonical
 from attest_governance.govern.inforce import by_status, exemptions_in_force, survey
 from attest_governance.govern.project import open_project
+from attest_governance.govern.strictyaml import read
 
-from .people import DAY, NOW, RULES, SECOND, approve, ask, declared, govern, override_terms, terms, work
+from .people import DAY, NOW, RULES, SECOND, approve, ask, declared, govern, override_terms, terms, work, write
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -256,3 +260,33 @@ def test_within_one_second_events_stand_in_the_order_in_which_they_follow_each_o
         person.extend(person.find("exemption", record), terms(days=days))
     (judged,) = survey(open_project(tmp_path), "exemption", NOW).judgements
     assert [one.expires_at for one in judged.versions[1:]] == [NOW + days * DAY for days in range(1, 9)]
+
+
+@pytest.mark.parametrize(("audit_trail", "made"), [("required", False), ("optional", True)])
+def test_an_override_waits_for_the_trail_only_where_it_is_required(
+    tmp_path: Path, audit_trail: str, made: bool
+) -> None:
+    govern(tmp_path, RULES.replace("audit_trail: required", f"audit_trail: {audit_trail}"))
+    write(tmp_path, ".attest/audit", "a file where the folder of the trail should be")
+    person = work(tmp_path, "carol")
+    if made:
+        assert person.request("override", override_terms()).status == "pending"
+        return
+    with pytest.raises(OutputError, match="audit trail can't be written"):
+        person.request("override", override_terms())
+    assert not (tmp_path / ".attest/governance/overrides").exists()
+
+
+def test_a_record_is_checked_by_hand_as_the_reference_says(tmp_path: Path) -> None:
+    if not shutil.which("ssh-keygen"):
+        pytest.skip("LOUD: ssh-keygen is not installed, so no record was checked with it")
+    govern(tmp_path)
+    record = ask(tmp_path, reason="Ümlaute & \U0001f600")
+    (path,) = (tmp_path / ".attest/exemptions" / record).iterdir()
+    fields = dict(read(path.read_text(), "").value)
+    write(tmp_path, "signature", str(fields.pop("signature")))
+    allowed = ".attest/governance/allowed_signers"
+    command = ["ssh-keygen", "-Y", "verify", "-f", allowed, "-n", "attest-governance", "-s", "signature", "-I"]
+    for who, good in (("bob@company.com", True), ("alice@company.com", False)):
+        done = subprocess.run([*command, who], cwd=tmp_path, input=canonical(fields), capture_output=True, check=False)
+        assert (done.returncode == 0) is good

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import msgspec
@@ -37,7 +38,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_TEXT = 4000
 
 
-class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, dict=True):
     """One act of one person.
 
     `record` is empty in a request, whose digest makes the record's id. `terms` are what a request
@@ -60,7 +61,7 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         """When the person says that it was done."""
         return parse_instant(self.at)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the signed bytes: what other events link to."""
         return digest(msgspec.to_builtins(self))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.errors import GovernanceError, OutputError, UsageError
+from attest_governance.errors import AttestError, GovernanceError, OutputError, UsageError
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
 from attest_governance.govern import audit
 from attest_governance.govern.identity import choose_signer
@@ -54,7 +54,11 @@ class Session(msgspec.Struct, frozen=True):
         if person and workflow.person != person:
             raise GovernanceError(f"you sign as `{workflow.person}`, not as `{person}`")
         judgement = do(workflow)
-        seal(self.project, workflow.person, signer, self.now)
+        try:
+            seal(self.project, workflow.person, signer, self.now)
+        except AttestError as error:
+            message = f"`{judgement.record.id}` is signed and kept, but the audit trail is not sealed: {error.message}"
+            raise GovernanceError(message, file=error.file, line=error.line, hint=error.hint) from error
         return judgement
 
     def for_policies(self) -> Session:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest_governance.errors import GovernanceError
+from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt.times import format_instant
 from attest_governance.govern import audit
 from attest_governance.govern.event import (
@@ -213,10 +213,18 @@ class Workflow:
         """
         event = signed.event
         if event.act not in TAKING:
-            audit.append(self._project.trail, [happening(signed)])
+            self._put_on_trail(signed)
         self._project.stores[event.subject].add(event.id, event.name, to_document(signed))
         if event.act in TAKING:
+            self._put_on_trail(signed)
+
+    def _put_on_trail(self, signed: SignedEvent) -> None:
+        """Appends to the trail; where `audit_trail` is optional, an emergency does not wait for it."""
+        try:
             audit.append(self._project.trail, [happening(signed)])
+        except OutputError:
+            if signed.event.subject != "override" or self._project.rules.audit_required:
+                raise
 
 
 def judge_in(project: Project, record: Record, now: datetime) -> Judgement:
