@@ -38,16 +38,12 @@ POLICY = {
     "explain": Command("explain"),
     "exempt": Command("exempt", "app"),
     "exemptions": Command("exemptions", "app"),
-    "exempt": Command("exempt", "app"),
-    "exemptions": Command("exemptions", "app"),
     "version": Command("version"),
 }
 ROOT = {
     "policy": Command("tree", "policy"),
     "config": Command("config", "app"),
     "gatekeeper": Command("gatekeeper", "app"),
-    "governance": Command("governance", "app"),
-    "audit": Command("audit", "app"),
     "governance": Command("governance", "app"),
     "audit": Command("audit", "app"),
     "version": Command("version"),
