@@ -45,6 +45,9 @@ func (s *service) methods() map[string]rpc.Method {
 		"validate":             s.validate,
 		"gatekeeper/templates": s.gatekeeperTemplates,
 		"trace":                s.trace,
+		"playground/evaluate":  s.playground,
+		"playground/test":      s.playgroundTest,
+		"tests/generate":       s.generateTests,
 	}
 }
 

@@ -45,11 +45,12 @@ type Trace struct {
 func Run(ctx context.Context, set *policyset.Set, params Params) (Result, error) {
 	w := newWatcher(ctx, set, params)
 	var result Result
-	whole, paths := wholeInputs(params.Paths)
-	if err := w.wholes(ctx, whole); err != nil {
+	files, paths := wholeInputs(params.Paths)
+	whole, inputs := Wholes(params.Inputs)
+	if err := w.wholes(ctx, append(files, whole...)); err != nil {
 		return result, err
 	}
-	params.Paths, params.Jobs = paths, 1
+	params.Paths, params.Inputs, params.Jobs = paths, inputs, 1
 	params.Watch = func() check.Watcher { return w }
 	_, err := check.Run(ctx, set, params.Params, func(batch check.Batch) error {
 		result.Problems = append(result.Problems, w.foreign(batch.Problems)...)

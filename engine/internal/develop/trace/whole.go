@@ -17,19 +17,19 @@ import (
 	"attest.continuu.ms/engine/internal/rego"
 )
 
-// whole is an input document as a policy sees it, with `resource` or `review`, rather than a manifest.
-type whole struct {
-	file   string
-	object ast.Object
+// Whole is an input document as a policy sees it, with `resource` or `review`, rather than a manifest.
+type Whole struct {
+	File   string
+	Object ast.Object
 }
 
 // wholeInputs takes the files that hold an input document out of the paths.
-func wholeInputs(paths []string) ([]whole, []string) {
-	var found []whole
+func wholeInputs(paths []string) ([]Whole, []string) {
+	var found []Whole
 	var others []string
 	for _, path := range paths {
-		if object := wholeInput(path); object != nil {
-			found = append(found, whole{path, object})
+		if object := wholeFile(path); object != nil {
+			found = append(found, Whole{path, object})
 		} else {
 			others = append(others, path)
 		}
@@ -37,9 +37,21 @@ func wholeInputs(paths []string) ([]whole, []string) {
 	return found, others
 }
 
-// wholeInput reads an input document; nil where the file is none. Whatever is wrong with it then is
-// told by whoever reads it as a manifest.
-func wholeInput(path string) ast.Object {
+// Wholes takes the input documents out of what came with a request.
+func Wholes(inputs []check.Text) ([]Whole, []check.Text) {
+	var found []Whole
+	var others []check.Text
+	for _, input := range inputs {
+		if object := wholeInput([]byte(input.Text)); object != nil {
+			found = append(found, Whole{input.File, object})
+		} else {
+			others = append(others, input)
+		}
+	}
+	return found, others
+}
+
+func wholeFile(path string) ast.Object {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > load.DefaultLimits.DocumentBytes {
 		return nil
@@ -48,6 +60,12 @@ func wholeInput(path string) ast.Object {
 	if err != nil {
 		return nil
 	}
+	return wholeInput(text)
+}
+
+// wholeInput reads an input document; nil where the text is none. Whatever is wrong with it then is
+// told by whoever reads it as a manifest.
+func wholeInput(text []byte) ast.Object {
 	var document map[string]any
 	raw, err := yaml.YAMLToJSON(text)
 	if err != nil || json.Unmarshal(raw, &document) != nil {
@@ -66,35 +84,44 @@ func wholeInput(path string) ast.Object {
 }
 
 // wholes traces the plain policies on input documents.
-func (w *watcher) wholes(ctx context.Context, documents []whole) error {
+func (w *watcher) wholes(ctx context.Context, documents []Whole) error {
+	return EachWhole(ctx, w.set, w.params.Params, documents, w, func() { w.wanted = true }, w.finish)
+}
+
+// EachWhole asks the selected plain policies about input documents, with an observer: begin is called
+// before, and finish with the answer after, each of them.
+func EachWhole(
+	ctx context.Context, set *policyset.Set, params check.Params, documents []Whole, observer rego.Observer,
+	begin func(), finish func(Whole, []rego.Violation, []model.Problem),
+) error {
 	if len(documents) == 0 {
 		return nil
 	}
-	timeout := time.Duration(w.params.Timeout) * time.Millisecond
+	timeout := time.Duration(params.Timeout) * time.Millisecond
 	if timeout <= 0 {
 		timeout = policyset.DefaultTimeout
 	}
-	evaluator, err := w.set.Rego.NewEvaluator(ctx, w.params.Policies, timeout)
+	evaluator, err := set.Rego.NewEvaluator(ctx, params.Policies, timeout)
 	if err != nil {
 		return err
 	}
 	defer evaluator.Close(ctx)
-	evaluator.Observe(w)
+	evaluator.Observe(observer)
 	for _, one := range documents {
-		w.wanted = true
-		violations, problems := evaluator.EvaluateInput(ctx, one.object)
-		w.finish(one, violations, problems)
+		begin()
+		violations, problems := evaluator.EvaluateInput(ctx, one.Object)
+		finish(one, violations, problems)
 	}
 	return ctx.Err()
 }
 
 // finish completes the traces of an input document. It has no manifest to point at: findings are at its
 // beginning.
-func (w *watcher) finish(document whole, violations []rego.Violation, problems []model.Problem) {
-	at := model.Location{File: document.file, Line: 1, Column: 1, EndLine: 1, EndColumn: 1}
+func (w *watcher) finish(document Whole, violations []rego.Violation, problems []model.Problem) {
+	at := model.Location{File: document.File, Line: 1, Column: 1, EndLine: 1, EndColumn: 1}
 	for _, one := range w.open {
 		w.close(one)
-		one.File, one.Line, one.Resource = document.file, 1, document.identity()
+		one.File, one.Line, one.Resource = document.File, 1, document.identity()
 		one.Problems = only(problems, func(p model.Problem) bool { return p.Policy == one.Policy })
 		for _, v := range violations {
 			if v.Policy.Name == one.Policy {
@@ -110,7 +137,7 @@ func (w *watcher) finish(document whole, violations []rego.Violation, problems [
 }
 
 // identity is what the document says of the resource, as far as it does.
-func (d whole) identity() model.Resource {
+func (d Whole) identity() model.Resource {
 	resource := model.Resource{}
 	for field, path := range map[*string]string{
 		&resource.APIVersion: "apiVersion", &resource.Kind: "kind", &resource.Name: "metadata.name", &resource.Namespace: "metadata.namespace",
@@ -123,8 +150,8 @@ func (d whole) identity() model.Resource {
 	return resource
 }
 
-func (d whole) text(path string) string {
-	value, err := d.object.Find(ast.MustParseRef("x." + path)[1:])
+func (d Whole) text(path string) string {
+	value, err := d.Object.Find(ast.MustParseRef("x." + path)[1:])
 	if err != nil {
 		return ""
 	}
