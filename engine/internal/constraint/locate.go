@@ -33,12 +33,17 @@ func (o *Outcome) Locate(ctx context.Context) {
 		}
 		byEvaluation[r.evidence.evaluation] = append(byEvaluation[r.evidence.evaluation], i)
 	}
+	sketches := map[*ast.Term]*locate.Sketch{}
 	for _, e := range order {
-		o.locate(ctx, e, byEvaluation[e])
+		resource := e.request.judged()
+		if _, drawn := sketches[resource]; !drawn {
+			sketches[resource] = locate.NewSketch(resource)
+		}
+		o.locate(ctx, e, byEvaluation[e], sketches[resource])
 	}
 }
 
-func (o *Outcome) locate(ctx context.Context, e *evaluation, results []int) {
+func (o *Outcome) locate(ctx context.Context, e *evaluation, results []int, sketch *locate.Sketch) {
 	entries := make([]*ast.Term, len(results))
 	for i, result := range results {
 		entries[i] = o.Results[result].evidence.entry
@@ -46,7 +51,7 @@ func (o *Outcome) locate(ctx context.Context, e *evaluation, results []int) {
 	// An error costs the paths that were not found until then, not the findings.
 	paths, _ := locate.Paths(ctx, locate.Query{
 		Compiler: e.driver.compiler, Store: e.request.inventory.store, Input: e.input, Rule: e.template.query.ref,
-		Roots: []ast.Ref{reviewObject}, Resource: e.request.judged(), Plans: &e.template.plans,
+		Roots: []ast.Ref{reviewObject}, Resource: e.request.judged(), Plans: &e.template.plans, Sketch: sketch,
 		Prepare: func(q *topdown.Query) *topdown.Query { return e.driver.equip(q) },
 	}, entries)
 	for i, path := range paths {

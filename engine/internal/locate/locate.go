@@ -35,11 +35,15 @@ type Query struct {
 	// Plans keeps what is known of the rule's bodies from one query to the next. It belongs to one Compiler and Rule,
 	// may be used by many queries at once, and may be nil.
 	Plans *Plans
+	// Sketch is that of Resource. Together with Plans it spares evaluating again what was found for a resource of the
+	// same shape; without it every entry is evaluated.
+	Sketch *Sketch
 }
 
 // Plans is the analysis of the bodies that a rule leads to.
 type Plans struct {
 	bodies sync.Map // bodyKey → plan
+	memory memory
 }
 
 // Paths returns, for each entry of the rule's set, the keys and indices (string and int) that lead from the resource to
@@ -56,6 +60,8 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	for i, entry := range entries {
 		if path, ok := FromEntry(entry, q.Resource); ok {
 			paths[i] = path
+		} else if path, ok := q.recall(entry); ok {
+			paths[i] = path
 		} else if entry != nil && q.Resource != nil {
 			open = append(open, wanted{term: entry, index: i})
 		}
@@ -63,7 +69,36 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	if len(open) == 0 {
 		return paths, nil
 	}
-	return paths, evaluate(ctx, q, open, paths)
+	err = evaluate(ctx, q, open, paths)
+	for _, w := range open {
+		if err == nil && len(paths[w.index]) > 0 {
+			q.learn(w.term, paths[w.index])
+		}
+	}
+	return paths, err
+}
+
+func (q *Query) recall(entry *ast.Term) ([]any, bool) {
+	if q.Plans == nil || q.Sketch == nil || entry == nil {
+		return nil, false
+	}
+	return q.Plans.memory.recall(q.Sketch, q.circumstances(), entry)
+}
+
+func (q *Query) learn(entry *ast.Term, path []any) {
+	if q.Plans != nil && q.Sketch != nil {
+		q.Plans.memory.learn(q.Sketch, q.circumstances(), entry, path)
+	}
+}
+
+func (q *Query) circumstances() circumstances {
+	c := circumstances{shape: q.Sketch.shape}
+	if input, ok := q.Input.Value.(ast.Object); ok {
+		if parameters := input.Get(ast.InternedTerm("parameters")); parameters != nil {
+			c.parameters = parameters.Hash()
+		}
+	}
+	return c
 }
 
 func evaluate(ctx context.Context, q Query, open []wanted, paths [][]any) error {

@@ -20,19 +20,22 @@ var roots = []ast.Ref{
 // repeated (its time is up, say) the resource it is: a finding is never lost over its place.
 func (e *Evaluator) Locate(ctx context.Context, violations []Violation, resource *ast.Term) [][]any {
 	paths := make([][]any, len(violations))
+	sketch := locate.NewSketch(resource)
 	for from := 0; from < len(violations); {
 		to := from + 1
 		for to < len(violations) && violations[to].Ref.Equal(violations[from].Ref) {
 			to++
 		}
-		found, _ := e.locate(ctx, violations[from:to], resource)
+		found, _ := e.locate(ctx, violations[from:to], resource, sketch)
 		copy(paths[from:to], found)
 		from = to
 	}
 	return paths
 }
 
-func (e *Evaluator) locate(ctx context.Context, violations []Violation, resource *ast.Term) ([][]any, error) {
+func (e *Evaluator) locate(
+	ctx context.Context, violations []Violation, resource *ast.Term, sketch *locate.Sketch,
+) ([][]any, error) {
 	ctx, stop := context.WithTimeout(ctx, e.timeout)
 	defer stop()
 	entries := make([]*ast.Term, len(violations))
@@ -41,7 +44,7 @@ func (e *Evaluator) locate(ctx context.Context, violations []Violation, resource
 	}
 	return locate.Paths(ctx, locate.Query{
 		Compiler: e.set.Compiler, Store: e.set.Store, Input: violations[0].Input, Rule: violations[0].Ref,
-		Roots: roots, Resource: resource, Prepare: e.prepare, Plans: violations[0].plans,
+		Roots: roots, Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Sketch: sketch,
 	}, entries)
 }
 

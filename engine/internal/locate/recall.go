@@ -1,0 +1,303 @@
+package locate
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// A folder of manifests holds many resources of one shape, and a rule complains of them in the same words with other
+// names. What was found for the first is then found for the others without evaluating again: the entry must be the
+// known one with the resource's own values in the places of the first one's, and the values must tell which element of
+// each array it is about. Anything else is evaluated.
+
+// memory is what a rule's entries were about, by the shape of the resource and the parameters.
+type memory struct {
+	mu    sync.RWMutex
+	known map[circumstances][]pattern
+}
+
+type circumstances struct {
+	shape      uint64
+	parameters int
+}
+
+// Bounds of a memory. What does not fit is evaluated each time.
+const (
+	maxCircumstances = 256
+	maxPatterns      = 64
+)
+
+// pattern is an entry with gaps, and the path that it is about.
+type pattern struct {
+	leaves []leaf
+	path   []any
+	blamed int    // the scalar at path, or -1
+	value  string // what it must be; ignored when a gap holds it
+	inGap  bool
+	gaps   []gap
+}
+
+// leaf is a part of an entry: a token that must be the same, or a text with gaps.
+type leaf struct {
+	token string
+	parts []part // nil: the token as it is
+}
+
+type part struct {
+	literal string
+	gap     int // index into gaps, -1 for a literal
+}
+
+// gap is a value of the resource within a text: the scalars that had it, all of which must agree.
+type gap struct{ scalars []int }
+
+// recall finds the path of an entry among what is known.
+func (m *memory) recall(s *Sketch, in circumstances, entry *ast.Term) ([]any, bool) {
+	m.mu.RLock()
+	patterns := m.known[in]
+	m.mu.RUnlock()
+	if len(patterns) == 0 {
+		return nil, false
+	}
+	tokens := flatten(entry)
+	for i := range patterns {
+		if patterns[i].fits(s, tokens) {
+			return patterns[i].path, true
+		}
+	}
+	return nil, false
+}
+
+// learn keeps what an evaluation has found.
+func (m *memory) learn(s *Sketch, in circumstances, entry *ast.Term, path []any) {
+	p, ok := newPattern(s, flatten(entry), path)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[circumstances][]pattern{}
+	}
+	patterns, seen := m.known[in]
+	if (!seen && len(m.known) >= maxCircumstances) || len(patterns) >= maxPatterns {
+		return
+	}
+	m.known[in] = append(patterns[:len(patterns):len(patterns)], p)
+}
+
+// token is a part of an entry; texts may have gaps, the rest is structure.
+type token struct {
+	text   string
+	isText bool
+}
+
+func flatten(entry *ast.Term) []token {
+	switch v := entry.Value.(type) {
+	case ast.String:
+		return []token{{string(v), true}}
+	case ast.Object:
+		out := []token{{text: "{"}}
+		v.Foreach(func(key, value *ast.Term) {
+			out = append(append(out, token{text: key.String()}), flatten(value)...)
+		})
+		return append(out, token{text: "}"})
+	case *ast.Array:
+		out := []token{{text: "["}}
+		v.Foreach(func(value *ast.Term) { out = append(out, flatten(value)...) })
+		return append(out, token{text: "]"})
+	case ast.Set:
+		out := []token{{text: "<"}}
+		v.Foreach(func(value *ast.Term) { out = append(out, flatten(value)...) })
+		return append(out, token{text: ">"})
+	}
+	return []token{{text: entry.String()}}
+}
+
+func newPattern(s *Sketch, tokens []token, path []any) (pattern, bool) {
+	p := pattern{path: path, blamed: s.at(path)}
+	for _, t := range tokens {
+		if !t.isText {
+			p.leaves = append(p.leaves, leaf{token: t.text})
+			continue
+		}
+		p.leaves = append(p.leaves, leaf{parts: p.cut(s, t.text)})
+	}
+	if p.blamed >= 0 {
+		p.value = s.scalars[p.blamed].full
+		p.inGap = p.holds(p.blamed)
+	}
+	return p, p.anchored(s) && p.named(tokens)
+}
+
+// named says whether the entry tells the blamed scalar from its neighbours, by its value or by its key. "web has too
+// much" could be about either of two limits in another resource, and which of them an evaluation finds first must not
+// depend on what was seen before. What is no scalar is blamed for its shape, which is the same.
+func (p *pattern) named(tokens []token) bool {
+	if p.blamed < 0 || p.inGap {
+		return true
+	}
+	key, isText := p.path[len(p.path)-1].(string)
+	if !isText {
+		return false
+	}
+	for _, t := range tokens {
+		if t.isText && hasWord(t.text, key) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasWord(text, word string) bool {
+	for at := 0; ; {
+		next := strings.Index(text[at:], word)
+		if next < 0 {
+			return false
+		}
+		at += next
+		if wordStarts(text, at) && wordEnds(text, at+len(word)) {
+			return true
+		}
+		at += len(word)
+	}
+}
+
+// holds says whether a scalar is in some gap.
+func (p *pattern) holds(scalar int) bool {
+	return slices.ContainsFunc(p.gaps, func(g gap) bool { return slices.Contains(g.scalars, scalar) })
+}
+
+// anchored says whether the entry names a value of every array element on the path that none of its neighbours has:
+// else another element of another resource could be meant.
+func (p *pattern) anchored(s *Sketch) bool {
+	for depth, key := range p.path {
+		if _, isIndex := key.(int); isIndex && !p.tells(s, p.path[:depth+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// tells says whether some gap tells an element from the others of its array.
+func (p *pattern) tells(s *Sketch, element []any) bool {
+	array := element[:len(element)-1]
+	for _, g := range p.gaps {
+		own, others := 0, 0
+		for _, i := range g.scalars {
+			switch path := s.scalars[i].path; {
+			case startsWith(path, element):
+				own++
+			case startsWith(path, array):
+				others++
+			}
+		}
+		if own > 0 && others == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// cut splits a text at the values of the resource, the longest first at each word.
+func (p *pattern) cut(s *Sketch, text string) []part {
+	parts := []part{}
+	literal := 0
+	for at := 0; at < len(text); {
+		value := ""
+		if wordStarts(text, at) {
+			value = longest(s, text[at:])
+		}
+		if value == "" {
+			_, size := utf8.DecodeRuneInString(text[at:])
+			at += size
+			continue
+		}
+		if literal < at {
+			parts = append(parts, part{literal: text[literal:at], gap: -1})
+		}
+		parts = append(parts, part{gap: len(p.gaps)})
+		p.gaps = append(p.gaps, gap{scalars: s.byText[value]})
+		at += len(value)
+		literal = at
+	}
+	if literal < len(text) {
+		parts = append(parts, part{literal: text[literal:], gap: -1})
+	}
+	return parts
+}
+
+func longest(s *Sketch, text string) string {
+	found := ""
+	for value := range s.byText {
+		if len(value) > len(found) && strings.HasPrefix(text, value) && wordEnds(text, len(value)) {
+			found = value
+		}
+	}
+	return found
+}
+
+func wordStarts(text string, at int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:at])
+	return at == 0 || !isWord(before)
+}
+
+func wordEnds(text string, at int) bool {
+	after, _ := utf8.DecodeRuneInString(text[at:])
+	return at == len(text) || !isWord(after)
+}
+
+func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
+
+// fits says whether the tokens are the pattern's with the values of another resource of the same shape.
+func (p *pattern) fits(s *Sketch, tokens []token) bool {
+	if len(tokens) != len(p.leaves) {
+		return false
+	}
+	if p.blamed >= 0 && !p.inGap && s.scalars[p.blamed].full != p.value {
+		return false
+	}
+	for i, t := range tokens {
+		if !p.leaves[i].fits(s, p.gaps, t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (l leaf) fits(s *Sketch, gaps []gap, t token) bool {
+	if l.parts == nil {
+		return !t.isText && l.token == t.text
+	}
+	rest := t.text
+	for _, part := range l.parts {
+		expected := part.literal
+		if part.gap >= 0 {
+			var ok bool
+			if expected, ok = gaps[part.gap].value(s); !ok {
+				return false
+			}
+		}
+		var found bool
+		if rest, found = strings.CutPrefix(rest, expected); !found {
+			return false
+		}
+	}
+	return t.isText && rest == ""
+}
+
+// value is what all scalars of the gap have in this resource, and no other scalar has.
+func (g gap) value(s *Sketch) (string, bool) {
+	text := s.scalars[g.scalars[0]].text
+	for _, i := range g.scalars[1:] {
+		if s.scalars[i].text != text {
+			return "", false
+		}
+	}
+	return text, text != "" && len(s.byText[text]) == len(g.scalars)
+}
