@@ -228,3 +228,21 @@ def test_without_any_key_the_ways_to_one_are_named(project: Path) -> None:
     with pytest.raises(UsageError, match="there is no key to sign with") as caught:
         choose_signer(project, Trust(), None, "", {})
     assert "--key FILE" in caught.value.hint
+
+
+def test_the_gate_shows_what_a_change_does_to_given_resources(
+    project: Path, attest: Callable[..., tuple[int, str, str]]
+) -> None:
+    govern(project)
+    rule = 'package shop\n\nimport rego.v1\n\ndeny contains "{}" if not input.resource.metadata.labels.team\n'
+    write(project, "policies/shop.rego", rule.format("no team"))
+    write(project, "k8s/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n")
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@y"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "x"]):
+        subprocess.run([*git, *arguments], check=True, cwd=project)
+    write(project, "policies/shop.rego", rule.format("no team at all"))
+    code, out, error = attest("governance", "verify", "--base", "main", "--resources", "k8s", "--format", "json")
+    assert code == 0, error
+    gate = document(out, "governance-gate.schema.json")["gate"]
+    assert gate["added"] == ["ConfigMap/c: shop: no team at all [strict]"]
+    assert gate["removed"] == ["ConfigMap/c: shop: no team [strict]"]
