@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generate import generate
-from measure import Command, cores, output_of, peak_bytes, seconds
+from measure import Command, cores, output_of, peak_bytes, processor_seconds, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,7 @@ class Result:
     files: int
     median: float
     best: float
+    processor: float
     peak: int
 
 
@@ -75,9 +76,13 @@ def compare(folder: Path, files: int, repeats: int) -> list[Result]:
     if len(set(found.values())) != 1:
         raise RuntimeError(f"the programs disagree, so their times mean nothing: {found}")
     times = interleaved(commands, repeats)
-    return [
-        Result(c.name, files, statistics.median(times[c.name]), min(times[c.name]), peak_bytes(c)) for c in commands
-    ]
+    return [measured(command, files, times[command.name]) for command in commands]
+
+
+def measured(command: Command, files: int, times: Sequence[float]) -> Result:
+    """The result of one program, whose times are known; its processor time and memory are taken here."""
+    processor = statistics.median(processor_seconds(command) for _ in range(3))
+    return Result(command.name, files, statistics.median(times), min(times), processor, peak_bytes(command))
 
 
 def interleaved(commands: Sequence[Command], repeats: int) -> dict[str, list[float]]:
@@ -108,14 +113,16 @@ def latencies(folder: Path, repeats: int) -> dict[str, float]:
 def table(results: Sequence[Result]) -> str:
     """The comparison as Markdown."""
     lines = [
-        "| files | program | median | best | of the faster peer | peak memory |",
-        "| ---: | --- | ---: | ---: | ---: | ---: |",
+        "| files | program | median | of the faster peer | best | of the faster peer | processor time | peak memory |",
+        "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for result in results:
-        peers = [r.median for r in results if r.files == result.files and not r.name.startswith("attest")]
+        peers = [r for r in results if r.files == result.files and not r.name.startswith("attest")]
+        of_median = result.median / min(peer.median for peer in peers)
+        of_best = result.best / min(peer.best for peer in peers)
         lines.append(
-            f"| {result.files:,} | `{result.name}` | {result.median:.2f} s | {result.best:.2f} s "
-            f"| {result.median / min(peers):.2f} | {result.peak / MEGABYTE:.0f} MB |"
+            f"| {result.files:,} | `{result.name}` | {result.median:.2f} s | {of_median:.2f} | {result.best:.2f} s "
+            f"| {of_best:.2f} | {result.processor:.2f} s | {result.peak / MEGABYTE:.0f} MB |"
         )
     return "\n".join(lines)
 
