@@ -7,7 +7,7 @@ one with the same policies.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import msgspec
 
@@ -24,10 +24,12 @@ from attest_governance.evaluate.messages import (
     WireBatch,
     batch,
 )
+from attest_governance.model.authoring import GeneratedTests
+from attest_governance.model.play import Measured, Tested
 from attest_governance.model.trace import Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from attest_governance.model import Policy, Problem
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 
 PROTOCOL = 1
 _START_TIMEOUT = 20.0
+_GRACE = 15.0
+"""Seconds that an engine may take to notice that a deadline has passed."""
+
+T = TypeVar("T")
 
 
 class EngineOptions(msgspec.Struct, frozen=True):
@@ -155,14 +161,41 @@ class Engine:
             EngineError: the engine failed.
         """
         connection = self._same(loaded)
-        params = _check_params(loaded, selected, manifests, options) | {
-            "resource": view.resource,
-            "explain": view.explain,
-            "rule": view.rule,
-            "message": view.message,
-            "valueChars": view.value_chars,
-        }
-        return connection.request("trace", params, Traces)
+        return connection.request("trace", _trace_params(loaded, selected, manifests, options, view), Traces)
+
+    def playground(
+        self,
+        loaded: LoadedPolicies,
+        selected: Sequence[Selected],
+        manifests: Manifests,
+        options: CheckOptions,
+        *,
+        view: View,
+        policy: Text,
+    ) -> Measured:
+        """Traces and measures a policy, whose text is given, within a few times the limit of one evaluation.
+
+        Raises:
+            EngineError: the engine failed, or did not end in time.
+        """
+        connection = self._same(loaded)
+        params = _trace_params(loaded, selected, manifests, options, view) | {"policy": policy} | _deadline(options)
+        return connection.request("playground/evaluate", params, Measured, timeout=_patience(options))
+
+    def playground_test(self, loaded: LoadedPolicies, policy: Text, tests: str, options: CheckOptions) -> Tested:
+        """Runs the tests in a file of the set, `tests` being its name, and measures which lines of a policy they reach.
+
+        Raises:
+            EngineError: the engine failed, or did not end in time.
+        """
+        connection = self._same(loaded)
+        params = {"set": loaded.set, "policy": policy, "tests": tests, "timeout": _milliseconds(options.timeout)}
+        return connection.request("playground/test", params | _deadline(options), Tested, timeout=_patience(options))
+
+    def unload(self, loaded: LoadedPolicies) -> None:
+        """Frees a policy set. One that went with its process is free already."""
+        if loaded.usable and loaded.connection.alive:
+            loaded.connection.request("policies/unload", {"set": loaded.set}, type(None), timeout=_START_TIMEOUT)
 
     def validate(self, paths: Sequence[str], libraries: Sequence[str], inputs: Sequence[Text] = ()) -> Validation:
         """Says everything that is wrong with policies and manifests.
@@ -172,6 +205,17 @@ class Engine:
         """
         params = {"paths": paths, "libraries": libraries, "inputs": inputs}
         return self._ready().request("validate", params, Validation)
+
+    def generate_tests(
+        self, policy: Path, libraries: Sequence[str], examples: Sequence[str], inputs: int, timeout: float
+    ) -> GeneratedTests:
+        """Writes Rego tests for a policy file, within `timeout` seconds.
+
+        Raises:
+            EngineError: the engine failed or the time was up; what is wrong with the policy is in the answer.
+        """
+        params = {"file": str(policy), "libraries": libraries, "examples": examples, "budget": inputs}
+        return self._within("tests/generate", params, GeneratedTests, timeout)
 
     def templates(self, sources: PolicySources, names: Sequence[str]) -> TemplatesAnswer:
         """Turns plain policies into the Rego of Gatekeeper templates, and reads the objects beside them.
@@ -188,6 +232,11 @@ class Engine:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+
+    def _within(self, method: str, params: Mapping[str, object], result: type[T], timeout: float) -> T:
+        """Asks for long work: the engine keeps the deadline, and is replaced where it does not."""
+        deadline = {**params, "deadline": round(timeout * 1000)}
+        return self._ready().request(method, deadline, result, timeout=timeout + _GRACE)
 
     def _ready(self) -> Connection:
         """The running connection, after the two sides have agreed on the protocol."""
@@ -226,12 +275,38 @@ def _check_params(
         "namespace": manifests.namespace,
         "operation": manifests.operation,
         "inventory": manifests.inventory,
-        "timeout": max(1, round(options.timeout * 1000)),
+        "timeout": _milliseconds(options.timeout),
         "jobs": options.jobs,
         "checked": options.checked,
         "failFast": options.fail_fast,
         "debug": options.debug,
     }
+
+
+def _trace_params(
+    loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions, view: View
+) -> dict[str, object]:
+    return _check_params(loaded, selected, manifests, options) | {
+        "resource": view.resource,
+        "explain": view.explain,
+        "rule": view.rule,
+        "message": view.message,
+        "valueChars": view.value_chars,
+    }
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _deadline(options: CheckOptions) -> dict[str, object]:
+    """How long a person who waits for an answer is let wait: some evaluations, each up to its own limit."""
+    return {"deadline": _milliseconds(2 * options.timeout)}
+
+
+def _patience(options: CheckOptions) -> float:
+    """How long an engine may be silent that was given that deadline."""
+    return 2 * options.timeout + 5
 
 
 def _load_params(sources: PolicySources) -> dict[str, object]:

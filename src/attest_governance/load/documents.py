@@ -24,7 +24,15 @@ def read_document(path: Path, what: str) -> dict[str, Any]:
     Raises:
         InputError: the file can't be read, is too large, or holds something else.
     """
-    text = read_bytes(path, what)
+    return parse_document(read_bytes(path, what), path, what)
+
+
+def parse_document(text: bytes, path: Path, what: str) -> dict[str, Any]:
+    """Reads JSON or YAML whose top is an object; `path` is what messages call it.
+
+    Raises:
+        InputError: it holds something else.
+    """
     value = _json(path, text, what) if path.suffix == ".json" else _yaml(path, text, what)
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise InputError(

@@ -1,0 +1,88 @@
+"""`attest policy playground`."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attest_governance import __version__
+from attest_governance.cli import options
+from attest_governance.cli.main import OK
+from attest_governance.cli.session import engine, environment
+from attest_governance.develop.playground import Playground
+from attest_governance.errors import InputError
+from attest_governance.load.documents import read_bytes
+from attest_governance.plan import Request, choose, prepare
+from attest_governance.web.server import PageServer, Start, open_server
+
+LONGEST_EVALUATION = 5.0
+MAX_TEXT = 2 << 20
+
+
+def command(
+    *,
+    policy: Annotated[Path, typer.Option("--policy", metavar="FILE", help="A policy in Rego.")],
+    input_file: Annotated[
+        Path | None, typer.Option("--input", metavar="FILE", help="A manifest, or an input document.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="A document for `data`.")] = None,
+    tests: Annotated[Path | None, typer.Option("--tests", metavar="FILE", help="Tests in Rego.")] = None,
+    parameters: options.ParametersFile = None,
+    evidence: options.Evidence = None,
+    namespace: options.Namespace = "",
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: anywhere.")] = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> int:
+    """Try a policy in a local web page: edit it, its input and its tests, and see what it says and why.
+
+    The page needs no network, and only this machine can reach it. The files are read, never written:
+    the page offers changed texts as downloads. Ctrl-C ends it.
+    """
+    given = {"policy": policy, "input": input_file, "data": data, "tests": tests}
+    texts = {name: _read(path, name) for name, path in given.items() if path is not None}
+    request = Request(folders=(str(policy),), parameters=parameters, evidence=evidence, namespace=namespace)
+    prepared = prepare(request, environment())
+    running = engine()
+    running.configure(prepared.engine)
+    playground = Playground(
+        running,
+        prepared.sources,
+        lambda loaded: choose(prepared, loaded),
+        timeout=min(prepared.settings.policy.timeout, LONGEST_EVALUATION),
+        namespace=namespace,
+    )
+    files = {name: str(path) for name, path in given.items() if path is not None}
+    with open_server(playground, Start(texts, files, __version__), port) as server:
+        _serve(server, browser=browser)
+    return OK
+
+
+def _serve(server: PageServer, *, browser: bool) -> None:
+    """Serves until Ctrl-C, which is how it is meant to end."""
+    print(f"The playground is at {server.url}\nPress Ctrl-C to end it.", flush=True)
+    if browser:
+        webbrowser.open(server.url)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print()
+
+
+def _read(path: Path, what: str) -> str:
+    """The text of a file that the page starts with.
+
+    Raises:
+        InputError: it can't be read, is no text, or is too large for an editor.
+    """
+    content = read_bytes(path, f"{what} file")
+    if len(content) > MAX_TEXT:
+        raise InputError(
+            f"the {what} file is larger than {MAX_TEXT >> 20} MiB", file=str(path), hint="the page can't edit it"
+        )
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"the {what} file is no text in UTF-8", file=str(path), hint="check the path") from error

@@ -1,0 +1,194 @@
+"""Evaluates a policy, an input, data and tests as they stand in the editors of the playground."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance.errors import AttestError, EngineError, InputError
+from attest_governance.evaluate import CheckOptions, View
+from attest_governance.load.documents import parse_document
+from attest_governance.model import Problem
+from attest_governance.model.play import Played, Tests
+from attest_governance.model.sources import InlinePolicy, Manifests, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from attest_governance.evaluate import Engine, LoadedPolicies
+    from attest_governance.model.play import Documents, Measured
+    from attest_governance.model.sources import PolicySources, Selected
+
+POLICY, INPUT, DATA, TESTS = "policy", "input", "data", "tests"
+"""What problems and traces call the documents."""
+
+MAX_VALUES = 500_000
+"""More values than any document that people write; aliases in YAML can make billions of a few lines."""
+
+
+class Playground:
+    """One policy under the configuration in force.
+
+    Args:
+        engine: evaluates.
+        sources: what surrounds the policy: libraries, data, allowed hosts.
+        choose: which policies are asked, with their parameters.
+        timeout: of one evaluation, in seconds.
+        namespace: of resources whose manifest names none.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        sources: PolicySources,
+        choose: Callable[[LoadedPolicies], Sequence[Selected]],
+        *,
+        timeout: float,
+        namespace: str = "",
+    ) -> None:
+        self._engine = engine
+        self._sources = msgspec.structs.replace(sources, paths=(), prints=True)
+        self._choose = choose
+        self._options = CheckOptions(timeout=timeout)
+        self._namespace = namespace
+
+    def evaluate(self, documents: Documents) -> Played:
+        """Judges the input by the policy. What is wrong with either, or with us, is a problem of the answer."""
+        try:
+            loaded = self._load(documents, with_tests=False)
+        except AttestError as error:
+            return Played("error", (problem(error),))
+        try:
+            return self._judge(loaded, documents)
+        except AttestError as error:
+            return Played("error", (*loaded.problems, problem(error)))
+        finally:
+            self._unload(loaded)
+
+    def test(self, documents: Documents) -> Tests:
+        """Runs the tests. What is wrong with them, or with us, is a problem of the answer."""
+        try:
+            loaded = self._load(documents, with_tests=True)
+            if not loaded.usable:
+                return Tests(loaded.problems)
+            try:
+                tested = self._engine.playground_test(loaded, Text(POLICY, documents.policy), TESTS, self._options)
+            finally:
+                self._unload(loaded)
+        except AttestError as error:
+            return Tests((problem(error),))
+        return Tests(loaded.problems, tested.tests, tested.coverage)
+
+    def _load(self, documents: Documents, *, with_tests: bool) -> LoadedPolicies:
+        modules = [InlinePolicy(POLICY, 1, 1, documents.policy)]
+        if with_tests and documents.tests.strip():
+            modules.append(InlinePolicy(TESTS, 1, 1, documents.tests))
+        data = {**self._sources.data, **read_data(documents.data)}
+        return self._engine.load(msgspec.structs.replace(self._sources, modules=tuple(modules), data=data))
+
+    def _judge(self, loaded: LoadedPolicies, documents: Documents) -> Played:
+        if not loaded.usable:
+            return Played("error", loaded.problems)
+        manifests = Manifests(inputs=(Text(INPUT, documents.input),), namespace=self._namespace)
+        selected = self._choose(loaded)
+        if not selected:
+            return Played("error", (*loaded.problems, _no_rule()))
+        measured = self._engine.playground(
+            loaded,
+            selected,
+            manifests,
+            self._options,
+            view=View(explain="full"),
+            policy=Text(POLICY, documents.policy),
+        )
+        return _played(measured, loaded.problems)
+
+    def _unload(self, loaded: LoadedPolicies) -> None:
+        """Frees a set: every keystroke makes one. An engine that is gone has nothing to free."""
+        with contextlib.suppress(EngineError):
+            self._engine.unload(loaded)
+
+
+def read_data(text: str) -> dict[str, Any]:
+    """The data document.
+
+    Raises:
+        InputError: it is no object in YAML or JSON, or expands to more than anybody would write.
+    """
+    if not text.strip():
+        return {}
+    value = parse_document(text.encode(), Path(DATA), "data")
+    if _larger(value, MAX_VALUES):
+        raise InputError(f"the data holds more than {MAX_VALUES:,} values", file=DATA, line=1, hint="remove aliases")
+    return value
+
+
+def problem(error: AttestError) -> Problem:
+    """An error as a problem that the page can show at its place."""
+    return Problem(
+        severity="error",
+        code=type(error).__name__,
+        message=error.message,
+        file=error.file,
+        line=error.line,
+        column=error.column,
+        hint=error.hint,
+    )
+
+
+def _larger(value: object, limit: int) -> bool:
+    waiting, seen = [value], 0
+    while waiting:
+        one = waiting.pop()
+        seen += 1
+        if seen > limit:
+            return True
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False
+
+
+def _no_rule() -> Problem:
+    return Problem(
+        severity="error",
+        code="no_policy",
+        message="the package has no rule `violation`, `deny` or `warn`, or the configuration disables it",
+        file=POLICY,
+        line=1,
+        column=1,
+        hint='write `violation contains {"msg": "…"} if { … }`',
+    )
+
+
+def _played(measured: Measured, warnings: Sequence[Problem]) -> Played:
+    problems = [*warnings, *measured.problems]
+    problems += [one for trace in measured.traces for one in trace.problems]
+    if not measured.traces and not any(one.severity == "error" for one in problems):
+        problems.append(_no_resource())
+    failed = any(one.severity == "error" for one in problems)
+    strict = any(finding.enforcement == "strict" for trace in measured.traces for finding in trace.findings)
+    return Played(
+        verdict="error" if failed else "deny" if strict else "allow",
+        problems=tuple(problems),
+        traces=measured.traces,
+        outputs=measured.outputs,
+        coverage=measured.coverage,
+        profile=measured.profile,
+    )
+
+
+def _no_resource() -> Problem:
+    return Problem(
+        severity="error",
+        code="no_resource",
+        message="this is no Kubernetes resource and no input document",
+        file=INPUT,
+        line=1,
+        column=1,
+        hint="a resource has `apiVersion` and `kind`; an input document has `resource` or `review`",
+    )

@@ -1,0 +1,1 @@
+"""Pages in a browser, and the local server that gives them out."""
