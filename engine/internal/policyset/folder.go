@@ -11,6 +11,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -21,15 +22,16 @@ const maxSource = 64 << 20
 
 // folder is what the files of one source amount to.
 type folder struct {
+	tests     bool // whether files of tests are read, too
 	modules   []rego.Module
-	manifests []string // YAML and JSON files that may hold Gatekeeper objects
+	manifests []load.Source // YAML and JSON files that may hold Gatekeeper objects
 	data      map[string]any
 	problems  []model.Problem
 }
 
 // readFolder reads a policy source: a file, or a folder with everything below it.
-func readFolder(root string, library bool) *folder {
-	f := &folder{data: map[string]any{}}
+func readFolder(root string, library, tests bool) *folder {
+	f := &folder{data: map[string]any{}, tests: tests}
 	info, err := os.Stat(root)
 	if err != nil {
 		f.fail(root, "no_such_policy", pathError(err), "name a file or a folder that holds policies")
@@ -63,7 +65,7 @@ func readFolder(root string, library bool) *folder {
 func Modules(files, libraries []string) ([]rego.Module, []model.Problem) {
 	all := &folder{data: map[string]any{}}
 	for _, library := range libraries {
-		all.add(readFolder(library, true))
+		all.add(readFolder(library, true, false))
 	}
 	for _, file := range files {
 		all.readFile("", filepath.Dir(file), file, false, true)
@@ -71,10 +73,20 @@ func Modules(files, libraries []string) ([]rego.Module, []model.Problem) {
 	return all.modules, all.problems
 }
 
+// Testable is what tests are compiled with: the policies of a set with their tests, those of libraries
+// included, and the data.
+func Testable(params Params) ([]rego.Module, map[string]any, []model.Problem) {
+	all := gather(params, true)
+	for _, m := range params.Modules {
+		all.modules = append(all.modules, m.module())
+	}
+	return all.modules, all.data, all.problems
+}
+
 func (f *folder) readFile(origin, root, path string, library, named bool) {
 	name := filepath.Base(path)
 	switch {
-	case strings.HasSuffix(name, "_test.rego") && !named:
+	case strings.HasSuffix(name, "_test.rego") && !named && !f.tests:
 	case strings.HasSuffix(name, ".rego"):
 		if text, ok := f.text(path); ok {
 			f.modules = append(f.modules, rego.Module{Source: rego.Source{File: path, Text: text}, Origin: origin, Library: library})
@@ -82,7 +94,7 @@ func (f *folder) readFile(origin, root, path string, library, named bool) {
 	case name == "data.json" || name == "data.yaml" || name == "data.yml":
 		f.readData(root, path)
 	case hasAny(name, ".yaml", ".yml", ".json"):
-		f.manifests = append(f.manifests, path)
+		f.manifests = append(f.manifests, load.Source{Path: path})
 	case named:
 		f.fail(path, "not_a_policy", "the file is neither Rego (.rego) nor YAML or JSON", "name a .rego file, a Gatekeeper template, or a folder of them")
 	}

@@ -5,8 +5,10 @@ package policyset
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
+	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -24,7 +26,10 @@ type Params struct {
 	AllowNet     []string        `json:"allowNet"`
 	StrictErrors bool            `json:"strictErrors"`
 	External     bool            `json:"external"`
-	Print        bool            `json:"print"` // keep calls of print, for the tools that show what they say
+	// Verification is what bundles in archives are held against, and folders that Signed names.
+	Verification *bundle.Verification `json:"verification"`
+	Signed       []string             `json:"signed"`
+	Print        bool                 `json:"print"` // keep calls of print, for the tools that show what they say
 }
 
 // Inline is a policy whose Rego stands in the configuration.
@@ -51,7 +56,7 @@ const DefaultTimeout = 10 * time.Second
 
 // Load reads and compiles a policy set. A set with a problem that is an error must not be used.
 func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Problem) {
-	all := gather(params)
+	all := gather(params, false)
 	if params.OPA {
 		for _, m := range params.Modules {
 			all.modules = append(all.modules, m.module())
@@ -77,8 +82,8 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	return set, append(policies, constraints...), append(problems, more...)
 }
 
-func (s *Set) loadConstraints(ctx context.Context, files []string, params Params) ([]model.Policy, []model.Problem) {
-	objects, problems := GatekeeperObjects(files)
+func (s *Set) loadConstraints(ctx context.Context, sources []load.Source, params Params) ([]model.Policy, []model.Problem) {
+	objects, problems := GatekeeperObjects(sources)
 	set, policies, more := constraint.Load(ctx, objects, constraint.Options{
 		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
 	})
@@ -92,16 +97,16 @@ func (s *Set) loadConstraints(ctx context.Context, files []string, params Params
 // GatekeeperObjects finds the templates, constraints and their like among the YAML of policy
 // folders; other manifests there are examples, and none of our business. A file that can't be read
 // may hold a constraint, so it is an error.
-func GatekeeperObjects(files []string) ([]constraint.Object, []model.Problem) {
+func GatekeeperObjects(sources []load.Source) ([]constraint.Object, []model.Problem) {
 	var objects []constraint.Object
 	var problems []model.Problem
-	for _, path := range files {
-		file := load.Read(load.Source{Path: path}, load.DefaultLimits)
+	for _, source := range sources {
+		file := load.Read(source, load.DefaultLimits)
 		problems = append(problems, file.Problems...)
 		for _, document := range file.Documents {
 			native, ok := document.Native().(map[string]any)
 			if ok && constraint.IsGatekeeper(native) {
-				objects = append(objects, constraint.Object{File: path, Line: document.Line, Value: native, Locate: document.Locate})
+				objects = append(objects, constraint.Object{File: source.Path, Line: document.Line, Value: native, Locate: document.Locate})
 			}
 		}
 	}
@@ -115,7 +120,7 @@ func (i Inline) module() rego.Module {
 
 // gather reads every path and merges what they hold. The data given with the request joins that of
 // the folders.
-func gather(params Params) *folder {
+func gather(params Params, tests bool) *folder {
 	all := &folder{data: map[string]any{}}
 	if len(params.Data) > 0 {
 		if err := json.Unmarshal(params.Data, &all.data); err != nil || all.data == nil {
@@ -124,10 +129,14 @@ func gather(params Params) *folder {
 		}
 	}
 	for _, path := range params.Libraries {
-		all.add(readFolder(path, true))
+		all.add(readFolder(path, true, tests))
 	}
 	for _, path := range params.Paths {
-		all.add(readFolder(path, false))
+		if signed := slices.Contains(params.Signed, path); signed || bundle.IsArchive(path) || bundle.IsFolder(path) {
+			all.add(readBundle(path, params.Verification, signed, tests))
+			continue
+		}
+		all.add(readFolder(path, false, tests))
 	}
 	return all
 }

@@ -15,7 +15,7 @@ type Sources struct {
 
 // Read reads the sources that Load would compile.
 func Read(params Params) (Sources, []model.Problem) {
-	all := gather(params)
+	all := gather(params, false)
 	out := Sources{Data: all.data}
 	problems := all.problems
 	if params.OPA {

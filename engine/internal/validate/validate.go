@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -20,6 +21,8 @@ type Params struct {
 	Paths     []string `json:"paths"`
 	Libraries []string `json:"libraries"`
 	Inputs    []Text   `json:"inputs"`
+	// Verification is what bundles in archives are held against.
+	Verification *bundle.Verification `json:"verification"`
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -40,19 +43,21 @@ type Result struct {
 // Run validates Rego files, Gatekeeper objects and manifests below the given paths.
 func Run(ctx context.Context, params Params) Result {
 	v := &run{}
-	v.walk(params.Paths)
+	v.bundles(params)
+	v.walk(slices.DeleteFunc(slices.Clone(params.Paths), bundle.IsArchive))
 	v.regoFiles(ctx, params)
 	for _, input := range params.Inputs {
 		v.sources = append(v.sources, load.Source{Path: input.File, Text: []byte(input.Text)})
 	}
 	v.manifests(ctx)
-	v.result.Files = len(v.modules) + len(v.sources)
+	v.result.Files = len(v.modules) + len(v.bundled) + len(v.sources)
 	slices.SortStableFunc(v.result.Problems, byPlace)
 	return v.result
 }
 
 type run struct {
 	modules []string
+	bundled []rego.Module
 	sources []load.Source
 	result  Result
 }
@@ -79,17 +84,17 @@ func (v *run) walk(paths []string) {
 		})
 	}
 	sources, skipped, problems := load.Walk(others)
-	v.sources, v.result.Skipped = sources, skipped
+	v.sources, v.result.Skipped = append(v.sources, sources...), skipped
 	v.fail(problems...)
 }
 
 func (v *run) regoFiles(ctx context.Context, params Params) {
-	if len(v.modules) == 0 {
+	if len(v.modules)+len(v.bundled) == 0 {
 		return
 	}
 	modules, problems := policyset.Modules(v.modules, without(params.Libraries, v.modules))
 	v.fail(problems...)
-	policies, problems := rego.Validate(ctx, modules)
+	policies, problems := rego.Validate(ctx, append(modules, v.bundled...))
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
 }

@@ -1,0 +1,104 @@
+package bundle
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// IsFolder says whether a folder is a bundle: it has a manifest or a signature at its top.
+func IsFolder(root string) bool {
+	for _, name := range []string{manifestFile, signaturesFile} {
+		if info, err := os.Lstat(filepath.Join(root, name)); err == nil && !info.IsDir() {
+			return true
+		}
+	}
+	return false
+}
+
+// readFolder reads every file below a folder, hidden ones too: what OPA signs is every file.
+func readFolder(root string, limits Limits) ([]File, error) {
+	reader := &folderReader{root: root, limits: limits, names: names{}}
+	err := filepath.WalkDir(root, reader.visit)
+	var refused *Error
+	if err != nil && !errors.As(err, &refused) {
+		return nil, unreadable(root, err)
+	}
+	return reader.files, err
+}
+
+// readPlain reads a folder that is to become a bundle: hidden folders are none of its business, and
+// other things than files are left out as everywhere in policy folders.
+func readPlain(root string) ([]File, error) {
+	reader := &folderReader{root: root, limits: DefaultLimits, names: names{}, plain: true}
+	err := filepath.WalkDir(root, reader.visit)
+	return reader.files, err
+}
+
+type folderReader struct {
+	plain   bool
+	root    string
+	limits  Limits
+	names   names
+	files   []File
+	entries int
+	total   int64
+}
+
+func (r *folderReader) visit(path string, entry fs.DirEntry, err error) error {
+	if err != nil {
+		return unreadable(path, err)
+	}
+	if r.entries++; r.entries > r.limits.Entries {
+		return r.fail(r.root, "the folder holds more than %d entries", r.limits.Entries)
+	}
+	if entry.IsDir() && r.plain && path != r.root && strings.HasPrefix(entry.Name(), ".") {
+		return fs.SkipDir
+	}
+	if entry.IsDir() || r.plain && !relevant(entry.Name()) {
+		return nil
+	}
+	if !entry.Type().IsRegular() {
+		return r.fail(path, "only regular files are allowed in a bundle")
+	}
+	relative, _ := filepath.Rel(r.root, path) // path lies below root
+	name, err := cleanName(filepath.ToSlash(relative), false)
+	if err == nil {
+		err = r.names.add(name, false)
+	}
+	if err != nil {
+		return err
+	}
+	return r.read(name, path)
+}
+
+func (r *folderReader) read(name, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return unreadable(path, err)
+	}
+	r.total += info.Size()
+	if info.Size() > r.limits.File || r.total > r.limits.Total {
+		return r.fail(path, "the folder is larger than a bundle may be")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return unreadable(path, err)
+	}
+	r.files = append(r.files, File{name, data})
+	return nil
+}
+
+func (r *folderReader) fail(path, format string, args ...any) error {
+	err := archiveError(format, args...)
+	err.File = path
+	return err
+}
+
+// relevant are the files that a build looks at; a folder may hold much else.
+func relevant(name string) bool {
+	return name == manifestFile || slices.Contains([]string{".rego", ".yaml", ".yml", ".json"}, filepath.Ext(name))
+}
