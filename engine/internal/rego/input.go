@@ -32,7 +32,13 @@ func (in Input) review(operation *ast.Term) *ast.Term {
 	kind := ast.ObjectTerm(text("group", group), text("version", version), text("kind", in.Identity.Kind))
 	fields := [][2]*ast.Term{
 		pair("kind", kind), pair("object", in.Resource), pair("operation", operation),
-		text("name", in.Identity.Name), text("namespace", in.Identity.Namespace),
+	}
+	// An AdmissionRequest has neither of these where it is empty.
+	if in.Identity.Name != "" {
+		fields = append(fields, text("name", in.Identity.Name))
+	}
+	if in.Identity.Namespace != "" {
+		fields = append(fields, text("namespace", in.Identity.Namespace))
 	}
 	if in.User != nil {
 		fields = append(fields, pair("userInfo", in.User))

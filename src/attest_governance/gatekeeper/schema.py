@@ -55,8 +55,10 @@ def _types(schema: Mapping[str, Any]) -> set[str]:
         return {"object"}
     if "items" in schema:
         return {"array"}
-    values = schema.get("enum", ())
-    return {"string"} if values and all(isinstance(value, str) for value in values) else set()
+    values = schema.get("enum")
+    if isinstance(values, list) and values and all(isinstance(value, str) for value in values):
+        return {"string"}
+    return set()
 
 
 def _only(kept: Mapping[str, Any], *words: str) -> Schema:

@@ -122,8 +122,9 @@ func (t *translation) selectable() bool {
 const inputLibrary = `# The input of a plain policy, as a review has it.
 package lib.attest_input
 
+# Gatekeeper gives an empty object where there is none.
 namespace := input.review.namespaceObject if {
-  is_object(input.review.namespaceObject)
+  input.review.namespaceObject.metadata
 } else := input.review._unstable.namespace
 
 user := input.review.userInfo if count(input.review.userInfo) > 0
