@@ -51,6 +51,15 @@ export class Editor {
     this.view.focus();
   }
 
+  // Scrolls to the first line of a kind: policies may begin with a page of METADATA.
+  showFrom(kind: RegExp): void {
+    const at = this.text.split("\n").findIndex((line) => kind.test(line));
+    if (at > 0) {
+      const { from } = this.view.state.doc.line(at + 1);
+      this.view.dispatch({ effects: EditorView.scrollIntoView(from, { y: "start" }) });
+    }
+  }
+
   private state(text: string): EditorState {
     return EditorState.create({ doc: text, extensions: this.extensions(text) });
   }

@@ -1,6 +1,6 @@
 // Documents as files: opened from and saved to wherever the user says, and never by the server.
 import { byId, element } from "./dom";
-import { NAMES, type Name } from "./model";
+import type { Name } from "./model";
 
 const MAX_BYTES = 2 << 20;
 const NAMED: Record<Name, string> = { policy: "policy.rego", input: "input.yaml", data: "data.yaml", tests: "policy_test.rego" };
@@ -23,8 +23,4 @@ export function open(name: Name, opened: (text: string) => void, failed: (why: s
     opened((await file.text()).replaceAll("\r\n", "\n"));
   };
   picker.click();
-}
-
-export function isName(text: string | undefined): text is Name {
-  return NAMES.includes(text as Name);
 }

@@ -2,6 +2,7 @@
 
 export type Name = "policy" | "input" | "data" | "tests";
 export const NAMES: readonly Name[] = ["policy", "input", "data", "tests"];
+export const isName = (text: string | undefined): text is Name => NAMES.includes(text as Name);
 export type Texts = Record<Name, string>;
 
 export interface Start {

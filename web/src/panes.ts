@@ -5,7 +5,14 @@ import { type Go, tree } from "./tree";
 
 const VERDICTS = { allow: "Allowed", deny: "Denied", error: "Not decided" };
 
-export const findingsOf = (played: Played): Finding[] => played.traces.flatMap((trace) => trace.findings ?? []);
+const SEVERITIES = ["critical", "high", "medium", "low"];
+
+// All findings, the worst first.
+export function findingsOf(played: Played): Finding[] {
+  const rank = (one: Finding) => SEVERITIES.indexOf(one.severity);
+  const all = played.traces.flatMap((trace) => trace.findings ?? []);
+  return all.sort((a, b) => rank(a) - rank(b) || a.location.line - b.location.line);
+}
 
 export function headline(played: Played): string {
   const errors = played.problems.filter((one) => one.severity === "error").length;

@@ -2,9 +2,9 @@
 import { byId } from "./dom";
 import { keepDraft, readDraft } from "./drafts";
 import { Editor } from "./editor";
-import { download, isName, open } from "./files";
+import { download, open } from "./files";
 import { showCoverage, showFindings } from "./marks";
-import { type Coverage, NAMES, type Name, type Played, type Problem, type Start, type Texts } from "./model";
+import { type Coverage, isName, NAMES, type Name, type Played, type Problem, type Start, type Texts } from "./model";
 import * as panes from "./panes";
 import * as server from "./server";
 import { Tabs } from "./tabs";
@@ -31,6 +31,7 @@ class Playground {
       this.edit(name);
     }
     this.listen();
+    this.editor("policy").showFrom(/^package\b/);
     void this.evaluate();
   }
 

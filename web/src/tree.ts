@@ -1,6 +1,6 @@
 // The steps of an evaluation as a tree that opens and closes.
 import { count, element, lineLink } from "./dom";
-import type { Node as Step } from "./model";
+import { isName, type Node as Step } from "./model";
 
 export type Go = (document: string, line: number) => void;
 
@@ -40,8 +40,14 @@ function line(step: Step, go: Go): (HTMLElement | string | false)[] {
     element("code", { class: `step-${step.kind}` }, words(step)),
     ...(step.values ?? []).map((one) => element("span", { class: "value" }, element("b", {}, one.name), ` = ${one.value}`)),
     step.reason ? element("span", { class: "reason" }, step.reason) : false,
-    file && at ? lineLink(`${file === "policy" || file === "tests" ? "" : `${file} `}line ${at}`, () => go(file, at)) : false,
+    file && at ? place(file, at, go) : false,
   ];
+}
+
+// Only the documents of the page can be gone to; the rules of libraries stand elsewhere.
+function place(file: string, line: number, go: Go): HTMLElement {
+  if (isName(file)) return lineLink(`line ${line}`, () => go(file, line));
+  return element("span", { class: "quiet" }, `${file.split(/[\\/]/).pop()} line ${line}`);
 }
 
 function outcome(step: Step): HTMLElement | false {
