@@ -63,6 +63,8 @@ ENDS = {
     ),
     "validate: valid": ("attest policy validate policies", 0),
     "validate: an error": ("attest policy validate broken.rego", 2),
+    "trace: denied": ("attest policy trace --policy policies --input denied.yaml", 0),
+    "trace: a broken file": ("attest policy trace --policy policies --input broken.yaml", 2),
     "list": ("attest policy list -p policies", 0),
     "show: no such policy": ("attest policy show none", 2),
     "config: no such key": ("attest config get policy.none", 2),
