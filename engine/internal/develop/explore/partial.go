@@ -1,0 +1,80 @@
+package explore
+
+import (
+	"context"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// partialLimit bounds a partial evaluation, whose result can be of any size.
+const partialLimit = time.Second
+
+// maxResidual is how many alternatives of a rule are looked at.
+const maxResidual = 200
+
+// Residual evaluates a rule's body as far as that goes without an input: what is left are the
+// conditions on it, one body for each alternative. `complete` says that there is nothing else, so that
+// no alternative means that no input satisfies the rule.
+func (s *Subject) Residual(ctx context.Context, number int) (bodies []ast.Body, complete bool) {
+	rule := s.Rules[number]
+	if len(rule.Head.Args) > 0 || rule.Else != nil || rule.Default || !s.first(number) {
+		return nil, false
+	}
+	txn, err := s.Set.Store.NewTransaction(ctx)
+	if err != nil {
+		return nil, false
+	}
+	defer s.Set.Store.Abort(ctx, txn)
+	bodies, support, err := s.partial(ctx, txn, rule.Body)
+	if err != nil || len(bodies) > maxResidual {
+		return nil, false
+	}
+	return bodies, len(support) == 0 || len(bodies) == 0
+}
+
+// first says that a rule is no branch of an `else`: those depend on the ones before.
+func (s *Subject) first(number int) bool {
+	for i, rule := range s.Rules {
+		if rule.Else == s.Rules[number].Rule && i != number {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Subject) partial(ctx context.Context, txn storage.Transaction, body ast.Body) ([]ast.Body, []*ast.Module, error) {
+	cancel := topdown.NewCancel()
+	timer := time.AfterFunc(partialLimit, cancel.Cancel)
+	defer timer.Stop()
+	q := s.Set.NewQuery(body, txn).WithCancel(cancel).WithUnknowns(s.unknowns()).WithPartialNamespace("residual")
+	if s.Fixed != nil {
+		q = q.WithInput(ast.ObjectTerm([2]*ast.Term{ast.StringTerm("parameters"), Term(s.Fixed)}))
+	}
+	return q.PartialRun(ctx)
+}
+
+// unknowns are what a rule may depend on. Where the parameters are settled, they are no part of it.
+func (s *Subject) unknowns() []*ast.Term {
+	var out []*ast.Term
+	for _, mock := range s.Mocks {
+		if ref := mock.Target.Value.(ast.Ref); ref[0].Equal(ast.DefaultRootDocument) {
+			out = append(out, mock.Target)
+		}
+	}
+	if s.Fixed == nil {
+		return append(out, ast.NewTerm(ast.InputRootRef)) // a reference: the variable would not be recognised
+	}
+	for _, key := range []string{"resource", "review", "request", "namespace", "operation", "user"} {
+		out = append(out, ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(key))))
+	}
+	return out
+}
+
+// Never says that no input can satisfy a rule: partial evaluation proves it.
+func (s *Subject) Never(ctx context.Context, number int) bool {
+	bodies, complete := s.Residual(ctx, number)
+	return complete && len(bodies) == 0
+}

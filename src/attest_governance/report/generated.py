@@ -1,0 +1,59 @@
+"""What `attest policy generate-tests` made, as text and JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from attest_governance.report import clean, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attest_governance.model.authoring import GeneratedTests
+
+SCHEMA = "attest.continuu.ms/generate-tests/v1"
+
+
+def write_generated(made: GeneratedTests, policy: str, output: str, name: str, out: TextIO) -> None:
+    """Writes a summary of generated tests in the format `name`, text or json.
+
+    Args:
+        made: the tests.
+        policy: the policy file, as the user named it.
+        output: the file that holds the tests now.
+        name: text or json.
+        out: where to.
+    """
+    if name == "json":
+        document = {"schema": SCHEMA, "policy": policy, "output": output, **msgspec.to_builtins(made)}
+        out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+        return
+    out.writelines(clean.one_line(line) + "\n" for line in _lines(made, policy, output))
+
+
+def _lines(made: GeneratedTests, policy: str, output: str) -> Iterator[str]:
+    yield f"{output}: {words.count(len(made.tests), 'test')} of {policy}"
+    coverage, faults = made.coverage, made.faults
+    missed = f"; not run: {_ranges(coverage.not_covered)}" if coverage.not_covered else ""
+    yield f"  lines run: {_share(coverage.covered, coverage.lines)}{missed}"
+    yield f"  planted faults noticed: {_share(faults.noticed, faults.planted)}"
+    for one in made.unreached:
+        yield f"  not tested: {one.rule} in line {one.line}: {one.reason}"
+    if made.dialect != "v1":
+        yield "  the policy is Rego v0: run the tests with `opa test --v0-compatible`"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({100 * part // whole} %)" if whole else "none"
+
+
+def _ranges(lines: tuple[int, ...]) -> str:
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and line == parts[-1][-1] + 1:
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
