@@ -35,6 +35,7 @@ POLICY = {
     "show": Command("policies", "show_policy"),
     "init": Command("init"),
     "trace": Command("trace"),
+    "playground": Command("playground"),
     "explain": Command("explain"),
     "exempt": Command("exempt", "app"),
     "exemptions": Command("exemptions", "app"),

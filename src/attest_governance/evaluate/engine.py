@@ -104,7 +104,9 @@ class Engine:
     def start(self) -> None:
         """Starts the process if none is running, without waiting for it to be ready."""
         with self._lock:
-            if self._connection is None or not self._connection.alive:
+            if self._connection is not None and not self._connection.alive:
+                self.close()  # a process that is gone leaves its pipe behind
+            if self._connection is None:
                 self._connection, self._versions = Connection(self._path), None
 
     def configure(self, options: EngineOptions) -> None:
