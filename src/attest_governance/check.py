@@ -54,6 +54,8 @@ class Plan(msgspec.Struct, frozen=True):
     baseline_file: str = ""
     problems: tuple[Problem, ...] = ()
     """What is known to be wrong before anything is judged."""
+    notices: tuple[str, ...] = ()
+    """What people must be told whatever is found."""
 
 
 def check(
@@ -90,7 +92,7 @@ def check(
         policies=loaded.policies,
         skipped=tuple(one for batch in batches for one in batch.skipped),
         checked=tuple(one for batch in batches for one in batch.checked),
-        notices=notices(exempted),
+        notices=(*plan.notices, *notices(exempted)),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
 

@@ -12,13 +12,13 @@ import msgspec
 
 from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
-from attest_governance.check import check
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.options import use_color
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.errors import InputError
-from attest_governance.plan import MAX_STDIN, Request, make_plan, prepare
+from attest_governance.judge import judge as decide
+from attest_governance.plan import MAX_STDIN, Request
 from attest_governance.report import ReportOptions, find_repository, pair_targets, write_reports
 
 if TYPE_CHECKING:
@@ -52,14 +52,9 @@ def judge(request: Request, showing: Showing) -> Outcome:
     """
     targets = pair_targets(showing.formats, showing.outputs)
     wanted = msgspec.structs.replace(request, checked=_needs_passes(targets), stdin=read_stdin(request.paths))
-    prepared = prepare(wanted, environment())
-    running = engine()
-    running.configure(prepared.engine)
-    loaded = running.load(prepared.sources)
-    plan = make_plan(prepared, loaded)
     now = system_clock()
     with Progress() as progress:
-        outcome = check(running, loaded, plan, now=now, progress=progress.advance)
+        outcome = decide(engine(), wanted, environment(), now=now, progress=progress.advance)
     write_reports(outcome, targets, report_options(showing, now), sys.stdout)
     return outcome
 
