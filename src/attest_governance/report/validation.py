@@ -60,14 +60,15 @@ def write_validation(
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else many}"
 
 
 def _summary(validation: Validation) -> str:
     errors = sum(problem.severity == "error" for problem in validation.problems)
     warnings = len(validation.problems) - errors
-    policies, resources = len(validation.policies), _count(validation.resources, "resource")
-    looked = f"{_count(validation.files, 'file')} ({policies} policies, {resources})"
+    policies, resources = _count(len(validation.policies), "policy"), _count(validation.resources, "resource")
+    looked = f"{_count(validation.files, 'file')} ({policies}, {resources})"
     if not validation.problems:
         return f"{looked}: valid"
     return f"{looked}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
