@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from attest_governance.cli import main
 from tests.cli.conftest import COMMAND, Attest, environment
 
 POD = """\
@@ -245,3 +247,14 @@ def test_a_closed_pipe_is_said_on_stderr(project: Path, manifests: Path) -> None
     _, err = command.communicate(timeout=30)
     assert command.returncode == 2
     assert err == b"error: standard output was closed before the report was written\n"
+
+
+def test_a_fault_of_the_program_is_no_denial(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> int:
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(main, "_dispatch", broken)
+    assert main.run(["policy", "check", "."]) == 2
+    assert "error: internal error: bug" in capsys.readouterr().err

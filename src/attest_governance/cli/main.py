@@ -37,6 +37,8 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted: nothing was decided", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (a fault of ours is no verdict either, so it must not exit with 1)
+        return _fault(error)
     return code
 
 
@@ -54,6 +56,15 @@ def _dispatch(arguments: Sequence[str]) -> int:
     from attest_governance.cli.tree import invoke  # noqa: PLC0415 (Typer takes longer than the engine's start)
 
     return invoke(arguments)
+
+
+def _fault(error: Exception) -> int:
+    """Shows a fault of the program itself, with what is needed to report it."""
+    import traceback  # noqa: PLC0415 (for faults alone)
+
+    traceback.print_exception(error)
+    print(f"error: internal error: {error}\nhint: nothing was decided; please report this", file=sys.stderr)
+    return UNDECIDED
 
 
 def _broken_pipe() -> int:
