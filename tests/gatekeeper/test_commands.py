@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from attest_governance.adapters.kubernetes import KubernetesCluster, connect
@@ -63,6 +64,15 @@ def gatekeeper(attest: Attest, config: Path, *arguments: str | Path, code: int =
     return attest("gatekeeper", *arguments, "--kubeconfig", config, code=code)
 
 
+SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
+
+
+def documented(ran: Ran, name: str) -> Ran:
+    """The same, after its output was held against the schema of that name."""
+    jsonschema_rs.validate(json.loads((SCHEMAS / f"{name}.schema.json").read_text()), ran.json())
+    return ran
+
+
 def actions(ran: Ran) -> list[tuple[str, str]]:
     return [(each["action"], f"{each['kind']}/{each['name']}") for each in ran.json()["changes"]]
 
@@ -71,16 +81,17 @@ def test_install_diff_status_uninstall(attest: Attest, cluster: SimulatedCluster
     """The life of a policy in a cluster."""
     names = ["ConstraintTemplate/attestteamtags", "AttestTeamTags/team-tags"]
     asked = ("-p", policies, "--format", "json")
-    before = gatekeeper(attest, config, "diff", *asked, code=1).json()
+    before = documented(gatekeeper(attest, config, "diff", *asked, code=1), "gatekeeper-diff").json()
     assert [each["action"] for each in before["differences"]] == ["created", "created"]
-    assert actions(gatekeeper(attest, config, "install", *asked)) == [("created", name) for name in names]
+    made = documented(gatekeeper(attest, config, "install", *asked), "gatekeeper-changes")
+    assert actions(made) == [("created", name) for name in names]
     assert gatekeeper(attest, config, "diff", "-p", policies).out == "no difference\n"
     cluster.audit("team-tags", {**AUDITED, "violations": [violation()], "totalViolations": 3})
-    status = gatekeeper(attest, config, "status", "--format", "json", code=1).json()
+    status = documented(gatekeeper(attest, config, "status", "--format", "json", code=1), "check").json()
     assert (status["schema"], status["verdict"], status["violations"]) == ("attest.continuu.ms/check/v1", "deny", 1)
     assert status["findings"][0]["severity"] == "high"
     assert status["problems"][0]["code"] == "gatekeeper_unlisted"
-    removed = gatekeeper(attest, config, "uninstall", "--format", "json")
+    removed = documented(gatekeeper(attest, config, "uninstall", "--format", "json"), "gatekeeper-changes")
     assert actions(removed) == [("deleted", name) for name in reversed(names)]
     assert cluster.objects == {}
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import msgspec
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from ..cli.conftest import Attest
 from ..policies.conftest import POLICIES
 from ..policies.test_corpus import LOUD
 
+SCHEMAS = POLICIES.parent / "docs" / "reference" / "schemas"
 EXAMPLES = sorted(POLICIES.glob("*/examples/*"))
 FINDING = "attest.continuu.ms/check/v1"
 
@@ -232,6 +234,7 @@ def test_a_second_run_writes_the_same_bytes_and_says_so(attest: Attest, project:
     folder = generate(attest, project / "out")
     before = {file: file.read_bytes() for file in folder.iterdir()}
     ran = attest("gatekeeper", "generate", "-o", folder, "--format", "json", code=0).json()
+    jsonschema_rs.validate(json.loads((SCHEMAS / "gatekeeper-files.schema.json").read_text()), ran)
     assert {each["action"] for each in ran["files"]} == {"unchanged"}
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 

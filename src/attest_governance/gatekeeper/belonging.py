@@ -99,7 +99,7 @@ def template_kinds(cluster: Cluster) -> Kind:
     if found is None:
         raise ClusterError(
             f"Gatekeeper is not installed in `{cluster.name}`: it serves no ConstraintTemplates",
-            hint="install Gatekeeper 3.10 or later first, or name another context with --context",
+            hint="install Gatekeeper 3.19 or later first, or name another context with --context",
         )
     return found
 
