@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"regexp"
 
+	"attest.continuu.ms/engine/internal/develop/regotest"
 	"attest.continuu.ms/engine/internal/develop/trace"
 	"attest.continuu.ms/engine/internal/rpc"
 )
@@ -18,4 +20,18 @@ func (s *service) trace(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	return trace.Run(ctx, set, params)
+}
+
+// test answers the method `test`.
+func (s *service) test(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[regotest.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := regexp.Compile(params.Run); err != nil {
+		return nil, rpc.Fail(rpc.CodeInvalidInput, "`%s` is no regular expression: %v", params.Run, err)
+	}
+	return regotest.Run(ctx, params, func(cases []regotest.Case) error {
+		return r.Notify(ctx, "test/cases", regotest.Batch{Request: r.ID, Cases: cases})
+	})
 }

@@ -18,6 +18,7 @@ from attest_governance.develop.explaining import explain, read_findings
 from attest_governance.develop.tracing import load_for_tracing, trace
 from attest_governance.load.documents import read_bytes
 from attest_governance.plan import STDIN, Request, make_plan, prepare
+from attest_governance.report import write_stdout
 from attest_governance.report.explanations import write_explanations
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ def command(
     )
     tracing = _Tracing(prepare(request, environment()))
     explanations = [explain(one, tracing) for one in findings]
-    write_explanations(explanations, shown_as.value, sys.stdout, root=Path(), color=options.use_color(no_color))
+    color = options.use_color(no_color)
+    write_stdout(
+        sys.stdout,
+        shown_as.value,
+        lambda out: write_explanations(explanations, shown_as.value, out, root=Path(), color=color),
+    )
     return OK if all(one.found for one in explanations) else UNDECIDED
 
 

@@ -37,8 +37,11 @@ class Progress:
             print(msgspec.json.encode(decision).decode(), file=sys.stderr)
         self._files += batch.files
         self._findings += len(batch.findings)
+        self.show(f"checked {self._files} files, {self._findings} findings so far")
+
+    def show(self, text: str) -> None:
+        """Shows how far the work is, in place of what it said last."""
         now = time.monotonic()
         if self._shown and now - self._started > _PATIENCE and now - self._last > _EVERY:
             self._last, self._written = now, True
-            text = f"checked {self._files} files, {self._findings} findings so far"
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)

@@ -17,9 +17,26 @@ from attest_governance.resources import engine_path, shipped_policies
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attest_governance.evaluate import EngineOptions
+    from attest_governance.load.bundles import Remote
+    from attest_governance.load.bundles_remote import Fetched
     from attest_governance.plan import Environment
 
-_JUDGING = {"check", "scan", "validate", "list", "show", "test", "test-all", "trace", "profile", "explain"}
+_JUDGING = {
+    "check",
+    "scan",
+    "validate",
+    "list",
+    "show",
+    "test",
+    "test-all",
+    "trace",
+    "profile",
+    "explain",
+    "generate-tests",
+    "bundle",
+    "validate-bundle",
+}
 
 _started: list[Engine] = []
 
@@ -52,4 +69,32 @@ def environment() -> Environment:
     """What this process finds around it."""
     from attest_governance.plan import Environment  # noqa: PLC0415 (imports the flow)
 
-    return Environment(cwd=Path.cwd(), home=Path.home(), variables=os.environ, shipped=shipped_policies())
+    return Environment(
+        cwd=Path.cwd(),
+        home=Path.home(),
+        variables=os.environ,
+        shipped=shipped_policies(),
+        fetch_bundle=fetch_bundle,
+    )
+
+
+def fetch_bundle(remote: Remote, options: EngineOptions) -> Fetched:
+    """Brings a bundle onto this machine.
+
+    Raises:
+        AttestError: there is none that may be used.
+    """
+    from attest_governance.adapters.clock import system_clock  # noqa: PLC0415 (few commands need any of this)
+    from attest_governance.adapters.http import get  # noqa: PLC0415
+    from attest_governance.load.bundles_cache import BundleCache, cache_folder  # noqa: PLC0415
+    from attest_governance.load.bundles_remote import fetch  # noqa: PLC0415
+
+    running, libraries = engine(), [str(shipped_policies() / "lib")]
+    running.configure(options)
+    return fetch(
+        remote,
+        BundleCache(cache_folder(Path.home(), os.environ), remote.url),
+        get,
+        lambda path: running.inspect_bundle(str(path), remote.verification, libraries),
+        system_clock().timestamp(),
+    )

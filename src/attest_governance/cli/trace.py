@@ -16,6 +16,7 @@ from attest_governance.cli.session import engine, environment
 from attest_governance.develop.tracing import load_for_tracing, trace, undecided
 from attest_governance.evaluate import View
 from attest_governance.plan import make_plan, prepare
+from attest_governance.report import write_stdout
 from attest_governance.report.traces import write_traces
 
 VERBOSE_CHARS = 1000
@@ -72,5 +73,6 @@ def command(
         value_chars=VERBOSE_CHARS if verbose else 0,
     )
     traces = trace(running, loaded, make_plan(prepared, loaded), view)
-    write_traces(traces, shown_as.value, sys.stdout, color=options.use_color(no_color))
+    color = options.use_color(no_color)
+    write_stdout(sys.stdout, shown_as.value, lambda out: write_traces(traces, shown_as.value, out, color=color))
     return UNDECIDED if undecided(traces) else OK

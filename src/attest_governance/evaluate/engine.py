@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 import msgspec
 
 from attest_governance import __version__
-from attest_governance.errors import EngineError
+from attest_governance.errors import EngineError, EngineRequestError, UsageError
 from attest_governance.evaluate.connection import Connection
 from attest_governance.evaluate.messages import (
     Batch,
@@ -24,19 +24,24 @@ from attest_governance.evaluate.messages import (
     WireBatch,
     batch,
 )
+from attest_governance.evaluate.testing import TestAnswer, TestBatch
 from attest_governance.model.authoring import GeneratedTests
+from attest_governance.model.bundle import BundleAnswer, Signing, Verification
 from attest_governance.model.play import Measured, Tested
 from attest_governance.model.trace import Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from attest_governance.evaluate.testing import TestWish
     from attest_governance.model import Policy, Problem
     from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
+    from attest_governance.model.testing import Case
 
 PROTOCOL = 1
 _START_TIMEOUT = 20.0
+_BAD_PARAMETERS = -32602
 _GRACE = 15.0
 """Seconds that an engine may take to notice that a deadline has passed."""
 
@@ -199,14 +204,85 @@ class Engine:
         if loaded.usable and loaded.connection.alive:
             loaded.connection.request("policies/unload", {"set": loaded.set}, type(None), timeout=_START_TIMEOUT)
 
-    def validate(self, paths: Sequence[str], libraries: Sequence[str], inputs: Sequence[Text] = ()) -> Validation:
-        """Says everything that is wrong with policies and manifests.
+    def test(self, sources: PolicySources, wish: TestWish, tell: Callable[[tuple[Case, ...]], None]) -> TestAnswer:
+        """Runs the unit tests and Suites of policies.
+
+        Args:
+            sources: the policies; their tests are found beside them.
+            wish: which tests to run, and how.
+            tell: called with each part of the result, in no order.
+
+        Raises:
+            UsageError: the pattern of names is no regular expression.
+            EngineError: the engine failed.
+        """
+        params = _load_params(sources) | msgspec.to_builtins(wish)
+        stream = self._ready().stream("test", params, TestBatch, TestAnswer)
+        try:
+            while True:
+                tell(cast("TestBatch", next(stream)).cases)
+        except StopIteration as end:
+            return cast("TestAnswer", end.value)
+        except EngineRequestError as error:
+            if error.code == _BAD_PARAMETERS:
+                raise UsageError(error.message, hint="correct the pattern after --run") from error
+            raise
+
+    def validate(
+        self,
+        paths: Sequence[str],
+        libraries: Sequence[str],
+        inputs: Sequence[Text] = (),
+        verification: Verification | None = None,
+    ) -> Validation:
+        """Says everything that is wrong with policies, bundles of them, and manifests.
 
         Raises:
             EngineError: the engine failed.
         """
-        params = {"paths": paths, "libraries": libraries, "inputs": inputs}
+        params = {"paths": paths, "libraries": libraries, "inputs": inputs, "verification": verification}
         return self._ready().request("validate", params, Validation)
+
+    def inspect_bundle(
+        self, path: str, verification: Verification | None = None, libraries: Sequence[str] | None = None
+    ) -> BundleAnswer:
+        """Reads a bundle, verifies it, and with `libraries` compiles it too, as `load` would.
+
+        Raises:
+            EngineError: the engine failed; a bundle that is refused is a problem of the answer instead.
+        """
+        params = {
+            "path": path,
+            "verification": verification,
+            "libraries": libraries or (),
+            "compile": libraries is not None,
+        }
+        return self._ready().request("bundle/inspect", params, BundleAnswer)
+
+    def build_bundle(self, paths: Sequence[str], output: str, revision: str = "") -> BundleAnswer:
+        """Writes a bundle of policies, Gatekeeper objects and data.
+
+        Raises:
+            EngineError: the engine failed; what can't be built is a problem of the answer.
+        """
+        params = {"paths": paths, "output": output, "revision": revision}
+        return self._ready().request("bundle/build", params, BundleAnswer)
+
+    def sign_bundle(self, path: str, signing: Signing) -> BundleAnswer:
+        """Signs a bundle, an archive or a folder.
+
+        Raises:
+            EngineError: the engine failed; what can't be signed is a problem of the answer.
+        """
+        params = {
+            "path": path,
+            "output": signing.output,
+            "keyFile": signing.key_file,
+            "algorithm": signing.algorithm,
+            "keyId": signing.key_id,
+            "scope": signing.scope,
+        }
+        return self._ready().request("bundle/sign", params, BundleAnswer)
 
     def generate_tests(
         self, policy: Path, libraries: Sequence[str], examples: Sequence[str], inputs: int, timeout: float
@@ -322,5 +398,7 @@ def _load_params(sources: PolicySources) -> dict[str, object]:
         "allowNet": sources.allow_net,
         "strictErrors": sources.strict_errors,
         "external": sources.external,
+        "verification": sources.verification,
+        "signed": sources.signed,
         "print": sources.prints,
     }

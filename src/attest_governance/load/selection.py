@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.errors import PolicyError
+from attest_governance.load.bundles import verification
 from attest_governance.load.configuration import bundle_paths
 from attest_governance.model.sources import InlinePolicy, PolicySources, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from attest_governance.load.settings import InlineModule, Settings
@@ -36,7 +37,11 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 def policy_sources(
-    selection: Selection, settings: Settings, shipped: Path, data: Mapping[str, Any] | None = None
+    selection: Selection,
+    settings: Settings,
+    shipped: Path,
+    data: Mapping[str, Any] | None = None,
+    downloaded: Path | None = None,
 ) -> PolicySources:
     """Where the selected policies come from; nothing is read yet.
 
@@ -45,16 +50,17 @@ def policy_sources(
         settings: the configuration in force.
         shipped: the folder of the shipped policies.
         data: documents for `data`.
+        downloaded: the bundle that `policy_bundle_url` stands for.
 
     Raises:
-        ConfigurationError: the configured bundle can't be used.
+        ConfigurationError: the configured bundle or its key can't be used.
         PolicyError: a named folder does not exist.
     """
     options = settings.policy
     configured = not selection.folders
     folders = list(selection.folders)
     if configured:
-        folders += [str(path) for path in bundle_paths(settings)]
+        folders += [str(path) for path in (*bundle_paths(settings), downloaded) if path]
     if configured or selection.with_shipped:
         folders = [*_shipped_folders(shipped), *folders]
     return PolicySources(
@@ -67,6 +73,8 @@ def policy_sources(
         allow_net=options.allow_net,
         strict_errors=options.strict_errors,
         external=options.external_data,
+        verification=verification(settings),
+        signed=(str(settings.bundle),) if settings.bundle_key and settings.bundle else (),
     )
 
 
@@ -98,7 +106,7 @@ def select(policies: Iterable[Policy], settings: Settings, names: Iterable[str] 
     known, wanted = tuple(policies), tuple(names)
     for name in wanted:
         if not any(fnmatchcase(policy.name, name) for policy in known):
-            raise _unknown(name, known)
+            raise unknown_policy(name, known)
     return tuple(_selected(policy, settings) for policy in known if _meant(policy.name, settings, wanted))
 
 
@@ -115,7 +123,8 @@ def _selected(policy: Policy, settings: Settings) -> Selected:
     return Selected(name=policy.name, parameters=own.parameters, severity=own.severity or "")
 
 
-def _unknown(name: str, known: tuple[Policy, ...]) -> PolicyError:
+def unknown_policy(name: str, known: Sequence[Policy]) -> PolicyError:
+    """The error for a name that no policy has, with the nearest that one has."""
     near = get_close_matches(name, [policy.name for policy in known], n=1)
     hint = f"did you mean `{near[0]}`?" if near else "`attest policy list` shows the policies that there are"
     return PolicyError(f"no policy is named `{name}`", hint=hint)

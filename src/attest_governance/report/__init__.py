@@ -5,7 +5,7 @@ and the only thing that a report reads is the lines it shows.
 """
 
 from attest_governance.report.interface import Reporter, ReportOptions
-from attest_governance.report.output import write_file, write_reports
+from attest_governance.report.output import write_file, write_reports, write_stdout
 from attest_governance.report.paths import find_repository
 from attest_governance.report.registry import FORMATS, reporter
 from attest_governance.report.targets import Target, pair_targets
@@ -20,4 +20,5 @@ __all__ = [
     "reporter",
     "write_file",
     "write_reports",
+    "write_stdout",
 ]

@@ -55,12 +55,22 @@ def write_reports(outcome: Outcome, targets: Sequence[Target], options: ReportOp
 def _write(outcome: Outcome, target: Target, options: ReportOptions, stdout: TextIO) -> None:
     chosen = reporter(target.format)
     if target.path is None:
-        with _encodable(stdout, target.format) as out, _explained("standard output"):
-            chosen.write(outcome, out, options)
-            out.flush()
+        write_stdout(stdout, target.format, lambda out: chosen.write(outcome, out, options))
         return
     plain = _for_file(options)
     write_file(target.path, lambda out: chosen.write(outcome, out, plain))
+
+
+def write_stdout(stdout: TextIO, format_name: str, write: Callable[[TextIO], object]) -> None:
+    """Has `write` fill standard output in the encoding that suits the format.
+
+    Raises:
+        OutputError: it can't be written.
+        BrokenPipeError: its reader has gone.
+    """
+    with _encodable(stdout, format_name) as out, _explained("standard output"):
+        write(out)
+        out.flush()
 
 
 def _for_file(options: ReportOptions) -> ReportOptions:

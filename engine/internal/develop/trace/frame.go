@@ -88,7 +88,7 @@ func (t *Tracer) eval(evt *topdown.Event) {
 		return
 	}
 	t.held(evt, f)
-	f.step, f.base = &Node{Kind: KindExpression, Text: source(base.Location), generated: base.Generated}, base
+	f.step, f.base = &Node{Kind: KindExpression, Text: source(base.Location), generated: base.Generated || base.Location == nil}, base
 	f.step.negated, f.step.inner = negates(expr) || negates(base), f.inner
 	if f.inner {
 		f.step.negated = false
@@ -213,14 +213,28 @@ func message(value ast.Value) string {
 	return ""
 }
 
+// testCase marks where a case of a table-driven test begins. The event has no bindings: its name is plain.
 func (t *Tracer) testCase(evt *topdown.Event) {
 	f, expr := t.frames[evt.QueryID], exprOf(evt)
 	if f == nil || expr == nil || len(operandsOf(expr)) == 0 {
 		return
 	}
-	if value := t.scope(evt).look(operandsOf(expr)[0]); value != nil {
-		f.node.add(t, &Node{Kind: KindNote, testCase: value.String()})
+	if path, isArray := operandsOf(expr)[0].Value.(*ast.Array); isArray && path.IsGround() {
+		f.node.add(t, &Node{Kind: KindNote, testCase: CaseName(path)})
 	}
+}
+
+// CaseName is the name of a case of a table-driven test: the keys that lead to its result, joined by `/`.
+func CaseName(path *ast.Array) string {
+	parts := make([]string, path.Len())
+	for i := range parts {
+		if text, isText := path.Elem(i).Value.(ast.String); isText {
+			parts[i] = string(text)
+		} else {
+			parts[i] = path.Elem(i).String()
+		}
+	}
+	return strings.Join(parts, "/")
 }
 
 func exprOf(evt *topdown.Event) *ast.Expr {

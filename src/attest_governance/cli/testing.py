@@ -1,0 +1,156 @@
+"""`attest policy test` and `attest policy test-all`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from attest_governance.adapters.clock import system_clock
+from attest_governance.cli import options
+from attest_governance.cli.developing import is_path
+from attest_governance.cli.main import DENIED, OK, UNDECIDED
+from attest_governance.cli.progress import Progress
+from attest_governance.cli.session import engine, environment
+from attest_governance.cli.watching import watch
+from attest_governance.develop.testing import TestPlan, plan_paths, run_tests
+from attest_governance.errors import UsageError
+from attest_governance.plan import Request, prepare
+from attest_governance.report import pair_targets, write_file, write_stdout
+from attest_governance.report.tests import FORMATS, TestReport, passed, write_tests
+
+if TYPE_CHECKING:
+    from attest_governance.model.testing import Case, TestRun
+    from attest_governance.report import Target
+
+Run = Annotated[
+    str, typer.Option("--run", metavar="REGEX", help="Only tests whose name matches, such as security.*privileged.")
+]
+Coverage = Annotated[bool, typer.Option("--coverage", help="Show how much of the policies the unit tests evaluate.")]
+Threshold = Annotated[
+    float | None, typer.Option("--threshold", metavar="PCT", min=0, max=100, help="Fail below this coverage.")
+]
+Watch = Annotated[bool, typer.Option("--watch", "-w", help="Run again whenever a file changes, until Ctrl-C.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="List the tests that pass, too.")]
+Formats = Annotated[
+    list[str] | None, typer.Option("--format", "-f", metavar="FORMAT", help="text, json or junit; repeats.")
+]
+
+
+def command(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|PATH…]", help="Policies by name, or files and folders; all policies if none."),
+    ] = None,
+    *,
+    resource: Annotated[
+        str, typer.Option("--resource", metavar="FILE", help="Show what the policies say of this resource, and why.")
+    ] = "",
+    run: Run = "",
+    coverage: Coverage = False,
+    threshold: Threshold = None,
+    watch: Watch = False,
+    verbose: Verbose = False,
+    jobs: options.Jobs = 0,
+    output_format: Formats = None,
+    output: options.Outputs = None,
+    no_color: options.NoColor = False,
+) -> int:
+    """Run the tests of policies: unit tests, Suites, and example resources.
+
+    Unit tests are the rules `test_…` of files `…_test.rego`. Exits with 0 when all pass, 1 when a test fails or
+    the coverage is below the threshold, and 2 when something could not be run.
+    """
+    if resource:
+        from attest_governance.cli.judging_resource import judge_resource  # noqa: PLC0415 (no tests are run then)
+
+        return judge_resource(what or [], resource, verbose=verbose, output_format=output_format, no_color=no_color)
+    return _run(what or [], locals(), everything=False)
+
+
+def all_tests(
+    *,
+    run: Run = "",
+    coverage: Coverage = False,
+    threshold: Threshold = None,
+    watch: Watch = False,
+    verbose: Verbose = False,
+    jobs: options.Jobs = 0,
+    output_format: Formats = None,
+    output: options.Outputs = None,
+    no_color: options.NoColor = False,
+) -> int:
+    """Run every test there is: of the shipped policies, their libraries, and those of the configuration."""
+    return _run([], locals(), everything=True)
+
+
+def _run(what: list[str], given: dict[str, Any], *, everything: bool) -> int:
+    targets = _targets(given)
+    plans = _plans(what, given, everything=everything)
+
+    def once() -> int:
+        return _report([_tested(plan) for plan in plans], targets, given)
+
+    if not given["watch"]:
+        return once()
+    folders = [path for plan in plans for path in (*plan.sources.paths, *plan.below)]
+    return watch(once, folders)
+
+
+def _targets(given: dict[str, Any]) -> tuple[Target, ...]:
+    formats = given["output_format"] or ["text"]
+    for name in formats:
+        if name not in FORMATS:
+            raise UsageError(f"unknown format `{name}`", hint=f"use {', '.join(FORMATS)}")
+    targets = pair_targets(formats, given["output"] or [])
+    # Whoever sends the results to a file still wants to see them.
+    seen = any(target.path is None for target in targets)
+    return targets if seen else (*targets, *pair_targets(["text"], []))
+
+
+def _plans(what: list[str], given: dict[str, Any], *, everything: bool) -> list[TestPlan]:
+    prepared = prepare(Request(jobs=given["jobs"]), environment())
+    engine().configure(prepared.engine)
+    paths, names = [word for word in what if is_path(word)], [word for word in what if not is_path(word)]
+    plans = [plan_paths(paths, prepared.sources)] if paths else []
+    if names or not what:
+        plans.append(TestPlan(sources=prepared.sources, policies=tuple(names), everything=everything))
+    more = {
+        "run": given["run"],
+        "coverage": given["coverage"] or given["threshold"] is not None,
+        "jobs": given["jobs"],
+        "timeout": prepared.settings.policy.timeout,
+    }
+    return [msgspec.structs.replace(plan, **more) for plan in plans]
+
+
+def _tested(plan: TestPlan) -> TestRun:
+    with Progress() as progress:
+        done = 0
+
+        def tell(cases: tuple[Case, ...]) -> None:
+            nonlocal done
+            done += len(cases)
+            progress.show(f"{done} tests so far")
+
+        return run_tests(engine(), plan, tell)
+
+
+def _report(runs: list[TestRun], targets: tuple[Target, ...], given: dict[str, Any]) -> int:
+    result = runs[0] if len(runs) == 1 else runs[0].joined(runs[1])
+    plain = TestReport(now=system_clock(), verbose=given["verbose"], threshold=given["threshold"])
+    shown = msgspec.structs.replace(plain, color=options.use_color(given["no_color"]))
+    for target in sorted(targets, key=lambda target: target.path is None):
+        _write(result, target, plain, shown)
+    if result.undecided:
+        return UNDECIDED
+    return OK if passed(result, given["threshold"]) else DENIED
+
+
+def _write(result: TestRun, target: Target, plain: TestReport, shown: TestReport) -> None:
+    if target.path is None:
+        write_stdout(sys.stdout, target.format, lambda out: write_tests(result, target.format, out, shown))
+    else:
+        write_file(target.path, lambda out: write_tests(result, target.format, out, plain))

@@ -1,0 +1,152 @@
+"""Runs the tests of policies: unit tests and Suites in the engine, examples through the check.
+
+What is meant by a word on the command line is settled here: a path means the tests below it, a file of Rego its
+own tests, a name the tests of that policy wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.develop.examples import find_examples, matching, run_examples
+from attest_governance.errors import InputError
+from attest_governance.evaluate import CheckOptions
+from attest_governance.evaluate.testing import TestWish
+from attest_governance.load.selection import unknown_policy
+from attest_governance.model.sources import PolicySources
+from attest_governance.model.testing import Case, TestRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from attest_governance.evaluate import Engine, LoadedPolicies
+    from attest_governance.model import Policy
+
+TEST_SUFFIX = "_test.rego"
+
+
+class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tests to run, and how."""
+
+    __test__ = False
+
+    sources: PolicySources
+    policies: tuple[str, ...] = ()
+    """Only tests of these policies, by name (globs); empty for all."""
+    below: tuple[str, ...] = ()
+    """Only tests in these files and folders; empty for all."""
+    everything: bool = False
+    """Whether the tests of libraries are run, too."""
+    run: str = ""
+    coverage: bool = False
+    jobs: int = 0
+    timeout: float = 10.0
+    """Of one test, in seconds."""
+
+
+def plan_paths(paths: Sequence[str], sources: PolicySources) -> TestPlan:
+    """The tests below paths; `sources` lends libraries and settings.
+
+    Raises:
+        InputError: a path does not exist.
+    """
+    for path in paths:
+        if not Path(path).exists():
+            raise InputError("there is no such file or folder", file=path, hint="name a policy, a test or a folder")
+    files = [str(part) for path in paths for part in _belonging(Path(path))]
+    read = [path for path in files if not any(_within(path, library) for library in sources.libraries)]
+    return TestPlan(sources=msgspec.structs.replace(sources, paths=tuple(read), modules=()), below=tuple(files))
+
+
+def _belonging(path: Path) -> list[Path]:
+    """A path, with the tests of a policy's file or the policy of a file of tests."""
+    if path.is_dir() or path.suffix != ".rego":
+        return [path]
+    if path.name.endswith(TEST_SUFFIX):
+        other = path.with_name(path.name.removesuffix(TEST_SUFFIX) + ".rego")
+    else:
+        other = path.with_name(path.stem + TEST_SUFFIX)
+    return [path, other] if other.is_file() else [path]
+
+
+def _within(path: str, folder: str) -> bool:
+    return Path(path).resolve().is_relative_to(Path(folder).resolve())
+
+
+def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]], None]) -> TestRun:
+    """Runs tests.
+
+    Args:
+        engine: what evaluates.
+        plan: which tests, and how.
+        tell: called with each part of the result, in no order, for progress.
+
+    Raises:
+        InputError: there is nothing to test.
+        AttestError: a name or a pattern is wrong, or the engine failed.
+    """
+    started = time.monotonic()
+    cases: list[Case] = []
+
+    def take(part: tuple[Case, ...]) -> None:
+        cases.extend(part)
+        tell(part)
+
+    loaded = engine.load(plan.sources)
+    policies = _meant(loaded, plan)
+    problems = tuple(problem for problem in loaded.problems if problem.severity == "error")
+    answer = engine.test(plan.sources, _wish(plan, policies), take)
+    if not problems and not answer.problems:
+        examples = matching(find_examples(policies), plan.run)
+        run_examples(engine, plan.sources, examples, CheckOptions(plan.timeout, plan.jobs), take)
+    run = TestRun(
+        cases=tuple(sorted(cases, key=lambda case: case.order)),
+        problems=answer.problems or problems,
+        coverage=answer.coverage,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    _refuse_nothing(run, plan)
+    return run
+
+
+def _wish(plan: TestPlan, policies: Sequence[Policy]) -> TestWish:
+    packages = tuple(policy.package for policy in policies if policy.package) if plan.policies else ()
+    return TestWish(
+        packages=packages,
+        skip_rego=bool(plan.policies) and not packages,
+        below=plan.below,
+        library_tests=plan.everything,
+        run=plan.run,
+        coverage=plan.coverage,
+        jobs=plan.jobs,
+        timeout=max(1, round(plan.timeout * 1000)),
+    )
+
+
+def _meant(loaded: LoadedPolicies, plan: TestPlan) -> tuple[Policy, ...]:
+    """The policies whose tests are meant; none where a policy is invalid, which the run then says."""
+    if not loaded.usable:
+        return ()
+    for name in plan.policies:
+        if not any(fnmatchcase(policy.name, name) for policy in loaded.policies):
+            raise unknown_policy(name, loaded.policies)
+    wanted = plan.policies or ("*",)
+    return tuple(policy for policy in loaded.policies if any(fnmatchcase(policy.name, name) for name in wanted))
+
+
+def _refuse_nothing(run: TestRun, plan: TestPlan) -> None:
+    if run.cases or run.problems:
+        return
+    where = ", ".join(plan.below) or ", ".join(plan.policies)
+    if plan.run:
+        raise InputError(f"no test matches `{plan.run}`", file=where, hint="leave --run out to run every test")
+    raise InputError(
+        "there is nothing to test: no unit test (`_test.rego`), no Suite and no example",
+        file=where,
+        hint="write tests beside the policy, or example resources in `examples/POLICY/pass` and `…/fail`",
+    )

@@ -1,0 +1,45 @@
+"""What the engine is asked and answers about tests, as it stands on the wire."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attest_governance.model import Problem
+from attest_governance.model.testing import Case, Coverage
+
+
+class TestWish(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Which tests to run, and how."""
+
+    __test__ = False
+
+    packages: tuple[str, ...] = ()
+    """Only tests of these policy packages; empty for all."""
+    below: tuple[str, ...] = ()
+    """Only tests in these files and folders; empty for all."""
+    library_tests: bool = False
+    run: str = ""
+    """Only tests whose name matches this regular expression."""
+    coverage: bool = False
+    jobs: int = 0
+    timeout: int = 0
+    """Of one test, in milliseconds."""
+    skip_rego: bool = False
+    skip_suites: bool = False
+
+
+class TestBatch(msgspec.Struct, frozen=True):
+    """A notification `test/cases`."""
+
+    __test__ = False
+
+    cases: tuple[Case, ...] = ()
+
+
+class TestAnswer(msgspec.Struct, frozen=True):
+    """Answer of `test`."""
+
+    __test__ = False
+
+    problems: tuple[Problem, ...] = ()
+    coverage: Coverage | None = None

@@ -1,0 +1,132 @@
+"""Results of tests, as text for people and as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+from attest_governance.model.testing import KINDS
+from attest_governance.report import clean, words
+from attest_governance.report.tests_junit import write_junit
+from attest_governance.report.traces import tree_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from attest_governance.model import Problem
+    from attest_governance.model.testing import Case, Coverage, FileCoverage, TestRun
+
+SCHEMA = "attest.continuu.ms/test/v1"
+FORMATS = ("text", "json", "junit")
+_WORDS = {"pass": "✓ pass ", "fail": "✗ fail ", "error": "! error", "skip": "- skip "}
+_COLORS = {"pass": "32", "fail": "31", "error": "1;31", "skip": "33"}
+_SHOWN_STEPS = 40
+
+
+class TestReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How to report a run of tests."""
+
+    __test__ = False
+
+    now: datetime
+    color: bool = False
+    verbose: bool = False
+    """Whether tests that passed are listed as well."""
+    threshold: float | None = None
+    """The coverage that was asked for, in percent."""
+
+
+def write_tests(run: TestRun, name: str, out: TextIO, report: TestReport) -> None:
+    """Writes the results in the format `name`: text, json or junit."""
+    writers: dict[str, Callable[[TestRun, TextIO, TestReport], None]] = {
+        "text": _text,
+        "json": _json,
+        "junit": lambda run, out, report: write_junit(run, out, report.now),
+    }
+    writers[name](run, out, report)
+
+
+def passed(run: TestRun, threshold: float | None) -> bool:
+    """Whether nothing failed and the coverage reaches what was asked for."""
+    missed = threshold is not None and run.coverage is not None and run.coverage.percent < threshold
+    return not run.count("fail") and not missed
+
+
+def _json(run: TestRun, out: TextIO, report: TestReport) -> None:
+    document = {
+        "schema": SCHEMA,
+        "passed": passed(run, report.threshold) and not run.undecided,
+        "tests": len(run.cases),
+        **{outcome: run.count(outcome) for outcome in ("pass", "fail", "error", "skip")},
+        **msgspec.to_builtins(run),
+    }
+    out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+
+
+def _text(run: TestRun, out: TextIO, report: TestReport) -> None:
+    lines = [
+        *(line for problem in run.problems for line in _problem(problem)),
+        *(line for case in run.cases for line in _case(case, report)),
+        *(_coverage(run.coverage, report) if run.coverage else ()),
+        *_summary(run),
+    ]
+    out.write(clean.inert("".join(f"{line}\n" for line in lines)))
+
+
+def _case(case: Case, report: TestReport) -> Iterator[str]:
+    if case.outcome == "pass" and not report.verbose:
+        return
+    word = _WORDS[case.outcome]
+    mark = f"\x1b[{_COLORS[case.outcome]}m{word}\x1b[0m" if report.color else word
+    name = clean.one_line(f"{case.suite} {case.name}")
+    yield f"{mark}  {name}  ({clean.one_line(case.file)}:{case.line}, {case.milliseconds:.1f} ms)"
+    if case.failure is not None:
+        yield from (f"    {line}" for line in tree_lines((case.failure,), color=report.color)[:_SHOWN_STEPS])
+    elif case.message:
+        yield f"    {clean.one_line(case.message)}"
+    yield from (f"    {line}" for line in tree_lines(case.steps, color=report.color)[:_SHOWN_STEPS])
+    for problem in case.problems:
+        yield from (f"    {line}" for line in _problem(problem))
+    if case.outcome != "pass" or report.verbose:
+        yield from (f"    » print  {clean.one_line(line)}" for line in case.printed)
+
+
+def _problem(problem: Problem) -> list[str]:
+    where = f"{problem.where}: " if problem.where else ""
+    lines = [clean.one_line(f"{where}{problem.severity} ({problem.code}): {problem.message}")]
+    if problem.hint:
+        lines.append(clean.one_line(f"  hint: {problem.hint}"))
+    return lines
+
+
+def _coverage(coverage: Coverage, report: TestReport) -> Iterator[str]:
+    for file in coverage.files:
+        if file.missing or report.verbose:
+            yield f"{file.percent:5.1f} %  {clean.one_line(file.file)}{_missing(file)}"
+    wanted = "" if report.threshold is None else f", {report.threshold:g} % asked for"
+    missed = report.threshold is not None and coverage.percent < report.threshold
+    yield f"coverage {coverage.percent:.1f} % of {words.count(coverage.lines, 'line')}{wanted}{': missed' * missed}"
+
+
+def _missing(file: FileCoverage) -> str:
+    if not file.missing:
+        return ""
+    parts = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in file.missing)
+    return f"  not covered: {parts}"
+
+
+def _summary(run: TestRun) -> Iterator[str]:
+    for kind, noun in KINDS.items():
+        cases = [case for case in run.cases if case.kind == kind]
+        if cases:
+            yield f"{words.count(len(cases), noun)}: {_counts(cases)}"
+    what = words.count(len(run.cases), "test")
+    yield f"{what} in {run.seconds:.1f} s: {_counts(run.cases)}"
+
+
+def _counts(cases: tuple[Case, ...] | list[Case]) -> str:
+    names = {"pass": "passed", "fail": "failed", "error": "undecided", "skip": "skipped"}
+    counted = {outcome: sum(case.outcome == outcome for case in cases) for outcome in names}
+    return ", ".join(f"{number} {names[outcome]}" for outcome, number in counted.items() if number) or "none was run"
