@@ -95,6 +95,10 @@ class InputError(AttestError):
     """A path or a manifest that was to be judged can't be read."""
 
 
+class NetworkError(AttestError):
+    """A server can't be reached, refuses, or passes a limit of time or size."""
+
+
 class OutputError(AttestError):
     """A report can't be written."""
 

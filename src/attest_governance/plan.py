@@ -6,9 +6,9 @@ file that a run depends on, but for policies and manifests, is read here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -18,13 +18,14 @@ from attest_governance.decide.baseline import SCHEMA as BASELINE_SCHEMA
 from attest_governance.errors import InputError, PolicyError, UsageError
 from attest_governance.evaluate import CheckOptions, EngineOptions
 from attest_governance.exempt import Annotations, declared
+from attest_governance.load.bundles import Fetched, Remote, remote
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import data_documents, read_document
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.selection import Selection, policy_sources, select
 from attest_governance.load.settings import Settings
-from attest_governance.model import Severity
+from attest_governance.model import Problem, Severity
 from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
 from attest_governance.report import write_file
 
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest_governance.evaluate import LoadedPolicies
-    from attest_governance.model import Finding, Problem
+    from attest_governance.model import Finding
 
 STDIN = "<stdin>"
 MAX_STDIN = 256 << 20
+
+
+FetchBundle: TypeAlias = Callable[[Remote, EngineOptions], Fetched]
+"""Fetches a bundle; the options are those that the engine is to run with."""
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -46,6 +51,8 @@ class Environment(msgspec.Struct, frozen=True):
     variables: Mapping[str, str]
     shipped: Path
     """The folder of the shipped policies."""
+    fetch_bundle: FetchBundle | None = None
+    """Brings the bundle of `policy_bundle_url` onto this machine; None where that is not possible."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +85,8 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Request
     settings: Settings
     sources: PolicySources
+    problems: tuple[Problem, ...] = ()
+    """What a person should know about where policies come from."""
 
     @property
     def engine(self) -> EngineOptions:
@@ -96,7 +105,20 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
     )
     selection = Selection(request.folders, request.with_shipped, request.names)
     data = data_documents(request.data, read_evidence(request.evidence) if request.evidence else None)
-    return Prepared(request, settings, policy_sources(selection, settings, environment.shipped, data))
+    fetched = _fetched(request, settings, environment)
+    downloaded = fetched.path if fetched else None
+    sources = policy_sources(selection, settings, environment.shipped, data, downloaded)
+    return Prepared(request, settings, sources, fetched.problems if fetched else ())
+
+
+def _fetched(request: Request, settings: Settings, environment: Environment) -> Fetched | None:
+    """The bundle of `policy_bundle_url`, where the request uses what is configured."""
+    wanted = None if request.folders or not settings.policy.enabled else remote(settings)
+    if wanted is None:
+        return None
+    if environment.fetch_bundle is None:
+        raise PolicyError("`policy.policy_bundle_url` can't be loaded here", hint="set `policy_bundle_path` instead")
+    return environment.fetch_bundle(wanted, EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
 
 
 def make_plan(prepared: Prepared, loaded: LoadedPolicies) -> Plan:
@@ -118,7 +140,7 @@ def make_plan(prepared: Prepared, loaded: LoadedPolicies) -> Plan:
         rules=Rules(settings.policy.fail_on_violation, request.strict, request.fail_on),
         baseline=read_baseline(request.baseline) if request.baseline else None,
         baseline_file=str(request.baseline or ""),
-        problems=configuration_problems(prepared, loaded),
+        problems=(*prepared.problems, *configuration_problems(prepared, loaded)),
     )
 
 

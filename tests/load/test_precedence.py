@@ -241,9 +241,3 @@ class TestBundles:
             bundle_paths(load("policy:\n  policy_bundle_path: nowhere\n"))
         assert caught.value.where == ".attest/policies.yaml:2:23"
         assert caught.value.hint == f"it stands for `{project / 'nowhere'}`"
-
-    def test_url_is_refused_only_when_policies_are_wanted(self, load: Load) -> None:
-        settings = load("policy:\n  policy_bundle_url: https://policies.company.com/b\n")
-        with pytest.raises(ConfigurationError, match="loading bundles from a URL is not supported") as caught:
-            bundle_paths(settings)
-        assert caught.value.where == ".attest/policies.yaml:2:22"

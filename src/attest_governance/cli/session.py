@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest_governance.evaluate import EngineOptions
-    from attest_governance.load.bundles import Remote
-    from attest_governance.load.bundles_remote import Fetched
+    from attest_governance.load.bundles import Fetched, Remote
     from attest_governance.plan import Environment
 
 _JUDGING = {

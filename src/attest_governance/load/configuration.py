@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-_BUNDLE_KEY: Key = ("policy", "policy_bundle_path")
+_BUNDLE: Key = ("policy", "policy_bundle_path")
+_BUNDLE_KEY: Key = ("policy", "policy_bundle_key")
 
 
 def load_settings(
@@ -61,7 +62,8 @@ def load_settings(
         root=root,
         global_file=at,
         files=tuple(files),
-        bundle=_bundle(options, layers, home),
+        bundle=_path(options.policy_bundle_path, _BUNDLE, layers, home),
+        bundle_key=_path(options.policy_bundle_key, _BUNDLE_KEY, layers, home),
         sources=sources,
     )
 
@@ -101,11 +103,10 @@ def _modules(options: PolicyOptions, layers: Sequence[Layer]) -> tuple[InlineMod
     return tuple(placed[policy.name] for policy in options.custom_policies if policy.enabled)
 
 
-def _bundle(options: PolicyOptions, layers: Sequence[Layer], home: Path) -> Path | None:
-    if not options.policy_bundle_path:
+def _path(path: str, key: Key, layers: Sequence[Layer], home: Path) -> Path | None:
+    if not path:
         return None
-    base = next(layer.base for layer in reversed(layers) if _BUNDLE_KEY in layer.sources)
-    path = options.policy_bundle_path
+    base = next(layer.base for layer in reversed(layers) if key in layer.sources)
     return home / path[2:] if path.startswith("~/") else base / path
 
 
@@ -113,24 +114,18 @@ def bundle_paths(settings: Settings) -> tuple[Path, ...]:
     """The configured policy folders, for a caller that is about to evaluate policies.
 
     Raises:
-        ConfigurationError: a URL is configured, or the path does not exist.
+        ConfigurationError: the path does not exist.
     """
-    if settings.policy.policy_bundle_url:
-        raise _at(
-            settings,
-            ("policy", "policy_bundle_url"),
-            "loading bundles from a URL is not supported by this version",
-            "download the bundle, remove `policy_bundle_url` and set `policy_bundle_path`",
-        )
     if settings.bundle is None:
         return ()
     if not settings.bundle.exists():
         message = f"`policy.policy_bundle_path` names `{settings.policy.policy_bundle_path}`, which does not exist"
-        raise _at(settings, _BUNDLE_KEY, message, f"it stands for `{settings.bundle}`")
+        raise located(settings, _BUNDLE, message, f"it stands for `{settings.bundle}`")
     return (settings.bundle,)
 
 
-def _at(settings: Settings, key: Key, message: str, hint: str) -> ConfigurationError:
+def located(settings: Settings, key: Key, message: str, hint: str) -> ConfigurationError:
+    """An error at the place of a key."""
     source = settings.source(key)
     named = "" if source.kind == "file" else f"{source}: "
     return ConfigurationError(f"{named}{message}", file=source.file, line=source.line, column=source.column, hint=hint)

@@ -57,10 +57,10 @@ that it makes is readable by its owner alone. The JSON schema of the files is
 
 _PATHS = """\
 ## Paths and bundles
-A relative `policy_bundle_path` starts in the folder that holds `.attest` where the project's file sets it, in the
-global file's own folder where the global file sets it, and in the working directory where a variable or a flag does.
-`~/` is the home folder. A path that does not exist is an error, and so is `policy_bundle_url`, which this version does
-not load.
+A relative `policy_bundle_path` or `policy_bundle_key` starts in the folder that holds `.attest` where the project's
+file sets it, in the global file's own folder where the global file sets it, and in the working directory where a
+variable or a flag does. `~/` is the home folder. A path that does not exist is an error. The guide
+[Policy bundles](../guides/bundles.md) says what the other `policy_bundle_` keys do.
 """
 
 _TABLE = "| key | value | default | meaning |\n| --- | --- | --- | --- |\n"

@@ -105,7 +105,7 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         bool, Meta(description="Whether strict findings fail the check (exit code 1); when false they are shown only.")
     ] = True
     policy_bundle_url: Annotated[
-        str, Meta(description="Where a policy bundle is loaded from. Not supported by this version.")
+        str, Meta(description="Where a policy bundle is loaded from: an http or https URL of a `.tar.gz`.")
     ] = ""
     policy_bundle_path: Annotated[
         str,
@@ -116,6 +116,37 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
             )
         ),
     ] = ""
+    policy_bundle_key: Annotated[
+        str,
+        Meta(
+            description=(
+                "A file with public keys or certificates (PEM). Bundles that none of them signed are refused."
+                " A relative path starts where that of `policy_bundle_path` does."
+            )
+        ),
+    ] = ""
+    policy_bundle_scope: Annotated[str, Meta(description="The scope that a bundle must be signed for.")] = ""
+    policy_bundle_exclude: Annotated[
+        tuple[str, ...], Meta(description="Globs of files in bundles that no signature has to cover.")
+    ] = ()
+    policy_bundle_max_age: Annotated[
+        Duration, Meta(description="How long a downloaded bundle is used before the server is asked again.")
+    ] = 60.0
+    policy_bundle_max_stale: Annotated[
+        Duration,
+        Meta(
+            description=(
+                "How long the last good bundle stays in use while the server is away or what it offers is refused."
+            )
+        ),
+    ] = 86400.0
+    policy_bundle_timeout: Annotated[Duration, Meta(description="The longest that a download may take.")] = 10.0
+    policy_bundle_max_size: Annotated[MemorySize, Meta(description="The largest bundle that is downloaded.")] = (
+        64 * 2**20
+    )
+    policy_bundle_allow_rollback: Annotated[
+        bool, Meta(description="Whether a bundle may be replaced by an older revision of itself.")
+    ] = False
     custom_policies: Annotated[
         tuple[CustomPolicy, ...],
         Meta(description="Policies with their Rego written here.", extra={"keyed_by": "name"}),
@@ -299,6 +330,8 @@ class Settings(msgspec.Struct, frozen=True):
     """The files that were read, the global one first."""
     bundle: Path | None = None
     """`policy_bundle_path` made absolute."""
+    bundle_key: Path | None = None
+    """`policy_bundle_key` made absolute."""
     sources: Mapping[Key, Source] = {}
     """Where each value that is given comes from, by key."""
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from attest_governance.model.bundle import Verification
+
 
 class InlinePolicy(msgspec.Struct, frozen=True):
     """A policy whose Rego stands in a configuration file, at `line` and `column` of `file`."""
@@ -35,6 +37,9 @@ class PolicySources(msgspec.Struct, frozen=True):
     external: bool = False
     """Whether Gatekeeper's external data providers may be asked."""
     strict_errors: bool = False
+    verification: Verification | None = None
+    """Who must have signed the bundles among `paths`: archives, and the folders that `signed` names."""
+    signed: tuple[str, ...] = ()
     prints: bool = False
     """Whether calls of `print` are kept, for the tools that show what they say."""
 

@@ -1,0 +1,163 @@
+"""`attest policy bundle`: policy bundles in OPA's format (specification §4, §7, §15)."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from attest_governance.adapters.clock import system_clock
+from attest_governance.cli import options
+from attest_governance.cli.judging import Showing, report_options
+from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.session import engine, environment, fetch_bundle
+from attest_governance.errors import ConfigurationError
+from attest_governance.evaluate import EngineOptions
+from attest_governance.load.bundles import read_verification, remote
+from attest_governance.load.configuration import load_settings
+from attest_governance.load.selection import LIBRARY
+from attest_governance.model.bundle import BundleAnswer, Signing
+from attest_governance.report.bundles import write_bundle
+from attest_governance.resources import shipped_policies
+
+if TYPE_CHECKING:
+    from attest_governance.load.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Build, sign, verify and inspect policy bundles.",
+)
+
+
+class ShownAs(StrEnum):
+    """Formats of these commands."""
+
+    text = "text"
+    json = "json"
+
+
+class Algorithm(StrEnum):
+    """Algorithms to sign with; none of them shares a secret."""
+
+    RS256 = "RS256"
+    RS384 = "RS384"
+    RS512 = "RS512"
+    PS256 = "PS256"
+    PS384 = "PS384"
+    PS512 = "PS512"
+    ES256 = "ES256"
+    ES384 = "ES384"
+    ES512 = "ES512"
+    EdDSA = "EdDSA"
+
+
+Format = Annotated[ShownAs, typer.Option("--format", "-f", help="How to show the result.")]
+Source = Annotated[str, typer.Argument(metavar="BUNDLE", help="A .tar.gz file, or a folder.")]
+Scope = Annotated[str, typer.Option("--scope", metavar="NAME", help="What the bundle is signed for.")]
+
+
+@app.callback()
+def _bundle() -> None:
+    """Build, sign, verify and inspect policy bundles."""
+
+
+@app.command()
+def build(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Folders and files with policies and data.")],
+    *,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The bundle to write.")],
+    revision: Annotated[
+        str, typer.Option("--revision", metavar="TEXT", help="What this state of the policies is called.")
+    ] = "",
+    output_format: Format = ShownAs.text,
+) -> int:
+    """Build a bundle of policies, Gatekeeper objects and data; the same input gives the same bytes."""
+    return show(engine().build_bundle(paths, output, revision), "built", output_format)
+
+
+@app.command()
+def sign(
+    bundle: Source,
+    *,
+    signing_key: Annotated[str, typer.Option("--signing-key", metavar="FILE", help="A private key (PEM).")],
+    algorithm: Annotated[
+        Algorithm | None, typer.Option("--algorithm", help="Else the usual one of the key's type.")
+    ] = None,
+    key_id: Annotated[str, typer.Option("--key-id", metavar="NAME", help="The name of the key.")] = "",
+    scope: Scope = "",
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where to; else the bundle is signed where it is.")
+    ] = "",
+    output_format: Format = ShownAs.text,
+) -> int:
+    """Sign a bundle: an archive, or a folder, which gets a file `.signatures.json`."""
+    signing = Signing(signing_key, algorithm.value if algorithm else "", key_id, scope, output)
+    return show(engine().sign_bundle(bundle, signing), "signed", output_format, verified=False)
+
+
+@app.command()
+def verify(
+    bundle: Source,
+    *,
+    verification_key: Annotated[
+        Path, typer.Option("--verification-key", metavar="FILE", help="Public keys or certificates (PEM).")
+    ],
+    scope: Scope = "",
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Files that need no signature; repeats.")
+    ] = None,
+    output_format: Format = ShownAs.text,
+) -> int:
+    """Verify that a bundle is what one of the keys signed."""
+    trusted = read_verification(verification_key, scope, tuple(exclude or ()))
+    return show(engine().inspect_bundle(bundle, trusted), "verified", output_format)
+
+
+@app.command()
+def inspect(bundle: Source, *, output_format: Format = ShownAs.text) -> int:
+    """Show what is in a bundle, and who says to have signed it."""
+    return show(engine().inspect_bundle(bundle), "", output_format)
+
+
+@app.command()
+def pull(
+    *,
+    allow_rollback: Annotated[
+        bool, typer.Option("--allow-rollback", help="Take an older revision than the one in use.")
+    ] = False,
+    output_format: Format = ShownAs.text,
+) -> int:
+    """Fetch the bundle of `policy_bundle_url` now, and put it into use."""
+    settings = settings_here()
+    wanted = remote(settings)
+    if wanted is None:
+        raise ConfigurationError("there is no `policy.policy_bundle_url`", hint="set it in .attest/policies.yaml")
+    allowed = wanted.allow_rollback or allow_rollback
+    now = msgspec.structs.replace(wanted, max_age=0.0, allow_rollback=allowed)
+    fetched = fetch_bundle(now, EngineOptions(memory=settings.policy.memory))
+    libraries = [str(shipped_policies() / LIBRARY)]
+    answer = engine().inspect_bundle(str(fetched.path), wanted.verification, libraries)
+    problems = (*fetched.problems, *answer.problems)
+    code = show(msgspec.structs.replace(answer, problems=problems), "in use", output_format)
+    return UNDECIDED if any(problem.code in ("bundle_stale", "bundle_refused") for problem in problems) else code
+
+
+def settings_here() -> Settings:
+    """The configuration in force in the working directory."""
+    around = environment()
+    return load_settings(start=around.cwd, home=around.home, environ=around.variables)
+
+
+def show(answer: BundleAnswer, done: str, output_format: ShownAs, *, verified: bool = True) -> int:
+    """Writes what became of a bundle and returns the exit code."""
+    if not verified and answer.bundle is not None:
+        answer = msgspec.structs.replace(answer, problems=())
+    showing = report_options(Showing(color=options.use_color(False)), system_clock())  # noqa: FBT003 (positional)
+    write_bundle(answer, done, output_format.value, sys.stdout, showing)
+    return UNDECIDED if answer.refused else OK

@@ -1,0 +1,74 @@
+"""`attest policy validate-bundle`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attest_governance.adapters.clock import system_clock
+from attest_governance.adapters.http import get
+from attest_governance.cli import options
+from attest_governance.cli.bundle import ShownAs, settings_here
+from attest_governance.cli.judging import Showing, report_options
+from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.session import engine
+from attest_governance.errors import InputError
+from attest_governance.load.bundles import read_verification, verification
+from attest_governance.load.selection import LIBRARY
+from attest_governance.report.validation import write_validation
+from attest_governance.resources import shipped_policies
+
+if TYPE_CHECKING:
+    from attest_governance.evaluate import Validation
+    from attest_governance.load.settings import Settings
+    from attest_governance.model.bundle import Verification
+
+
+def command(
+    bundle: Annotated[str, typer.Argument(metavar="URL|FILE", help="A .tar.gz file, or its http or https URL.")],
+    *,
+    verification_key: Annotated[
+        Path | None,
+        typer.Option("--verification-key", metavar="FILE", help="Public keys (PEM); else those of the configuration."),
+    ] = None,
+    scope: Annotated[str, typer.Option("--scope", metavar="NAME", help="With a key: what it is signed for.")] = "",
+    verbose: options.Verbose = False,
+    output_format: Annotated[ShownAs, typer.Option("--format", "-f", help="How to show the result.")] = ShownAs.text,
+    no_color: options.NoColor = False,
+) -> int:
+    """Validate a bundle: its format, its signature where a key is configured, and every policy in it.
+
+    Exits with 0 when nothing is wrong, and 2 when something is; warnings are shown only.
+    """
+    settings = settings_here()
+    trusted = read_verification(verification_key, scope) if verification_key else verification(settings)
+    found = _downloaded(bundle, settings, trusted) if "://" in bundle else _validate(_named(bundle), trusted)
+    showing = Showing(color=options.use_color(no_color), verbose=verbose, command="attest policy validate-bundle")
+    write_validation(found, output_format.value, sys.stdout, report_options(showing, system_clock()), {})
+    return UNDECIDED if any(problem.severity == "error" for problem in found.problems) else OK
+
+
+def _named(bundle: str) -> str:
+    if not Path(bundle).is_file():
+        raise InputError("there is no such file", file=bundle, hint="name a .tar.gz file or a URL")
+    if not bundle.endswith((".tar.gz", ".tgz")):
+        raise InputError("this is no bundle", file=bundle, hint="a bundle is a .tar.gz file")
+    return bundle
+
+
+def _downloaded(url: str, settings: Settings, trusted: Verification | None) -> Validation:
+    """Validates what a server offers; nothing of it is kept."""
+    limits = settings.policy
+    answer = get(url, timeout=limits.policy_bundle_timeout, max_bytes=limits.policy_bundle_max_size)
+    with tempfile.TemporaryDirectory(prefix="attest-") as folder:
+        path = Path(folder) / "bundle.tar.gz"
+        path.write_bytes(answer.body or b"")
+        return _validate(str(path), trusted)
+
+
+def _validate(path: str, trusted: Verification | None) -> Validation:
+    return engine().validate([path], [str(shipped_policies() / LIBRARY)], (), trusted)

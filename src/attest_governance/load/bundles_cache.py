@@ -1,0 +1,164 @@
+"""Downloaded bundles on disk: one folder a URL, readable by its owner alone.
+
+`state.json` says which archive is in use; archives are named by their hash and never change, so that
+whoever has read the state can read the archive, whatever another process does meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_STATE = "state.json"
+_ARCHIVE = ".tar.gz"
+_KEPT = 3600.0
+"""Seconds for which an archive stays that is not in use any more: somebody may be about to read it."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A bundle that was in use once."""
+
+    revision: str
+    digest: str
+
+
+class State(msgspec.Struct, frozen=True):
+    """What is in use."""
+
+    url: str
+    revision: str
+    digest: str
+    """Of the content, however it is packed."""
+    sha256: str
+    """Of the archive."""
+    etag: str
+    confirmed: float
+    """When the server last said that this is its bundle, in seconds since 1970."""
+    trust: str = ""
+    """What the bundle was verified with."""
+    history: tuple[Known, ...] = ()
+    """What was in use before, the oldest first."""
+
+
+def cache_folder(home: Path, environ: Mapping[str, str]) -> Path:
+    """Where downloaded bundles are kept (XDG base directories: a relative path is no path)."""
+    named = Path(environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else home / ".cache") / "attest" / "bundles"
+
+
+class BundleCache:
+    """The archives of one URL."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        self._url = url
+        self._folder = root / hashlib.sha256(url.encode()).hexdigest()[:32]
+
+    def read(self) -> State | None:
+        """What is in use; None where there is nothing, or nothing that is whole."""
+        try:
+            state = msgspec.json.decode((self._folder / _STATE).read_bytes(), type=State)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return state if state.url == self._url and self._whole(state) else None
+
+    def archive(self, state: State) -> Path:
+        """The archive of a state."""
+        return self._folder / f"{state.sha256}{_ARCHIVE}"
+
+    @contextmanager
+    def incoming(self, body: bytes) -> Iterator[Path]:
+        """A new archive that is not in use yet; it is gone at the end unless it was `keep`-ed.
+
+        Raises:
+            ConfigurationError: the folder can't be used.
+        """
+        path = self._write(body, _ARCHIVE)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def keep(self, path: Path, state: State) -> None:
+        """Puts an archive into use."""
+        path.replace(self.archive(state))
+        self.save(state)
+        self._forget(state)
+
+    def save(self, state: State) -> None:
+        """Writes the state whole."""
+        self._write(msgspec.json.encode(state), ".json").replace(self._folder / _STATE)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Only one process at a time decides what is in use."""
+        self._prepare()
+        with (self._folder / "lock").open("wb") as file:
+            if sys.platform != "win32":
+                import fcntl  # noqa: PLC0415 (not on Windows)
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _whole(self, state: State) -> bool:
+        try:
+            return hashlib.sha256(self.archive(state).read_bytes()).hexdigest() == state.sha256
+        except OSError:
+            return False
+
+    def _write(self, data: bytes, suffix: str) -> Path:
+        self._prepare()
+        try:
+            handle, name = tempfile.mkstemp(dir=self._folder, prefix="new-", suffix=suffix)
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self._unusable(error.strerror or "it can't be written") from error
+        return Path(name)
+
+    def _prepare(self) -> None:
+        try:
+            self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._folder.parent, self._folder):
+                folder.mkdir(exist_ok=True, mode=0o700)
+                _own(folder)
+        except OSError as error:
+            raise self._unusable(error.strerror or str(error)) from error
+
+    def _unusable(self, why: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"downloaded bundles can't be kept in `{self._folder}`: {why}",
+            hint="set XDG_CACHE_HOME to a folder of yours",
+        )
+
+    def _forget(self, state: State) -> None:
+        """Removes archives that nobody can be reading any more."""
+        limit = time.time() - _KEPT
+        for path in self._folder.glob(f"*{_ARCHIVE}"):
+            if path != self.archive(state) and path.stat().st_mtime < limit:
+                path.unlink(missing_ok=True)
+
+
+def _own(folder: Path) -> None:
+    """Whoever may write to the folder decides which policies hold."""
+    if sys.platform == "win32":
+        return
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid != os.geteuid():
+        raise PermissionError(1, f"`{folder}` belongs to somebody else")
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
