@@ -80,6 +80,7 @@ class Playground {
     keepDraft(name, this.file(name), { base: this.original(name), text });
     this.title(name);
     window.clearTimeout(this.timer);
+    byId("verdict").dataset.state = "waiting";
     this.timer = window.setTimeout(() => void this.evaluate(), WAIT);
   }
 
@@ -97,7 +98,7 @@ class Playground {
     if (this.busy) return;
     this.busy = true;
     const status = byId("verdict");
-    status.dataset.busy = "true";
+    status.dataset.state = "busy";
     try {
       const texts = this.texts();
       const [played, tested] = [await server.evaluate(texts), texts.tests.trim() ? await server.test(texts) : null];
@@ -109,9 +110,9 @@ class Playground {
       status.dataset.verdict = "error";
     } finally {
       this.busy = false;
-      delete status.dataset.busy;
     }
-    if (this.again) await this.evaluate();
+    if (this.again) return this.evaluate();
+    if (status.dataset.state === "busy") status.dataset.state = "settled";
   }
 
   private show(played: Played, texts: Texts): void {

@@ -43,9 +43,8 @@ HEADERS = {
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection of the browser."""
+    """One request of the browser: a connection is closed with its answer."""
 
-    protocol_version = "HTTP/1.1"
     server_version = "attest"
     sys_version = ""
     timeout = 30
@@ -67,7 +66,6 @@ class Handler(BaseHTTPRequestHandler):
             path = self.server.admission.path(self.path, self.headers)
             respond(path)
         except Refused as refused:
-            self.close_connection = True  # what else was sent is not read
             self._send(refused.status, "application/json", msgspec.json.encode({"error": refused.reason}))
 
     def _get(self, path: str) -> None:
@@ -110,8 +108,5 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Security-Policy", POLICY.replace("{nonce}", nonce or secrets.token_urlsafe(16)))
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(body)
