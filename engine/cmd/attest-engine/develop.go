@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 
+	"attest.continuu.ms/engine/internal/develop/profile"
 	"attest.continuu.ms/engine/internal/develop/regotest"
 	"attest.continuu.ms/engine/internal/develop/trace"
 	"attest.continuu.ms/engine/internal/rpc"
@@ -33,5 +34,21 @@ func (s *service) test(ctx context.Context, r *rpc.Request) (any, error) {
 	}
 	return regotest.Run(ctx, params, func(cases []regotest.Case) error {
 		return r.Notify(ctx, "test/cases", regotest.Batch{Request: r.ID, Cases: cases})
+	})
+}
+
+// profile answers the method `profile`.
+func (s *service) profile(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[profile.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	set, err := s.set(params.Set)
+	if err != nil {
+		return nil, err
+	}
+	return profile.Run(ctx, set, params, func(progress profile.Progress) error {
+		progress.Request = r.ID
+		return r.Notify(ctx, "profile/progress", progress)
 	})
 }

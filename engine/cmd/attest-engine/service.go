@@ -48,6 +48,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"bundle/sign":          s.signBundle,
 		"gatekeeper/templates": s.gatekeeperTemplates,
 		"trace":                s.trace,
+		"profile":              s.profile,
 		"test":                 s.test,
 		"playground/evaluate":  s.playground,
 		"playground/test":      s.playgroundTest,

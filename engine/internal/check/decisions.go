@@ -35,8 +35,8 @@ type Watcher interface {
 	rego.Observer
 	// Document says which resource the next evaluations are about.
 	Document(*load.Document)
-	// Constraint may change the query of a constraint in Rego before it runs.
-	Constraint(policy string, compiler *ast.Compiler, query *topdown.Query) *topdown.Query
+	// Constraint sees the evaluation of a constraint in Rego; see constraint.Watch.
+	Constraint(policy string, compiler *ast.Compiler, query *topdown.Query) (*topdown.Query, func())
 	// Judged is what the resource came to.
 	Judged(Judged)
 }
@@ -66,8 +66,8 @@ func (r *recorder) Begin(_ rego.Evaluation, query *topdown.Query) *topdown.Query
 }
 
 // Constraint implements Watcher.
-func (r *recorder) Constraint(_ string, _ *ast.Compiler, query *topdown.Query) *topdown.Query {
-	return query
+func (r *recorder) Constraint(_ string, _ *ast.Compiler, query *topdown.Query) (*topdown.Query, func()) {
+	return query, func() {}
 }
 
 // End implements rego.Observer.

@@ -48,13 +48,15 @@ func (e *evaluation) run(ctx context.Context) []found {
 		defer context.AfterFunc(ctx, cancel.Cancel)()
 	}
 	query := e.query(cancel, &builtinErrors)
+	done := func() {}
 	if e.request.watch != nil {
-		query = e.request.watch(e.policy, e.driver.compiler, query)
+		query, done = e.request.watch(e.policy, e.driver.compiler, query)
 	}
 	err := query.Iter(ctx, func(r topdown.QueryResult) error {
 		entries = append(entries, r[e.template.query.out])
 		return nil
 	})
+	done()
 	e.builtinErrors(builtinErrors)
 	if err != nil {
 		if ctx.Err() == nil { // else the whole request ended, which is not the policy's fault

@@ -5,7 +5,6 @@ import (
 
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/topdown"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,7 +24,7 @@ type request struct {
 	inventory         *Inventory
 	selected          map[string]bool // nil: every policy
 	timeout           time.Duration
-	watch             func(string, *ast.Compiler, *topdown.Query) *topdown.Query
+	watch             Watch
 
 	matchable []*unstructured.Unstructured // what matchers look at, once made
 	req       *admissionv1.AdmissionRequest

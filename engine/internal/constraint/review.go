@@ -42,9 +42,13 @@ type Review struct {
 	Selected map[string]bool
 	// Timeout is that of one evaluation in Rego; 0 means none.
 	Timeout time.Duration
-	// Watch may change the query of a constraint in Rego before it runs: give it a tracer, say.
-	Watch func(policy string, compiler *ast.Compiler, query *topdown.Query) *topdown.Query
+	// Watch may change the query of a constraint in Rego before it runs, and is told when it has run.
+	Watch Watch
 }
+
+// Watch sees the evaluation of a constraint in Rego. It may change the query: give it a tracer, say. What it
+// returns beside that is called when the query has run.
+type Watch func(policy string, compiler *ast.Compiler, query *topdown.Query) (*topdown.Query, func())
 
 // Result is a violation of a constraint.
 type Result struct {

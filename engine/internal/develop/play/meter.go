@@ -82,8 +82,8 @@ func (m *meter) End(which rego.Evaluation, _ []rego.Violation, _ []model.Problem
 }
 
 // Constraint implements check.Watcher.
-func (m *meter) Constraint(_ string, _ *ast.Compiler, query *topdown.Query) *topdown.Query {
-	return query
+func (m *meter) Constraint(_ string, _ *ast.Compiler, query *topdown.Query) (*topdown.Query, func()) {
+	return query, func() {}
 }
 
 // Judged implements check.Watcher.

@@ -100,16 +100,13 @@ func (w *watcher) close(one *traced) {
 	one.tracer = nil
 }
 
-// Constraint implements check.Watcher. The end of a constraint's evaluation is not told: it is the
-// beginning of the next, or that of the whole resource.
-func (w *watcher) Constraint(policy string, compiler *ast.Compiler, query *topdown.Query) *topdown.Query {
+// Constraint implements check.Watcher.
+func (w *watcher) Constraint(policy string, compiler *ast.Compiler, query *topdown.Query) (*topdown.Query, func()) {
 	if !w.wanted {
-		return query
+		return query, func() {}
 	}
-	for _, one := range w.open {
-		w.close(one)
-	}
-	return w.begin(policy, "gatekeeper", compiler, query)
+	query = w.begin(policy, "gatekeeper", compiler, query)
+	return query, func() { w.close(w.trace(policy, "gatekeeper")) }
 }
 
 // Judged implements check.Watcher.
