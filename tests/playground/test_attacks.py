@@ -168,3 +168,14 @@ def test_an_empty_token_admits_nobody_else() -> None:
     assert admission.path("/secret/x?y=1", {"Host": "localhost:80"}) == "x"
     with pytest.raises(Refused):
         admission.path("/secre/x", {"Host": "localhost:80"})
+
+
+def test_the_ticket_of_the_browser_is_good_once(server: PageServer) -> None:
+    """What other users of the machine read among the browser's arguments has been used by then."""
+    ticket = "/" + server.ticket_url.rpartition("/")[2]
+    first = ask(server, "GET", ticket)
+    assert (first.status, first.headers["Location"]) == (303, server.url)
+    again = ask(server, "GET", ticket)
+    assert again.status == 403
+    assert "Location" not in again.headers
+    assert ask(server, "GET", "/").status == 403

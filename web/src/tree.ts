@@ -46,7 +46,7 @@ function line(step: Step, go: Go): (HTMLElement | string | false)[] {
 
 // Only the documents of the page can be gone to; the rules of libraries stand elsewhere.
 function place(file: string, line: number, go: Go): HTMLElement {
-  if (isName(file)) return lineLink(`line ${line}`, () => go(file, line));
+  if (isName(file)) return lineLink(file === "policy" ? `line ${line}` : `${file} line ${line}`, () => go(file, line));
   return element("span", { class: "quiet" }, `${file.split(/[\\/]/).pop()} line ${line}`);
 }
 

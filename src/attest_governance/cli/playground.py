@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +65,8 @@ def _serve(server: PageServer, *, browser: bool) -> None:
     """Serves until Ctrl-C, which is how it is meant to end."""
     print(f"The playground is at {server.url}\nPress Ctrl-C to end it.", flush=True)
     if browser:
-        webbrowser.open(server.url)
+        # Not here: a browser in the terminal would keep the server from answering it.
+        threading.Thread(target=webbrowser.open, args=(server.ticket_url,), daemon=True).start()
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -52,6 +52,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Gives out a file of the page, or the documents it starts with."""
+        if self.server.redeem(self.path):
+            self.send_response(303)
+            self.send_header("Location", self.server.url)
+            self.send_header("Cache-Control", "no-store")
+            self.end_headers()
+            return
         self._answer(self._get)
 
     def do_POST(self) -> None:

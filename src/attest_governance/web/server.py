@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import sys
 import threading
@@ -49,12 +50,30 @@ class PageServer(ThreadingHTTPServer):
         self.playground = playground
         self.start = start
         self.one_at_a_time = threading.Lock()
+        self._redeeming = threading.Lock()
         self.admission = Admission(secrets.token_urlsafe(24), self.server_port)
+        self._ticket = secrets.token_urlsafe(24)
 
     @property
     def url(self) -> str:
         """The address of the page, with the token."""
         return f"http://{LOOPBACK}:{self.server_port}/{self.admission.token}/"
+
+    @property
+    def ticket_url(self) -> str:
+        """An address that leads to the page once.
+
+        Every user of a machine may read the arguments of its processes, those of a browser too.
+        """
+        return f"http://{LOOPBACK}:{self.server_port}/{self._ticket}"
+
+    def redeem(self, target: str) -> bool:
+        """Whether a request is for the ticket's address; true once."""
+        with self._redeeming:
+            right = bool(self._ticket) and hmac.compare_digest(target.encode(), f"/{self._ticket}".encode())
+            if right:
+                self._ticket = ""
+        return right
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 (the base class's types)
         """A browser that goes away is no news; anything else is."""
