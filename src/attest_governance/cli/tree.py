@@ -42,6 +42,7 @@ POLICY = {
     "trace": Command("trace"),
     "playground": Command("playground"),
     "explain": Command("explain"),
+    "profile": Command("profile"),
     "exempt": Command("exempt", "app"),
     "exemptions": Command("exemptions", "app"),
     "version": Command("version"),

@@ -24,10 +24,11 @@ from attest_governance.evaluate.messages import (
     WireBatch,
     batch,
 )
-from attest_governance.evaluate.testing import TestAnswer, TestBatch
+from attest_governance.evaluate.testing import ProfileProgress, TestAnswer, TestBatch
 from attest_governance.model.authoring import GeneratedTests
 from attest_governance.model.bundle import BundleAnswer, Signing, Verification
 from attest_governance.model.play import Measured, Tested
+from attest_governance.model.profile import Profile
 from attest_governance.model.trace import Traces
 
 if TYPE_CHECKING:
@@ -203,6 +204,28 @@ class Engine:
         """Frees a policy set. One that went with its process is free already."""
         if loaded.usable and loaded.connection.alive:
             loaded.connection.request("policies/unload", {"set": loaded.set}, type(None), timeout=_START_TIMEOUT)
+
+    def profile(
+        self,
+        loaded: LoadedPolicies,
+        selected: Sequence[Selected],
+        manifests: Manifests,
+        options: CheckOptions,
+        tell: Callable[[str], None],
+    ) -> Profile:
+        """Measures what policies cost; `tell` is called with how far the work is.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        connection = self._same(loaded)
+        params = _check_params(loaded, selected, manifests, options)
+        stream = connection.stream("profile", params, ProfileProgress, Profile)
+        try:
+            while True:
+                tell(cast("ProfileProgress", next(stream)).text)
+        except StopIteration as end:
+            return cast("Profile", end.value)
 
     def test(self, sources: PolicySources, wish: TestWish, tell: Callable[[tuple[Case, ...]], None]) -> TestAnswer:
         """Runs the unit tests and Suites of policies.

@@ -1,4 +1,4 @@
-"""What the engine is asked and answers about tests, as it stands on the wire."""
+"""What the engine is asked and answers about tests and profiles, as it stands on the wire."""
 
 from __future__ import annotations
 
@@ -43,3 +43,16 @@ class TestAnswer(msgspec.Struct, frozen=True):
 
     problems: tuple[Problem, ...] = ()
     coverage: Coverage | None = None
+
+
+class ProfileProgress(msgspec.Struct, frozen=True):
+    """A notification `profile/progress`."""
+
+    round: int
+    rounds: int
+    files: int
+
+    @property
+    def text(self) -> str:
+        """How far the work is."""
+        return f"round {self.round} of {self.rounds}: {self.files} files"

@@ -36,6 +36,7 @@ const maxFrames = 20_000
 type stacks struct {
 	root    *Frame
 	frames  int
+	texts   map[frameKey]string // of lines
 	queries map[uint64]*query
 	current *Frame
 	last    time.Time
@@ -45,7 +46,7 @@ type stacks struct {
 type query struct{ rule, line *Frame }
 
 func newStacks(policy string) *stacks {
-	return &stacks{root: &Frame{Name: policy}}
+	return &stacks{root: &Frame{Name: policy}, texts: map[frameKey]string{}}
 }
 
 func (s *stacks) begin() {
@@ -102,12 +103,21 @@ func (s *stacks) enter(evt *topdown.Event) {
 
 func (s *stacks) move(q *query, expr *ast.Expr, op topdown.Op) {
 	if expr.Location.HasFile() {
-		q.line = s.child(q.rule, "", expr.Location, false)
+		q.line = s.child(q.rule, "", written(expr), false)
 		if op == topdown.EvalOp {
 			q.line.Count++
 		}
 	}
 	s.current = q.line
+}
+
+// written is the place of the source expression that the compiler made a part from, where it begins on the
+// same line: the part alone would be a poor name for the line.
+func written(expr *ast.Expr) *ast.Location {
+	if base := expr.BaseCogeneratedExpr().Location; base.HasFile() && base.Row == expr.Location.Row {
+		return base
+	}
+	return expr.Location
 }
 
 func (s *stacks) child(of *Frame, name string, location *ast.Location, rule bool) *Frame {
@@ -124,6 +134,7 @@ func (s *stacks) child(of *Frame, name string, location *ast.Location, rule bool
 	frame := &Frame{Name: name, File: at.file, Line: at.line, rule: rule}
 	if name == "" {
 		frame.Name = firstLine(location)
+		s.texts[at] = frame.Name
 	}
 	if of.below == nil {
 		of.below = map[frameKey]*Frame{}

@@ -72,7 +72,7 @@ func (t *tracing) end(policy string) {
 		at := place{policy, stat.Location.File, stat.Location.Row}
 		line := t.lines[at]
 		if line == nil {
-			line = &Line{Policy: policy, File: at.file, Line: at.line, Text: firstLine(stat.Location)}
+			line = &Line{Policy: policy, File: at.file, Line: at.line, Text: t.text(policy, stat.Location)}
 			t.lines[at] = line
 		}
 		line.Evaluations += stat.NumEval
@@ -80,6 +80,13 @@ func (t *tracing) end(policy string) {
 		line.Expressions = max(line.Expressions, stat.NumGenExpr)
 		line.Time += stat.ExprTimeNs
 	}
+}
+
+func (t *tracing) text(policy string, location *ast.Location) string {
+	if text := t.stacks[policy].texts[frameKey{file: location.File, line: location.Row}]; text != "" {
+		return text
+	}
+	return firstLine(location)
 }
 
 // maxText bounds the source text of a line.

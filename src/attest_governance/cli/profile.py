@@ -1,0 +1,121 @@
+"""`attest policy profile`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from attest_governance.cli import options
+from attest_governance.cli.developing import policy_request
+from attest_governance.cli.main import DENIED, OK
+from attest_governance.cli.progress import Progress
+from attest_governance.cli.session import engine, environment
+from attest_governance.develop.profiling import (
+    DEFAULT_THRESHOLD,
+    best_of,
+    compare,
+    example_files,
+    measure,
+    read_profile,
+)
+from attest_governance.develop.tracing import refuse_invalid
+from attest_governance.errors import InputError, UsageError
+from attest_governance.plan import make_plan, prepare
+from attest_governance.report import write_file, write_stdout
+from attest_governance.report.profiles import FORMATS, ProfileReport, format_of, write_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attest_governance.model.profile import Change, Profile
+    from attest_governance.plan import Prepared
+
+
+def command(
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH…]", help="Policies: files, folders or names; all if none.")
+    ] = None,
+    *,
+    benchmark_data: Annotated[
+        Path | None,
+        typer.Option("--benchmark-data", metavar="DIR", help="Manifests to measure with; else the policies' examples."),
+    ] = None,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where the profile is written.")] = "",
+    output_format: Annotated[
+        str,
+        typer.Option("--format", "-f", metavar="FORMAT", help="text, json, speedscope or html; else as FILE is named."),
+    ] = "",
+    compare_with: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="FILE", help="Fail where a policy is slower than in this profile."),
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option("--threshold", metavar="PCT", min=0, help="With --compare: how much slower may be.")
+    ] = DEFAULT_THRESHOLD,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every rule, line and slow resource.")] = False,
+    parameters: options.ParametersFile = None,
+    data: options.Data = None,
+    evidence: options.Evidence = None,
+) -> int:
+    """Measure what policies cost over a set of resources: time, evaluations and memory, by rule and line.
+
+    Exits with 0, with 1 where --compare finds a policy that is slower, and with 2 when measuring failed.
+    """
+    name = _format(output, output_format)
+    before = read_profile(compare_with) if compare_with else None
+    request = policy_request(
+        paths or [],
+        paths=(str(benchmark_data),) if benchmark_data else (),
+        parameters=parameters,
+        data=tuple(data or ()),
+        evidence=evidence,
+    )
+    if benchmark_data and not benchmark_data.exists():
+        raise InputError("there is no such file or folder", file=str(benchmark_data), hint="check --benchmark-data")
+    again = _measuring(prepare(request, environment()))
+    profile = again()
+    changes: tuple[Change, ...] = ()
+    if before is not None:
+        changes = compare(before, profile, threshold)
+        if any(change.slower for change in changes):
+            # Once more, before a build fails: another program may have taken the processor.
+            profile = best_of(profile, again())
+            changes = compare(before, profile, threshold)
+    _write(profile, name, output, ProfileReport(verbose=verbose, changes=changes, threshold=threshold))
+    return DENIED if any(change.slower for change in changes) else OK
+
+
+def _format(output: str, output_format: str) -> str:
+    name = output_format or (format_of(output) if output else "text")
+    if name not in FORMATS:
+        raise UsageError(f"unknown format `{name}`", hint=f"use {', '.join(FORMATS)}")
+    return name
+
+
+def _measuring(prepared: Prepared) -> Callable[[], Profile]:
+    running = engine()
+    running.configure(prepared.engine)
+    loaded = running.load(prepared.sources)
+    refuse_invalid(loaded)
+    if not prepared.request.paths:
+        request = msgspec.structs.replace(prepared.request, paths=example_files(loaded.policies))
+        prepared = msgspec.structs.replace(prepared, request=request)
+    plan = make_plan(prepared, loaded)
+
+    def again() -> Profile:
+        with Progress() as progress:
+            return measure(running, loaded, plan, progress.show)
+
+    return again
+
+
+def _write(profile: Profile, name: str, output: str, report: ProfileReport) -> None:
+    if output in ("", "-"):
+        write_stdout(sys.stdout, name, lambda out: write_profile(profile, name, out, report))
+        return
+    write_file(Path(output), lambda out: write_profile(profile, name, out, report))
+    write_stdout(sys.stdout, "text", lambda out: write_profile(profile, "text", out, report))

@@ -1,0 +1,158 @@
+"""Profiles: what policies cost over a set of resources, and whether they cost more than they did."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.develop.examples import find_examples
+from attest_governance.errors import InputError, PolicyError
+from attest_governance.load.documents import read_bytes
+from attest_governance.model.profile import Change, PolicyCost, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from attest_governance.check import Plan
+    from attest_governance.evaluate import Engine, LoadedPolicies
+    from attest_governance.model import Policy
+
+SCHEMA = "attest.continuu.ms/profile/v1"
+DEFAULT_THRESHOLD = 25.0
+MINIMUM = 20_000
+"""Nanoseconds: a policy that gains less than this over a whole data set is not slower, whatever the ratio."""
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """A profile in a file."""
+
+    schema: str
+    profile: Profile
+
+
+def example_files(policies: Sequence[Policy]) -> tuple[str, ...]:
+    """The example resources of policies, for want of other data.
+
+    Raises:
+        InputError: they have none.
+    """
+    files = tuple(str(example.file) for example in find_examples(policies))
+    if not files:
+        raise InputError(
+            "there are no resources to measure with: the policies have no examples",
+            hint="give a folder of manifests with --benchmark-data",
+        )
+    return files
+
+
+def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[str], None]) -> Profile:
+    """Measures policies.
+
+    Args:
+        engine: what evaluates.
+        loaded: the policies.
+        plan: which of them, with their parameters, and the resources.
+        tell: called with how far the work is.
+
+    Raises:
+        PolicyError: an evaluation failed: a time that ends in an error says nothing.
+        InputError: there is no resource, or a file can't be read.
+        EngineError: the engine failed.
+    """
+    profile = engine.profile(loaded, plan.selected, plan.manifests, plan.options, tell)
+    for problem in profile.problems:
+        if problem.severity == "error":
+            kind = PolicyError if problem.policy else InputError
+            raise kind(problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint)
+    if not profile.resources:
+        raise InputError(
+            "there is no Kubernetes resource to measure with",
+            file=", ".join(plan.manifests.paths[:3]),
+            hint="name a folder of manifests with --benchmark-data",
+        )
+    return profile
+
+
+def read_profile(path: Path) -> Profile:
+    """Reads a profile that was written as JSON.
+
+    Raises:
+        InputError: the file can't be read, or is no profile.
+    """
+    try:
+        saved = msgspec.json.decode(read_bytes(path, "profile"), type=Saved)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise InputError(
+            f"this is no profile: {error}", file=str(path), hint="make one with `attest policy profile --output FILE`"
+        ) from error
+    if saved.schema != SCHEMA:
+        raise InputError(f"unknown profile schema `{saved.schema}`", file=str(path), hint="make the profile again")
+    return saved.profile
+
+
+def best_of(first: Profile, second: Profile) -> Profile:
+    """The first profile with the better times of both: what another program disturbed in one is left out."""
+    others = {cost.policy: cost for cost in second.policies}
+    return msgspec.structs.replace(
+        first,
+        calibration=min(first.calibration, second.calibration),
+        rounds=first.rounds + second.rounds,
+        policies=tuple(_better(cost, others.get(cost.policy)) for cost in first.policies),
+    )
+
+
+def _better(cost: PolicyCost, other: PolicyCost | None) -> PolicyCost:
+    if other is None:
+        return cost
+    return msgspec.structs.replace(cost, time=min(cost.time, other.time), rounds=(*cost.rounds, *other.rounds))
+
+
+def compare(before: Profile, after: Profile, threshold: float) -> tuple[Change, ...]:
+    """Compares the policies that are in both profiles, the worst first.
+
+    A policy is slower when three things hold: its best time is worse by more than the threshold; even its best
+    round is worse than the typical round was; and the difference is more than nothing in absolute terms. Times
+    are divided by the calibration of their run, so that a machine that is busier does not make policies slower.
+
+    Args:
+        before: the profile to compare with.
+        after: the profile of now.
+        threshold: percent.
+
+    Raises:
+        InputError: the profiles were taken over different data, or share no policy.
+    """
+    earlier = {cost.policy: cost for cost in before.policies}
+    shared = [cost for cost in after.policies if cost.policy in earlier]
+    if not shared:
+        raise InputError("the two profiles have no policy in common", hint="compare profiles of the same policies")
+    if before.resources != after.resources:
+        raise InputError(
+            f"the profiles were taken over different data: {before.resources} resources then, {after.resources} now",
+            hint="use the same --benchmark-data for both",
+        )
+    changes = (_change(earlier[cost.policy], cost, before, after, threshold) for cost in shared)
+    return tuple(sorted(changes, key=lambda change: -change.ratio))
+
+
+def _change(old: PolicyCost, new: PolicyCost, before: Profile, after: Profile, threshold: float) -> Change:
+    scale = before.calibration / max(after.calibration, 1)
+    now = new.time * scale
+    ratio = now / max(old.time, 1)
+    slower = (
+        ratio > 1 + threshold / 100
+        and min(new.rounds, default=new.time) * scale > median(old.rounds or (old.time,))
+        and now - old.time > MINIMUM
+    )
+    return Change(
+        policy=new.policy,
+        before=old.time,
+        after=round(now),
+        ratio=round(ratio, 3),
+        evaluations_before=old.evaluations,
+        evaluations_after=new.evaluations,
+        slower=slower,
+    )
