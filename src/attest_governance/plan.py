@@ -151,8 +151,10 @@ def choose(prepared: Prepared, loaded: LoadedPolicies) -> tuple[Selected, ...]:
         AttestError: a name or a file of the request is wrong, or there is no policy to ask.
     """
     request, settings = prepared.request, prepared.settings
+    if not loaded.usable:
+        return ()  # a name that is missing is no news where a policy can't be read
     selected = _with_parameters(select(loaded.policies, settings, request.names), request.parameters, loaded)
-    if not selected and settings.policy.enabled and loaded.usable:
+    if not selected and settings.policy.enabled:
         raise PolicyError("there is no policy to judge by", hint="name a folder that holds policies, or enable some")
     return selected
 

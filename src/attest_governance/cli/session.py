@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +84,7 @@ def fetch_bundle(remote: Remote, options: EngineOptions) -> Fetched:
     Raises:
         AttestError: there is none that may be used.
     """
-    from attest_governance.adapters.clock import system_clock  # noqa: PLC0415 (few commands need any of this)
-    from attest_governance.adapters.http import get  # noqa: PLC0415
+    from attest_governance.adapters.http import get  # noqa: PLC0415 (few commands need any of this)
     from attest_governance.load.bundles_cache import BundleCache, cache_folder  # noqa: PLC0415
     from attest_governance.load.bundles_remote import fetch  # noqa: PLC0415
 
@@ -95,5 +95,5 @@ def fetch_bundle(remote: Remote, options: EngineOptions) -> Fetched:
         BundleCache(cache_folder(Path.home(), os.environ), remote.url),
         get,
         lambda path: running.inspect_bundle(str(path), remote.verification, libraries),
-        system_clock().timestamp(),
+        time.time(),
     )

@@ -16,6 +16,7 @@ from attest_governance.errors import ConfigurationError
 from attest_governance.load.configuration_files import read_file
 from attest_governance.load.configuration_keys import Target, decode_value, find_target
 from attest_governance.load.decoding import origin_of
+from attest_governance.load.quantities import QUANTITIES
 from attest_governance.load.settings import Source
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _rendered(target: Target, value: str) -> str:
         error = errors[0]
         raise ConfigurationError(error.message.removeprefix("flag value: "), hint=error.hint)
     # A duration or a size stays as it was written; what has one spelling is written in it.
-    notation = target.extra.get("reader") in {"duration", "memory"}
+    notation = target.extra.get("reader") in QUANTITIES
     return value if notation else render(decoded)
 
 

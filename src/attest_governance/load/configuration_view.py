@@ -14,6 +14,13 @@ from attest_governance.load.yaml_positions import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_DURATIONS = {
+    "policy.timeout",
+    "policy.policy_bundle_max_age",
+    "policy.policy_bundle_max_stale",
+    "policy.policy_bundle_timeout",
+}
+_SIZES = {"policy.memory", "policy.policy_bundle_max_size"}
 _UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 
 
@@ -120,9 +127,9 @@ def _origin(source: Source) -> Origin:
 def value_text(setting: Setting) -> str:
     """A value as a person would write it in the file: `10s`, `2Gi`, `true`, `a, b`; empty where nothing is set."""
     value = setting.value
-    if setting.key == "policy.timeout":
+    if setting.key in _DURATIONS:
         return _duration_text(value)
-    if setting.key == "policy.memory":
+    if setting.key in _SIZES:
         return _memory_text(value)
     if value is None:
         return ""

@@ -13,7 +13,7 @@ import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.load import yaml_positions
-from attest_governance.load.quantities import check_host, parse_duration, parse_memory
+from attest_governance.load.quantities import QUANTITIES, check_host
 from attest_governance.load.settings import Key, Source
 from attest_governance.load.yaml_positions import Mark, Node, Scalar, shown
 
@@ -242,8 +242,7 @@ class Decoder:
         return number
 
     def _read(self, reader: str, node: Node, key: Key) -> Value:
-        if reader in {"duration", "memory"}:
-            parse = parse_duration if reader == "duration" else parse_memory
+        if parse := QUANTITIES.get(reader):
             return self._parsed(self._number_or_string(node, key), parse, node, key)
         text = self._string(node, key)
         if reader == "host":

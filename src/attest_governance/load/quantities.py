@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SPAN = re.compile(r"([0-9]+(?:\.[0-9]+)?)d")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _MEMORY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?")
 _BYTES = {None: 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -15,6 +20,8 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _IPV6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*")
 
 MAX_SECONDS = 86_400.0
+MAX_DAYS = 366.0
+MAX_DOWNLOAD = 2**30
 MIN_BYTES = 64 * 2**20
 MAX_BYTES = 2**50
 _LONGEST = 32
@@ -38,6 +45,33 @@ def parse_duration(text: str) -> float:
     if not 0 < seconds <= MAX_SECONDS:
         raise ValueError("must be a duration above 0 and of at most 24h")
     return seconds
+
+
+def parse_span(text: str) -> float:
+    """Seconds, from a duration or from days (`7d`): how long something may last that is no work.
+
+    Raises:
+        ValueError: with what is allowed.
+    """
+    days = _SPAN.fullmatch(text) if len(text) <= _LONGEST else None
+    if days is None:
+        return parse_duration(text)
+    if not 0 < float(days[1]) <= MAX_DAYS:
+        raise ValueError("must be a duration above 0 and of at most 366d")
+    return float(days[1]) * MAX_SECONDS
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a download, from `64Mi` or a plain number of bytes.
+
+    Raises:
+        ValueError: with what is allowed.
+    """
+    found = _MEMORY.fullmatch(text) if len(text) <= _LONGEST else None
+    size = int(float(found[1]) * _BYTES[found[2]]) if found else 0
+    if not 0 < size <= MAX_DOWNLOAD:
+        raise ValueError("must be a size above 0 and of at most `1Gi`, such as `64Mi`")
+    return size
 
 
 def parse_memory(text: str) -> int:
@@ -64,3 +98,12 @@ def check_host(text: str) -> str:
     if len(text) <= 253 and (_HOST.fullmatch(text) or _IPV6.fullmatch(text)):  # noqa: PLR2004 - RFC 1035
         return text.lower()
     raise ValueError("must be a host name such as `vuln-db.company.com`, without scheme, port, path or wildcard")
+
+
+QUANTITIES: dict[str, Callable[[str], float]] = {
+    "duration": parse_duration,
+    "span": parse_span,
+    "memory": parse_memory,
+    "size": parse_size,
+}
+"""The readers of numbers with a unit, by the name that settings give them."""

@@ -32,6 +32,30 @@ Duration: TypeAlias = Annotated[
         },
     ),
 ]
+Span: TypeAlias = Annotated[
+    float,
+    Meta(
+        extra={
+            "reader": "span",
+            "notation": "duration (`90s`, `12h`, `7d`) or seconds",
+            "schema": {
+                "type": ["string", "number"],
+                "pattern": r"^[0-9]+(\.[0-9]+)?d?$|^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$",
+                "exclusiveMinimum": 0,
+            },
+        },
+    ),
+]
+DownloadSize: TypeAlias = Annotated[
+    int,
+    Meta(
+        extra={
+            "reader": "size",
+            "notation": "size (`512Ki`, `64Mi`) or bytes",
+            "schema": {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|k|M|G)?$"},
+        },
+    ),
+]
 MemorySize: TypeAlias = Annotated[
     int,
     Meta(
@@ -130,10 +154,10 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...], Meta(description="Globs of files in bundles that no signature has to cover.")
     ] = ()
     policy_bundle_max_age: Annotated[
-        Duration, Meta(description="How long a downloaded bundle is used before the server is asked again.")
+        Span, Meta(description="How long a downloaded bundle is used before the server is asked again.")
     ] = 60.0
     policy_bundle_max_stale: Annotated[
-        Duration,
+        Span,
         Meta(
             description=(
                 "How long the last good bundle stays in use while the server is away or what it offers is refused."
@@ -141,7 +165,7 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 86400.0
     policy_bundle_timeout: Annotated[Duration, Meta(description="The longest that a download may take.")] = 10.0
-    policy_bundle_max_size: Annotated[MemorySize, Meta(description="The largest bundle that is downloaded.")] = (
+    policy_bundle_max_size: Annotated[DownloadSize, Meta(description="The largest bundle that is downloaded.")] = (
         64 * 2**20
     )
     policy_bundle_allow_rollback: Annotated[
