@@ -59,6 +59,10 @@ def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Tra
             file=", ".join(plan.manifests.paths),
             hint="an input document has a key `resource` or `review`",
         )
+    if view.rule and not any(one.rules for one in traces.traces):
+        raise InputError(
+            f"no rule named `{view.rule}` was evaluated", hint="leave --rule out to see which rules there are"
+        )
     return traces
 
 

@@ -43,9 +43,11 @@ label, button { margin-right: .6rem } #about { min-height: 3em; margin: .5rem 0 
 """
 _SCRIPT = """
 const flame = document.getElementById('flame'), about = document.getElementById('about');
-const groups = [...flame.querySelectorAll('g')], width = 1200;
+const groups = [...flame.querySelectorAll('g')], height = flame.getAttribute('height');
 let from = 0, to = 100;
 function draw() {
+  const width = flame.clientWidth || 1200;
+  flame.setAttribute('viewBox', `0 0 ${width} ${height}`);
   for (const g of groups) {
     const x = +g.dataset.x, w = +g.dataset.w, left = Math.max(x, from), right = Math.min(x + w, to);
     const seen = right - left > (to - from) * 0.0005;
@@ -74,6 +76,7 @@ document.getElementById('find').addEventListener('input', e => {
   const word = e.target.value.toLowerCase();
   for (const g of groups) g.classList.toggle('match', word !== '' && g.dataset.name.toLowerCase().includes(word));
 });
+addEventListener('resize', draw);
 draw();
 """
 

@@ -118,6 +118,8 @@ def _missing(file: FileCoverage) -> str:
 
 
 def _summary(run: TestRun) -> Iterator[str]:
+    if not run.cases:
+        return  # the problems have said why
     for kind, noun in KINDS.items():
         cases = [case for case in run.cases if case.kind == kind]
         if cases:

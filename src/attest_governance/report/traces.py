@@ -47,8 +47,7 @@ class _Page:
 
     def trace(self, trace: Trace) -> Iterator[str]:
         subject = words.resource(trace.resource) if trace.resource.kind else "the input"
-        found = words.count(len(trace.findings), "violation") if trace.findings else "no violation"
-        head = f"{trace.policy} on {subject} ({trace.file}:{trace.line}): {found}"
+        head = f"{trace.policy} on {subject} ({trace.file}:{trace.line}): {_verdict(trace)}"
         yield self._paint(clean.one_line(head), "bold")
         for complaint in trace.findings:
             yield from complaint_lines(complaint)
@@ -88,6 +87,12 @@ class _Page:
 
     def _paint(self, text: str, what: str) -> str:
         return f"\x1b[{_COLORS[what]}m{text}\x1b[0m" if self._color and what in _COLORS else text
+
+
+def _verdict(trace: Trace) -> str:
+    if any(problem.severity == "error" for problem in trace.problems):
+        return "could not be evaluated"
+    return words.count(len(trace.findings), "violation") if trace.findings else "no violation"
 
 
 def complaint_lines(complaint: Complaint) -> list[str]:

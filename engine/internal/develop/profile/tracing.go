@@ -125,6 +125,16 @@ func (t *tracing) ruleReport() []Rule {
 	return rules
 }
 
+// total is the time of everything.
+func (t *tracing) total() int64 {
+	var sum int64
+	for _, s := range t.stacks {
+		s.root.close()
+		sum += s.root.Time
+	}
+	return sum
+}
+
 func (t *tracing) flame() []*Frame {
 	frames := make([]*Frame, 0, len(t.stacks))
 	for _, s := range t.stacks {
