@@ -24,6 +24,7 @@ def serve() -> Iterator[Callable[..., str]]:
     threads: list[threading.Thread] = []
 
     def answer(listener: socket.socket, raw: bytes, *, drip: bool) -> None:
+        step = 1 if drip else max(1, len(raw))
         while not stop.is_set():
             try:
                 connection, _ = listener.accept()
@@ -32,8 +33,8 @@ def serve() -> Iterator[Callable[..., str]]:
             with connection:
                 try:
                     connection.recv(65536)
-                    for at in range(0, len(raw), 1 if drip else len(raw)):
-                        connection.sendall(raw[at : at + (1 if drip else len(raw))])
+                    for at in range(0, len(raw), step):
+                        connection.sendall(raw[at : at + step])
                         if drip and stop.wait(STEP):
                             return
                 except OSError:

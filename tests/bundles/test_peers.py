@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,8 @@ class TestTheirsHere:
 
 class TestOursThere:
     @pytest.mark.parametrize("kind", ALGORITHMS)
-    def test_built_and_signed(
-        self, attest: Attest, policies: Path, project: Path, keys: Keys, opa: Path, kind: str
-    ) -> None:
+    def test_built_and_signed(self, attest: Attest, policies: Path, keys: Keys, opa: Path, kind: str) -> None:
+        project = policies.parent
         (policies / "old.rego").write_text(
             'package example.old\n\nviolation[{"msg": "old"}] { input.resource.kind == "Pod" }\n'
         )
@@ -80,7 +80,13 @@ class TestOursThere:
         with pytest.raises(AssertionError, match="failed to verify"):
             run(opa, project, "build", "-b", "b.tar.gz", *key, "-o", "again.tar.gz")
 
-    def test_a_signed_folder(self, attest: Attest, policies: Path, keys: Keys, opa: Path) -> None:
+    def test_a_signed_folder_made_an_archive(
+        self, attest: Attest, policies: Path, project: Path, keys: Keys, opa: Path
+    ) -> None:
         attest("policy", "bundle", "sign", "policies", "--signing-key", keys.private("rsa"), "--key-id", "k", code=0)
+        with tarfile.open(project / "b.tar.gz", "w:gz") as archive:
+            for path in policies.rglob("*"):
+                archive.add(path, path.relative_to(policies), recursive=False)
+        attest("policy", "bundle", "verify", "b.tar.gz", "--verification-key", keys.public("rsa"), code=0)
         key = ("--verification-key", keys.public("rsa"), "--verification-key-id", "k")
-        run(opa, policies, "build", "-b", ".", *key, "-o", "../again.tar.gz")
+        run(opa, project, "build", "-b", "b.tar.gz", *key, "-o", "again.tar.gz")
