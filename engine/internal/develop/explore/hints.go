@@ -179,7 +179,7 @@ func inventions(path Path) []any {
 			name = Likely(key)
 		}
 	}
-	return []any{true, name, number(1), map[string]any{}, []any{map[string]any{}}, []any{name}, false, "", number(0), []any{}, "1", map[string]any{"example": name}}
+	return []any{true, name, number(1), map[string]any{}, []any{map[string]any{}}, []any{name}, false, "", number(0), []any{}, "1", map[string]any{"example": name}, map[string]any{"example": map[string]any{}}}
 }
 
 // resolve finds out what an operand is and where it comes from.

@@ -2,10 +2,14 @@ package explore
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 )
 
 // Outcome is what an evaluation of every entry rule came to.
@@ -21,6 +25,12 @@ type Outcome struct {
 type feature struct {
 	expr int
 	op   byte
+}
+
+// spot is an expression of a rule. OPA makes some anew for each evaluation, but their locations stay.
+type spot struct {
+	at    *ast.Location
+	index int
 }
 
 // Violates says whether some entry rule has a result.
@@ -126,12 +136,27 @@ func (s *Subject) ask(ctx context.Context, w World, ref ast.Ref, everything bool
 	for _, tracer := range tracers {
 		q = q.WithQueryTracer(tracer)
 	}
+	calls := builtins.NDBCache{}
 	var out *ast.Term
-	err = q.Iter(ctx, func(r topdown.QueryResult) error {
+	err = q.WithNDBuiltinCache(calls).Iter(ctx, func(r topdown.QueryResult) error {
 		out = r[result]
 		return nil
 	})
+	if err == nil {
+		err = unmocked(calls)
+	}
 	return out, err
+}
+
+// unmocked refuses an evaluation that has asked the outside world: a test of it would not give the same
+// result every time. The time is no matter, see farAway.
+func unmocked(calls builtins.NDBCache) error {
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		if _, known := nondeterministic[name]; known && name != ast.NowNanos.Name {
+			return fmt.Errorf("`%s` is called without a mock", name)
+		}
+	}
+	return nil
 }
 
 const result = ast.Var("result")
@@ -194,10 +219,11 @@ func (t *watcher) expr(evt *topdown.Event, node *ast.Expr) {
 	if evt.Op != topdown.EvalOp && evt.Op != topdown.FailOp || !node.Location.HasFile() {
 		return // the query itself is a new one each time
 	}
-	id, known := t.subject.exprs[node]
+	spot := spot{node.Location, node.Index}
+	id, known := t.subject.exprs[spot]
 	if !known {
 		id = len(t.subject.exprs)
-		t.subject.exprs[node] = id
+		t.subject.exprs[spot] = id
 	}
 	t.note(feature{id, evt.Op[0]})
 	if number, ok := t.frames[evt.QueryID]; ok && evt.Op == topdown.EvalOp {

@@ -24,6 +24,7 @@ type Pool struct {
 	Tried   []Found // every world, bounded by maxTried
 	known   map[feature]int
 	seen    map[string]bool
+	shapes  map[string]bool
 	types   map[string]string
 	Failed  int   // how many evaluations failed
 	Failure error // the first failure
@@ -44,7 +45,7 @@ func (p *Pool) remember(found Found) {
 // Search explores a policy from seeds until nothing new is found or so many worlds have been tried.
 // It is deterministic: nothing in it depends on time or chance.
 func Search(ctx context.Context, s *Subject, seeds []World, budget int) *Pool {
-	p := &Pool{Subject: s, known: map[feature]int{}, seen: map[string]bool{}, types: map[string]string{}}
+	p := &Pool{Subject: s, known: map[feature]int{}, seen: map[string]bool{}, types: map[string]string{}, shapes: map[string]bool{}}
 	for _, seed := range seeds {
 		p.learn(seed)
 	}
@@ -99,9 +100,29 @@ func (p *Pool) Try(ctx context.Context, w World) {
 			fresh = true
 		}
 	}
+	if shape := found.Outcome.shape(); !p.shapes[shape] && len(p.shapes) < maxShapes {
+		p.shapes[shape] = true
+		fresh = true
+	}
 	if fresh {
 		p.Corpus = append(p.Corpus, found)
 	}
+}
+
+// maxShapes bounds how many combinations of rules are followed.
+const maxShapes = 400
+
+// shape tells outcomes apart by how far each rule of the policy came.
+func (o *Outcome) shape() string {
+	out := make([]byte, 0, 2*len(o.Held))
+	for i, depth := range o.Depth {
+		held := byte('-')
+		if o.Held[i] {
+			held = '+'
+		}
+		out = append(out, held, byte(depth))
+	}
+	return string(out)
 }
 
 // Holding lists the worlds in which a rule holds, the smallest first.

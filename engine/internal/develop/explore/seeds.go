@@ -110,6 +110,7 @@ func (s *Subject) Seeds(examples []Example) []World {
 		out = append(out, s.Place(resource))
 	}
 	slices.SortStableFunc(out, func(a, b World) int { return len(a.Key()) - len(b.Key()) })
+	out = append(out, s.stocked(out)...)
 	for _, example := range examples {
 		w := s.Place(example.Resource)
 		if len(example.Parameters) > 0 && s.Fixed == nil {
@@ -124,6 +125,35 @@ func (s *Subject) Seeds(examples []Example) []World {
 	}
 	return out
 }
+
+// stocked are worlds with other resources beside the one that is judged, for policies that look at them
+// in Gatekeeper's `data.inventory`.
+func (s *Subject) stocked(worlds []World) []World {
+	if !slices.ContainsFunc(s.Mocks, func(m Mock) bool { return m.Name == inventory }) {
+		return nil
+	}
+	byVersion := map[string]any{}
+	for _, field := range append(s.Words.Fields, s.Words.Strings...) {
+		resource, _ := decode(skeletons[field])
+		if object, ok := resource.(map[string]any); ok {
+			version, _ := object["apiVersion"].(string)
+			kinds, _ := byVersion[version].(map[string]any)
+			byVersion[version] = Merge(map[string]any{field: map[string]any{"web": resource}}, kinds)
+		}
+	}
+	var out []World
+	for _, namespace := range []string{"shop", "production"} {
+		for _, w := range worlds {
+			edit := Edit{Path: Path{inventory}, Value: map[string]any{"namespace": map[string]any{namespace: byVersion}}}
+			if stocked, ok := w.Apply(edit); ok {
+				out = append(out, stocked)
+			}
+		}
+	}
+	return out
+}
+
+const inventory = "data.inventory"
 
 // kinds are those that the policy names and, for want of any, the ones that most resources have.
 func (s *Subject) kinds() []string {

@@ -32,7 +32,7 @@ type Subject struct {
 
 	modules []rego.Module
 	index   map[*ast.Rule]int
-	exprs   map[*ast.Expr]int
+	exprs   map[spot]int
 	queries map[string]ast.Body
 	values  map[string]*ast.Term
 	limit   time.Duration
@@ -92,7 +92,7 @@ func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []m
 		return nil, problems
 	}
 	s := &Subject{
-		Set: set, File: o.File, Fixed: o.Fixed, modules: modules, index: map[*ast.Rule]int{}, exprs: map[*ast.Expr]int{},
+		Set: set, File: o.File, Fixed: o.Fixed, modules: modules, index: map[*ast.Rule]int{}, exprs: map[spot]int{},
 		queries: map[string]ast.Body{}, values: map[string]*ast.Term{}, limit: o.Limit,
 	}
 	if s.limit <= 0 {
@@ -136,7 +136,7 @@ func (s *Subject) With(ctx context.Context, text string) *Subject {
 	other := *s
 	other.Set, other.Text = set, text
 	other.queries, other.values = map[string]ast.Body{}, map[string]*ast.Term{}
-	other.index, other.exprs, other.Rules = map[*ast.Rule]int{}, map[*ast.Expr]int{}, nil
+	other.index, other.exprs, other.Rules = map[*ast.Rule]int{}, map[spot]int{}, nil
 	other.addRules(set.Compiler.Modules[s.File])
 	return &other
 }

@@ -13,7 +13,7 @@ const (
 	// maxFaults bounds how many faults are planted in one policy.
 	maxFaults = 140
 	// maxSuspects bounds how many worlds are tried to notice one fault.
-	maxSuspects = 500
+	maxSuspects = 1000
 	// maxDetectors bounds how many tests are added for faults in one rule alone.
 	maxDetectors = 4
 )
@@ -34,6 +34,8 @@ func (g *generator) detect() Faults {
 		switch {
 		case g.notices(faulty):
 			out.Noticed++
+		case f.constant != nil && g.tabulate(faulty, f):
+			out.Noticed++
 		case perRule[g.ruleAt(f.line)] < maxDetectors && g.detector(faulty, f):
 			out.Noticed++
 			perRule[g.ruleAt(f.line)]++
@@ -44,7 +46,12 @@ func (g *generator) detect() Faults {
 
 // notices says whether some test fails on a faulty policy.
 func (g *generator) notices(faulty *explore.Subject) bool {
-	return slices.ContainsFunc(g.cases, func(c *testCase) bool { return g.differs(faulty, c.world, c.outcome, c.Rule) })
+	return slices.ContainsFunc(g.cases, func(c *testCase) bool {
+		if c.table != nil {
+			return g.countDiffers(faulty, c.world, c.outcome, c.Rule)
+		}
+		return g.differs(faulty, c.world, c.outcome, c.Rule)
+	})
 }
 
 // differs says whether a faulty policy gives another result for a rule in a world.

@@ -12,10 +12,13 @@ import (
 )
 
 // fault is a small mistake that somebody could make in a policy: a stretch of its text replaced.
+//
+// Where it is a constant that was changed, constant is what it should be.
 type fault struct {
 	from, to int
 	text     string
 	line     int
+	constant any
 }
 
 func (f fault) in(text string) string { return text[:f.from] + f.text + text[f.to:] }
@@ -37,7 +40,7 @@ func faults(file, text string, limit int) []fault {
 		p.rule(rule)
 	}
 	slices.SortStableFunc(p.found, func(a, b fault) int { return a.from - b.from })
-	p.found = slices.Compact(p.found)
+	p.found = slices.CompactFunc(p.found, func(a, b fault) bool { return a.from == b.from && a.to == b.to && a.text == b.text })
 	return spread(p.found, limit)
 }
 
@@ -86,7 +89,13 @@ func (p *planter) at(loc *ast.Location) (from, to int, ok bool) {
 }
 
 func (p *planter) add(from, to int, text string, line int) {
-	p.found = append(p.found, fault{from, to, text, line})
+	p.found = append(p.found, fault{from: from, to: to, text: text, line: line})
+}
+
+func (p *planter) change(term *ast.Term, text string, constant any) {
+	if from, to, ok := p.at(term.Location); ok {
+		p.found = append(p.found, fault{from, to, text, term.Location.Row, constant})
+	}
 }
 
 func (p *planter) compare(expr *ast.Expr) {
@@ -125,15 +134,15 @@ func (p *planter) constant(term *ast.Term) {
 	switch value := term.Value.(type) {
 	case ast.String:
 		if strings.HasPrefix(source, `"`) && strings.HasSuffix(source, `"`) && len(source) > 1 {
-			p.add(from, to, source[:len(source)-1]+`-changed"`, term.Location.Row)
+			p.change(term, source[:len(source)-1]+`-changed"`, string(value))
 		}
 	case ast.Boolean:
 		if source == "true" || source == "false" {
-			p.add(from, to, strconv.FormatBool(!bool(value)), term.Location.Row)
+			p.change(term, strconv.FormatBool(!bool(value)), bool(value))
 		}
 	case ast.Number:
 		if n, err := json.Number(value).Int64(); err == nil && source == string(value) {
-			p.add(from, to, strconv.FormatInt(n+1, 10), term.Location.Row)
+			p.change(term, strconv.FormatInt(n+1, 10), json.Number(value))
 		}
 	}
 }

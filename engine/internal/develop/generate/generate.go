@@ -115,7 +115,8 @@ type testCase struct {
 	Test
 	world   explore.World
 	outcome *explore.Outcome
-	number  int // of the rule it is about
+	number  int    // of the rule it is about
+	table   *table // where it is a row of one
 }
 
 // broken says why nothing could be evaluated at all, where that is so.

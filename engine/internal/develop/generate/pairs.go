@@ -154,6 +154,7 @@ const maxNeighbours = 300
 // nearest is the closest world in which a rule does not hold.
 func (g *generator) nearest(number int, w explore.World) *explore.Neighbour {
 	name := g.subject.Rules[number].Name
+	last := lastCondition(g.subject.Rules[number].Body)
 	before := results(g.subject.Run(g.ctx, w), name)
 	near := g.pool.Neighbours(g.ctx, w, maxNeighbours)
 	near = slices.DeleteFunc(near, func(n explore.Neighbour) bool { return n.Outcome.Held[number] })
@@ -165,6 +166,7 @@ func (g *generator) nearest(number int, w explore.World) *explore.Neighbour {
 			cmp.Compare(btoi(results(a.Outcome, name) >= before), btoi(results(b.Outcome, name) >= before)),
 			cmp.Compare(changed(w, a.Edit), changed(w, b.Edit)),
 			cmp.Compare(btoi(g.strange(w, a.Edit)), btoi(g.strange(w, b.Edit))),
+			cmp.Compare(btoi(a.Outcome.Depth[number] > last), btoi(b.Outcome.Depth[number] > last)),
 			cmp.Compare(b.Outcome.Depth[number], a.Outcome.Depth[number]),
 			cmp.Compare(g.oddness(w, a.Edit), g.oddness(w, b.Edit)),
 			cmp.Compare(results(a.Outcome, name), results(b.Outcome, name)),
@@ -175,13 +177,23 @@ func (g *generator) nearest(number int, w explore.World) *explore.Neighbour {
 	return &best
 }
 
+// lastCondition is the index of the last expression that is more than a part of the message.
+func lastCondition(body ast.Body) int {
+	for i := len(body) - 1; i > 0; i-- {
+		if expr := body[i]; !expr.Generated && !strings.Contains(string(expr.Location.Text), ":=") {
+			return i
+		}
+	}
+	return 0
+}
+
 // strange says that an edit makes another thing of a resource, or a value that nobody would write.
 func (g *generator) strange(w explore.World, e explore.Edit) bool {
 	key, _ := e.Path[len(e.Path)-1].(string)
 	_, isObject := e.Value.(map[string]any)
 	old, there := w.At(e.Path)
 	_, wasObject := old.(map[string]any)
-	return key == "kind" || key == "apiVersion" || isObject && (!there || wasObject) || !e.Remove && g.pool.Odd(e.Path, e.Value)
+	return e.Remove && leaves(old) > 0 && !isScalar(old) || key == "kind" || key == "apiVersion" || isObject && (!there || wasObject) || !e.Remove && g.pool.Odd(e.Path, e.Value)
 }
 
 // changed counts the values that an edit takes away or brings, beyond the one at its place.
@@ -189,6 +201,14 @@ func changed(w explore.World, e explore.Edit) int {
 	old, _ := w.At(e.Path)
 	before, after := leaves(old), leaves(e.Value)
 	return max(before, after, 1)
+}
+
+func isScalar(value any) bool {
+	switch value.(type) {
+	case map[string]any, []any:
+		return false
+	}
+	return true
 }
 
 func leaves(value any) int {

@@ -32,7 +32,7 @@ func (g *generator) write() Result {
 		return result
 	}
 	result.Text, result.Package = string(formatted), testPackage(g.subject.Package)
-	for _, c := range g.cases {
+	for _, c := range g.written() {
 		result.Tests = append(result.Tests, c.Test)
 	}
 	g.verify(&result)
@@ -48,7 +48,7 @@ func (g *generator) verify(result *Result) {
 	}
 	covered := cover.New()
 	ref := ast.MustParseRef("data." + result.Package)
-	for _, c := range g.cases {
+	for _, c := range g.written() {
 		value, err := tested.AskPlainly(g.ctx, ref.Append(ast.StringTerm(c.Name)), covered)
 		if err != nil || value == nil || !value.Equal(ast.BooleanTerm(true)) {
 			result.Problems = append(result.Problems, model.Problem{
@@ -97,7 +97,7 @@ func (g *generator) text() string {
 		fmt.Fprintf(&out, " as %s", name)
 	}
 	out.WriteString("\n")
-	for _, c := range g.cases {
+	for _, c := range g.written() {
 		out.WriteString("\n" + g.test(c, name))
 	}
 	for _, u := range g.unreached {
@@ -116,7 +116,25 @@ func (g *generator) alias() string {
 	return name
 }
 
+// written are the cases that have a test of their own: of a table, the first row.
+func (g *generator) written() []*testCase {
+	var out []*testCase
+	seen := map[*table]bool{}
+	for _, c := range g.cases {
+		if c.table == nil || !seen[c.table] {
+			out = append(out, c)
+		}
+		if c.table != nil {
+			seen[c.table] = true
+		}
+	}
+	return out
+}
+
 func (g *generator) test(c *testCase, alias string) string {
+	if c.table != nil {
+		return g.rows(c, alias)
+	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "# Line %d: %s\n%s if {\n", c.Line, plain(c.Note), c.Name)
 	rule := alias + "." + c.Rule
