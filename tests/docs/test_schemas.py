@@ -64,7 +64,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-LIST, SHOW, VALIDATE = "policies", "policy", "validate"
+LIST, SHOW, VALIDATE, BUNDLE = "policies", "policy", "validate", "bundle"
 PRINTED = {
     "shipped policies": (LIST, "list"),
     "a constraint and a policy without METADATA": (LIST, "list -p gatekeeper -p policies"),
@@ -75,6 +75,10 @@ PRINTED = {
     "a constraint": (SHOW, "show Owned/pods -p gatekeeper"),
     "everything valid": (VALIDATE, "validate policies gatekeeper k8s"),
     "everything broken": (VALIDATE, "validate broken"),
+    "a bundle": (BUNDLE, "bundle build policies gatekeeper -o bundle.tar.gz"),
+    "a bundle that can't be built": (BUNDLE, "bundle build broken -o bundle.tar.gz"),
+    "a folder as a bundle": (BUNDLE, "bundle inspect policies"),
+    "a bundle that is none": (BUNDLE, "bundle inspect k8s/pod.yaml"),
 }
 
 
