@@ -45,6 +45,9 @@ func hostIn(message string) string {
 	return strings.TrimRight(strings.Fields(rest)[0], `"',:}`)
 }
 
+// RefusedHost returns the host that an error of a builtin says was refused, or "".
+func RefusedHost(err *topdown.Error) string { return hostIn(err.Message) }
+
 func refusal(host string, at *ast.Location) *topdown.Error {
 	return &topdown.Error{Code: refusedCode, Message: "network access to `" + host + "` is refused", Location: at}
 }

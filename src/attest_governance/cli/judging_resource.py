@@ -41,6 +41,8 @@ def judge_resource(
     traces = trace(running, loaded, make_plan(prepared, loaded), View(explain="" if verbose else "fired"))
     color = options.use_color(no_color)
     write_stdout(sys.stdout, name, lambda out: write_traces(traces, name, out, color=color))
+    if name == "text" and not verbose and not any(one.findings for one in traces.traces):
+        print("hint: --verbose shows what the rules looked at", file=sys.stderr)
     if undecided(traces):
         return UNDECIDED
     denied = any(finding.enforcement == "strict" for one in traces.traces for finding in one.findings)

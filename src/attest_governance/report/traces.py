@@ -52,7 +52,8 @@ class _Page:
         for complaint in trace.findings:
             yield from complaint_lines(complaint)
         yield from _problems(trace.problems)
-        yield ""
+        if trace.rules:
+            yield ""
         for rule in trace.rules:
             yield from self.node(rule, "", "")
             yield ""

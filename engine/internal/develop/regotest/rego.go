@@ -149,16 +149,16 @@ func (r *run) cases(result *tester.Result) []Case {
 	case len(result.SubResults) > 0:
 		return r.rows(base, result)
 	case result.Fail:
-		failure := r.failures(result)[""]
-		base.Outcome, base.Failure, base.Message = Fail, failure, summary(failure)
+		why := r.watch(result)
+		return []Case{base.failed(why, "")}
 	}
 	return []Case{base}
 }
 
 func (r *run) rows(base Case, result *tester.Result) []Case {
-	var failures map[string]*trace.Node
+	var why watched
 	if result.Fail {
-		failures = r.failures(result)
+		why = r.watch(result)
 	}
 	var cases []Case
 	for path, row := range result.SubResults.Iter {
@@ -169,7 +169,7 @@ func (r *run) rows(base Case, result *tester.Result) []Case {
 		one := base
 		one.Name = base.Name + "/" + name
 		if row.Fail {
-			one.Outcome, one.Failure, one.Message = Fail, failures[name], summary(failures[name])
+			one = one.failed(why, name)
 		}
 		if len(cases) > 0 {
 			one.Milliseconds, one.Printed = 0, nil // they are those of the whole table
@@ -179,23 +179,47 @@ func (r *run) rows(base Case, result *tester.Result) []Case {
 	return cases
 }
 
-// failures runs a test once more and watches where it fails.
-func (r *run) failures(result *tester.Result) map[string]*trace.Node {
+// watched is what a failed test did when it was run once more.
+type watched struct {
+	failures map[string]*trace.Node // by row; "" where there are none
+	errors   []topdown.Error        // of builtins: they left an expression undefined
+}
+
+// failed completes a case that failed. A host that was refused is no verdict of the test.
+func (c Case) failed(why watched, row string) Case {
+	c.Outcome, c.Failure, c.Message = Fail, why.failures[row], summary(why.failures[row])
+	for i := range why.errors {
+		err := &why.errors[i]
+		if host := rego.RefusedHost(err); host != "" {
+			c.Outcome, c.Message = Error, fmt.Sprintf("network access to `%s` is refused; mock it: `with http.send as …`", host)
+			return c
+		}
+	}
+	if len(why.errors) > 0 {
+		c.Message += "; " + oneLine(why.errors[0].Message)
+	}
+	return c
+}
+
+// watch runs a test once more and sees where it fails.
+func (r *run) watch(result *tester.Result) (why watched) {
 	body, err := ast.ParseBody(result.Package + "." + result.Name)
 	if err != nil {
-		return nil
+		return why
 	}
 	if body, err = r.compiler.QueryCompiler().Compile(body); err != nil {
-		return nil
+		return why
 	}
 	cancel := topdown.NewCancel()
 	defer time.AfterFunc(r.params.timeout(), cancel.Cancel).Stop()
 	defer context.AfterFunc(r.ctx, cancel.Cancel)()
 	tracer := trace.New(r.compiler, r.document, trace.DefaultLimits)
-	query := topdown.NewQuery(body).WithCompiler(r.compiler).WithStore(r.store).WithTransaction(r.txn).WithCancel(cancel)
+	query := topdown.NewQuery(body).WithCompiler(r.compiler).WithStore(r.store).WithTransaction(r.txn).WithCancel(cancel).
+		WithBuiltinErrorList(&why.errors)
 	// What it comes to is known, and that it may end early, too.
 	_, _ = tracer.Watch(query).Run(r.ctx)
-	return tracer.Failures()
+	why.failures = tracer.Failures()
+	return why
 }
 
 func (r *run) document(ref ast.Ref) ast.Value {
@@ -229,8 +253,10 @@ func (r *run) message(err error) string {
 	if topdown.IsCancel(err) {
 		return fmt.Sprintf("the test took longer than %s and was stopped", r.params.timeout())
 	}
-	return strings.Join(strings.Fields(err.Error()), " ")
+	return oneLine(err.Error())
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func lines(text string) []string {
 	text = strings.TrimSpace(text)
