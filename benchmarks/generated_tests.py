@@ -4,7 +4,8 @@
     python benchmarks/generated_tests.py --faults 0 --print security/rbac-policies.rego
 
 The real `opa test` runs them and counts lines. Faults are planted in the text of a policy, without any help of the
-generator: a comparison is flipped, a condition dropped, a constant changed. A fault that does not compile is not counted;
+generator: a comparison is flipped, a condition dropped, a constant changed. A fault that does not compile is not
+counted;
 one that changes nothing (there are such) counts as missed.
 """
 
@@ -34,7 +35,9 @@ ATTEST = shutil.which("attest", path=str(Path(sys.executable).parent)) or "attes
 FAILED = 2
 """What `opa test` answers when a test fails; 1 is a policy that does not compile."""
 
-_TOKEN = re.compile(r'(?P<string>"(?:[^"\\]|\\.)*")|`[^`]*`|(?P<comment>#.*)|(?P<compare>==|!=|<=|>=|<|>)|(?P<word>\w+)')
+_TOKEN = re.compile(
+    r'(?P<string>"(?:[^"\\]|\\.)*")|`[^`]*`|(?P<comment>#.*)|(?P<compare>==|!=|<=|>=|<|>)|(?P<word>\w+)'
+)
 _FLIPPED = {"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _CONDITION = re.compile(r"\t(?!some |#|\}|\]|\)|\")[^{(\[,]?.*[^{(\[,|]")
 
@@ -146,7 +149,9 @@ def table(scores: Sequence[Score]) -> str:
     planted, noticed = sum(one.planted for one in scores), sum(one.noticed for one in scores)
     tests, seconds = sum(one.tests for one in scores), sum(one.seconds for one in scores)
     least = min(one.covered for one in scores)
-    rows.append(f"| **all** | {tests} | at least {least:.0f} % | {planted} | {_share(noticed, planted)} | {seconds:.0f} |")
+    rows.append(
+        f"| **all** | {tests} | at least {least:.0f} % | {planted} | {_share(noticed, planted)} | {seconds:.0f} |"
+    )
     return "\n".join(rows)
 
 
