@@ -49,7 +49,7 @@ def test_an_error_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.Mon
             raise InputError("half written")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watching.time, "sleep", lambda _: file.write_text(file.read_text() + "\n"))
+    monkeypatch.setattr("attest_governance.cli.watching.time.sleep", lambda _: file.write_text(file.read_text() + "\n"))
     assert watching.watch(run, [str(tmp_path)]) == 2
     assert runs == [0, 1]
 

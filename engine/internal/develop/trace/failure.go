@@ -42,11 +42,6 @@ func innermost(step *Node) *Node {
 
 func (n *Node) within(element *Node) *Node {
 	copied := *n
-	copied.Values = slices.Clone(n.Values)
-	for _, value := range element.Values {
-		if !slices.Contains(n.Values, value) {
-			copied.Values = append(copied.Values, value)
-		}
-	}
+	copied.Values = union(n.Values, element.Values)
 	return &copied
 }

@@ -1,6 +1,9 @@
 package trace
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What a trace shows.
 const (
@@ -87,13 +90,23 @@ func merged(node *Node) *Node {
 			copied.Children = append(copied.Children, child)
 			continue
 		}
-		copied.Values = append(copied.Values, child.Values...)
+		copied.Values = union(copied.Values, child.Values)
 		copied.Children = append(copied.Children, child.Children...)
 		if node.Outcome == Holds {
 			copied.Reason = child.Reason
 		}
 	}
 	return copied
+}
+
+func union(values, more []Value) []Value {
+	out := slices.Clone(values)
+	for _, value := range more {
+		if !slices.Contains(out, value) {
+			out = append(out, value)
+		}
+	}
+	return out
 }
 
 func full(node *Node) *Node {
