@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import PolicyError
+from attest_governance.load.selection import unknown_policy
 from attest_governance.model.description import Description, Row
 
 if TYPE_CHECKING:
@@ -38,9 +38,7 @@ def find_policy(loaded: LoadedPolicies, name: str) -> Policy:
     for policy in loaded.policies:
         if policy.name == name:
             return policy
-    near = get_close_matches(name, [policy.name for policy in loaded.policies], n=1)
-    hint = f"did you mean `{near[0]}`?" if near else "`attest policy list` shows the policies that there are"
-    raise PolicyError(f"no policy is named `{name}`", hint=hint)
+    raise unknown_policy(name, loaded.policies)
 
 
 def describe(policy: Policy, prepared: Prepared) -> Description:

@@ -11,12 +11,11 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/model"
-	_ "attest.continuu.ms/engine/internal/rego" // makes a refused host end the evaluation even where http.send must not raise errors
+	"attest.continuu.ms/engine/internal/rego" // also makes a refused host end the evaluation where http.send must not raise errors
 )
 
-// How OPA words a host that `allow_net` does not list, and how we do.
+// How we word a host that `allow_net` does not list.
 const (
-	refusedMark    = "disallowed host: "
 	networkRefused = "network_refused"
 	hintAllowNet   = "list the host in `policy.allow_net` if this policy may ask it"
 )
@@ -114,8 +113,8 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 // refused host is an error whatever the settings say.
 func (e *evaluation) builtinErrors(errs []topdown.Error) {
 	for i := range errs {
-		if _, host, refused := strings.Cut(errs[i].Message, refusedMark); refused {
-			e.problem(model.Error, networkRefused, "network access to `"+strings.Fields(host)[0]+"` is refused", hintAllowNet, errs[i].Location)
+		if host := rego.RefusedHost(&errs[i]); host != "" {
+			e.problem(model.Error, networkRefused, "network access to `"+host+"` is refused", hintAllowNet, errs[i].Location)
 			continue
 		}
 		hint := "the expression counts as undefined; set `policy.strict_errors: true` to make this an error"
