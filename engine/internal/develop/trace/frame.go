@@ -55,6 +55,7 @@ func (t *Tracer) enterClosure(evt *topdown.Event, f, parent *frame) {
 		f.silent = true
 		return
 	}
+	f.silent = prints(parent.base) // the arguments of print, which the compiler collects
 	f.inner = parent.step != nil && parent.step.negated && !explicit(parent.base)
 	if parent.every == nil {
 		return
@@ -101,6 +102,11 @@ func (t *Tracer) eval(evt *topdown.Event) {
 func negates(expr *ast.Expr) bool {
 	_, isNot := expr.Terms.(*ast.Not)
 	return isNot || expr.Negated
+}
+
+// prints says whether an expression is a call of print.
+func prints(expr *ast.Expr) bool {
+	return expr != nil && expr.IsCall() && expr.Operator().Equal(ast.InternalPrint.Ref())
 }
 
 // explicit says whether what an expression negates is a body of its own, in braces.

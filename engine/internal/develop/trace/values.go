@@ -20,7 +20,7 @@ type scope struct {
 // source. The compiler takes an expression apart (`count(x) > 1` becomes two); its parts belong to it.
 func (s scope) values(expr *ast.Expr) []Value {
 	base := expr.BaseCogeneratedExpr()
-	if base.IsCall() && base.Operator().Equal(ast.InternalPrint.Ref()) {
+	if prints(base) {
 		return nil // what it prints is a step of its own
 	}
 	list := &valueList{scope: s, seen: map[string]bool{}}
