@@ -155,7 +155,11 @@ def choose(prepared: Prepared, loaded: LoadedPolicies) -> tuple[Selected, ...]:
         return ()  # a name that is missing is no news where a policy can't be read
     selected = _with_parameters(select(loaded.policies, settings, request.names), request.parameters, loaded)
     if not selected and settings.policy.enabled:
-        raise PolicyError("there is no policy to judge by", hint="name a folder that holds policies, or enable some")
+        raise PolicyError(
+            "there is no policy to judge by",
+            file=", ".join(request.folders),
+            hint="name a folder that holds policies, or enable some",
+        )
     return selected
 
 

@@ -60,7 +60,7 @@ class TestBuild:
         (project / "broken").mkdir()
         (project / "broken" / "a.rego").write_text("package a\nx := \n")
         ran = attest("policy", "bundle", "build", source, "-o", "b.tar.gz", code=2)
-        assert message in ran.out
+        assert message in ran.err
         assert not (project / "b.tar.gz").exists()
 
 
@@ -72,18 +72,18 @@ class TestSignatures:
         key = ("--verification-key", keys.public(kind))
         attest("policy", "bundle", "verify", bundle.name, *key, "--scope", "prod", code=0)
         refused = attest("policy", "bundle", "verify", bundle.name, *key, code=2)
-        assert "signed for the scope `prod`" in refused.out
+        assert "signed for the scope `prod`" in refused.err
 
     def test_another_key_is_refused(self, attest: Attest, bundle: Path, keys: Keys) -> None:
         attest("policy", "bundle", "sign", bundle.name, "--signing-key", keys.private("ed"), code=0)
         ran = attest("policy", "bundle", "verify", bundle.name, "--verification-key", keys.public("stranger"), code=2)
-        assert "not made with the configured key" in ran.out
+        assert "not made with the configured key" in ran.err
 
     def test_excluded_files(self, attest: Attest, policies: Path, keys: Keys) -> None:
         attest("policy", "bundle", "sign", policies.name, "--signing-key", keys.private("ec"), code=0)
         (policies / "notes.txt").write_text("later")
         key = ("--verification-key", keys.public("ec"))
-        assert "`notes.txt` is not covered" in attest("policy", "bundle", "verify", "policies", *key, code=2).out
+        assert "`notes.txt` is not covered" in attest("policy", "bundle", "verify", "policies", *key, code=2).err
         attest("policy", "bundle", "verify", "policies", *key, "--exclude", "*.txt", code=0)
 
     def test_a_shared_secret_is_no_algorithm(self, attest: Attest, bundle: Path, keys: Keys) -> None:

@@ -42,7 +42,7 @@ class TestTheirsHere:
         attest("policy", "bundle", "verify", "policies", "--verification-key", keys.public("ec"), code=0)
         (folder / "owner.rego").write_text("package example.owner\n")
         refused = attest("policy", "bundle", "verify", "policies", "--verification-key", keys.public("ec"), code=2)
-        assert "`owner.rego` is not what was signed" in refused.out
+        assert "`owner.rego` is not what was signed" in refused.err
 
     def test_a_v0_bundle(self, attest: Attest, project: Path, opa: Path) -> None:
         old = project / "old"

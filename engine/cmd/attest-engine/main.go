@@ -10,7 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 
-	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/rpc"
 	"attest.continuu.ms/engine/internal/version"
 )
@@ -29,15 +29,15 @@ func main() {
 	// and our stdin closes when the parent goes.
 	signal.Ignore(os.Interrupt)
 	debug.SetGCPercent(gcPercent)
-	rego.Stuck = stuck
+	deadline.Stuck = stuck
 	rpc.Serve(context.Background(), stdio{}, newService(os.Stderr).methods())
 }
 
 // exitStuck is the exit code of a process that ended itself because an evaluation did not stop.
 const exitStuck = 71
 
-func stuck(policy string) {
-	fmt.Fprintf(os.Stderr, `{"level":"error","code":"stuck","msg":"an evaluation of policy %s could not be stopped at its time limit"}`+"\n", policy)
+func stuck(what string) {
+	fmt.Fprintf(os.Stderr, `{"level":"error","code":"stuck","msg":"an evaluation of %s could not be stopped at its time limit"}`+"\n", what)
 	os.Exit(exitStuck)
 }
 

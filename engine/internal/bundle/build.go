@@ -48,7 +48,7 @@ func Build(params BuildParams) (*Bundle, []model.Problem) {
 		return nil, b.problems
 	}
 	if len(b.files) == 0 && len(b.data) == 0 {
-		b.fail(refuse(Content, "", "there is no policy to build a bundle of", "name files or folders with Rego or Gatekeeper templates"))
+		b.fail(refuse(Content, strings.Join(params.Paths, ", "), "there is no policy to build a bundle of", "name files or folders with Rego or Gatekeeper templates"))
 		return nil, b.problems
 	}
 	built, err := b.finish()
@@ -112,12 +112,7 @@ func (b *builder) source(root string) {
 		return
 	}
 	if !info.IsDir() {
-		data, err := os.ReadFile(root)
-		if err != nil {
-			b.fail(unreadable(root, err))
-			return
-		}
-		b.add(root, File{filepath.Base(root), data}, "")
+		b.single(root)
 		return
 	}
 	files, err := readPlain(root)
@@ -133,6 +128,16 @@ func (b *builder) source(root string) {
 	for _, file := range files {
 		b.add(filepath.Join(root, filepath.FromSlash(file.Path)), file, prefix)
 	}
+}
+
+// single takes a file that was named itself.
+func (b *builder) single(name string) {
+	data, err := readRegular(name, DefaultLimits.File)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	b.add(name, File{filepath.Base(name), data}, "")
 }
 
 func (b *builder) add(from string, file File, prefix string) {

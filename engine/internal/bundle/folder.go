@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"attest.continuu.ms/engine/internal/load"
 )
 
 // IsFolder says whether a folder is a bundle: it has a manifest or a signature at its top.
@@ -26,6 +28,9 @@ func readFolder(root string, limits Limits) ([]File, error) {
 	var refused *Error
 	if err != nil && !errors.As(err, &refused) {
 		return nil, unreadable(root, err)
+	}
+	if err == nil && len(reader.files) == 0 {
+		err = refuse(Content, root, "the folder is empty: there is no bundle in it", "name a folder or file that holds one")
 	}
 	return reader.files, err
 }
@@ -84,12 +89,21 @@ func (r *folderReader) read(name, path string) error {
 	if info.Size() > r.limits.File || r.total > r.limits.Total {
 		return r.fail(path, "the folder is larger than a bundle may be")
 	}
-	data, err := os.ReadFile(path)
+	data, err := readRegular(path, r.limits.File)
 	if err != nil {
-		return unreadable(path, err)
+		return err
 	}
 	r.files = append(r.files, File{name, data})
 	return nil
+}
+
+// readRegular reads a file of at most limit bytes; a pipe or device is no file.
+func readRegular(path string, limit int64) ([]byte, error) {
+	data, problem := load.ReadFile(path, limit)
+	if problem != nil {
+		return nil, refuse(Unreadable, path, problem.Message, "check the path and its permissions")
+	}
+	return data, nil
 }
 
 func (r *folderReader) fail(path, format string, args ...any) error {

@@ -14,6 +14,9 @@ import (
 // minRSA is the shortest RSA key that is trusted, in bits.
 const minRSA = 2048
 
+// maxKey is the size of the largest file with a private key that is read.
+const maxKey = 1 << 20
+
 // publicKey is a key that may have signed a bundle, with the algorithms that belong to its type. The
 // algorithm is never the signature's to choose: that is how `none` and HMAC with a public key get in.
 type publicKey struct {

@@ -61,9 +61,9 @@ func signed(path string, err error) (*Bundle, error) {
 
 // sign makes the contents of `.signatures.json`.
 func sign(files []File, params SignParams) ([]byte, error) {
-	text, err := os.ReadFile(params.KeyFile)
+	text, err := readRegular(params.KeyFile, maxKey)
 	if err != nil {
-		return nil, unreadable(params.KeyFile, err)
+		return nil, err
 	}
 	key, algorithm, err := parsePrivateKey(string(text), params.Algorithm)
 	if err != nil {

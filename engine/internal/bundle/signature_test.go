@@ -198,6 +198,10 @@ func TestSigningIsRefused(t *testing.T) {
 	bundle := packed(t, contents()...)
 	private, public := keyPair(t, "ec")
 	short, _ := keyPair(t, "short")
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "p.rego"), []byte("package p\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	cases := map[string]struct {
 		params  SignParams
 		code    string
@@ -211,7 +215,8 @@ func TestSigningIsRefused(t *testing.T) {
 		"none":               {SignParams{Path: bundle, KeyFile: private, Algorithm: "none"}, Key, "can't sign with `none`"},
 		"of another key":     {SignParams{Path: bundle, KeyFile: private, Algorithm: "RS256"}, Key, "can't sign with `RS256`"},
 		"what is no bundle":  {SignParams{Path: private, KeyFile: private}, Archive, "no gzip"},
-		"a folder elsewhere": {SignParams{Path: t.TempDir(), Output: "x", KeyFile: private}, Unreadable, "where it is"},
+		"a folder elsewhere": {SignParams{Path: folder, Output: "x", KeyFile: private}, Unreadable, "where it is"},
+		"an empty folder":    {SignParams{Path: t.TempDir(), KeyFile: private}, Content, "the folder is empty"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -94,7 +94,7 @@ func (d *celDriver) Query(ctx context.Context, _ string, constraints []*unstruct
 // problem is an evaluation that failed. A template whose failure policy is to ignore that gets a
 // warning, for a cluster admits the resource.
 func (d *celDriver) problem(c *unstructured.Unstructured, t *celTemplate, f celError) model.Problem {
-	p := model.Problem{Severity: model.Error, Code: "cel_error", Policy: policyName(c), Message: oneLine(f.detail)}
+	p := model.Problem{Severity: model.Error, Code: "cel_error", Policy: policyName(c), Message: model.OneLine(f.detail)}
 	p.Hint = "guard the access with `has(…)`"
 	if t.ignore {
 		p.Severity, p.Hint = model.Warning, "the template's `failurePolicy: Ignore` admits the resource"

@@ -7,6 +7,8 @@ import (
 	"github.com/open-policy-agent/frameworks/constraint/pkg/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/util"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Engine is how findings and policies of this package name their engine.
@@ -87,7 +89,7 @@ const scopedActions = "scopedEnforcementActions"
 func (l *loader) validScopes(o *Object) bool {
 	scopes, err := util.GetScopedEnforcementAction(o.Value)
 	if err != nil {
-		l.fail(o, "enforcement_action", oneLine(err.Error()), "list actions with their enforcement points under `scopedEnforcementActions`", "spec", "enforcementAction")
+		l.fail(o, "enforcement_action", model.OneLine(err.Error()), "list actions with their enforcement points under `scopedEnforcementActions`", "spec", "enforcementAction")
 		return false
 	}
 	valid := true

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego" // also makes a refused host end the evaluation where http.send must not raise errors
 )
@@ -40,8 +39,7 @@ func (e *evaluation) run(ctx context.Context) []found {
 	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
 	if e.request.timeout > 0 {
-		timer := time.AfterFunc(e.request.timeout, cancel.Cancel)
-		defer timer.Stop()
+		defer deadline.Watch("policy "+e.policy, e.request.timeout, cancel)()
 	}
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, cancel.Cancel)()
@@ -101,7 +99,7 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 		seen.Add(same)
 		value, err := ast.JSON(details.Value)
 		if err != nil {
-			e.problem(model.Error, "violation_details", oneLine(err.Error()), "", nil)
+			e.problem(model.Error, "violation_details", model.OneLine(err.Error()), "", nil)
 			continue
 		}
 		out = append(out, found{string(text), value, &evidence{e, entry}})
@@ -121,7 +119,7 @@ func (e *evaluation) builtinErrors(errs []topdown.Error) {
 		if e.driver.strict {
 			hint = ""
 		}
-		e.problem(warningUnless(e.driver.strict), "builtin_error", oneLine(errs[i].Message), hint, errs[i].Location)
+		e.problem(warningUnless(e.driver.strict), "builtin_error", model.OneLine(errs[i].Message), hint, errs[i].Location)
 	}
 }
 
@@ -136,9 +134,9 @@ func (e *evaluation) fail(err error) {
 		if known.Code == networkRefused {
 			hint = hintAllowNet
 		}
-		e.problem(model.Error, known.Code, oneLine(known.Message), hint, known.Location)
+		e.problem(model.Error, known.Code, model.OneLine(known.Message), hint, known.Location)
 	default:
-		e.problem(model.Error, topdown.InternalErr, oneLine(err.Error()), "", nil)
+		e.problem(model.Error, topdown.InternalErr, model.OneLine(err.Error()), "", nil)
 	}
 }
 
@@ -153,5 +151,3 @@ func (e *evaluation) problem(severity, code, message, hint string, at *ast.Locat
 	}
 	e.request.problems = append(e.request.problems, p)
 }
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

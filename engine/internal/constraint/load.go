@@ -50,7 +50,7 @@ func (l *loader) normal(o *Object) *Object {
 		err = k8sjson.Unmarshal(raw, &out.Value)
 	}
 	if err != nil {
-		l.fail(o, "gatekeeper_object", oneLine(err.Error()), "")
+		l.fail(o, "gatekeeper_object", model.OneLine(err.Error()), "")
 		return nil
 	}
 	return &out
@@ -61,12 +61,12 @@ func (l *loader) normal(o *Object) *Object {
 func (l *loader) decode(o *Object, into any) bool {
 	raw, err := json.Marshal(o.Value)
 	if err != nil {
-		l.fail(o, "gatekeeper_object", oneLine(err.Error()), "")
+		l.fail(o, "gatekeeper_object", model.OneLine(err.Error()), "")
 		return false
 	}
 	unknown, err := strictjson.UnmarshalStrict(raw, into)
 	if err != nil {
-		l.fail(o, "gatekeeper_object", oneLine(err.Error()), "write the field as its type wants it", pathInError(err)...)
+		l.fail(o, "gatekeeper_object", model.OneLine(err.Error()), "write the field as its type wants it", pathInError(err)...)
 		return false
 	}
 	for _, e := range unknown {
@@ -91,7 +91,7 @@ func (l *loader) provider(o *Object) {
 		return
 	}
 	if err := l.driver.providers.known.Upsert(provider); err != nil {
-		l.fail(o, "provider", oneLine(err.Error()), "a Provider needs an https `url`, a `timeout` in seconds and a `caBundle`", "spec")
+		l.fail(o, "provider", model.OneLine(err.Error()), "a Provider needs an https `url`, a `timeout` in seconds and a `caBundle`", "spec")
 	}
 }
 
@@ -121,7 +121,7 @@ func (l *loader) expansion(o *Object) {
 		return
 	}
 	if err := l.expander.system.UpsertTemplate(template); err != nil {
-		l.fail(o, "expansion_template", oneLine(err.Error()), "see https://open-policy-agent.github.io/gatekeeper/website/docs/expansion", "spec")
+		l.fail(o, "expansion_template", model.OneLine(err.Error()), "see https://open-policy-agent.github.io/gatekeeper/website/docs/expansion", "spec")
 		return
 	}
 	l.expander.sources[template.Name] = template.Spec.TemplateSource

@@ -75,7 +75,7 @@ func (l *loader) refuseConstraint(o *Object, err error) {
 		l.fail(o, code, f.message, f.hint, f.path...)
 	}
 	if len(fields) == 0 {
-		l.fail(o, code, oneLine(err.Error()), "", "spec")
+		l.fail(o, code, model.OneLine(err.Error()), "", "spec")
 	}
 }
 
@@ -99,7 +99,7 @@ func (l *loader) badFields(o *Object) []badField {
 	var out []badField
 	for _, e := range validation.ValidateCustomResource(field.NewPath(""), o.Value, validator) {
 		path := fieldPath(e.Field)
-		out = append(out, badField{path, dotted(path) + ": " + oneLine(e.ErrorBody()), "see `openAPIV3Schema` in the template"})
+		out = append(out, badField{path, dotted(path) + ": " + model.OneLine(e.ErrorBody()), "see `openAPIV3Schema` in the template"})
 	}
 	if len(out) > 0 {
 		return out

@@ -48,7 +48,7 @@ func (l *loader) template(o *Object) {
 	}
 	ct, err := into.ToVersionless()
 	if err != nil {
-		l.fail(o, "template", oneLine(err.Error()), "", "spec")
+		l.fail(o, "template", model.OneLine(err.Error()), "", "spec")
 		return
 	}
 	kind := ct.Spec.CRD.Spec.Names.Kind
@@ -80,7 +80,7 @@ func (l *loader) refuse(t *template, err error) {
 		l.regoErrors(t, entryFile(t.Spec.CRD.Spec.Names.Kind), compile, "")
 	default:
 		if !l.schemaErrors(t) {
-			l.fail(t.origin, "template", oneLine(err.Error()), hintForTemplate(t, err), blamed(t, err)...)
+			l.fail(t.origin, "template", model.OneLine(err.Error()), hintForTemplate(t, err), blamed(t, err)...)
 		}
 	}
 }
@@ -89,11 +89,11 @@ func (l *loader) regoErrors(t *template, file string, err error, hint string) {
 	var list ast.Errors
 	if !errors.As(err, &list) {
 		at := &ast.Location{File: file, Row: 1}
-		l.add(l.regoProblem("rego_error", oneLine(err.Error()), hint, at))
+		l.add(l.regoProblem("rego_error", model.OneLine(err.Error()), hint, at))
 		return
 	}
 	for _, e := range list {
-		at, message, hint := e.Location, oneLine(e.Message), hintForRego(e.Message, hint)
+		at, message, hint := e.Location, model.OneLine(e.Message), hintForRego(e.Message, hint)
 		switch {
 		case at == nil:
 			at = &ast.Location{File: file, Row: 1}
@@ -121,7 +121,7 @@ func (l *loader) regoProblem(code, message, hint string, at *ast.Location) model
 func (l *loader) celErrors(t *template, errs celErrors) {
 	const hint = "expressions see `object`, `oldObject`, `request`, `namespaceObject`, `variables` and `variables.params`"
 	for _, e := range errs {
-		l.fail(t.origin, "cel_compile_error", oneLine(e.detail), hint, append(celSource(t), e.path...)...)
+		l.fail(t.origin, "cel_compile_error", model.OneLine(e.detail), hint, append(celSource(t), e.path...)...)
 	}
 }
 
@@ -132,7 +132,7 @@ func (l *loader) unusableMessages(t *template) {
 		return
 	}
 	for _, e := range l.cel.templates[t.Spec.CRD.Spec.Names.Kind].unusable {
-		l.warn(t.origin, "cel_message", "the messageExpression has no effect: "+oneLine(e.detail), "make it a text: `string(…)`", append(celSource(t), e.path...)...)
+		l.warn(t.origin, "cel_message", "the messageExpression has no effect: "+model.OneLine(e.detail), "make it a text: `string(…)`", append(celSource(t), e.path...)...)
 	}
 }
 
@@ -228,7 +228,7 @@ func (l *loader) schemaErrors(t *template) bool {
 		}
 		any = true
 		at := append([]interface{}{"spec", "crd", "spec", "validation", "openAPIV3Schema"}, fieldPath(path)...)
-		l.fail(t.origin, "template_schema", dotted(at)+": "+oneLine(fe.ErrorBody()), "a cluster refuses this schema: every object needs a `type`", at...)
+		l.fail(t.origin, "template_schema", dotted(at)+": "+model.OneLine(fe.ErrorBody()), "a cluster refuses this schema: every object needs a `type`", at...)
 	}
 	return any
 }
@@ -270,7 +270,7 @@ func (l *loader) link() {
 		t := l.templates[kind]
 		l.refuse(t, bad[kind])
 		if _, err := l.client.RemoveTemplate(l.ctx, t.ConstraintTemplate); err != nil {
-			l.fail(t.origin, "template", oneLine(err.Error()), "")
+			l.fail(t.origin, "template", model.OneLine(err.Error()), "")
 		}
 	}
 }

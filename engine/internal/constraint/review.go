@@ -102,7 +102,7 @@ func (s *Set) Review(ctx context.Context, in Review) (*Outcome, error) {
 func (s *Set) judgeGenerated(ctx context.Context, parent *request, point string, out *Outcome) error {
 	children, err := s.expander.expand(parent.judged(), parent.namespace)
 	if err != nil {
-		out.Problems = append(out.Problems, model.Problem{Severity: model.Error, Code: "expansion", Message: oneLine(err.Error())})
+		out.Problems = append(out.Problems, model.Problem{Severity: model.Error, Code: "expansion", Message: model.OneLine(err.Error())})
 		return nil
 	}
 	for _, child := range children {
@@ -151,7 +151,7 @@ func (s *Set) judge(ctx context.Context, r *request, point string, out *Outcome,
 		return ctx.Err()
 	}
 	if err != nil {
-		r.problems = append(r.problems, model.Problem{Severity: model.Error, Code: "gatekeeper", Message: oneLine(err.Error())})
+		r.problems = append(r.problems, model.Problem{Severity: model.Error, Code: "gatekeeper", Message: model.OneLine(err.Error())})
 	}
 	for _, result := range responses.Results() {
 		out.take(result, from)

@@ -92,7 +92,7 @@ func (m *matcher) matches(r *request) (bool, error) {
 }
 
 func (m *matcher) failure(err error) model.Problem {
-	p := model.Problem{Severity: model.Error, Code: "match_error", Policy: m.policy, Message: oneLine(err.Error())}
+	p := model.Problem{Severity: model.Error, Code: "match_error", Policy: m.policy, Message: model.OneLine(err.Error())}
 	path := []any{"spec", "match"}
 	if m.match != nil && m.match.NamespaceSelector != nil {
 		path = append(path, "namespaceSelector")

@@ -59,14 +59,14 @@ func yamlFailure(err error, text string) *Failure {
 	}
 	match := yamlErrorText.FindStringSubmatch(err.Error())
 	if match == nil {
-		return &Failure{Code: CodeSyntax, Message: oneLine(err.Error())}
+		return &Failure{Code: CodeSyntax, Message: model.OneLine(err.Error())}
 	}
 	line, _ := strconv.Atoi(match[1]) // empty when the library names no line
 	if strings.HasPrefix(match[2], "did not find expected") {
 		line++ // the library counts the lines of its parser errors from zero
 	}
 	return &Failure{
-		Code: CodeSyntax, Message: oneLine(match[2]), Hint: yamlHint(match[2]),
+		Code: CodeSyntax, Message: model.OneLine(match[2]), Hint: yamlHint(match[2]),
 		Line: line, Column: indentOfLine(text, line) + 1,
 	}
 }
@@ -77,6 +77,7 @@ var yamlHints = []struct{ message, hint string }{
 	{"cannot start any token", "indent with spaces, not tabs, and quote a value that starts with `@`, `%` or a backtick"},
 	{"tab character", "indent with spaces, not tabs"},
 	{"could not find expected ':'", "a key needs a `:` after it; check the indentation and open quotes above"},
+	{"did not find expected node content", "a value or a closing bracket is missing here or above"},
 	{"did not find expected key", "check the indentation of this line and the lines above"},
 	{"did not find expected '-' indicator", "check the indentation of this list"},
 	{"unexpected end of stream", "a quote is opened and never closed"},
@@ -98,7 +99,7 @@ func yamlHint(message string) string {
 
 // jsonFailure explains an error of the JSON decoder for the text that caused it.
 func jsonFailure(err error, text string) *Failure {
-	failure := &Failure{Code: CodeSyntax, Message: "invalid JSON: " + oneLine(err.Error())}
+	failure := &Failure{Code: CodeSyntax, Message: "invalid JSON: " + model.OneLine(err.Error())}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		offset := min(max(int(syntax.Offset)-1, 0), len(text))
@@ -109,5 +110,3 @@ func jsonFailure(err error, text string) *Failure {
 	}
 	return failure
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

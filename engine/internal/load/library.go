@@ -10,6 +10,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
 	"go.yaml.in/yaml/v2"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // decodeWithLibrary decodes one YAML document with the library that kubectl uses. It is the definition of what
@@ -19,7 +21,7 @@ import (
 func decodeWithLibrary(text string, limits Limits) (term *ast.Term, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			term, err = nil, &Failure{Code: CodeSyntax, Message: oneLine(fmt.Sprint("the YAML library failed: ", cause))}
+			term, err = nil, &Failure{Code: CodeSyntax, Message: model.OneLine(fmt.Sprint("the YAML library failed: ", cause))}
 		}
 	}()
 	if err := checkAliases(text, limits.AliasNodes); err != nil {

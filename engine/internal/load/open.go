@@ -13,7 +13,7 @@ import (
 // readSource returns the bytes of a source, or why they can't be had.
 func readSource(source Source, limit int64) ([]byte, *model.Problem) {
 	if source.Text == nil {
-		return readFile(source.Path, limit)
+		return ReadFile(source.Path, limit)
 	}
 	if int64(len(source.Text)) > limit {
 		return nil, refused(source.Path, tooLarge("text", limit))
@@ -21,9 +21,9 @@ func readSource(source Source, limit int64) ([]byte, *model.Problem) {
 	return source.Text, nil
 }
 
-// readFile reads a regular file of at most limit bytes. It is opened so that a pipe put in its place
+// ReadFile reads a regular file of at most limit bytes. It is opened so that a pipe put in its place
 // can't block us, and checked only then.
-func readFile(path string, limit int64) ([]byte, *model.Problem) {
+func ReadFile(path string, limit int64) ([]byte, *model.Problem) {
 	file, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -68,15 +68,15 @@ func unreadable(path string, err error) *model.Problem {
 	var system *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		problem.Message = fmt.Sprintf("no such file or folder: `%s`", printable(path))
+		problem.Message = "no such file or folder"
 		problem.Hint = "check the path, relative to the working directory"
 	case errors.Is(err, fs.ErrPermission):
-		problem.Message = fmt.Sprintf("not permitted to read `%s`", printable(path))
+		problem.Message = "not permitted to read this"
 		problem.Hint = "give your user the permission to read it, or leave it out"
 	case errors.As(err, &system):
-		problem.Message = fmt.Sprintf("can't read `%s`: %s", printable(path), system.Err)
+		problem.Message = fmt.Sprintf("can't be read: %s", system.Err)
 	default:
-		problem.Message = fmt.Sprintf("can't read `%s`: %s", printable(path), oneLine(err.Error()))
+		problem.Message = "can't be read: " + model.OneLine(err.Error())
 	}
 	return &problem
 }
@@ -85,7 +85,7 @@ func unreadable(path string, err error) *model.Problem {
 func irregular(path string, mode fs.FileMode) *model.Problem {
 	return &model.Problem{
 		Severity: model.Error, Code: CodeUnreadable, File: path,
-		Message: fmt.Sprintf("`%s` is %s, not a regular file", printable(path), modeName(mode)),
+		Message: fmt.Sprintf("this is %s, not a regular file", modeName(mode)),
 		Hint:    "give a file or folder, or pipe manifests to `-`",
 	}
 }
@@ -114,7 +114,7 @@ func refused(path string, failure *Failure) *model.Problem {
 func tooLarge(what string, limit int64) *Failure {
 	return &Failure{
 		Code: CodeLimit, Message: fmt.Sprintf("the %s is larger than %s", what, byteSize(limit)),
-		Hint: "split it, or raise the limit if it really holds manifests",
+		Hint: "split it",
 	}
 }
 

@@ -13,7 +13,7 @@ func (r *reader) failed(document chunk, err error) {
 	text, line := r.text[document.start:document.end], r.lineOf(document.start)
 	var failure *Failure
 	if !errors.As(err, &failure) {
-		failure = &Failure{Code: CodeSyntax, Message: oneLine(err.Error())}
+		failure = &Failure{Code: CodeSyntax, Message: model.OneLine(err.Error())}
 	}
 	if reason := r.excuse(failure, text); reason != "" {
 		r.file.Skipped = append(r.file.Skipped, model.Skipped{File: r.path, Line: line, Reason: reason})

@@ -82,7 +82,7 @@ var walkCases = map[string]struct {
 	},
 	"missing": {
 		files: map[string]string{"a.yaml": ""}, paths: []string{"nowhere", "a.yaml"}, want: []string{"a.yaml"},
-		problems: "nowhere: no such file or folder: `nowhere`\n",
+		problems: "nowhere: no such file or folder\n",
 	},
 	"folders of tools": {
 		files: map[string]string{".git/a.yaml": "", "node_modules/b.yaml": "", ".github/c.yaml": ""}, paths: []string{""},
@@ -172,7 +172,7 @@ func TestAFileThatMayNotBeRead(t *testing.T) {
 	_, _, problems := Walk([]string{root})
 	file := Read(Source{Path: filepath.Join(root, "a.yaml")}, Limits{})
 	got := problemLines(root, append(problems, file.Problems...))
-	if want := "b: not permitted to read `b`\na.yaml: not permitted to read `a.yaml`\n"; got != want {
+	if want := "b: not permitted to read this\na.yaml: not permitted to read this\n"; got != want {
 		t.Errorf("problems\n%swant\n%s", got, want)
 	}
 }

@@ -110,19 +110,9 @@ func hasAny(name string, suffixes ...string) bool {
 }
 
 func (f *folder) text(path string) (string, bool) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	if err == nil && info.Size() > maxSource {
-		err = fmt.Errorf("larger than %d MiB", maxSource>>20)
-	}
-	var raw []byte
-	if err == nil {
-		raw, err = os.ReadFile(path)
-	}
-	if err != nil {
-		f.fail(path, "unreadable_policy", pathError(err), "check the file and its permissions")
+	raw, problem := load.ReadFile(path, maxSource)
+	if problem != nil {
+		f.fail(path, "unreadable_policy", problem.Message, problem.Hint)
 		return "", false
 	}
 	return string(raw), true
@@ -140,7 +130,7 @@ func (f *folder) readData(root, path string) {
 		err = json.Unmarshal(raw, &document)
 	}
 	if err != nil {
-		f.fail(path, "data_syntax", oneLine(err.Error()), "write the document as JSON or YAML")
+		f.fail(path, "data_syntax", model.OneLine(err.Error()), "write the document as JSON or YAML")
 		return
 	}
 	relative, _ := filepath.Rel(root, filepath.Dir(path)) // both lie below root
@@ -198,5 +188,3 @@ func pathError(err error) string {
 	}
 	return err.Error()
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 )
@@ -153,7 +153,7 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 	var result *ast.Term
 	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
-	defer e.limit(c.policy, cancel)()
+	defer deadline.Watch("policy "+c.policy.Name, e.timeout, cancel)()
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	defer stop()
 	query := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
@@ -177,30 +177,6 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 	end(violations, problems)
 	return violations, problems
 }
-
-// limit stops an evaluation at its timeout. A builtin that does not listen can't be stopped: then the
-// whole process ends, says why, and the parent starts another.
-func (e *Evaluator) limit(policy *Policy, cancel topdown.Cancel) (stop func()) {
-	var over atomic.Bool
-	timer := time.AfterFunc(e.timeout, func() {
-		cancel.Cancel()
-		time.AfterFunc(stuckAfter, func() {
-			if !over.Load() {
-				Stuck(policy.Name)
-			}
-		})
-	})
-	return func() {
-		over.Store(true)
-		timer.Stop()
-	}
-}
-
-// stuckAfter is how long a cancelled evaluation may take to notice.
-const stuckAfter = 5 * time.Second
-
-// Stuck is called when the evaluation of a policy does not end; main makes it end the process.
-var Stuck = func(string) {}
 
 // builtinProblems are errors of builtins that left an expression undefined: shown, never swallowed
 // (design.md §2). A refused host is an error whatever the settings say.
@@ -242,7 +218,7 @@ func (q *query) line(s *Set) int {
 }
 
 func problemOf(policy *Policy, e *topdown.Error) model.Problem {
-	p := model.Problem{Severity: model.Error, Code: e.Code, Message: oneLine(e.Message), Policy: policy.Name, File: policy.File, Line: policy.Line}
+	p := model.Problem{Severity: model.Error, Code: e.Code, Message: model.OneLine(e.Message), Policy: policy.Name, File: policy.File, Line: policy.Line}
 	if e.Location != nil {
 		p.File, p.Line, p.Column = e.Location.File, e.Location.Row, e.Location.Col
 	}

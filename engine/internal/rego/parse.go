@@ -106,7 +106,7 @@ func (s Source) problems(errs ast.Errors) []model.Problem {
 }
 
 func (s Source) problem(e *ast.Error) model.Problem {
-	p := model.Problem{Severity: model.Error, Code: e.Code, Message: oneLine(e.Message), Hint: hint(e), File: s.File}
+	p := model.Problem{Severity: model.Error, Code: e.Code, Message: model.OneLine(e.Message), Hint: hint(e), File: s.File}
 	if e.Location == nil {
 		return p
 	}
@@ -115,10 +115,6 @@ func (s Source) problem(e *ast.Error) model.Problem {
 		p.Column += s.Column - 1
 	}
 	return p
-}
-
-func oneLine(text string) string {
-	return strings.TrimSpace(strings.Join(strings.Fields(text), " "))
 }
 
 // hints maps what OPA says to what a person should do. The first fragment that occurs wins.

@@ -71,7 +71,7 @@ func (u *Unit) Problems(err error) []model.Problem {
 	}
 	var errs ast.Errors
 	if !errors.As(err, &errs) {
-		return []model.Problem{{Severity: model.Error, Code: ast.CompileErr, Message: oneLine(err.Error())}}
+		return []model.Problem{{Severity: model.Error, Code: ast.CompileErr, Message: model.OneLine(err.Error())}}
 	}
 	return u.sources.problems(errs)
 }

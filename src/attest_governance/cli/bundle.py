@@ -159,5 +159,6 @@ def show(answer: BundleAnswer, done: str, output_format: ShownAs, *, verified: b
     if not verified and answer.bundle is not None:
         answer = msgspec.structs.replace(answer, problems=())
     showing = report_options(Showing(color=options.use_color(False)), system_clock())  # noqa: FBT003 (positional)
-    write_bundle(answer, done, output_format.value, sys.stdout, showing)
+    said = output_format is ShownAs.text and answer.refused  # what is no result is no output either
+    write_bundle(answer, done, output_format.value, sys.stderr if said else sys.stdout, showing)
     return UNDECIDED if answer.refused else OK

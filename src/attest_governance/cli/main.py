@@ -30,8 +30,7 @@ def run(arguments: Sequence[str]) -> int:
         code = _dispatch(arguments)
         sys.stdout.flush()
     except AttestError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return UNDECIDED
+        return _refused(error)
     except BrokenPipeError:
         return _broken_pipe()
     except KeyboardInterrupt:
@@ -56,6 +55,14 @@ def _dispatch(arguments: Sequence[str]) -> int:
     from attest_governance.cli.tree import invoke  # noqa: PLC0415 (Typer takes longer than the engine's start)
 
     return invoke(arguments)
+
+
+def _refused(error: AttestError) -> int:
+    """Says why nothing was decided. Names of files and texts of policies in it are other people's."""
+    from attest_governance.report.clean import block  # noqa: PLC0415 (for errors alone)
+
+    print(block(f"error: {error}"), file=sys.stderr)
+    return UNDECIDED
 
 
 def _fault(error: Exception) -> int:

@@ -53,6 +53,8 @@ def command(
 
 
 def _named(bundle: str) -> str:
+    if Path(bundle).exists() and not Path(bundle).is_file():
+        raise InputError("this is not a file", file=bundle, hint="`attest policy validate` takes folders")
     if not Path(bundle).is_file():
         raise InputError("there is no such file", file=bundle, hint="name a .tar.gz file or a URL")
     if not bundle.endswith((".tar.gz", ".tgz")):

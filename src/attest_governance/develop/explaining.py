@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.errors import InputError
+from attest_governance.errors import InputError, PolicyError
 from attest_governance.evaluate import View
 from attest_governance.model import Finding
 from attest_governance.model.trace import Explanation
@@ -56,11 +56,21 @@ def explain(finding: Finding, trace: Callable[[Finding, View], Traces]) -> Expla
     Args:
         finding: what to explain.
         trace: traces the finding's policy on its manifest, as a view says.
+
+    Raises:
+        PolicyError: the policy can't be evaluated any more, so that nobody knows whether it would find it.
+        AttestError: what `trace` raises.
     """
     view = View(explain="fired", message=finding.message, resource=finding.resource.id)
-    for one in trace(finding, view).traces:
-        if one.policy == finding.policy and any(again.message == finding.message for again in one.findings):
+    traces = [one for one in trace(finding, view).traces if one.policy == finding.policy]
+    for one in traces:
+        if any(again.message == finding.message for again in one.findings):
             return _found(finding, one)
+    for problem in (problem for one in traces for problem in one.problems):
+        if problem.severity == "error":
+            raise PolicyError(
+                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
+            )
     return Explanation(finding=finding, found=False)
 
 

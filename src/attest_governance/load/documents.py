@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_BYTES = 64 << 20
+PIPE_PATIENCE = 1.0
+"""Seconds that whoever writes to a pipe may take to open it."""
 
 
 def read_document(path: Path, what: str) -> dict[str, Any]:
@@ -54,23 +58,38 @@ def data_documents(data: tuple[Path, ...], evidence: dict[str, Any] | None) -> d
 
 
 def read_bytes(path: Path, what: str) -> bytes:
-    """The bytes of a file, `what` being its name in messages.
+    """The bytes of a file or of a pipe that somebody writes to, `what` being its name in messages.
 
     Raises:
         InputError: the file can't be read, or is too large.
     """
     try:
-        if path.exists() and not path.is_file() and not path.is_fifo():
-            raise InputError(f"the {what} is not a file", file=str(path), hint="name a JSON or YAML file")
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+        if path.is_fifo():
+            text = _read_pipe(path, what)
+        elif path.exists() and not path.is_file():
+            raise InputError(f"the {what} is not a file", file=str(path), hint="name a file")
+        else:
+            with path.open("rb") as file:
+                text = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise InputError(
             f"the {what} can't be read: {error.strerror}", file=str(path), hint="check the path"
         ) from error
     if len(text) > MAX_BYTES:
-        raise InputError(f"the {what} is larger than {MAX_BYTES >> 20} MiB", file=str(path), hint="split it")
+        raise InputError(f"the {what} is larger than {MAX_BYTES >> 20} MiB", file=str(path), hint="name a smaller file")
     return text
+
+
+def _read_pipe(path: Path, what: str) -> bytes:
+    """Reads what a shell's `<(command)` writes; a pipe that nobody opens for writing would never end."""
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
+        select.select([pipe], [], [], PIPE_PATIENCE)
+        first = pipe.read(1)  # none yet where there is a writer, empty where there is none
+        if first == b"":
+            raise InputError(f"the {what} is a pipe that nobody writes to", file=str(path), hint="name a file")
+        os.set_blocking(pipe.fileno(), True)
+        with open(pipe.fileno(), "rb", closefd=False) as rest:
+            return (first or b"") + rest.read(MAX_BYTES)
 
 
 def _json(path: Path, text: bytes, what: str) -> object:

@@ -81,7 +81,7 @@ func (t *translation) packagesInOrder() []string {
 func (t *translation) print(module *ast.Module) string {
 	text, err := format.AstWithOpts(module, format.Opts{RegoVersion: ast.RegoV1, SkipDefensiveCopying: true})
 	if err != nil {
-		t.fail(module.Package.Location, "the policy can't be written as Rego v1: "+oneLine(err.Error()), "see `attest policy validate`")
+		t.fail(module.Package.Location, "the policy can't be written as Rego v1: "+model.OneLine(err.Error()), "see `attest policy validate`")
 		return ""
 	}
 	return spaced(string(text))
@@ -136,7 +136,7 @@ func (t *translation) refuse(err error) {
 	if t.group.RegoVersion == rego.V0 {
 		hint = "templates are written in Rego v1: change what `attest policy validate` names"
 	}
-	t.fail(nil, "no template can be made of the policy: "+oneLine(err.Error()), hint)
+	t.fail(nil, "no template can be made of the policy: "+model.OneLine(err.Error()), hint)
 }
 
 func (t *translation) fail(at *ast.Location, message, hint string) {
@@ -153,5 +153,3 @@ func (t *translation) fail(at *ast.Location, message, hint string) {
 func (t *translation) embed(subject []string) {
 	t.embedded = append(t.embedded, subject)
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

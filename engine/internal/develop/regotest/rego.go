@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -16,7 +15,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/tester"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/develop/trace"
+	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -84,7 +85,7 @@ func (r *run) runner(packages []ast.Ref) *tester.Runner {
 // drain tells of each result. The runner blocks until it is read to the end.
 func (r *run) drain(results <-chan *tester.Result) error {
 	var failed error
-	for result := range results {
+	for result := range r.guarded(results) {
 		if failed != nil || result.Location == nil || !r.wanted(result.Location.File) {
 			continue
 		}
@@ -196,7 +197,7 @@ func (c Case) failed(why watched, row string) Case {
 		}
 	}
 	if len(why.errors) > 0 {
-		c.Message += "; " + oneLine(why.errors[0].Message)
+		c.Message += "; " + model.OneLine(why.errors[0].Message)
 	}
 	return c
 }
@@ -211,7 +212,7 @@ func (r *run) watch(result *tester.Result) (why watched) {
 		return why
 	}
 	cancel := topdown.NewCancel()
-	defer time.AfterFunc(r.params.timeout(), cancel.Cancel).Stop()
+	defer deadline.Watch("test "+result.Package+"."+result.Name, r.params.timeout(), cancel)()
 	defer context.AfterFunc(r.ctx, cancel.Cancel)()
 	tracer := trace.New(r.compiler, r.document, trace.DefaultLimits)
 	query := topdown.NewQuery(body).WithCompiler(r.compiler).WithStore(r.store).WithTransaction(r.txn).WithCancel(cancel).
@@ -253,10 +254,8 @@ func (r *run) message(err error) string {
 	if topdown.IsCancel(err) {
 		return fmt.Sprintf("the test took longer than %s and was stopped", r.params.timeout())
 	}
-	return oneLine(err.Error())
+	return model.OneLine(err.Error())
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func lines(text string) []string {
 	text = strings.TrimSpace(text)
