@@ -57,14 +57,20 @@ def test_an_error_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_command_runs_again_and_ends_with_the_last_result(project: Path, tmp_path: Path, write: Write) -> None:
     write(**{"policies/security.rego": SECURITY, "policies/security_test.rego": SECURITY_TEST})
     command = [*COMMAND, "policy", "test", "policies", "--watch"]
-    with subprocess.Popen(command, cwd=project, env=environment(tmp_path), stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, cwd=project, env=environment(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout
+        assert child.stderr
+        ended = (line for line in child.stderr if line.startswith("watching"))
         try:
             assert "2 passed" in child.stdout.readline()
             assert "2 passed" in child.stdout.readline()
+            next(ended)
             file = project / "policies" / "security_test.rego"
             file.write_text(SECURITY_TEST + "\ntest_more if false\n")
             assert "fail" in child.stdout.readline()
+            next(ended)
             os.kill(child.pid, signal.SIGINT)
             child.stdout.read()
             assert child.wait(20) == 1
