@@ -30,10 +30,14 @@ type Request struct {
 	ID     uint64
 	Params json.RawMessage
 	conn   *jsonrpc2.Conn
+	frames *frames
 }
 
 // Notify streams part of the result of this request.
 func (r *Request) Notify(ctx context.Context, method string, params any) error {
+	if own, ok := params.(Appender); ok {
+		return r.frames.notify(method, own)
+	}
 	return r.conn.Notify(ctx, method, params)
 }
 
@@ -47,15 +51,15 @@ func Fail(code int64, format string, args ...any) error {
 
 type server struct {
 	methods map[string]Method
+	frames  *frames
 	mu      sync.Mutex
 	running map[uint64]context.CancelFunc
 }
 
 // Serve answers requests until the stream ends. It returns when the other side is gone.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, methods map[string]Method) {
-	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}}
-	codec := jsonrpc2.VSCodeObjectCodec{}
-	conn := jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(stream, codec), handler{s}, jsonrpc2.SetLogger(silent{}))
+	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}, frames: newFrames(stream)}
+	conn := jsonrpc2.NewConn(ctx, s.frames, handler{s}, jsonrpc2.SetLogger(silent{}))
 	<-conn.DisconnectNotify()
 }
 
@@ -78,7 +82,7 @@ func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 	ctx, stop := h.begin(ctx, req.ID.Num, deadline)
 	go func() {
 		defer stop()
-		r := &Request{ID: req.ID.Num, Params: params, conn: conn}
+		r := &Request{ID: req.ID.Num, Params: params, conn: conn, frames: h.frames}
 		result, err := h.call(ctx, req.Method, r)
 		reply(ctx, conn, req.ID, result, err)
 	}()

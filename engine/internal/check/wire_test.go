@@ -1,0 +1,66 @@
+package check
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"testing/quick"
+
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// written is a batch as both encoders write it, read back.
+func written(t *testing.T, batch Batch) (own, standard Batch) {
+	t.Helper()
+	text, err := batch.AppendJSON(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expected, err := json.Marshal(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for raw, into := range map[*[]byte]*Batch{&text: &own, &expected: &standard} {
+		if err := json.Unmarshal(*raw, into); err != nil {
+			t.Fatalf("%v in %s", err, *raw)
+		}
+	}
+	return own, standard
+}
+
+func TestABatchIsWrittenAsItsTagsSay(t *testing.T) {
+	same := func(request uint64, files int, policy, message, file, path, fix, key, value string, line, column, resource int) bool {
+		finding := model.Finding{
+			Policy: policy, Engine: "opa", Rule: "violation", Message: message, Resource: resource, Fix: fix,
+			Location: model.Location{File: file, Line: line, Column: column, EndLine: -line, EndColumn: 1, Path: path},
+		}
+		detailed := finding
+		detailed.Details = map[string]any{key: value, "list": []any{value, true, nil}}
+		batch := Batch{Request: request, Files: files, Resources: []model.Resource{{Kind: policy}}, Findings: []model.Finding{finding, detailed}}
+		own, standard := written(t, batch)
+		return reflect.DeepEqual(own, standard)
+	}
+	if err := quick.Check(same, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTextsThatNeedCare(t *testing.T) {
+	for name, text := range map[string]string{
+		"empty": "", "quotes": `a "b"`, "backslash": `C:\x`, "line break": "a\nb", "NUL": "\x00", "no UTF-8": "a\xffb", "beyond ASCII": "é\u2028😀",
+	} {
+		t.Run(name, func(t *testing.T) {
+			own, standard := written(t, Batch{Findings: []model.Finding{{Message: text}}})
+			if !reflect.DeepEqual(own, standard) {
+				t.Errorf("%q against %q", own.Findings[0].Message, standard.Findings[0].Message)
+			}
+		})
+	}
+}
+
+func TestABatchWithoutFindings(t *testing.T) {
+	own, standard := written(t, Batch{Request: 3, Files: 2})
+	if !reflect.DeepEqual(own, standard) {
+		t.Errorf("%v against %v", own, standard)
+	}
+}
