@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -79,7 +80,7 @@ def check(
         EngineError: the engine failed. There is no verdict then.
     """
     batches = _judge(engine, loaded, plan, progress)
-    found = sorted((finding for batch in batches for finding in batch.findings), key=lambda finding: finding.order)
+    found = sorted((finding for batch in batches for finding in batch.findings), key=attrgetter("order"))
     exempted = _exempt(enforce(found, plan.enforcement.get), plan.exempting, now)
     findings = exempted.findings
     if plan.baseline is not None:

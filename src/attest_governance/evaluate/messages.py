@@ -37,7 +37,7 @@ class LoadAnswer(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-class WireFinding(msgspec.Struct, frozen=True):
+class WireFinding(msgspec.Struct, frozen=True, gc=False):
     """A finding whose resource is an index into its batch."""
 
     policy: str
@@ -53,17 +53,19 @@ class WireFinding(msgspec.Struct, frozen=True):
 
     def finding(self, resources: tuple[Resource, ...]) -> Finding:
         """The finding with its resource."""
+        # By position, since names cost half as much again, and a run may have very many.
         return Finding(
-            policy=self.policy,
-            engine=self.engine,
-            rule=self.rule,
-            severity=self.severity,
-            enforcement=self.enforcement,
-            message=self.message,
-            resource=resources[self.resource],
-            location=self.location,
-            details=self.details,
-            fix=self.fix,
+            self.policy,
+            self.engine,
+            self.rule,
+            self.severity,
+            self.enforcement,
+            self.message,
+            resources[self.resource],
+            self.location,
+            None,
+            self.details,
+            self.fix,
         )
 
 

@@ -6,13 +6,15 @@ from typing import Any, Literal
 
 import msgspec
 
+# There may be tens of thousands of these, and none is part of a cycle: the collector leaves them alone (`gc=False`).
+
 Severity = Literal["critical", "high", "medium", "low"]
 Enforcement = Literal["strict", "warn", "dryrun"]
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 
 
-class Resource(msgspec.Struct, frozen=True, rename="camel"):
+class Resource(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The resource that a finding is about.
 
     `labels`, `annotations` (those of the exemption prefix alone) and `images` are what exemptions
@@ -33,7 +35,7 @@ class Resource(msgspec.Struct, frozen=True, rename="camel"):
         return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
 
 
-class Location(msgspec.Struct, frozen=True, rename="camel"):
+class Location(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """Where to look: lines and columns are 1-based, the end column is exclusive."""
 
     file: str
@@ -58,7 +60,7 @@ class Waiver(msgspec.Struct, frozen=True, rename="camel"):
     """`file:line` of the record, or the resource whose annotation it is."""
 
 
-class Finding(msgspec.Struct, frozen=True, rename="camel"):
+class Finding(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One policy's complaint about one resource."""
 
     policy: str

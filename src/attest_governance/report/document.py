@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from attest_governance.model import Finding, Outcome, Resource
 
 SCHEMA = "attest.continuu.ms/check/v1"
@@ -14,18 +14,29 @@ _COUNTS = ("verdict", "violations", "warnings", "dryrun", "exempted", "errors", 
 
 
 def document(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as plain values, keys in the order that they are documented in."""
+    """The outcome without its findings: values that msgspec can encode, keys in the documented order."""
     return {
         "schema": SCHEMA,
         **{name: getattr(outcome.summary, name) for name in _COUNTS},
-        "findings": [_finding(finding) for finding in outcome.findings],
-        "problems": msgspec.to_builtins(outcome.problems),
-        "skipped": msgspec.to_builtins(outcome.skipped),
-        "notices": list(outcome.notices),
+        "findings": [],
+        "problems": outcome.problems,
+        "skipped": outcome.skipped,
+        "notices": outcome.notices,
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def entries(findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    """The findings for the document, one by one: there may be very many."""
+    known: dict[int, dict[str, str]] = {}  # by identity: the findings of a resource share it
+    for finding in findings:
+        resource = finding.resource
+        shown = known.get(id(resource))
+        if shown is None:
+            shown = known[id(resource)] = _resource(resource)
+        yield _finding(finding, shown)
+
+
+def _finding(finding: Finding, resource: dict[str, str]) -> dict[str, Any]:
     return {
         "policy": finding.policy,
         "engine": finding.engine,
@@ -33,9 +44,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity,
         "enforcement": finding.enforcement,
         "message": finding.message,
-        "resource": _resource(finding.resource),
-        "location": msgspec.to_builtins(finding.location),
-        "waiver": msgspec.to_builtins(finding.waiver),
+        "resource": resource,
+        "location": finding.location,
+        "waiver": finding.waiver,
         "details": finding.details,
         "fix": finding.fix,
     }

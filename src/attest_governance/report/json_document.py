@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
 from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert_json
-from attest_governance.report.document import document, without_surrogates
+from attest_governance.report.document import document, entries, without_surrogates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attest_governance.model import Outcome
     from attest_governance.report.interface import ReportOptions
 
@@ -19,13 +22,35 @@ if TYPE_CHECKING:
 _UNSAFE = re.compile(f"[{UNSAFE_BEYOND_C0}]")
 
 
+_PART = 500
+_NONE, _OPEN, _CLOSE = '"findings": []', '"findings": [', "\n  ]"
+_BEFORE, _AFTER = f"{{\n  {_OPEN}", f"{_CLOSE}\n}}"
+
+
 class JsonReporter:
     """Prints the document of `document.py` with an indentation of two."""
 
     def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG002
         """See `Reporter.write`."""
-        out.write(to_json(document(outcome)))
-        out.write("\n")
+        # No free text stands before the findings, so the first mark is that of their list.
+        before, mark, after = to_json(document(outcome)).partition(_NONE)
+        out.write(before)
+        out.write(mark if not outcome.findings else _OPEN)
+        out.writelines(_findings(outcome))
+        out.write(f"{after}\n")
+
+
+def _findings(outcome: Outcome) -> Iterator[str]:
+    """The list of findings in parts, which keeps the memory of a large report small and in the processor's caches."""
+    every = entries(outcome.findings)
+    opened, closed = len(_BEFORE), -len(_AFTER)
+    separator = ""
+    while part := list(islice(every, _PART)):
+        yield separator
+        yield to_json({"findings": part})[opened:closed]
+        separator = ","
+    if separator:
+        yield _CLOSE
 
 
 def to_json(value: object) -> str:
@@ -33,7 +58,7 @@ def to_json(value: object) -> str:
     try:
         encoded = msgspec.json.encode(value)
     except UnicodeEncodeError:
-        encoded = msgspec.json.encode(without_surrogates(value))
+        encoded = msgspec.json.encode(without_surrogates(msgspec.to_builtins(value)))
     text = msgspec.json.format(encoded, indent=2).decode()
     if not encoded.isascii() or b"\x7f" in encoded:  # else there is nothing to escape, and looking is slow
         text = _UNSAFE.sub(_escape, text)

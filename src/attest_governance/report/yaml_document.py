@@ -10,8 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
 
+import msgspec
+
 from attest_governance.report.clean import UNSAFE, inert_json
-from attest_governance.report.document import document
+from attest_governance.report.document import document, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,8 @@ class YamlReporter:
 
     def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG002
         """See `Reporter.write`."""
-        out.write(to_yaml(document(outcome)))
+        whole = document(outcome) | {"findings": list(entries(outcome.findings))}
+        out.write(to_yaml(msgspec.to_builtins(whole)))
 
 
 def to_yaml(value: object) -> str:
