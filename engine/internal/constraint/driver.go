@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 var _ drivers.Driver = &driver{}
@@ -27,6 +28,8 @@ type driver struct {
 	templates  map[string]*regoTemplate
 	parameters map[string]*ast.Term // by policy name
 	compiler   *ast.Compiler
+	lasting    *virtual.Rules     // rules whose values are kept from one resource to the next
+	keepers    map[string]*keeper // by policy name
 	caps       *ast.Capabilities
 	providers  *providers
 	builtins   map[string]*topdown.Builtin
@@ -69,12 +72,14 @@ func (d *driver) AddConstraint(_ context.Context, constraint *unstructured.Unstr
 		return err
 	}
 	d.parameters[policyName(constraint)] = ast.NewTerm(value)
+	d.keepers[policyName(constraint)] = &keeper{}
 	return nil
 }
 
 // RemoveConstraint forgets a constraint.
 func (d *driver) RemoveConstraint(_ context.Context, constraint *unstructured.Unstructured) error {
 	delete(d.parameters, policyName(constraint))
+	delete(d.keepers, policyName(constraint))
 	return nil
 }
 
@@ -140,6 +145,7 @@ func (d *driver) compile(kinds []string) error {
 			return err
 		}
 	}
+	d.lasting = lasting(d.compiler)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego" // also makes a refused host end the evaluation where http.send must not raise errors
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // How we word a host that `allow_net` does not list.
@@ -46,8 +47,13 @@ func (e *evaluation) run(ctx context.Context) []found {
 	}
 	query := e.query(cancel, &builtinErrors)
 	done := func() {}
-	if e.request.watch != nil {
+	var kept *virtual.Kept
+	keeper := e.driver.keepers[e.policy]
+	if e.request.watch != nil { // who watches wants to see everything evaluated
 		query, done = e.request.watch(e.policy, e.driver.compiler, query)
+	} else {
+		kept = keeper.take(e.driver.lasting)
+		query = query.WithVirtualCache(kept.Cache())
 	}
 	err := query.Iter(ctx, func(r topdown.QueryResult) error {
 		entries = append(entries, r[e.template.query.out])
@@ -55,6 +61,9 @@ func (e *evaluation) run(ctx context.Context) []found {
 	})
 	done()
 	e.builtinErrors(builtinErrors)
+	if err == nil && len(builtinErrors) == 0 {
+		keeper.giveBack(kept)
+	}
 	if err != nil {
 		if ctx.Err() == nil { // else the whole request ended, which is not the policy's fault
 			e.fail(err)

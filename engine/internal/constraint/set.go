@@ -85,7 +85,7 @@ func newDriver(ctx context.Context, opts Options) *driver {
 	caps.Builtins = append(caps.Builtins, externalDataDecl)
 	providers := newProviders(opts)
 	return &driver{
-		templates: map[string]*regoTemplate{}, parameters: map[string]*ast.Term{}, caps: caps, providers: providers,
+		templates: map[string]*regoTemplate{}, parameters: map[string]*ast.Term{}, keepers: map[string]*keeper{}, caps: caps, providers: providers,
 		builtins: map[string]*topdown.Builtin{externalDataName: providers.builtin()},
 		values:   cache.NewInterQueryValueCache(ctx, nil), caches: cache.NewInterQueryCacheWithContext(ctx, nil),
 		strict: opts.StrictErrors,

@@ -13,6 +13,7 @@ import (
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // Input is what a policy sees of one resource, in OPA terms (design.md §4).
@@ -46,7 +47,7 @@ type Evaluator struct {
 	timeout time.Duration
 	watcher Observer
 	// shared holds what is the same for every policy of the resource at hand.
-	shared topdown.VirtualCache
+	shared *virtual.Kept
 }
 
 type choice struct {
@@ -116,7 +117,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []mode
 	var violations []Violation
 	var problems []model.Problem
 	shared := in.terms()
-	e.shared = topdown.NewVirtualCache()
+	e.shared = virtual.NewKept(e.set.same)
 	for _, c := range e.choices {
 		if c.level == "Namespace" && !Namespaced(in.Identity) {
 			continue
@@ -159,7 +160,7 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 	query := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
 		WithBuiltinErrorList(&builtinErrors)
 	if e.watcher == nil {
-		query = query.WithVirtualCache(&sharing{VirtualCache: topdown.NewVirtualCache(), shared: e.shared, same: e.set.same})
+		query = query.WithVirtualCache(e.shared.Cache())
 	}
 	query, end := e.observed(Evaluation{Policy: c.policy, Rule: q.rule, Ref: q.ref, Input: input}, query)
 	err := query.Iter(ctx, func(r topdown.QueryResult) error {
@@ -167,6 +168,9 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 		return nil
 	})
 	problems := e.builtinProblems(c.policy, builtinErrors)
+	if err != nil || len(builtinErrors) > 0 {
+		e.shared = virtual.NewKept(e.set.same)
+	}
 	if err != nil {
 		problems = append(problems, e.failure(ctx, c.policy, q, err))
 		end(nil, problems)

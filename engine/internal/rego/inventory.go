@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // Wanted is the part of `data.inventory` that policies look at: all of it, or the resources of some
@@ -32,10 +34,10 @@ func (s *Set) readings(parsed []member) reading {
 	}
 	var out reading
 	for rule := range s.reached() {
-		if mentions(rule, ast.InputRootDocument, "namespace") {
+		if virtual.Mentions(rule, ast.InputRootDocument, "namespace") {
 			out.namespace = true
 		}
-		if mentions(rule, ast.DefaultRootDocument, "inventory") {
+		if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
 			kinds := declared[rule.Location.File]
 			out.inventory.All = out.inventory.All || len(kinds) == 0
 			out.inventory.Kinds = append(out.inventory.Kinds, kinds...)
@@ -52,54 +54,11 @@ func (s *Set) reached() map[*ast.Rule]bool {
 	for _, policy := range s.Policies {
 		for i := range policy.queries {
 			for _, rule := range s.Compiler.GetRules(policy.queries[i].ref) {
-				follow(s.Compiler, rule, seen)
+				virtual.Follow(s.Compiler, rule, seen)
 			}
 		}
 	}
 	return seen
-}
-
-// follow adds a rule and all that it depends on.
-func follow(compiler *ast.Compiler, rule *ast.Rule, seen map[*ast.Rule]bool) {
-	if seen[rule] {
-		return
-	}
-	seen[rule] = true
-	for dependency := range compiler.Graph.Dependencies(rule) {
-		if next, ok := dependency.(*ast.Rule); ok {
-			follow(compiler, next, seen)
-		}
-	}
-}
-
-// mentions looks for `root.field` in a rule; a use of the root as a whole counts, since it could read
-// anything.
-func mentions(rule *ast.Rule, root *ast.Term, field string) bool {
-	found := false
-	var look func(*ast.Term) bool
-	look = func(term *ast.Term) bool {
-		switch value := term.Value.(type) {
-		case ast.Var:
-			found = found || value.Equal(root.Value)
-		case ast.Ref:
-			if !value[0].Equal(root) {
-				break
-			}
-			found = found || len(value) < 2 || !isOtherField(value[1], field)
-			for _, operand := range value[1:] {
-				ast.WalkTerms(operand, look)
-			}
-			return true
-		}
-		return found
-	}
-	ast.WalkTerms(rule, look)
-	return found
-}
-
-func isOtherField(term *ast.Term, field string) bool {
-	s, ok := term.Value.(ast.String)
-	return ok && string(s) != field
 }
 
 func declaredKinds(module *ast.Module) []string {

@@ -8,6 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // Evaluation is one rule of one policy asked about one input.
@@ -43,7 +44,7 @@ func (e *Evaluator) observed(which Evaluation, query *topdown.Query) (*topdown.Q
 func (e *Evaluator) EvaluateInput(ctx context.Context, document ast.Object) ([]Violation, []model.Problem) {
 	var violations []Violation
 	var problems []model.Problem
-	e.shared = topdown.NewVirtualCache()
+	e.shared = virtual.NewKept(e.set.same)
 	key := ast.InternedTerm("parameters")
 	for _, c := range e.choices {
 		input := document

@@ -15,6 +15,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // Module is a Rego source with what configuration says of it. Origin tells sources apart: two
@@ -54,7 +55,7 @@ type Set struct {
 	values       cache.InterQueryValueCache
 	capabilities *ast.Capabilities
 	reads        reading
-	same         *paths
+	same         *virtual.Rules
 	strict       bool
 }
 
@@ -146,7 +147,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 	}
 	problems = append(problems, sameName(s.Policies)...)
 	s.reads = s.readings(parsed)
-	s.same = samePaths(s.Compiler)
+	s.same = sameRules(s.Compiler)
 	return problems
 }
 
