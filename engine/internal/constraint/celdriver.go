@@ -3,6 +3,7 @@ package constraint
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers"
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
@@ -96,6 +97,9 @@ func (d *celDriver) Query(ctx context.Context, _ string, constraints []*unstruct
 func (d *celDriver) problem(c *unstructured.Unstructured, t *celTemplate, f celError) model.Problem {
 	p := model.Problem{Severity: model.Error, Code: "cel_error", Policy: policyName(c), Message: model.OneLine(f.detail)}
 	p.Hint = "guard the access with `has(…)`"
+	if strings.Contains(f.detail, errBudget.Error()) {
+		p.Hint = "make the expression cheaper, or bound what it goes through"
+	}
 	if t.ignore {
 		p.Severity, p.Hint = model.Warning, "the template's `failurePolicy: Ignore` admits the resource"
 	}

@@ -95,15 +95,16 @@ type celEvaluation struct {
 // celScope is a list of expressions that share their variables and a budget.
 type celScope struct {
 	*celEvaluation
-	input   celInput
-	context cel.CompositionContext
-	budget  int64
+	input     celInput
+	variables *celScopeVariables
+	budget    int64
 }
 
-// scope begins a list of expressions.
-func (e *celEvaluation) scope(budget int64) *celScope {
-	s := &celScope{celEvaluation: e, input: e.input, context: e.template.compiler.CreateContext(e.ctx), budget: budget}
-	s.input.variables = s.context.Variables(&s.input)
+// scope begins a list of expressions. Lists that see the same input share their variables.
+func (e *celEvaluation) scope(budget int64, variables *celVariables) *celScope {
+	s := &celScope{celEvaluation: e, input: e.input, budget: budget}
+	s.variables = &celScopeVariables{all: variables, paid: map[*celVariable]bool{}, ctx: e.ctx, input: &s.input}
+	s.input.variables = s.variables
 	return s
 }
 
@@ -115,7 +116,8 @@ func (e *celEvaluation) run() []string {
 	if !e.applies() {
 		return nil
 	}
-	validations := e.scope(celconfig.PerCallLimit)
+	variables := newCELVariables(e.template.variables)
+	validations := e.scope(celconfig.PerCallLimit, variables)
 	results := make([]ref.Val, len(e.template.validations))
 	failed := make([]error, len(results))
 	for i, v := range e.template.validations {
@@ -124,7 +126,7 @@ func (e *celEvaluation) run() []string {
 			return nil
 		}
 	}
-	texts, err := e.messages(validations.budget)
+	texts, err := e.messages(validations.budget, variables)
 	if err != nil {
 		e.fail("failed messageExpression: "+err.Error(), "validations")
 		return nil
@@ -147,7 +149,7 @@ func (e *celEvaluation) applies() bool {
 	if len(e.template.conditions) == 0 {
 		return true
 	}
-	s := e.scope(celconfig.RuntimeCELCostBudgetMatchConditions)
+	s := e.scope(celconfig.RuntimeCELCostBudgetMatchConditions, newCELVariables(e.template.variables))
 	s.input.namespace = nil
 	var failures []celError
 	for i, condition := range e.template.conditions {
@@ -167,7 +169,7 @@ func (e *celEvaluation) applies() bool {
 }
 
 // messages evaluates the message expressions; one that fails has no text.
-func (e *celEvaluation) messages(budget int64) ([]ref.Val, error) {
+func (e *celEvaluation) messages(budget int64, variables *celVariables) ([]ref.Val, error) {
 	out := make([]ref.Val, len(e.template.validations))
 	var s *celScope
 	for i, v := range e.template.validations {
@@ -175,7 +177,7 @@ func (e *celEvaluation) messages(budget int64) ([]ref.Val, error) {
 			continue
 		}
 		if s == nil {
-			s = e.scope(budget)
+			s = e.scope(budget, variables)
 		}
 		result, err := s.evaluate(*v.messageExpression)
 		if errors.Is(err, errBudget) {
@@ -190,7 +192,7 @@ func (e *celEvaluation) messages(budget int64) ([]ref.Val, error) {
 
 func (s *celScope) evaluate(compiled cel.CompilationResult) (ref.Val, error) {
 	result, details, err := compiled.Program.ContextEval(s.ctx, &s.input)
-	if !s.pay(uint64(max(s.context.GetAndResetCost(), 0))) || details == nil || details.ActualCost() == nil || !s.pay(*details.ActualCost()) {
+	if !s.pay(s.variables.due()) || details == nil || details.ActualCost() == nil || !s.pay(*details.ActualCost()) {
 		return nil, errBudget
 	}
 	if err != nil {

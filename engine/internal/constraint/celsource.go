@@ -15,7 +15,7 @@ import (
 
 // celTemplate is the compiled CEL of one template: Gatekeeper's reading of it, Kubernetes' compiler.
 type celTemplate struct {
-	compiler    *cel.CompositedCompiler
+	variables   map[string]cel.CompilationResult
 	conditions  []cel.CompilationResult
 	validations []celValidation
 	ignore      bool      // failurePolicy: Ignore
@@ -49,6 +49,7 @@ var (
 // celCompiler compiles a template's expressions and keeps their errors.
 type celCompiler struct {
 	*cel.CompositedCompiler
+	stored           map[string]cel.CompilationResult // the variables
 	errors, unusable celErrors
 }
 
@@ -71,11 +72,11 @@ func compileCEL(ct *templates.ConstraintTemplate) (*celTemplate, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &celCompiler{CompositedCompiler: composited}
+	c := &celCompiler{CompositedCompiler: composited, stored: map[string]cel.CompilationResult{}}
 	if err := c.variables(source); err != nil {
 		return nil, err
 	}
-	t := &celTemplate{compiler: composited, ignore: *policy == admissionregistrationv1.Ignore}
+	t := &celTemplate{variables: c.stored, ignore: *policy == admissionregistrationv1.Ignore}
 	for i, m := range source.MatchConditions {
 		t.conditions = append(t.conditions, c.compile(&matchconditions.MatchCondition{Name: m.Name, Expression: m.Expression}, "matchCondition", i, "expression"))
 	}
@@ -93,12 +94,19 @@ func (c *celCompiler) variables(source *schema.Source) error {
 	if _, err := source.GetVariables(); err != nil { // reserved names
 		return err
 	}
-	c.CompileAndStoreVariables(transform.AllVariablesCEL(), withParams, environment.StoredExpressions)
+	for _, v := range transform.AllVariablesCEL() {
+		c.variable(v)
+	}
 	for i, v := range source.Variables {
-		variable := &validating.Variable{Name: v.Name, Expression: v.Expression}
-		c.keep(c.CompileAndStoreVariable(variable, withParams, environment.StoredExpressions), "variables", i, "expression")
+		c.keep(c.variable(&validating.Variable{Name: v.Name, Expression: v.Expression}), "variables", i, "expression")
 	}
 	return nil
+}
+
+func (c *celCompiler) variable(v cel.NamedExpressionAccessor) cel.CompilationResult {
+	result := c.CompileAndStoreVariable(v, withParams, environment.StoredExpressions)
+	c.stored[v.GetName()] = result
+	return result
 }
 
 func (c *celCompiler) validation(i int, v schema.Validation) celValidation {
