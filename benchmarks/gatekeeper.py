@@ -32,7 +32,6 @@ PARAMETERS = {
     "allowedCapabilities": ["NET_BIND_SERVICE"],
 }
 TEMPLATE_FILES = Path(__file__).resolve().parent / "templates"
-"""Rules in the style of the community's library, each used by several templates: a kind of rule a file."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,15 @@ class Case:
 
     name: str
     templates: int
-    engine: str
+    rules: str
+    """The folder of the rules, each used by several templates."""
 
 
 CASES = (
-    Case("20 templates, Rego", TEMPLATES, "rego"),
-    Case("20 templates, CEL", TEMPLATES, "cel"),
-    Case("100 templates of which 20 match, Rego", 5 * TEMPLATES, "rego"),
+    Case("20 templates, Rego, short rules", TEMPLATES, "short"),
+    Case("20 templates, Rego, as libraries write it", TEMPLATES, "library"),
+    Case("20 templates, CEL, as libraries write it", TEMPLATES, "cel"),
+    Case("100 templates of which 20 match, Rego, as libraries write it", 5 * TEMPLATES, "library"),
 )
 
 
@@ -88,28 +89,26 @@ def write_policies(folder: Path, case: Case) -> None:
             "metadata": {"name": "all"},
             "spec": {"match": {"kinds": [matched]}, "parameters": PARAMETERS},
         }
-        (folder / f"template-{number:03}.yaml").write_text(json.dumps(_template(kind, number, case.engine)))
+        (folder / f"template-{number:03}.yaml").write_text(
+            json.dumps(_template(kind, number, TEMPLATE_FILES / case.rules))
+        )
         (folder / f"constraint-{number:03}.yaml").write_text(json.dumps(constraint))
 
 
-def _rego(kind: str, number: int) -> dict[str, object]:
-    """The source of a template: one of the rules, in a package of its own, with the library that it imports."""
-    rules = sorted(TEMPLATE_FILES.glob("*.rego"))
-    text = rules[number % len(rules)].read_text().replace("package rule", f"package {kind.lower()}", 1)
-    return {"rego": text, "libs": [path.read_text() for path in sorted((TEMPLATE_FILES / "lib").glob("*.rego"))]}
+def _code(kind: str, number: int, folder: Path) -> dict[str, object]:
+    """The code of a template: one of the rules of a folder, in Rego with the libraries beside it, or in CEL."""
+    rules = sorted(path for path in folder.iterdir() if path.is_file())
+    rule = rules[number % len(rules)]
+    if rule.suffix == ".yaml":
+        return {"engine": "K8sNativeValidation", "source": yaml.safe_load(rule.read_text())}
+    text = rule.read_text().replace("package rule", f"package {kind.lower()}", 1)
+    libraries = [path.read_text() for path in sorted(folder.glob("lib/*.rego"))]
+    return {"engine": "Rego", "source": {"rego": text, "libs": libraries}}
 
 
-def _cel(number: int) -> dict[str, object]:
-    """The source of a template in CEL: one of the rules."""
-    rules = sorted(TEMPLATE_FILES.glob("*.cel.yaml"))
-    return dict(yaml.safe_load(rules[number % len(rules)].read_text()))
-
-
-def _template(kind: str, number: int, engine: str) -> dict[str, object]:
-    rego = {"engine": "Rego", "source": _rego(kind, number)}
-    cel = {"engine": "K8sNativeValidation", "source": _cel(number)}
+def _template(kind: str, number: int, folder: Path) -> dict[str, object]:
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    target = {"target": "admission.k8s.gatekeeper.sh", "code": [cel if engine == "cel" else rego]}
+    target = {"target": "admission.k8s.gatekeeper.sh", "code": [_code(kind, number, folder)]}
     return {
         "apiVersion": "templates.gatekeeper.sh/v1",
         "kind": "ConstraintTemplate",
