@@ -12,7 +12,7 @@ import (
 // The rest of what CEL may ask of a value. Expressions get no further than `variables.name`: the compiler gives
 // `variables` a type without operators.
 
-var celVariablesType = celtypes.NewTypeValue("kubernetes.variables", traits.IndexerType|traits.FieldTesterType)
+var celVariablesType = celtypes.NewObjectType("kubernetes.variables", traits.IndexerType|traits.FieldTesterType)
 
 // Type implements ref.Val.
 func (s *celScopeVariables) Type() ref.Type { return celVariablesType }
