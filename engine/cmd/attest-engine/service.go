@@ -53,6 +53,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"playground/evaluate":  s.playground,
 		"playground/test":      s.playgroundTest,
 		"tests/generate":       s.generateTests,
+		"conflicts":            s.conflicts,
 	}
 }
 

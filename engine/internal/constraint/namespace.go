@@ -18,6 +18,9 @@ var clusterScoped = map[string]bool{
 	"ValidatingWebhookConfiguration": true, "VolumeAttachment": true, "VolumeAttributesClass": true,
 }
 
+// IsClusterScoped says that a kind of Kubernetes' own has no namespace.
+func IsClusterScoped(kind string) bool { return clusterScoped[kind] }
+
 // findNamespace settles which Namespace object match blocks and policies see. The matching itself is
 // Gatekeeper's; what differs between its programs is what they hand to it for a manifest that names no
 // namespace:

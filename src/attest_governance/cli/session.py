@@ -34,6 +34,7 @@ _JUDGING = {
     "profile",
     "explain",
     "generate-tests",
+    "conflicts",
     "bundle",
     "validate-bundle",
 }

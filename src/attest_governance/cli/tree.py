@@ -37,6 +37,7 @@ POLICY = {
     "show": Command("policies", "show_policy"),
     "init": Command("init"),
     "generate-tests": Command("generate_tests"),
+    "conflicts": Command("conflicts"),
     "test": Command("testing"),
     "test-all": Command("testing", "all_tests"),
     "trace": Command("trace"),

@@ -24,8 +24,8 @@ from attest_governance.evaluate.messages import (
     WireBatch,
     batch,
 )
-from attest_governance.evaluate.testing import ProfileProgress, TestAnswer, TestBatch
-from attest_governance.model.authoring import GeneratedTests
+from attest_governance.evaluate.testing import ConflictsProgress, ProfileProgress, TestAnswer, TestBatch
+from attest_governance.model.authoring import Conflicts, GeneratedTests
 from attest_governance.model.bundle import BundleAnswer, Signing, Verification
 from attest_governance.model.play import Measured, Tested
 from attest_governance.model.profile import Profile
@@ -317,6 +317,39 @@ class Engine:
         """
         params = {"file": str(policy), "libraries": libraries, "examples": examples, "budget": inputs}
         return self._within("tests/generate", params, GeneratedTests, timeout)
+
+    def conflicts(
+        self,
+        sources: PolicySources,
+        selected: Sequence[Selected],
+        enforcement: Mapping[str, str],
+        examples: Sequence[str],
+        inputs: int,
+        *,
+        timeout: float,
+        tell: Callable[[str], None],
+    ) -> Conflicts:
+        """Looks for policies that contradict, repeat or weaken each other, within `timeout` seconds.
+
+        `tell` is called with how far the work is.
+
+        Raises:
+            EngineError: the engine failed or the time was up; what is wrong with policies is in the answer.
+        """
+        params = {
+            **_load_params(sources),
+            "policies": selected,
+            "enforcement": enforcement,
+            "examples": examples,
+            "budget": inputs,
+            "deadline": round(timeout * 1000),
+        }
+        stream = self._ready().stream("conflicts", params, ConflictsProgress, Conflicts, timeout=timeout + _GRACE)
+        try:
+            while True:
+                tell(cast("ConflictsProgress", next(stream)).text)
+        except StopIteration as end:
+            return cast("Conflicts", end.value)
 
     def templates(self, sources: PolicySources, names: Sequence[str]) -> TemplatesAnswer:
         """Turns plain policies into the Rego of Gatekeeper templates, and reads the objects beside them.

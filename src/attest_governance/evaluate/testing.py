@@ -56,3 +56,9 @@ class ProfileProgress(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """How far the work is."""
         return f"round {self.round} of {self.rounds}: {self.files} files"
+
+
+class ConflictsProgress(msgspec.Struct, frozen=True):
+    """A notification `conflicts/progress`."""
+
+    text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -59,3 +59,54 @@ class GeneratedTests(msgspec.Struct, frozen=True):
     faults: Faults = Faults()
     inputs: int = 0
     problems: tuple[Problem, ...] = ()
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One of the places that a conflict is between."""
+
+    policy: str
+    rule: str = ""
+    file: str = ""
+    line: int = 0
+    condition: str = ""
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """Two places that don't go together, or one that says nothing.
+
+    What is `certain` follows from what is written; what is `suspected` was seen on every input that
+    was tried. `resource` violates the first side, `flipped` the second, where such were found.
+    """
+
+    kind: Literal[
+        "contradiction",
+        "duplicate",
+        "shadowed",
+        "overlap",
+        "enforcement",
+        "defined_twice",
+        "never_fires",
+        "exemption_covers_nothing",
+        "exemption_covers_everything",
+    ]
+    certainty: Literal["certain", "suspected"]
+    message: str
+    sides: tuple[Side, ...]
+    hint: str = ""
+    resource: Any = None
+    flipped: Any = None
+
+
+class Conflicts(msgspec.Struct, frozen=True):
+    """What was found, certain conflicts first, and over how much."""
+
+    conflicts: tuple[Conflict, ...] = ()
+    policies: int = 0
+    rules: int = 0
+    inputs: int = 0
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def certain(self) -> int:
+        """How many conflicts follow from what is written."""
+        return sum(one.certainty == "certain" for one in self.conflicts)

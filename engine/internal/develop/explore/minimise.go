@@ -76,7 +76,7 @@ func (p *Pool) Neighbours(ctx context.Context, w World, limit int) []Neighbour {
 	seen := map[string]bool{w.Key(): true}
 	for _, e := range edits {
 		changed, ok := w.Apply(e)
-		if !ok || seen[changed.Key()] || len(out) >= limit || ctx.Err() != nil {
+		if !ok || p.Subject.settled(e.Path) || seen[changed.Key()] || len(out) >= limit || ctx.Err() != nil {
 			continue
 		}
 		seen[changed.Key()] = true

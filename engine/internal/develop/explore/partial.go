@@ -10,7 +10,7 @@ import (
 )
 
 // partialLimit bounds a partial evaluation, whose result can be of any size.
-const partialLimit = time.Second
+const partialLimit = 300 * time.Millisecond
 
 // maxResidual is how many alternatives of a rule are looked at.
 const maxResidual = 200
@@ -71,6 +71,13 @@ func (s *Subject) unknowns() []*ast.Term {
 		out = append(out, ast.NewTerm(ast.InputRootRef.Append(ast.StringTerm(key))))
 	}
 	return out
+}
+
+// Freely is the same subject with parameters that may be anything.
+func (s *Subject) Freely() *Subject {
+	free := *s
+	free.Fixed = nil
+	return &free
 }
 
 // Never says that no input can satisfy a rule: partial evaluation proves it.

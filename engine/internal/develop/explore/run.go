@@ -129,7 +129,7 @@ func (s *Subject) ask(ctx context.Context, w World, ref ast.Ref, everything bool
 	defer context.AfterFunc(ctx, cancel.Cancel)()
 	timer := time.AfterFunc(s.limit, cancel.Cancel)
 	defer timer.Stop()
-	q := s.Set.NewQuery(body, txn).WithInput(Term(w["input"])).WithCancel(cancel).WithTime(farAway)
+	q := s.Set.NewQuery(body, txn).WithInput(s.input(w)).WithCancel(cancel).WithTime(farAway)
 	if len(tracers) > 0 && everything {
 		q = q.WithIndexing(false).WithEarlyExit(false)
 	}
@@ -146,6 +146,17 @@ func (s *Subject) ask(ctx context.Context, w World, ref ast.Ref, everything bool
 		err = unmocked(calls)
 	}
 	return out, err
+}
+
+// input is a world's input, with the parameters that are settled.
+func (s *Subject) input(w World) *ast.Term {
+	input, ok := w["input"].(map[string]any)
+	if s.Fixed == nil || !ok {
+		return Term(w["input"])
+	}
+	with := maps.Clone(input)
+	with["parameters"] = s.Fixed
+	return Term(with)
 }
 
 // unmocked refuses an evaluation that has asked the outside world: a test of it would not give the same

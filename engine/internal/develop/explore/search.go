@@ -50,11 +50,11 @@ func Search(ctx context.Context, s *Subject, seeds []World, budget int) *Pool {
 		p.learn(seed)
 	}
 	for _, seed := range seeds {
-		if ctx.Err() == nil && !p.exhausted() {
+		if ctx.Err() == nil && !p.Exhausted() {
 			p.Try(ctx, seed)
 		}
 	}
-	for next := 0; next < len(p.Corpus) && len(p.seen) < budget && ctx.Err() == nil && !p.exhausted(); next++ {
+	for next := 0; next < len(p.Corpus) && len(p.seen) < budget && ctx.Err() == nil && !p.Exhausted(); next++ {
 		w := p.Corpus[next].World
 		for _, edits := range [][]Edit{s.Hints(ctx, w), s.parameterEdits(w), havoc(w, s.Words)} {
 			p.tryAll(ctx, w, edits, budget)
@@ -63,18 +63,23 @@ func Search(ctx context.Context, s *Subject, seeds []World, budget int) *Pool {
 	return p
 }
 
-// exhausted says that evaluations are too slow for more of them.
-func (p *Pool) exhausted() bool { return p.Failed >= maxFailed && topdown.IsCancel(p.Failure) }
+// Exhausted says that evaluations are too slow for more of them.
+func (p *Pool) Exhausted() bool { return p.Failed >= maxFailed && topdown.IsCancel(p.Failure) }
 
 func (p *Pool) tryAll(ctx context.Context, w World, edits []Edit, budget int) {
 	for _, e := range edits {
-		if len(p.seen) >= budget || ctx.Err() != nil || p.exhausted() {
+		if len(p.seen) >= budget || ctx.Err() != nil || p.Exhausted() {
 			return
 		}
-		if changed, ok := w.Apply(e); ok {
+		if changed, ok := w.Apply(e); ok && !p.Subject.settled(e.Path) {
 			p.Try(ctx, changed)
 		}
 	}
+}
+
+// settled says that a place is not for a search to change.
+func (s *Subject) settled(path Path) bool {
+	return s.Fixed != nil && len(path) > 1 && path[1] == "parameters"
 }
 
 // Try evaluates a world, and keeps it where it does something new, or does it with less.

@@ -74,7 +74,8 @@ func Likely(key string) string {
 // Place puts a resource where the policy looks for it.
 func (s *Subject) Place(resource any) World {
 	w := s.Empty()
-	input := w["input"].(map[string]any)
+	input := maps.Clone(w["input"].(map[string]any))
+	w["input"] = input
 	switch s.Words.Root {
 	case "resource":
 		input["resource"] = resource
@@ -86,6 +87,63 @@ func (s *Subject) Place(resource any) World {
 		}
 	}
 	return w
+}
+
+// Resource is what a world has where the policy looks for a resource; nil for nothing.
+func (s *Subject) Resource(w World) any {
+	path := Path{"input"}
+	switch s.Words.Root {
+	case "resource":
+		path = Path{"input", "resource"}
+	case "review", "request":
+		path = Path{"input", s.Words.Root, "object"}
+	case "?":
+		return nil
+	}
+	resource, _ := w.At(path)
+	return resource
+}
+
+// surroundings are the members of an input beside the resource that mean the same to every policy.
+var surroundings = []string{"namespace", "operation", "user"}
+
+// Transfer is a world of another subject as this one sees it: the same resource in the same
+// surroundings. It fails where the world has no resource.
+func (s *Subject) Transfer(w World, from *Subject) (World, bool) {
+	resource := from.Resource(w)
+	if resource == nil {
+		return nil, false
+	}
+	out := s.Place(resource)
+	theirs, _ := w["input"].(map[string]any)
+	for _, key := range surroundings {
+		if value, ok := theirs[key]; ok && s.Words.Root != "" {
+			out["input"].(map[string]any)[key] = value
+		}
+	}
+	for _, mock := range s.Mocks {
+		if value, ok := w[mock.Name]; ok {
+			out[mock.Name] = value
+		}
+	}
+	return out, true
+}
+
+// Replace is a world with another resource in it.
+func (s *Subject) Replace(w World, resource any) World {
+	out := s.Place(resource)
+	theirs, _ := w["input"].(map[string]any)
+	for _, key := range surroundings {
+		if value, ok := theirs[key]; ok && s.Words.Root != "" {
+			out["input"].(map[string]any)[key] = value
+		}
+	}
+	for name, value := range w {
+		if name != "input" {
+			out[name] = value
+		}
+	}
+	return out
 }
 
 func review(resource any) map[string]any {

@@ -35,6 +35,7 @@ type Subject struct {
 	exprs   map[spot]int
 	queries map[string]ast.Body
 	values  map[string]*ast.Term
+	reads   map[int][]string
 	limit   time.Duration
 }
 
@@ -93,7 +94,7 @@ func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []m
 	}
 	s := &Subject{
 		Set: set, File: o.File, Fixed: o.Fixed, modules: modules, index: map[*ast.Rule]int{}, exprs: map[spot]int{},
-		queries: map[string]ast.Body{}, values: map[string]*ast.Term{}, limit: o.Limit,
+		queries: map[string]ast.Body{}, values: map[string]*ast.Term{}, reads: map[int][]string{}, limit: o.Limit,
 	}
 	if s.limit <= 0 {
 		s.limit = EvaluationLimit
@@ -121,6 +122,34 @@ func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []m
 	return s, problems
 }
 
+// FromModules makes a subject of one of several modules that are read already: that of the file. The
+// others lend it what it uses.
+func FromModules(ctx context.Context, o Options, main rego.Module, others []rego.Module) (*Subject, []model.Problem) {
+	byPackage := map[string][]rego.Module{}
+	have := []rego.Module{main}
+	own := packageOf(main)
+	for _, m := range others {
+		name := packageOf(m)
+		switch {
+		case m.File == main.File && m.Line == main.Line && m.Text == main.Text:
+		case m.Library || name == own && m.Origin == main.Origin:
+			have = append(have, m)
+		case name != own:
+			m.Library = true
+			byPackage[name] = append(byPackage[name], m)
+		}
+	}
+	return build(ctx, o, append(have, used(have, byPackage)...))
+}
+
+func packageOf(m rego.Module) string {
+	parsed, _ := rego.Parse(m.Source)
+	if parsed == nil {
+		return ""
+	}
+	return parsed.Module.Package.Path.String()
+}
+
 // With is the same subject with another text of its file; nil where that does not compile.
 func (s *Subject) With(ctx context.Context, text string) *Subject {
 	modules := slices.Clone(s.modules)
@@ -135,7 +164,7 @@ func (s *Subject) With(ctx context.Context, text string) *Subject {
 	}
 	other := *s
 	other.Set, other.Text = set, text
-	other.queries, other.values = map[string]ast.Body{}, map[string]*ast.Term{}
+	other.queries, other.values, other.reads = map[string]ast.Body{}, map[string]*ast.Term{}, map[int][]string{}
 	other.index, other.exprs, other.Rules = map[*ast.Rule]int{}, map[spot]int{}, nil
 	other.addRules(set.Compiler.Modules[s.File])
 	return &other

@@ -1,0 +1,185 @@
+package conflict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
+)
+
+// packages finds packages that two sources define. The second one is put aside: its rules are those of
+// somebody else, and a check refuses both together.
+func (f *finder) packages() []model.Problem {
+	var problems []model.Problem
+	first := map[string]rego.Module{}
+	reported := map[string]bool{}
+	var kept []rego.Module
+	for _, m := range f.sources.Modules {
+		parsed, wrong := rego.Parse(m.Source)
+		problems = append(problems, wrong...)
+		if parsed == nil || m.Library || !hasEntries(m) {
+			kept = append(kept, m)
+			continue
+		}
+		name := parsed.Module.Package.Path.String()
+		other, taken := first[name]
+		if !taken {
+			first[name] = m
+		}
+		if !taken || other.Origin == m.Origin {
+			kept = append(kept, m)
+			continue
+		}
+		if key := name + " " + m.Origin; !reported[key] {
+			reported[key] = true
+			f.twice(fmt.Sprintf("the package `%s` is defined by two sources", strings.TrimPrefix(name, "data.")),
+				"rename one of the packages, or leave one of the sources out: a check refuses both together",
+				packageSide(other), packageSide(m))
+		}
+	}
+	f.sources.Modules = kept
+	return problems
+}
+
+func (f *finder) twice(message, hint string, sides ...Side) {
+	f.add(Conflict{Kind: DefinedTwice, Certainty: Certain, Sides: sides, Message: message, Hint: hint})
+}
+
+func packageSide(m rego.Module) Side {
+	parsed, _ := rego.Parse(m.Source) // it parsed a moment ago
+	path := parsed.Module.Package.Path.String()
+	name := strings.ReplaceAll(strings.TrimPrefix(path, "data."), ".", "-")
+	return Side{Policy: name, Rule: "package", File: m.File, Line: parsed.Module.Package.Location.Row}
+}
+
+// names finds names that two policies of different packages bear.
+func (f *finder) names() {
+	first := map[string]*judge{}
+	for _, j := range f.judges {
+		other := first[j.name]
+		if other == nil {
+			first[j.name] = j
+		} else if !other.subject.Package.Equal(j.subject.Package) && other.match == nil && j.match == nil {
+			f.twice(fmt.Sprintf("two packages call their policy `%s`", j.name), "give one of them another `custom.name`", other.place(), j.place())
+		}
+	}
+}
+
+func (j *judge) place() Side {
+	return Side{Policy: j.name, Rule: "package", File: j.file, Line: j.subject.Policy.Line}
+}
+
+// structure finds rules whose conditions are the same to the letter, once local names are put aside.
+func (f *finder) structure() {
+	for i, a := range f.units {
+		for _, b := range f.units[i+1:] {
+			if a.judge == b.judge && a.rule.Rule == b.rule.Rule || !a.sameConditions(b) {
+				continue
+			}
+			f.identical(a, b)
+		}
+	}
+}
+
+func (f *finder) identical(a, b *unit) {
+	kind, message := Duplicate, fmt.Sprintf("`%s` and `%s` have the same conditions: every violation of one is one of the other", a.name, b.name)
+	hint := "keep one of the two"
+	switch {
+	case a.name == b.name && a.rule.Head.String() == b.rule.Head.String():
+		kind, message = DefinedTwice, fmt.Sprintf("the package of `%s` has the same rule twice", a.name)
+	case a.name == b.name:
+		message = fmt.Sprintf("two rules of `%s` have the same conditions", a.name)
+	case a.level() != b.level():
+		kind = Enforcement
+		message = fmt.Sprintf("`%s` (%s) and `%s` (%s) judge the same conditions", a.name, a.level(), b.name, b.level())
+		hint = "enforce both alike, or keep one of the two"
+	}
+	f.add(Conflict{
+		Kind: kind, Certainty: Certain, Message: message, Hint: hint,
+		Sides: []Side{a.side(a.condition()), b.side(b.condition())}, Resource: f.violating(a, b),
+	})
+}
+
+// sameConditions compares what two rules ask for to the letter, in the order in which they ask.
+func (u *unit) sameConditions(other *unit) bool {
+	if u.match != nil || other.match != nil {
+		return false // constraints are compared as a whole
+	}
+	if u.name != other.name && (readsParameters(u.rule.Rule) || usesOwn(u) || usesOwn(other)) {
+		return false // the same words, and not the same meaning
+	}
+	a, b := canonical(u), canonical(other)
+	return a == b && a != ""
+}
+
+// readsParameters says whether a rule reads parameters itself, or by the helper of the library for them.
+func readsParameters(rule *ast.Rule) bool {
+	found := false
+	ast.WalkRefs(rule, func(ref ast.Ref) bool {
+		text := ref.String()
+		found = found || strings.HasPrefix(text, "input.parameters") || strings.HasSuffix(text, ".parameter")
+		return found
+	})
+	return found
+}
+
+// usesOwn says whether a rule refers to others of its package.
+func usesOwn(u *unit) bool {
+	found := false
+	ast.WalkRefs(u.rule.Body, func(ref ast.Ref) bool {
+		found = found || ref.HasPrefix(u.subject.Package)
+		return found
+	})
+	return found
+}
+
+// canonical is a rule's conditions with its local variables numbered, and what is only said in the
+// message left out.
+func canonical(u *unit) string {
+	body := ast.NewBody()
+	for _, expr := range u.conditions() {
+		body.Append(expr.Copy())
+	}
+	text, _ := numbered(body)
+	return text
+}
+
+// conditions are the expressions of a body but for those that only make the message.
+func (u *unit) conditions() []*ast.Expr {
+	out := slices.Clone(u.rule.Body)
+	for len(out) > 1 {
+		expr := out[len(out)-1]
+		made := expr.Generated || strings.Contains(string(expr.Location.Text), ":=")
+		if settled := settle(expr.Copy(), u.subject.Words.Root); !made || asks(ast.NewTerm(&ast.SetComprehension{Term: ast.NullTerm(), Body: ast.NewBody(settled)})) {
+			break
+		}
+		out = out[:len(out)-1]
+	}
+	return out
+}
+
+// condition is what a rule asks for, for people: the first line of each condition.
+func (u *unit) condition() string {
+	var lines []string
+	for _, expr := range u.conditions() {
+		text, _, _ := strings.Cut(string(expr.Location.Text), "\n")
+		if text = strings.TrimSpace(text); text != "" && !slices.Contains(lines, text) && !expr.Generated {
+			lines = append(lines, text)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// violating is a resource for which both rules hold.
+func (f *finder) violating(a, b *unit) any {
+	for i, it := range f.items {
+		if a.fired[i] && b.fired[i] {
+			return it.from.Resource(it.world)
+		}
+	}
+	return nil
+}
