@@ -50,6 +50,7 @@ func (r *run) flush() error {
 	if batch.Files == 0 && len(batch.Problems)+len(batch.Skipped) == 0 {
 		return nil
 	}
+	batch.Total = len(r.sources)
 	return r.emit(batch)
 }
 

@@ -49,6 +49,7 @@ type Limits struct {
 type Batch struct {
 	Request   uint64           `json:"request"`
 	Files     int              `json:"files"`
+	Total     int              `json:"total"` // files of the whole run
 	Resources []model.Resource `json:"resources,omitempty"`
 	Findings  []model.Finding  `json:"findings,omitempty"`
 	Problems  []model.Problem  `json:"problems,omitempty"`

@@ -84,7 +84,7 @@ def command(
         inputs=inputs,
         timeout=timeout,
     )
-    with Progress() as progress:
+    with Progress("looking for conflicts") as progress:
         found = find_conflicts(running, loaded, wish, _exemptions(prepared, loaded, now), progress.show)
     showing = Showing(color=False, detailed=detailed, command="attest policy conflicts")
     write_conflicts(found, shown_as.value, sys.stdout, report_options(showing, now))

@@ -13,6 +13,7 @@ from attest_governance.cli import options
 from attest_governance.cli.developing import Format, ShownAs
 from attest_governance.cli.judging import read_stdin
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.explaining import explain, read_findings
 from attest_governance.develop.tracing import load_for_tracing, trace
@@ -62,7 +63,11 @@ def command(
         namespace=namespace,
     )
     tracing = _Tracing(prepare(request, environment()))
-    explanations = [explain(one, tracing) for one in findings]
+    explanations = []
+    with Progress("explaining") as progress:
+        for one in findings:
+            explanations.append(explain(one, tracing))
+            progress.show("findings", len(explanations), len(findings))
     color = options.use_color(no_color)
     write_stdout(
         sys.stdout,

@@ -11,7 +11,16 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.adapters.kubernetes import connect
 from attest_governance.cli import options
-from attest_governance.cli.gatekeeping import ShownAs, Wish, make, remembered, show_differences, show_written, warn
+from attest_governance.cli.gatekeeping import (
+    ShownAs,
+    Wish,
+    installing,
+    make,
+    remembered,
+    show_differences,
+    show_written,
+    warn,
+)
 from attest_governance.cli.judging import Showing, exit_code, report_options
 from attest_governance.cli.main import DENIED, OK
 from attest_governance.cli.session import engine
@@ -106,8 +115,8 @@ def install(
     warn(made.generated.problems)
     how = How(force=force_conflicts, prune=prune, dry_run=dry_run, patience=Patience(timeout))
     cluster = connect(kubeconfig=kubeconfig, context=context)
-    with remembered(output_format, dry_run=dry_run) as done:
-        do_install(cluster, made.objects, how, done)
+    with remembered(output_format, dry_run=dry_run) as done, installing(made.objects, done) as told:
+        do_install(cluster, made.objects, how, told)
 
 
 @app.command("diff")

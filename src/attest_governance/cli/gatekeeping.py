@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.describe import refuse_invalid
 from attest_governance.errors import PolicyError
+from attest_governance.gatekeeper.belonging import is_constraint
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
 from attest_governance.gatekeeper.generate import generate as make_generated
 from attest_governance.model.sources import Selected
@@ -140,6 +142,22 @@ def remembered(name: str, *, dry_run: bool) -> Iterator[Callable[[Change], None]
         yield changes.append
     finally:
         show_changes(changes, name, dry_run=dry_run)
+
+
+@contextlib.contextmanager
+def installing(objects: Sequence[Object], done: Callable[[Change], None]) -> Iterator[Callable[[Change], None]]:
+    """Passes changes on to `done`, and shows how far they are and what is waited for."""
+    count, templates = 0, sum(not is_constraint(each) for each in objects)
+    with Progress("installing") as progress:
+
+        def tell(change: Change) -> None:
+            nonlocal count
+            count += 1
+            done(change)
+            waits = count == templates < len(objects)
+            progress.show("objects; Gatekeeper takes the templates in" if waits else "objects", count, len(objects))
+
+        yield tell
 
 
 def _line(change: Change) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from attest_governance.cli.developing import Format, ShownAs
 from attest_governance.cli.main import OK
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine
 from attest_governance.develop.generating import Wish, generate, refuse_overwriting
 from attest_governance.load.selection import LIBRARY
@@ -43,7 +44,8 @@ def command(
         inputs=inputs,
         timeout=timeout,
     )
-    made = generate(engine(), wish)
+    with Progress(f"looking for inputs to {policy.name}"):
+        made = generate(engine(), wish)
     write_file(output, lambda out: out.write(made.text))
     write_generated(made, str(policy), str(output), shown_as.value, sys.stdout)
     return OK

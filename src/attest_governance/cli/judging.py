@@ -53,7 +53,7 @@ def judge(request: Request, showing: Showing) -> Outcome:
     targets = pair_targets(showing.formats, showing.outputs)
     wanted = msgspec.structs.replace(request, checked=_needs_passes(targets), stdin=read_stdin(request.paths))
     now = system_clock()
-    with Progress() as progress:
+    with Progress("checking") as progress:
         outcome = decide(engine(), wanted, environment(), now=now, progress=progress.advance)
     write_reports(outcome, targets, report_options(showing, now), sys.stdout)
     return outcome

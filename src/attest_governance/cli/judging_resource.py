@@ -9,6 +9,7 @@ from attest_governance.cli import options
 from attest_governance.cli.developing import policy_request
 from attest_governance.cli.judging import read_stdin
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.tracing import load_for_tracing, trace, undecided
 from attest_governance.errors import UsageError
@@ -38,7 +39,8 @@ def judge_resource(
     running = engine()
     running.configure(prepared.engine)
     loaded = load_for_tracing(running, prepared.sources)
-    traces = trace(running, loaded, make_plan(prepared, loaded), View(explain="" if verbose else "fired"))
+    with Progress("tracing"):
+        traces = trace(running, loaded, make_plan(prepared, loaded), View(explain="" if verbose else "fired"))
     color = options.use_color(no_color)
     write_stdout(sys.stdout, name, lambda out: write_traces(traces, name, out, color=color))
     if name == "text" and not verbose and not any(one.findings for one in traces.traces):

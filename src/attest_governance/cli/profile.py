@@ -107,7 +107,7 @@ def _measuring(prepared: Prepared) -> Callable[[], Profile]:
     plan = make_plan(prepared, loaded)
 
     def again() -> Profile:
-        with Progress() as progress:
+        with Progress("measuring") as progress:
             return measure(running, loaded, plan, progress.show)
 
     return again

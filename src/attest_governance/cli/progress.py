@@ -1,47 +1,100 @@
-"""A line of progress on stderr, on a terminal, for work that takes over a second."""
+"""A line of progress on stderr for work that takes over a second, where a person looks at a terminal.
+
+It is written in place, cut to the terminal's width, and gone when the work is done. Where stderr is a file or a pipe,
+or a terminal that can't erase (`TERM=dumb`), nothing is written at all.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING, Self
 
 import msgspec
+
+from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
     from attest_governance.evaluate import Batch
 
 _PATIENCE = 1.0
 _EVERY = 0.1
+_ERASE = "\r\033[K"
+_lock = threading.RLock()
+_nested: list[Progress] = []
+"""What is going on, the innermost last: that is what is shown."""
 
 
 class Progress:
-    """Counts files as they come in; shows nothing where nobody looks, or before a second has passed."""
+    """Shows how far a piece of work is, until the `with` block ends.
 
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
-        self._started = self._last = time.monotonic()
+    Args:
+        doing: what is done, a participle: `checking`.
+    """
+
+    def __init__(self, doing: str) -> None:
+        self._text = doing
+        self._doing = doing
+        self._erase = ""  # what takes the line away, once there is one
         self._files = self._findings = 0
-        self._written = False
+        self._started = time.monotonic()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
+        self._started = time.monotonic()
+        if _somebody_looks():
+            _nested.append(self)
+            self._thread = threading.Thread(target=self._draw, name="attest-progress", daemon=True)
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._written:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        if self._thread is None:
+            return
+        self._ended.set()
+        self._thread.join()
+        with _lock:
+            _nested.remove(self)
+            _write(self._erase)
+
+    def show(self, text: str, done: int = 0, total: int = 0) -> None:
+        """Says how far the work is: `show("tests", 30)`, or `show("files", 30, 70)` where the end is known."""
+        counted = f"{done:,} of {total:,} " if total else f"{done:,} " if done else ""
+        self._text = f"{self._doing}: {counted}{text}"
 
     def advance(self, batch: Batch) -> None:
-        """Takes note of a part of the result; what debugging recorded goes to stderr, a JSON object a line."""
-        for decision in batch.decisions:
-            print(msgspec.json.encode(decision).decode(), file=sys.stderr)
+        """Takes note of a part of a check; what debugging recorded goes to stderr, a JSON object a line."""
+        if batch.decisions:
+            with _lock:
+                _write(self._erase)
+                for decision in batch.decisions:
+                    print(msgspec.json.encode(decision).decode(), file=sys.stderr)
         self._files += batch.files
         self._findings += len(batch.findings)
-        self.show(f"checked {self._files} files, {self._findings} findings so far")
+        self.show(f"files, {self._findings:,} findings", self._files, batch.total)
 
-    def show(self, text: str) -> None:
-        """Shows how far the work is, in place of what it said last."""
-        now = time.monotonic()
-        if self._shown and now - self._started > _PATIENCE and now - self._last > _EVERY:
-            self._last, self._written = now, True
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    def _draw(self) -> None:
+        pause = _PATIENCE
+        while not self._ended.wait(pause):
+            pause = _EVERY
+            with _lock:
+                if _nested[-1] is self:
+                    _write(_ERASE + self._line())
+                    self._erase = _ERASE
+
+    def _line(self) -> str:
+        text = f"{one_line(self._text)} ({time.monotonic() - self._started:.0f} s)"
+        return text[: shutil.get_terminal_size().columns - 1]
+
+
+def _somebody_looks() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -86,15 +86,17 @@ def fetch_bundle(remote: Remote, options: EngineOptions) -> Fetched:
         AttestError: there is none that may be used.
     """
     from attest_governance.adapters.http import get  # noqa: PLC0415 (few commands need any of this)
+    from attest_governance.cli.progress import Progress  # noqa: PLC0415
     from attest_governance.load.bundles_cache import BundleCache, cache_folder  # noqa: PLC0415
     from attest_governance.load.bundles_remote import fetch  # noqa: PLC0415
 
     running, libraries = engine(), [str(shipped_policies() / "lib")]
     running.configure(options)
-    return fetch(
-        remote,
-        BundleCache(cache_folder(Path.home(), os.environ), remote.url),
-        get,
-        lambda path: running.inspect_bundle(str(path), remote.verification, libraries),
-        time.time(),
-    )
+    with Progress(f"fetching {remote.url}"):
+        return fetch(
+            remote,
+            BundleCache(cache_folder(Path.home(), os.environ), remote.url),
+            get,
+            lambda path: running.inspect_bundle(str(path), remote.verification, libraries),
+            time.time(),
+        )

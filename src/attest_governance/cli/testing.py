@@ -127,13 +127,13 @@ def _plans(what: list[str], given: dict[str, Any], *, everything: bool) -> list[
 
 
 def _tested(plan: TestPlan) -> TestRun:
-    with Progress() as progress:
+    with Progress("testing") as progress:
         done = 0
 
         def tell(cases: tuple[Case, ...]) -> None:
             nonlocal done
             done += len(cases)
-            progress.show(f"{done} tests so far")
+            progress.show("tests", done)
 
         return run_tests(engine(), plan, tell)
 

@@ -12,6 +12,7 @@ from attest_governance.cli import options
 from attest_governance.cli.developing import Format, ShownAs, policy_request
 from attest_governance.cli.judging import read_stdin
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.tracing import load_for_tracing, trace, undecided
 from attest_governance.evaluate import View
@@ -72,7 +73,8 @@ def command(
         rule=rule,
         value_chars=VERBOSE_CHARS if verbose else 0,
     )
-    traces = trace(running, loaded, make_plan(prepared, loaded), view)
+    with Progress("tracing"):
+        traces = trace(running, loaded, make_plan(prepared, loaded), view)
     color = options.use_color(no_color)
     write_stdout(sys.stdout, shown_as.value, lambda out: write_traces(traces, shown_as.value, out, color=color))
     return UNDECIDED if undecided(traces) else OK

@@ -11,6 +11,7 @@ from attest_governance.adapters.clock import system_clock
 from attest_governance.cli import options
 from attest_governance.cli.judging import Showing, read_stdin, report_options
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine
 from attest_governance.errors import UsageError
 from attest_governance.load.selection import LIBRARY
@@ -37,7 +38,8 @@ def command(
         raise UsageError(f"unknown format `{output_format}`", hint="use text or json")
     inputs = (Text(STDIN, read_stdin(paths)),) if "-" in paths else ()
     files = [path for path in paths if path != "-"]
-    validation = engine().validate(files, [str(shipped_policies() / LIBRARY)], inputs)
+    with Progress("validating"):
+        validation = engine().validate(files, [str(shipped_policies() / LIBRARY)], inputs)
     showing = Showing(color=options.use_color(no_color), verbose=verbose, command="attest policy validate")
     write_validation(
         validation,

@@ -15,6 +15,7 @@ from attest_governance.cli import options
 from attest_governance.cli.bundle import ShownAs, settings_here
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine
 from attest_governance.errors import InputError
 from attest_governance.load.bundles import read_verification, verification
@@ -65,7 +66,8 @@ def _named(bundle: str) -> str:
 def _downloaded(url: str, settings: Settings, trusted: Verification | None) -> Validation:
     """Validates what a server offers; nothing of it is kept."""
     limits = settings.policy
-    answer = get(url, timeout=limits.policy_bundle_timeout, max_bytes=limits.policy_bundle_max_size)
+    with Progress(f"fetching {url}"):
+        answer = get(url, timeout=limits.policy_bundle_timeout, max_bytes=limits.policy_bundle_max_size)
     with tempfile.TemporaryDirectory(prefix="attest-") as folder:
         path = Path(folder) / "bundle.tar.gz"
         path.write_bytes(answer.body or b"")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
+    from attest_governance.evaluate.testing import ProfileProgress
     from attest_governance.model import Policy
 
 SCHEMA = "attest.continuu.ms/profile/v1"
@@ -48,21 +49,25 @@ def example_files(policies: Sequence[Policy]) -> tuple[str, ...]:
     return files
 
 
-def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[str], None]) -> Profile:
+def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[str, int, int], None]) -> Profile:
     """Measures policies.
 
     Args:
         engine: what evaluates.
         loaded: the policies.
         plan: which of them, with their parameters, and the resources.
-        tell: called with how far the work is.
+        tell: called with how far the work is: of what, how many of them, out of how many.
 
     Raises:
         PolicyError: an evaluation failed: a time that ends in an error says nothing.
         InputError: there is no resource, or a file can't be read.
         EngineError: the engine failed.
     """
-    profile = engine.profile(loaded, plan.selected, plan.manifests, plan.options, tell)
+
+    def told(at: ProfileProgress) -> None:
+        tell(f"files, round {at.round} of {at.rounds}", at.files, at.total)
+
+    profile = engine.profile(loaded, plan.selected, plan.manifests, plan.options, told)
     for problem in profile.problems:
         if problem.severity == "error":
             kind = PolicyError if problem.policy else InputError

@@ -211,7 +211,7 @@ class Engine:
         selected: Sequence[Selected],
         manifests: Manifests,
         options: CheckOptions,
-        tell: Callable[[str], None],
+        tell: Callable[[ProfileProgress], None],
     ) -> Profile:
         """Measures what policies cost; `tell` is called with how far the work is.
 
@@ -223,7 +223,7 @@ class Engine:
         stream = connection.stream("profile", params, ProfileProgress, Profile)
         try:
             while True:
-                tell(cast("ProfileProgress", next(stream)).text)
+                tell(cast("ProfileProgress", next(stream)))
         except StopIteration as end:
             return cast("Profile", end.value)
 

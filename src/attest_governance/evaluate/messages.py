@@ -92,6 +92,7 @@ class WireBatch(msgspec.Struct, frozen=True):
     """A notification `check/batch`."""
 
     files: int = 0
+    total: int = 0
     judged: int = 0
     resources: tuple[Resource, ...] = ()
     findings: tuple[WireFinding, ...] = ()
@@ -105,6 +106,8 @@ class Batch(msgspec.Struct, frozen=True):
     """What some files came to, complete, in the order of the files."""
 
     files: int
+    total: int
+    """How many files there are in the whole run."""
     judged: int
     """How many resources were judged."""
     findings: tuple[Finding, ...]
@@ -170,6 +173,7 @@ def batch(wire: WireBatch) -> Batch:
     """The batch in values of the model."""
     return Batch(
         files=wire.files,
+        total=wire.total,
         judged=wire.judged,
         findings=tuple(each.finding(wire.resources) for each in wire.findings),
         problems=wire.problems,

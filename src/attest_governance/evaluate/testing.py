@@ -51,11 +51,7 @@ class ProfileProgress(msgspec.Struct, frozen=True):
     round: int
     rounds: int
     files: int
-
-    @property
-    def text(self) -> str:
-        """How far the work is."""
-        return f"round {self.round} of {self.rounds}: {self.files} files"
+    total: int
 
 
 class ConflictsProgress(msgspec.Struct, frozen=True):

@@ -28,7 +28,8 @@ type Progress struct {
 	Request uint64 `json:"request"`
 	Round   int    `json:"round"`
 	Rounds  int    `json:"rounds"`
-	Files   int    `json:"files"`
+	Files   int    `json:"files"` // of this round
+	Total   int    `json:"total"`
 }
 
 // Report is what was measured; times are in nanoseconds.
@@ -175,7 +176,7 @@ func (m *measuring) round(watcher check.Watcher) error {
 		if m.done == 1 {
 			m.problems = append(m.problems, batch.Problems...)
 		}
-		return m.tell(Progress{Round: m.done, Rounds: m.rounds + 1 + tracedRounds, Files: files})
+		return m.tell(Progress{Round: m.done, Rounds: m.rounds + 1 + tracedRounds, Files: files, Total: batch.Total})
 	})
 	m.resources = result.Resources
 	return err
