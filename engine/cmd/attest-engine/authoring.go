@@ -5,6 +5,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/develop/conflict"
 	"attest.continuu.ms/engine/internal/develop/generate"
+	"attest.continuu.ms/engine/internal/develop/optimize"
 	"attest.continuu.ms/engine/internal/rpc"
 )
 
@@ -26,5 +27,22 @@ func (s *service) conflicts(ctx context.Context, r *rpc.Request) (any, error) {
 	return conflict.Run(ctx, params, func(progress conflict.Progress) error {
 		progress.Request = r.ID
 		return r.Notify(ctx, "conflicts/progress", progress)
+	})
+}
+
+// optimizeProgress is a notification `optimize/progress`.
+type optimizeProgress struct {
+	Request uint64 `json:"request"`
+	Text    string `json:"text"`
+}
+
+// optimize says how a policy file could be cheaper.
+func (s *service) optimize(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[optimize.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	return optimize.Run(ctx, params, func(text string) error {
+		return r.Notify(ctx, "optimize/progress", optimizeProgress{Request: r.ID, Text: text})
 	})
 }

@@ -54,6 +54,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"playground/test":      s.playgroundTest,
 		"tests/generate":       s.generateTests,
 		"conflicts":            s.conflicts,
+		"optimize":             s.optimize,
 	}
 }
 

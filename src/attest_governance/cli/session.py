@@ -32,6 +32,7 @@ _JUDGING = {
     "test-all",
     "trace",
     "profile",
+    "optimize",
     "explain",
     "generate-tests",
     "conflicts",

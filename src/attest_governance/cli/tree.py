@@ -44,6 +44,7 @@ POLICY = {
     "playground": Command("playground"),
     "explain": Command("explain"),
     "profile": Command("profile"),
+    "optimize": Command("optimize"),
     "exempt": Command("exempt", "app"),
     "exemptions": Command("exemptions", "app"),
     "version": Command("version"),

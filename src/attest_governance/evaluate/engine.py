@@ -24,9 +24,16 @@ from attest_governance.evaluate.messages import (
     WireBatch,
     batch,
 )
-from attest_governance.evaluate.testing import ConflictsProgress, ProfileProgress, TestAnswer, TestBatch
+from attest_governance.evaluate.testing import (
+    ConflictsProgress,
+    OptimizeProgress,
+    ProfileProgress,
+    TestAnswer,
+    TestBatch,
+)
 from attest_governance.model.authoring import Conflicts, GeneratedTests
 from attest_governance.model.bundle import BundleAnswer, Signing, Verification
+from attest_governance.model.optimize import Optimization
 from attest_governance.model.play import Measured, Tested
 from attest_governance.model.profile import Profile
 from attest_governance.model.trace import Traces
@@ -37,6 +44,7 @@ if TYPE_CHECKING:
 
     from attest_governance.evaluate.testing import TestWish
     from attest_governance.model import Policy, Problem
+    from attest_governance.model.optimize import OptimizeWish
     from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
     from attest_governance.model.testing import Case
 
@@ -226,6 +234,33 @@ class Engine:
                 tell(cast("ProfileProgress", next(stream)))
         except StopIteration as end:
             return cast("Profile", end.value)
+
+    def optimize(
+        self, sources: PolicySources, wish: OptimizeWish, text: str, tell: Callable[[str], None]
+    ) -> Optimization:
+        """Says how a policy file could be cheaper; `tell` is called with how far the work is.
+
+        Raises:
+            EngineError: the engine failed or the time was up; what is wrong with the policy is in the answer.
+        """
+        params = {
+            "file": str(wish.policy),
+            "text": text,
+            "libraries": sources.libraries,
+            "paths": wish.data,
+            "parameters": wish.parameters,
+            "data": sources.data,
+            "budget": wish.inputs,
+            "strictErrors": sources.strict_errors,
+            "timeout": _milliseconds(wish.limit),
+            "deadline": _milliseconds(wish.timeout),
+        }
+        stream = self._ready().stream("optimize", params, OptimizeProgress, Optimization, timeout=wish.timeout + _GRACE)
+        try:
+            while True:
+                tell(cast("OptimizeProgress", next(stream)).text)
+        except StopIteration as end:
+            return cast("Optimization", end.value)
 
     def test(self, sources: PolicySources, wish: TestWish, tell: Callable[[tuple[Case, ...]], None]) -> TestAnswer:
         """Runs the unit tests and Suites of policies.

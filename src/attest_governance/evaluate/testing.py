@@ -58,3 +58,9 @@ class ConflictsProgress(msgspec.Struct, frozen=True):
     """A notification `conflicts/progress`."""
 
     text: str
+
+
+class OptimizeProgress(msgspec.Struct, frozen=True):
+    """A notification `optimize/progress`."""
+
+    text: str

@@ -85,3 +85,44 @@ func (s *Subject) Never(ctx context.Context, number int) bool {
 	bodies, complete := s.Residual(ctx, number)
 	return complete && len(bodies) == 0
 }
+
+// Settle is the same subject with parameters that every world has.
+func (s *Subject) Settle(parameters map[string]any) *Subject {
+	settled := *s
+	settled.Fixed = parameters
+	return &settled
+}
+
+// Fold is the value that a term of a module has in every world, as partial evaluation finds it; nil where it has
+// none, or depends on the world.
+func (s *Subject) Fold(ctx context.Context, module *ast.Module, term *ast.Term) ast.Value {
+	about := ast.NewQueryContext().WithPackage(module.Package).WithImports(module.Imports)
+	body, err := s.Set.Compiler.QueryCompiler().WithContext(about).Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(result), term)))
+	if err != nil {
+		return nil
+	}
+	txn, err := s.Set.Store.NewTransaction(ctx)
+	if err != nil {
+		return nil
+	}
+	defer s.Set.Store.Abort(ctx, txn)
+	bodies, support, err := s.partial(ctx, txn, body)
+	if err != nil || len(bodies) != 1 || len(support) > 0 || len(bodies[0]) != 1 || !bodies[0][0].IsEquality() {
+		return nil
+	}
+	for _, side := range bodies[0][0].Operands() {
+		if side.IsGround() && constant(side.Value) {
+			return side.Value
+		}
+	}
+	return nil
+}
+
+// constant says whether a value holds nothing that would have to be evaluated.
+func constant(value ast.Value) bool {
+	switch value.(type) {
+	case ast.Ref, ast.Call, ast.Var, *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,95 @@
+"""Cheaper policies: what the engine suggests and has proven, and writing it (§13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attest_governance.errors import InputError, OutputError, PolicyError
+from attest_governance.load.documents import read_bytes, read_document
+from attest_governance.report import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from attest_governance.evaluate import Engine
+    from attest_governance.load.settings import Settings
+    from attest_governance.model.optimize import Optimization, OptimizeWish
+    from attest_governance.model.sources import PolicySources
+
+_DATA_CODES = ("no_resources", "unreadable_input")
+
+
+def configured_parameters(settings: Settings, path: Path | None) -> dict[str, dict[str, Any]]:
+    """The parameters of every policy that the configuration speaks of, under those of a file.
+
+    Raises:
+        AttestError: the file can't be read, or holds something else.
+    """
+    names = (*settings.policies, *(policy.name for policy in settings.policy.custom_policies))
+    out = {name: dict(settings.for_policy(name).parameters) for name in names}
+    given = read_document(path, "parameters file") if path else {}
+    for name, parameters in given.items():
+        if not isinstance(parameters, dict):
+            raise InputError(
+                f"the parameters of `{name}` must be an object", file=str(path), hint="write `name: value` pairs"
+            )
+        out[name] = {**out.get(name, {}), **parameters}
+    return out
+
+
+def read_policy(path: Path) -> str:
+    """The text of a policy file, exactly as it stands there.
+
+    Raises:
+        PolicyError: there is no such file, or it is no Rego file.
+        InputError: it can't be read.
+    """
+    if path.is_dir():
+        raise PolicyError("this is a folder", file=str(path), hint="name one .rego file")
+    if not path.exists():
+        raise PolicyError("there is no such file", file=str(path), hint="check the path")
+    if path.suffix != ".rego":
+        raise PolicyError("this is no Rego file", file=str(path), hint="name a .rego file")
+    try:
+        return read_bytes(path, "policy").decode()
+    except UnicodeDecodeError as error:
+        raise PolicyError("the file is not UTF-8", file=str(path), hint="save it as UTF-8") from error
+
+
+def optimize(
+    engine: Engine, sources: PolicySources, wish: OptimizeWish, text: str, tell: Callable[[str], None]
+) -> Optimization:
+    """Looks for what could be cheaper in one policy file.
+
+    Args:
+        engine: what evaluates.
+        sources: libraries, data and settings; its policies are not read.
+        wish: the file, and what to measure with.
+        text: the content of the file.
+        tell: called with how far the work is.
+
+    Raises:
+        PolicyError: the policy is invalid, fails, or takes too long.
+        InputError: there is nothing to measure with, or it can't be read.
+        EngineError: the engine failed, or the time was up.
+    """
+    found = engine.optimize(sources, wish, text, tell)
+    for problem in found.problems:
+        if problem.severity == "error":
+            kind = InputError if problem.code in _DATA_CODES else PolicyError
+            raise kind(problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint)
+    return found
+
+
+def rewrite(path: Path, before: str, after: str) -> None:
+    """Replaces the content of a policy file, whole or not at all.
+
+    Raises:
+        OutputError: the file is no longer what was measured, or can't be written.
+    """
+    if read_policy(path) != before:
+        raise OutputError(
+            "the file has changed since it was measured; nothing was written", file=str(path), hint="run it again"
+        )
+    write_file(path, lambda out: out.write(after))
