@@ -60,8 +60,9 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 
 # The words of health care in a name, by where the name stands.
 hints[path] := found if {
+	words := {word | some word in lib.parameter("words", default_words)}
 	some path, name in names
-	found := words_of(name) & {word | some word in lib.parameter("words", default_words)}
+	found := words_of(name) & words
 	count(found) > 0
 }
 

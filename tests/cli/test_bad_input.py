@@ -86,6 +86,8 @@ POLICY_COMMANDS = {
     "test --resource": "test {} --resource pod.yaml",
     "trace": "trace --policy {} --input pod.yaml",
     "profile": "profile {} --benchmark-data pod.yaml",
+    "optimize": "optimize {} --benchmark-data pod.yaml",
+    "optimize without data": "optimize {}",
     "explain": "explain finding.json --policy-dir {}",
     "bundle build": "bundle build {} --output out.tar.gz",
     "playground": "playground --no-browser --policy {}",
@@ -95,6 +97,19 @@ SAID_OTHERWISE: dict[tuple[str, str], str | None] = {
     ("test", "no such file"): "no.rego: there is no such file or folder",
     ("test", "an empty folder"): "empty: there is nothing to test",
     ("test", "a folder named like a file"): "folder.rego: there is nothing to test",
+    **{
+        (command, kind): said
+        for command in ("optimize", "optimize without data")
+        for kind, said in {
+            "no such file": "no.rego: there is no such file",
+            "neither Rego nor YAML": "words.txt: this is no Rego file",
+            "an empty folder": "empty: this is a folder",
+            "a folder named like a file": "folder.rego: this is a folder",
+            "binary": "binary.rego: the file is not UTF-8",
+            "huge": "huge.rego: the policy is larger than",
+            "a pipe": "pipe.rego: the policy is a pipe that nobody writes to",
+        }.items()
+    },
     ("explain", "an empty folder"): "no policy is named `good`",
     ("explain", "a folder named like a file"): "no policy is named `good`",
     ("bundle build", "neither Rego nor YAML"): "there is no policy to build a bundle of",
@@ -135,12 +150,14 @@ INPUTS = {
 BY_ENGINE = {
     "test --resource": "test good.rego --resource {}",
     "trace --input": "trace --policy good.rego --input {}",
+    "optimize --benchmark-data": "optimize good.rego --benchmark-data {}",
     "profile --benchmark-data": "profile good.rego --benchmark-data {}",
 }
 BY_PYTHON = {
     "explain": "explain {}",
     "trace --data": "trace --policy good.rego --input pod.yaml --data {}",
     "trace --parameters": "trace --policy good.rego --input pod.yaml --parameters {}",
+    "optimize --parameters": "optimize good.rego --benchmark-data pod.yaml --parameters {}",
     "profile --compare": "profile good.rego --benchmark-data pod.yaml --compare {}",
     "playground --input": "playground --no-browser --policy good.rego --input {}",
     "playground --data": "playground --no-browser --policy good.rego --data {}",
@@ -258,7 +275,7 @@ def test_an_input(attest: Attest, command: str, kind: str) -> None:
     line, said = (BY_ENGINE[command], by_engine) if command in BY_ENGINE else (BY_PYTHON[command], by_python)
     if command.startswith("playground") and kind == MENDED_IN_THE_PAGE:
         pytest.skip("the page is where a text gets mended")
-    if command == "profile --benchmark-data" and kind == "no such file":
+    if command in ("optimize --benchmark-data", "profile --benchmark-data") and kind == "no such file":
         said = "no.yaml: there is no such file or folder"
     one_clear_line(attest, line.format(path), said)
 
@@ -355,6 +372,7 @@ metadata: {name: it}
         ("test stuck", "test data.stuck_test.test_it"),
         ("trace --policy stuck --input pod.yaml", "policy stuck"),
         ("profile stuck --benchmark-data pod.yaml", "policy stuck"),
+        ("optimize stuck/stuck.rego --benchmark-data pod.yaml", "policy stuck"),
         ("check pod.yaml --policy-dir stuck/template.yaml", "policy K8sStuck/it"),
     ],
 )

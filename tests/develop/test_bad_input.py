@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +16,14 @@ FILES = {
     "bad/broken.json": "{",
     "bad/values.yaml": "replicas: 1\n",
     "bad/conflict.rego": CONFLICT,
+    "bad/empty.rego": "",
     "bad/library.rego": "package library\n\nx := 1\n",
     "empty/.keep": "",
     "finding.json": '{"policy": "attest-security"}',
     "nothing.json": '{"findings": []}',
 }
 TRACE = "trace --policy policies/security.rego --input"
+OPTIMIZE = "optimize --benchmark-data examples"
 PROFILE = "profile --benchmark-data examples"
 CASES = {
     "test: no such policy": ("test attest-securty", "no policy is named `attest-securty`"),
@@ -41,14 +44,20 @@ CASES = {
     "profile: no data": ("profile bad/conflict.rego", "there are no resources to measure with"),
     "profile: broken data": ("profile policies --benchmark-data bad/broken.yaml", "bad/broken.yaml:2:1: "),
     "profile: a wrong format": (f"{PROFILE} policies --format svg", "unknown format `svg`"),
+    "optimize: broken Rego": (f"{OPTIMIZE} bad/broken.rego", "bad/broken.rego:4:1: "),
+    "optimize: an empty file": (f"{OPTIMIZE} bad/empty.rego", "bad/empty.rego:1:1: the file is empty"),
+    "optimize: no text": (f"{OPTIMIZE} bad/latin.rego", "bad/latin.rego: the file is not UTF-8"),
+    "optimize: no policy in it": (f"{OPTIMIZE} bad/library.rego", "bad/library.rego:1:1: the file is no policy"),
+    "optimize: a wrong format": (f"{OPTIMIZE} policies/security.rego --format svg", "'svg' is not one of"),
     "profile: no profile": (f"{PROFILE} policies --compare finding.json", "this is no profile"),
 }
 
 
 @pytest.mark.usefixtures("security")
 @pytest.mark.parametrize(("line", "says"), CASES.values(), ids=CASES)
-def test_one_clear_line(line: str, says: str, attest: Attest, write: Write) -> None:
+def test_one_clear_line(line: str, says: str, attest: Attest, write: Write, project: Path) -> None:
     write(**FILES)
+    (project / "bad" / "latin.rego").write_bytes(b"package latin # \xe9\n")
     ran = attest("policy", *shlex.split(line), code=2)
     said = [text for text in (ran.out + ran.err).splitlines() if says in text]
     assert len(said) == 1, ran

@@ -7,14 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Attest
+from .conftest import Attest, Write
 
+SLOW = """\
+package attest.slow
+
+violation[{"violated": true, "message": msg}] {
+    container := input.resource.spec.containers[_]
+    input.resource.kind == "Pod"
+    msg := sprintf("%v", [container.name])
+}
+"""
 COMMANDS = {
     "attest policy test-all": 0,
     "attest policy test attest-security": 0,
     "attest policy test attest-security --resource k8s/deployment.yaml": 1,
     "attest policy profile policies/ --benchmark-data examples/ --output profile-report.json": 0,
     "attest policy profile --verbose policies/": 0,
+    "attest policy optimize policies/slow-policy.rego --suggestions": 0,
     "attest config set policy.debug true": 0,
     "attest policy trace --policy policies/security.rego --input examples/pod.yaml --verbose": 0,
 }
@@ -22,7 +32,8 @@ COMMANDS = {
 
 @pytest.mark.usefixtures("security")
 @pytest.mark.parametrize(("line", "code"), COMMANDS.items(), ids=COMMANDS)
-def test_a_command_runs_as_written(line: str, code: int, attest: Attest) -> None:
+def test_a_command_runs_as_written(line: str, code: int, attest: Attest, write: Write) -> None:
+    write(**{"policies/slow-policy.rego": SLOW})
     attest(*shlex.split(line)[1:], code=code)
 
 

@@ -10,6 +10,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
+
+	"attest.continuu.ms/engine/internal/deadline"
 )
 
 // Outcome is what an evaluation of every entry rule came to.

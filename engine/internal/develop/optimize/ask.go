@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/develop/explore"
 )
 
@@ -64,7 +64,7 @@ func (q *question) ask(ctx context.Context, tracers ...topdown.QueryTracer) answ
 	for i, body := range q.bodies {
 		cancel := topdown.NewCancel()
 		stop := context.AfterFunc(ctx, cancel.Cancel)
-		timer := time.AfterFunc(q.subject.Limit(), cancel.Cancel)
+		over := deadline.Watch("policy "+q.subject.Policy.Name, q.subject.Limit(), cancel)
 		query := q.subject.Set.NewQuery(body, q.txn).WithInput(q.input).WithCancel(cancel).WithTime(explore.Now()).
 			WithBuiltinErrorList(&notes)
 		for _, tracer := range tracers {
@@ -74,7 +74,7 @@ func (q *question) ask(ctx context.Context, tracers ...topdown.QueryTracer) answ
 			out.values[i] = r[explore.Result].Value
 			return nil
 		})
-		timer.Stop()
+		over()
 		stop()
 		if out.err != nil {
 			return out

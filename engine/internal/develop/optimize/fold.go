@@ -69,8 +69,20 @@ func (o *optimizer) against(edits []edit) (comparison, bool) {
 
 func (o *optimizer) equalOnSamples(changed *explore.Subject) bool {
 	return !slices.ContainsFunc(o.samples, func(s sample) bool {
-		return !o.answerOf(changed, s.world).same(o.answerOf(o.subject, s.world), false)
+		return !o.answerOf(changed, s.world).found().same(o.answerOf(o.subject, s.world).found(), false)
 	})
+}
+
+// found is an answer in which an empty set counts as none: a set without any body is undefined.
+func (a answer) found() answer {
+	values := slices.Clone(a.values)
+	for i, value := range values {
+		if set, ok := value.(ast.Set); ok && set.Len() == 0 {
+			values[i] = nil
+		}
+	}
+	a.values = values
+	return a
 }
 
 // fold is an expression with the value that it has whatever the resource is.

@@ -25,7 +25,7 @@ const (
 const (
 	rewriteGain = 0.03
 	adviceGain  = 0.10
-	leastShare  = 0.8
+	leastShare  = 0.6
 )
 
 // comparison is two ways to judge the samples.

@@ -37,7 +37,7 @@ type Params struct {
 type Result struct {
 	Policy      string          `json:"policy"`
 	Text        string          `json:"text,omitempty"` // the file with every rewrite made; empty without any
-	Samples     Samples         `json:"samples"`
+	Samples     *Samples        `json:"samples,omitempty"`
 	Checked     Checked         `json:"checked"`
 	Before      Cost            `json:"before"`
 	After       Cost            `json:"after"` // of Text
@@ -111,7 +111,8 @@ type optimizer struct {
 	samples    []sample
 	from       string
 	txns       map[storage.Store]storage.Transaction
-	right      []answer // of the worlds of checks
+	right      []answer        // of the worlds of checks
+	findings   map[string]bool // of the policy as it is
 	taken      map[string]bool
 	extracted  map[string]bool // work that a rule of its own was suggested for
 }
@@ -191,7 +192,7 @@ var finders = []struct {
 }
 
 func (o *optimizer) run(tell func(string) error) (Result, error) {
-	result := Result{Policy: o.subject.Policy.Name, Samples: Samples{o.from, len(o.samples)}}
+	result := Result{Policy: o.subject.Policy.Name, Samples: &Samples{o.from, len(o.samples)}}
 	var proven []*candidate
 	for _, finder := range finders {
 		if err := tell("measuring: " + finder.what); err != nil {

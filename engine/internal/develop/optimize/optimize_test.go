@@ -298,6 +298,30 @@ func TestPartialEvaluation(t *testing.T) {
 	}, params)
 }
 
+func TestTheLineToBlameMustStay(t *testing.T) {
+	// `bad` leads to the field; in a rule that does not read it, the resource's first line would be blamed.
+	policy := "package p\n\nviolation contains {\"msg\": \"a\"} if {\n\tbad := input.resource.spec.containers[1].name\n\tbad == \"b\"\n}\n"
+	o := opened(t, policy, Params{})
+	if other := o.subject.With(o.ctx, strings.Replace(policy, "bad == ", "bad != \"x\"\n\tbad == ", 1)); !o.sameFindings(other) {
+		t.Error("the same findings are not the same")
+	}
+	other := o.subject.With(o.ctx, "package p\n\nviolation contains {\"msg\": \"a\"} if input.resource.kind == \"Pod\"\n")
+	if !o.answerOf(other, o.samples[0].world).same(o.answerOf(o.subject, o.samples[0].world), true) {
+		t.Fatal("the results differ")
+	}
+	if o.sameFindings(other) {
+		t.Error("another line is blamed, and nobody noticed")
+	}
+}
+
+func TestARuleThatCanNotHoldIsMeasured(t *testing.T) {
+	policy := "package p\n\nviolation contains {\"msg\": \"a\"} if {\n\tcount([x | some x in numbers.range(1, 90); x % 7 == 0]) > 1\n\tinput.parameters.strict\n}\n"
+	o := opened(t, policy, Params{Parameters: map[string]map[string]any{"p": {"strict": false}}})
+	if c := o.partial()[0]; !o.prove(&c) || c.After.Time >= c.Before.Time {
+		t.Errorf("%+v", c.Suggestion)
+	}
+}
+
 const wasteful = `package p
 
 violation contains {"msg": msg} if {
@@ -321,8 +345,8 @@ func TestAWholeRun(t *testing.T) {
 	if !strings.Contains(result.Text, "# all of them\n") || !slices.ContainsFunc(result.Suggestions, func(s Suggestion) bool { return s.Included }) {
 		t.Errorf("%+v\n%s\nfor instance:\n%s", result.Suggestions, result.Text, want)
 	}
-	if result.Samples != (Samples{"data", 3}) || result.Checked.Examples != 3 || result.Checked.Generated == 0 {
-		t.Errorf("%+v %+v", result.Samples, result.Checked)
+	if *result.Samples != (Samples{"data", 3}) || result.Checked.Examples != 3 || result.Checked.Generated == 0 {
+		t.Errorf("%+v %+v", *result.Samples, result.Checked)
 	}
 	if result.After.Time >= result.Before.Time || result.After.Evaluations >= result.Before.Evaluations {
 		t.Errorf("%+v → %+v", result.Before, result.After)

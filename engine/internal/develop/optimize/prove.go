@@ -18,7 +18,7 @@ func (o *optimizer) prove(c *candidate) bool {
 			samples = c.samples
 		}
 		measured, ok = o.compare(samples, always(o.subject), always(changed), rewriteGain)
-		ok = ok && o.unchanged(changed, o.checks())
+		ok = ok && o.unchanged(changed, o.checks()) && o.sameFindings(changed)
 		c.Rewrite = hunks(o.subject.Text, c.edits)
 	}
 	c.Before, c.After = measured.before, measured.after
@@ -118,14 +118,16 @@ func (o *optimizer) compatible(order []*candidate) []*candidate {
 // together proves rewrites as one, also on inputs that the rewritten policy leads to; nil where they change a result.
 func (o *optimizer) together(chosen []*candidate) (changed *explore.Subject, inputs int) {
 	var edits []edit
-	for _, c := range chosen {
+	inOrder := slices.Clone(chosen) // what is inserted at one place keeps the order that it had
+	slices.SortStableFunc(inOrder, func(a, b *candidate) int { return a.Line - b.Line })
+	for _, c := range inOrder {
 		edits = append(edits, c.edits...)
 	}
 	if len(edits) == 0 {
 		return nil, 0
 	}
 	changed = o.subject.With(o.ctx, apply(o.subject.Text, edits))
-	if changed == nil || !o.unchanged(changed, o.checks()) {
+	if changed == nil || !o.unchanged(changed, o.checks()) || !o.sameFindings(changed) {
 		return nil, 0
 	}
 	inputs, same := o.agree(changed)
