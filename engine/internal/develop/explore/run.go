@@ -129,8 +129,7 @@ func (s *Subject) ask(ctx context.Context, w World, ref ast.Ref, everything bool
 	defer s.Set.Store.Abort(ctx, txn)
 	cancel := topdown.NewCancel()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
-	timer := time.AfterFunc(s.limit, cancel.Cancel)
-	defer timer.Stop()
+	defer deadline.Watch("policy "+s.Policy.Name, s.limit, cancel)()
 	q := s.Set.NewQuery(body, txn).WithInput(s.input(w)).WithCancel(cancel).WithTime(farAway)
 	if len(tracers) > 0 && everything {
 		q = q.WithIndexing(false).WithEarlyExit(false)
