@@ -60,7 +60,7 @@ def command(
         limit=prepared.settings.policy.timeout,
         timeout=timeout,
     )
-    with Progress() as progress:
+    with Progress("optimizing") as progress:
         found = optimize(running, prepared.sources, wish, text, progress.show)
     written = write and bool(found.text)
     if written:

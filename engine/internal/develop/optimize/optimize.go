@@ -195,17 +195,21 @@ func (o *optimizer) run(tell func(string) error) (Result, error) {
 	result := Result{Policy: o.subject.Policy.Name, Samples: &Samples{o.from, len(o.samples)}}
 	var proven []*candidate
 	for _, finder := range finders {
-		if err := tell("measuring: " + finder.what); err != nil {
-			return Result{}, err
-		}
-		for _, c := range o.find(finder.find) {
-			if o.prove(&c) {
-				proven = append(proven, &c)
+		found := o.find(finder.find)
+		for i := range found {
+			if err := tell(fmt.Sprintf("%s, %d of %d", finder.what, i+1, len(found))); err != nil {
+				return Result{}, err
+			}
+			if o.prove(&found[i]) {
+				proven = append(proven, &found[i])
 			}
 			if o.ctx.Err() != nil {
 				return Result{}, o.ctx.Err()
 			}
 		}
+	}
+	if err := tell("proving the rewrites together"); err != nil {
+		return Result{}, err
 	}
 	o.write(&result, proven)
 	return result, o.ctx.Err()

@@ -98,7 +98,7 @@ func (o *optimizer) works(b *body) []*work {
 
 // work describes a piece of work of statement k; nil where it could not be done apart from it.
 func (o *optimizer) work(b *body, k int, node any) *work {
-	if !o.source.variables(node, true).isIn(b.bound[k]) {
+	if !b.bound[k].holds(o.source.variables(node, true)) {
 		return nil
 	}
 	w := &work{node: node, text: textOf(node), first: k, needs: variables{}}
@@ -123,8 +123,6 @@ func argued(statement *ast.Expr) bool {
 	_, call := statement.Terms.([]*ast.Term)
 	return call && statement.Negated && len(statement.With) == 0
 }
-
-func (v variables) isIn(all variables) bool { return all.holds(v) }
 
 // copies are the places of some work in a body, from the statement on that must do it.
 func (o *optimizer) copies(b *body, w *work) []occurrence {
@@ -300,7 +298,7 @@ func (o *optimizer) moves(b *body) ([]candidate, map[int]bool) {
 			}
 		}
 		free := o.source.variables(statement, true)
-		if !statement.IsAssignment() && !free.isIn(b.bound[k]) {
+		if !statement.IsAssignment() && !b.bound[k].holds(free) {
 			continue
 		}
 		if loop := b.loopBetween(b.earliest(needs, k), k); loop >= 0 {

@@ -3,7 +3,6 @@ package optimize
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -131,11 +130,11 @@ func (o *optimizer) extract(uses []use) candidate {
 	if name == "" {
 		name = o.fresh(&work{node: first.node})
 		start := above(o.source.text, lineStart(o.source.text, first.rule.Location.Offset))
-		c.edits = append(c.edits, edit{span{start, start}, strings.Repeat(name+" := "+source+o.source.newline()+o.source.newline(), 1)})
+		c.edits = append(c.edits, edit{span{start, start}, name + " := " + source + o.source.newline() + o.source.newline()})
 	}
 	for _, u := range uses {
 		c.Lines = append(c.Lines, u.line)
-		if holds := isValue(u.rule, u.node); !holds || string(ruleName(u.rule)) != name {
+		if !isValue(u.rule, u.node) || ruleName(u.rule) != name {
 			c.edits = append(c.edits, edit{u.span, name})
 		}
 	}
