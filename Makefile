@@ -45,7 +45,7 @@ test: test-go test-python ## run all fast tests, with coverage
 
 .PHONY: test-python
 test-python: $(VENV)/.installed-dev $(ENGINE) ## run the fast Python tests, with coverage
-	$(PYTEST) -m 'not slow and not cluster' --cov=attest_governance --cov-report=term:skip-covered
+	$(PYTEST) -m 'not slow and not cluster and not browser' --cov=attest_governance --cov-report=term:skip-covered
 
 .PHONY: test-go
 test-go: $(VENV)/.go ## run the fast Go tests, with coverage
@@ -54,12 +54,18 @@ test-go: $(VENV)/.go ## run the fast Go tests, with coverage
 	  && go tool cover -func=../build/engine.cover | tail -1
 
 .PHONY: test-all
-test-all: test test-slow test-cluster ## run every test there is
+test-all: test test-slow test-browser test-cluster ## run every test there is
 
 .PHONY: test-slow
 test-slow: $(VENV)/.installed-dev $(ENGINE) ## run the long tests, those against opa, gator and conftest among them
 	@$(GO); export PATH; cd engine && go test ./...
 	@$(GO); export PATH; tools/with-peers opa gator conftest -- $(PYTEST) -m slow || $(NONE)
+
+.PHONY: test-browser
+test-browser: $(VENV)/.browser $(ENGINE) ## run the tests of the pages in a Chromium
+	@command -v "$${ATTEST_CHROMIUM:-chromium}" >/dev/null || command -v chromium-browser >/dev/null \
+	  || echo 'CHROMIUM IS NOT INSTALLED (apt-get install chromium): the pages are not tested'
+	$(BIN)/pytest -q -rs -m browser tests/playground
 
 .PHONY: test-cluster
 test-cluster: $(VENV)/.installed-dev $(ENGINE) ## run the tests against a real Kubernetes API server
@@ -113,6 +119,7 @@ lock: $(VENV)/.installed ## bring requirements/*.txt up to date; UPGRADE=1 takes
 	$(UV_COMPILE) pyproject.toml requirements/build.in --all-extras --group dev -o requirements/dev.txt
 	$(UV_COMPILE) pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/runtime.txt
 	$(UV_COMPILE) requirements/go.in -o requirements/go.txt
+	$(UV_COMPILE) requirements/browser.in -c requirements/dev.txt -o requirements/browser.txt
 
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment
@@ -143,6 +150,10 @@ $(VENV)/.installed: $(VENV)/.runtime pyproject.toml hatch_build.py | $(ENGINE)
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.installed-dev requirements/browser.txt
+	$(BIN)/pip install --quiet --require-hashes -r requirements/browser.txt
 	@touch $@
 
 $(BIN)/staticcheck: tools/staticcheck/go.mod tools/staticcheck/go.sum | $(VENV)/.go

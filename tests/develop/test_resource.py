@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import Attest, nodes, valid
+from .conftest import Attest, Write, nodes, valid
 
 pytestmark = pytest.mark.usefixtures("security")
 RESOURCE = ("--resource", "k8s/deployment.yaml")
@@ -31,6 +31,13 @@ def test_a_resource_that_passes(attest: Attest) -> None:
     ran = attest("policy", "test", "policies/security.rego", *service, code=0)
     assert "no violation" in ran.out
     assert "--verbose" in ran.err
+
+
+def test_the_configuration_weighs_what_is_found(attest: Attest, write: Write) -> None:
+    write(**{".attest/policies.yaml": "policies:\n  - name: attest-security\n    enforcement: warn\n"})
+    ran = attest("policy", "test", "policies/security.rego", *RESOURCE, "--format", "json", code=0)
+    [trace] = valid("trace", ran.out)["traces"]
+    assert [finding["enforcement"] for finding in trace["findings"]] == ["warn"]
 
 
 def test_a_shipped_policy_by_name(attest: Attest) -> None:

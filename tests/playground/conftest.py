@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ import pytest
 
 from attest_governance.develop.playground import Playground
 from attest_governance.evaluate import Engine
+from attest_governance.model import Enforcement
 from attest_governance.model.sources import PolicySources, Selected
 from attest_governance.resources import engine_path, shipped_policies
 from attest_governance.web.server import PageServer, Start
@@ -117,11 +119,17 @@ def post(server: PageServer, call: str, texts: Mapping[str, str]) -> dict[str, A
     return answer.json()
 
 
-def make_playground(engine: Engine, *, timeout: float = 5.0) -> Playground:
-    """A playground with nobody's configuration, and the shipped library."""
+def make_playground(
+    engine: Engine, *, timeout: float = 5.0, configured: Mapping[str, Enforcement] = MappingProxyType({})
+) -> Playground:
+    """A playground with the shipped library, and no configuration but `configured` enforcements."""
     sources = PolicySources(libraries=(str(shipped_policies() / "lib"),))
     return Playground(
-        engine, sources, lambda loaded: [Selected(policy.name) for policy in loaded.policies], timeout=timeout
+        engine,
+        sources,
+        lambda loaded: [Selected(policy.name) for policy in loaded.policies],
+        timeout=timeout,
+        configured=configured.get,
     )
 
 

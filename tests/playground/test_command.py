@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import re
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, Attest, attest, environment, project
-from tests.playground.conftest import INPUT, POLICY
+from tests.playground.conftest import DATA, INPUT, POLICY
 
 __all__ = ["attest", "project"]
 
@@ -54,6 +55,28 @@ def test_it_prints_the_address_serves_and_ends_with_ctrl_c(
         _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (0, "")
     assert [path.read_text() for path in files] == [POLICY, INPUT]
+
+
+def test_the_configuration_in_force_weighs_what_is_found(
+    project: Path, files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    assert files
+    (project / ".attest").mkdir()
+    (project / ".attest/policies.yaml").write_text("policies:\n  - name: example\n    enforcement: dryrun\n")
+    arguments = "policy playground --policy policies/security.rego --no-browser --port 0"
+    texts = {"policy": POLICY, "input": INPUT, "data": DATA, "tests": ""}
+    with subprocess.Popen(
+        [*COMMAND, *arguments.split()], cwd=project, env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        address = re.search(r"http://127\.0\.0\.1:(\d+)(/\S+/)", process.stdout.readline())
+        assert address is not None
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=20)) as page:
+            page.request("POST", f"{address[2]}api/evaluate", json.dumps(texts), {"Content-Type": "application/json"})
+            played = json.loads(page.getresponse().read())
+        process.send_signal(signal.SIGINT)
+    assert played["verdict"] == "allow"
+    assert [one["enforcement"] for trace in played["traces"] for one in trace["findings"]] == ["dryrun"]
 
 
 BAD: dict[str, tuple[list[str], str]] = {

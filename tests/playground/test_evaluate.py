@@ -49,6 +49,12 @@ def test_a_violation_has_its_line_its_reason_and_its_cost(playground: Playground
     assert all(one.evaluations > 0 for one in played.profile)
 
 
+def test_a_policy_that_the_configuration_only_warns_of_denies_nothing(engine: Engine) -> None:
+    played = make_playground(engine, configured={"example": "warn"}).evaluate(ALL)
+    assert played.verdict == "allow"
+    assert [finding.enforcement for trace in played.traces for finding in trace.findings] == ["warn"]
+
+
 def test_coverage_says_which_lines_were_not_evaluated(playground: Playground) -> None:
     coverage = playground.evaluate(ALL).coverage
     covered = {line for span in coverage.covered for line in range(span.start, span.end + 1)}

@@ -268,6 +268,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(page: Page) -> None:
 
 SIZES: Mapping[str, tuple[int, int, bool]] = {
     "a phone": (360, 740, True),
+    "a large phone": (420, 900, True),
     "just narrow": (799, 900, True),
     "just wide": (800, 900, False),
     "a desk": (1600, 900, False),
@@ -283,6 +284,7 @@ def test_it_fits(page: Page, width: int, height: int, single: bool) -> None:
     assert (boxes[0]["x"] == boxes[1]["x"]) is single
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
     assert boxes[1]["y"] + boxes[1]["height"] <= boxes[2]["y"]
+    assert page.page.locator("#verdict").bounding_box()["height"] < 60, "two lines at most"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -52,6 +52,7 @@ def command(
         running,
         prepared.sources,
         lambda loaded: choose(prepared, loaded),
+        configured=lambda name: prepared.settings.for_policy(name).enforcement,
         timeout=min(prepared.settings.policy.timeout, LONGEST_EVALUATION),
         namespace=namespace,
     )

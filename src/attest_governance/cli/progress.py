@@ -32,12 +32,12 @@ class Progress:
     """Shows how far a piece of work is, until the `with` block ends.
 
     Args:
-        doing: what is done, a participle: `checking`.
+        doing: what is done, a participle: `checking`; empty where each text says it itself.
     """
 
-    def __init__(self, doing: str) -> None:
-        self._text = doing
-        self._doing = doing
+    def __init__(self, doing: str = "") -> None:
+        self._text = doing or "working"
+        self._head = f"{doing}: " if doing else ""
         self._erase = ""  # what takes the line away, once there is one
         self._files = self._findings = 0
         self._started = time.monotonic()
@@ -64,7 +64,7 @@ class Progress:
     def show(self, text: str, done: int = 0, total: int = 0) -> None:
         """Says how far the work is: `show("tests", 30)`, or `show("files", 30, 70)` where the end is known."""
         counted = f"{done:,} of {total:,} " if total else f"{done:,} " if done else ""
-        self._text = f"{self._doing}: {counted}{text}"
+        self._text = f"{self._head}{counted}{text}"
 
     def advance(self, batch: Batch) -> None:
         """Takes note of a part of a check; what debugging recorded goes to stderr, a JSON object a line."""

@@ -33,6 +33,7 @@ _JUDGING = {
     "trace",
     "profile",
     "optimize",
+    "playground",
     "explain",
     "generate-tests",
     "conflicts",

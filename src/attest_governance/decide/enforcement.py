@@ -17,9 +17,6 @@ _WEIGHT: dict[Enforcement, int] = {"strict": 2, "warn": 1, "dryrun": 0}
 def enforce(findings: Iterable[Finding], configured: Callable[[str], Enforcement | None]) -> tuple[Finding, ...]:
     """Gives each finding the enforcement that holds for it.
 
-    A plain policy's `warn` rule stays a warning under `strict`; configuration only lowers. A
-    Gatekeeper constraint states its own action, which configuration may replace either way.
-
     Args:
         findings: with the enforcement that their rule or constraint states.
         configured: the enforcement that configuration gives a policy by name, None where it is silent.
@@ -27,9 +24,17 @@ def enforce(findings: Iterable[Finding], configured: Callable[[str], Enforcement
     return tuple(_enforced(finding, configured(finding.policy)) for finding in findings)
 
 
+def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> Enforcement:
+    """The enforcement that holds, of what a rule or constraint states and what configuration says.
+
+    A plain policy's `warn` rule stays a warning under `strict`; configuration only lowers. A
+    Gatekeeper constraint states its own action, which configuration may replace either way.
+    """
+    if configured is None or (engine == "opa" and _WEIGHT[configured] > _WEIGHT[stated]):
+        return stated
+    return configured
+
+
 def _enforced(finding: Finding, configured: Enforcement | None) -> Finding:
-    if configured is None or configured == finding.enforcement:
-        return finding
-    if finding.engine == "opa" and _WEIGHT[configured] > _WEIGHT[finding.enforcement]:
-        return finding
-    return msgspec.structs.replace(finding, enforcement=configured)
+    holds = level(finding.enforcement, finding.engine, configured)
+    return finding if holds == finding.enforcement else msgspec.structs.replace(finding, enforcement=holds)

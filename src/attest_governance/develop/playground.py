@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.develop.tracing import enforced
 from attest_governance.errors import AttestError, EngineError, InputError
 from attest_governance.evaluate import CheckOptions, View
 from attest_governance.load.documents import parse_document
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest_governance.evaluate import Engine, LoadedPolicies
+    from attest_governance.model import Enforcement
     from attest_governance.model.play import Documents, Measured
     from attest_governance.model.sources import PolicySources, Selected
 
@@ -36,6 +38,7 @@ class Playground:
         engine: evaluates.
         sources: what surrounds the policy: libraries, data, allowed hosts.
         choose: which policies are asked, with their parameters.
+        configured: the enforcement that configuration gives a policy by name, None where it is silent.
         timeout: of one evaluation, in seconds.
         namespace: of resources whose manifest names none.
     """
@@ -47,12 +50,14 @@ class Playground:
         choose: Callable[[LoadedPolicies], Sequence[Selected]],
         *,
         timeout: float,
+        configured: Callable[[str], Enforcement | None] = lambda _: None,
         namespace: str = "",
     ) -> None:
         self._engine = engine
         self._sources = msgspec.structs.replace(sources, paths=(), prints=True)
         self._choose = choose
         self._options = CheckOptions(timeout=timeout)
+        self._configured = configured
         self._namespace = namespace
 
     def evaluate(self, documents: Documents) -> Played:
@@ -104,7 +109,8 @@ class Playground:
             view=View(explain="full"),
             policy=Text(POLICY, documents.policy),
         )
-        return _played(measured, loaded.problems)
+        weighed = tuple(enforced(one, self._configured(one.policy)) for one in measured.traces)
+        return _played(msgspec.structs.replace(measured, traces=weighed), loaded.problems)
 
     def _unload(self, loaded: LoadedPolicies) -> None:
         """Frees a set: every keystroke makes one. An engine that is gone has nothing to free."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from attest_governance.decide import level
 from attest_governance.errors import InputError, PolicyError
 
 if TYPE_CHECKING:
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies, View
+    from attest_governance.model import Enforcement
     from attest_governance.model.sources import PolicySources
-    from attest_governance.model.trace import Traces
+    from attest_governance.model.trace import Trace, Traces
 
 
 def load_for_tracing(engine: Engine, sources: PolicySources) -> LoadedPolicies:
@@ -63,7 +65,17 @@ def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Tra
         raise InputError(
             f"no rule named `{view.rule}` was evaluated", hint="leave --rule out to see which rules there are"
         )
-    return traces
+    weighed = tuple(enforced(one, plan.enforcement.get(one.policy)) for one in traces.traces)
+    return msgspec.structs.replace(traces, traces=weighed)
+
+
+def enforced(trace: Trace, configured: Enforcement | None) -> Trace:
+    """A trace whose findings weigh what configuration makes of them, as those of a check do."""
+    findings = (
+        msgspec.structs.replace(one, enforcement=level(one.enforcement, trace.engine, configured))
+        for one in trace.findings
+    )
+    return msgspec.structs.replace(trace, findings=tuple(findings))
 
 
 def undecided(traces: Traces) -> bool:
