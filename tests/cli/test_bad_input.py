@@ -90,6 +90,7 @@ POLICY_COMMANDS = {
     "optimize without data": "optimize {}",
     "explain": "explain finding.json --policy-dir {}",
     "bundle build": "bundle build {} --output out.tar.gz",
+    "conflicts": "conflicts --policy-dir {}",
     "playground": "playground --no-browser --policy {}",
 }
 # None: the command has no reason to mind. The page of the playground is where a policy gets mended.
@@ -118,6 +119,11 @@ SAID_OTHERWISE: dict[tuple[str, str], str | None] = {
     ("bundle build", "it fails to evaluate"): None,
     ("bundle build", "it never ends"): None,
     ("bundle build", "a range without end"): None,
+    ("conflicts", "an empty folder"): "there is no policy to look at",
+    ("conflicts", "a folder named like a file"): "there is no policy to look at",
+    ("conflicts", "it fails to evaluate"): "conflict.rego:3:1: `conflict` can't be compared with others",
+    ("conflicts", "it never ends"): "never.rego:3:1: `never` can't be compared with others",
+    ("conflicts", "a range without end"): "`never` can't be compared with others",
     ("playground", "no such file"): "no.rego: the policy file can't be read: No such file or directory",
     ("playground", "not Rego"): None,
     ("playground", "neither Rego nor YAML"): None,
@@ -152,12 +158,15 @@ BY_ENGINE = {
     "trace --input": "trace --policy good.rego --input {}",
     "optimize --benchmark-data": "optimize good.rego --benchmark-data {}",
     "profile --benchmark-data": "profile good.rego --benchmark-data {}",
+    "conflicts --examples": "conflicts --policy-dir good.rego --examples {}",
 }
 BY_PYTHON = {
     "explain": "explain {}",
     "trace --data": "trace --policy good.rego --input pod.yaml --data {}",
     "trace --parameters": "trace --policy good.rego --input pod.yaml --parameters {}",
     "optimize --parameters": "optimize good.rego --benchmark-data pod.yaml --parameters {}",
+    "conflicts --data": "conflicts --policy-dir good.rego --data {}",
+    "conflicts --parameters": "conflicts --policy-dir good.rego --parameters {}",
     "profile --compare": "profile good.rego --benchmark-data pod.yaml --compare {}",
     "playground --input": "playground --no-browser --policy good.rego --input {}",
     "playground --data": "playground --no-browser --policy good.rego --data {}",
@@ -321,6 +330,7 @@ def test_names_of_files_can_not_reach_the_terminal(attest: Attest, project: Path
         "trace --policy p --input pod.yaml",
         "profile p --benchmark-data pod.yaml",
         "bundle build p -o b",
+        "conflicts -p p",
     ):
         ran = attest("policy", *shlex.split(line), code=2)
         assert "\\x1b[2J" in ran.out + ran.err
@@ -372,6 +382,7 @@ metadata: {name: it}
         ("test stuck", "test data.stuck_test.test_it"),
         ("trace --policy stuck --input pod.yaml", "policy stuck"),
         ("profile stuck --benchmark-data pod.yaml", "policy stuck"),
+        ("conflicts --policy-dir stuck", "policy stuck"),
         ("optimize stuck/stuck.rego --benchmark-data pod.yaml", "policy stuck"),
         ("check pod.yaml --policy-dir stuck/template.yaml", "policy K8sStuck/it"),
     ],

@@ -95,11 +95,18 @@ func Run(ctx context.Context, params Params, tell func(Progress) error) (Result,
 	if broken, err := f.explore(); err != nil || len(broken) > 0 {
 		return Result{Problems: broken}, err
 	}
-	f.never()
-	f.structure()
-	f.contradictions()
-	f.shadows()
-	f.fieldConflicts()
+	for _, step := range []struct {
+		text string
+		look func()
+	}{
+		{"looking for what never fires", f.never}, {"looking for what is the same", f.structure},
+		{"looking for contradictions", f.contradictions}, {"looking for what repeats", f.shadows}, {"comparing fields", f.fieldConflicts},
+	} {
+		if err := f.tell(step.text); err != nil {
+			return Result{}, err
+		}
+		step.look()
+	}
 	f.sort()
 	return Result{Conflicts: f.found, Policies: f.policies(), Rules: len(f.units), Inputs: f.inputs(), Problems: problems}, ctx.Err()
 }

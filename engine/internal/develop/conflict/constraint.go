@@ -167,7 +167,8 @@ func (f *finder) openConstraints() []model.Problem {
 			continue
 		}
 		f.judges = append(f.judges, &judge{
-			name: b.policy(), kind: b.kind, enforcement: level(b.action), subject: subject, match: b.match, file: b.object.File, line: b.object.Line,
+			name: b.policy(), kind: b.kind, enforcement: level(b.action), subject: subject, match: b.match,
+			file: b.object.File, line: b.object.Line,
 		})
 	}
 	return problems

@@ -72,16 +72,16 @@ func cover(qa, qb conjunction) *covering {
 }
 
 // complementary says whether one of two literals always holds: for every value of the field (ok), and
-// where there is none, too (total).
+// where there is none, too (total). A call under `not` needs its arguments as any other does.
 func complementary(a, b literal) (total, ok bool) {
 	if a.opposite(b) {
-		return true, true
+		total = a.ref != "" && (a.operator == "" || a.operator == "not")
+		return total, total || a.about != ""
 	}
 	if a.ref == "" || a.ref != b.ref || a.value == nil || b.value == nil {
 		return false, false
 	}
-	total = a.operator == "notin" || b.operator == "notin"
-	return total, exceptions(a, b) || exceptions(b, a) || ranges(a, b) || ranges(b, a)
+	return false, exceptions(a, b) || exceptions(b, a) || ranges(a, b) || ranges(b, a)
 }
 
 // exceptions: a holds for all values but a few, and b for each of these.
@@ -117,8 +117,8 @@ func (p covering) subject() string {
 	if kinds := p.guards.kinds(); len(kinds) > 0 {
 		what = strings.Join(kinds, " or ")
 	}
-	if !p.total && p.a.ref != "" {
-		what += " that sets " + shortRef(p.a.ref)
+	if !p.total {
+		what += " that sets " + shortRef(p.a.about)
 	}
 	var where []string
 	for _, l := range p.guards {
@@ -142,17 +142,27 @@ func (f *finder) flip(a, b *unit) (resource, flipped any) {
 		if !ok {
 			continue
 		}
+		if named := b.subject.Replace(w, whole(b.subject.Resource(w))); f.separates(a, b, named, b.subject) {
+			w = named
+		}
 		if resource == nil {
-			resource = it.from.Resource(it.world)
+			resource = b.subject.Resource(w)
 		}
 		for _, e := range b.subject.Hints(f.ctx, w) {
 			changed, ok := w.Apply(e)
-			if ok && f.holds(b, changed, b.subject) && !f.holds(a, changed, b.subject) {
-				return it.from.Resource(it.world), b.subject.Resource(changed)
+			if ok && f.separates(b, a, changed, b.subject) {
+				return b.subject.Resource(w), b.subject.Resource(changed)
 			}
 		}
 	}
 	return resource, nil
+}
+
+// whole is a resource with what every manifest says, so that it can be tried.
+func whole(resource any) any {
+	object, _ := resource.(map[string]any)
+	kind, _ := object["kind"].(string)
+	return explore.Merge(explore.Identity(kind), resource)
 }
 
 // seen is an input as a policy sees it.

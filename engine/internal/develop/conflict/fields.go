@@ -50,7 +50,8 @@ func leaf(field string) string { return field[strings.LastIndex(field, ".")+1:] 
 func meetKinds(a, b *unit) bool {
 	for _, qa := range a.residual {
 		for _, qb := range b.residual {
-			if ka, kb := qa.kinds(), qb.kinds(); ka == nil || kb == nil || slices.ContainsFunc(ka, func(kind string) bool { return slices.Contains(kb, kind) }) {
+			ka, kb := qa.kinds(), qb.kinds()
+			if ka == nil || kb == nil || slices.ContainsFunc(ka, func(kind string) bool { return slices.Contains(kb, kind) }) {
 				return true
 			}
 		}
@@ -73,7 +74,8 @@ func (u *unit) named() []string {
 	out := []string{}
 	for _, c := range u.residual {
 		for _, l := range c {
-			if field := shortRef(l.ref); l.ref != "" && !l.isScope() && !strings.HasPrefix(l.ref, "input.parameters") && !slices.Contains(out, field) {
+			field := shortRef(l.ref)
+			if l.ref != "" && !l.isScope() && !strings.HasPrefix(l.ref, "input.parameters") && !slices.Contains(out, field) {
 				out = append(out, field)
 			}
 		}

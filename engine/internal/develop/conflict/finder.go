@@ -122,7 +122,10 @@ func (f *finder) openPolicy(m rego.Module) []model.Problem {
 	if parameters, ok := fixed.(map[string]any); ok && err == nil {
 		subject.Fixed = parameters
 	}
-	f.judges = append(f.judges, &judge{name: name, enforcement: f.params.Enforcement[name], subject: subject, file: m.File, configured: len(selection.Parameters) > 0})
+	f.judges = append(f.judges, &judge{
+		name: name, enforcement: f.params.Enforcement[name], subject: subject, file: m.File,
+		configured: len(selection.Parameters) > 0,
+	})
 	return nil
 }
 
@@ -157,7 +160,10 @@ const (
 // explore searches each policy's inputs, and asks all policies about the best of them. It answers with
 // what keeps policies from being evaluated.
 func (f *finder) explore() ([]model.Problem, error) {
-	examples := explore.ReadExamples(f.params.Examples)
+	examples, unreadable := f.examples()
+	if failed(unreadable) {
+		return unreadable, nil
+	}
 	err := f.each("searched the inputs of", func(j *judge) { f.search(j, examples) })
 	if err != nil {
 		return nil, err
@@ -178,12 +184,27 @@ func (f *finder) explore() ([]model.Problem, error) {
 	})
 }
 
+// examples are those of the folders that the request names: each must hold some.
+func (f *finder) examples() (all []explore.Example, problems []model.Problem) {
+	for _, path := range f.params.Examples {
+		examples, more := explore.ReadExamples([]string{path})
+		if len(examples) == 0 && !failed(more) {
+			more = append(more, model.Problem{
+				Severity: model.Error, Code: "no_examples", File: path, Message: "there is no Kubernetes resource in it",
+				Hint: "name a file or a folder with manifests",
+			})
+		}
+		all, problems = append(all, examples...), append(problems, more...)
+	}
+	return all, problems
+}
+
 func (f *finder) search(j *judge, examples []explore.Example) {
 	budget := f.params.Budget
 	if budget <= 0 {
 		budget = defaultBudget
 	}
-	beside := explore.ReadExamples(explore.Beside(j.subject.File, j.subject.Policy.Name))
+	beside, _ := explore.ReadExamples(explore.Beside(j.subject.File, j.subject.Policy.Name))
 	seeds := j.subject.Seeds(append(beside, examples...))
 	if j.stuck(f, seeds) {
 		return

@@ -63,7 +63,8 @@ func (f *finder) compare(all []definition) {
 		for _, b := range all[i+1:] {
 			switch {
 			case written(a.rule) == written(b.rule):
-				f.twice(fmt.Sprintf("the package `%s` defines `%s` twice, in the same words", packageName(a), a.name), "keep one of the two", a.side(), b.side())
+				f.twice(fmt.Sprintf("the package `%s` defines `%s` twice, in the same words", packageName(a), a.name),
+					"keep one of the two", a.side(), b.side())
 			case a.always() && b.always() && !a.rule.Head.Value.Equal(b.rule.Head.Value):
 				f.twice(fmt.Sprintf("the package `%s` defines `%s` twice, with different values: evaluating it fails", packageName(a), a.name),
 					"keep one of the two, or let conditions decide between them", a.side(), b.side())

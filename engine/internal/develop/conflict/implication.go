@@ -67,8 +67,8 @@ func (l literal) entails(other literal) bool {
 		return other.admits(l.value)
 	case "in":
 		return l.all(other.admits)
-	case "neq", "notin": // the latter also where there is no value
-		return other.operator == "notin" && other.all(func(t *ast.Term) bool { return !l.admits(t) })
+	case "neq", "notin":
+		return (other.operator == "neq" || other.operator == "notin") && other.all(func(t *ast.Term) bool { return !l.admits(t) })
 	case "lt", "lte":
 		return l.within(other, -1)
 	case "gt", "gte":

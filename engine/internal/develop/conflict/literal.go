@@ -17,6 +17,7 @@ type literal struct {
 	vars     []ast.Var // of text
 	ref      string    // of the input, with `[_]` for open indexes; "" where there is none
 	indexes  []ast.Var // of ref
+	about    string    // the one reference to the input in what can't be read; else ref
 	operator string    // "", not, eq, neq, lt, lte, gt, gte, in, notin
 	value    *ast.Term
 	negated  bool
@@ -114,7 +115,25 @@ func read(expr *ast.Expr) literal {
 			l.compare(terms[0].Value.String(), terms[1], terms[2])
 		}
 	}
+	if l.about = l.ref; l.about == "" {
+		l.about = onlyRef(expr)
+	}
 	return l
+}
+
+// onlyRef is the reference to the input in an expression; "" where there are none or several.
+func onlyRef(expr *ast.Expr) string {
+	only, count := "", 0
+	ast.WalkRefs(expr, func(ref ast.Ref) bool {
+		if text, _ := inputRef(ast.NewTerm(ref)); text != "" && text != only {
+			only, count = text, count+1
+		}
+		return false
+	})
+	if count == 1 {
+		return only
+	}
+	return ""
 }
 
 func (l *literal) place(t *ast.Term) bool {

@@ -162,7 +162,9 @@ func (m *match) onlyKinds() bool {
 // inside says whether every resource of this block is one of the other.
 func (m *match) inside(other *match) bool {
 	kinds := len(other.kinds) == 0 || len(m.kinds) > 0 && !slices.ContainsFunc(m.kinds, func(a [2]string) bool {
-		return !slices.ContainsFunc(other.kinds, func(b [2]string) bool { return (b[0] == "*" || a[0] == b[0]) && (b[1] == "*" || a[1] == b[1]) })
+		return !slices.ContainsFunc(other.kinds, func(b [2]string) bool {
+			return (b[0] == "*" || a[0] == b[0]) && (b[1] == "*" || a[1] == b[1])
+		})
 	})
 	namespaces := !slices.ContainsFunc(m.candidates(other), func(name string) bool { return m.means(name) && !other.means(name) })
 	return kinds && namespaces && (other.scope == "*" || m.scope == other.scope) && (other.name == "" || m.name == other.name) &&

@@ -64,7 +64,8 @@ func (f *finder) names() {
 		if other == nil {
 			first[j.name] = j
 		} else if !other.subject.Package.Equal(j.subject.Package) && other.match == nil && j.match == nil {
-			f.twice(fmt.Sprintf("two packages call their policy `%s`", j.name), "give one of them another `custom.name`", other.place(), j.place())
+			f.twice(fmt.Sprintf("two packages call their policy `%s`", j.name), "give one of them another `custom.name`",
+				other.place(), j.place())
 		}
 	}
 }
@@ -154,7 +155,8 @@ func (u *unit) conditions() []*ast.Expr {
 	for len(out) > 1 {
 		expr := out[len(out)-1]
 		made := expr.Generated || strings.Contains(string(expr.Location.Text), ":=")
-		if settled := settle(expr.Copy(), u.subject.Words.Root); !made || asks(ast.NewTerm(&ast.SetComprehension{Term: ast.NullTerm(), Body: ast.NewBody(settled)})) {
+		body := ast.NewBody(settle(expr.Copy(), u.subject.Words.Root))
+		if !made || asks(ast.NewTerm(&ast.SetComprehension{Term: ast.NullTerm(), Body: body})) {
 			break
 		}
 		out = out[:len(out)-1]
@@ -177,9 +179,14 @@ func (u *unit) condition() string {
 // violating is a resource for which both rules hold.
 func (f *finder) violating(a, b *unit) any {
 	for i, it := range f.items {
-		if a.fired[i] && b.fired[i] {
-			return it.from.Resource(it.world)
+		if !a.fired[i] || !b.fired[i] {
+			continue
 		}
+		resource := it.from.Resource(it.world)
+		if w := it.from.Replace(it.world, whole(resource)); f.holds(a, w, it.from) && f.holds(b, w, it.from) {
+			return it.from.Resource(w)
+		}
+		return resource
 	}
 	return nil
 }

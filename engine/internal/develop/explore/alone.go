@@ -2,10 +2,11 @@ package explore
 
 import (
 	"context"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/deadline"
 )
 
 // Alone is a condition of a rule with those before it that give its variables their values, and the
@@ -44,8 +45,7 @@ func (s *Subject) Holds(ctx context.Context, w World, body ast.Body) bool {
 	defer s.Set.Store.Abort(ctx, txn)
 	cancel := topdown.NewCancel()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
-	timer := time.AfterFunc(s.limit, cancel.Cancel)
-	defer timer.Stop()
+	defer deadline.Watch("policy "+s.Policy.Name, s.limit, cancel)()
 	found := false
 	_ = s.Set.NewQuery(s.mocked(body, w), txn).WithInput(s.input(w)).WithCancel(cancel).WithTime(farAway).
 		Iter(ctx, func(topdown.QueryResult) error { // what fails does not hold

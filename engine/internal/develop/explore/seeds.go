@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
 )
 
 const podSpec = `{"containers":[{"name":"web","image":"registry.company.com/shop/web:1.2.3"}]}`
@@ -52,6 +53,18 @@ func rbac(kind, rest string) string {
 
 func binding(kind string) string {
 	return `"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"` + kind + `","name":"view"},"subjects":[{"kind":"ServiceAccount","name":"web"}]`
+}
+
+// Identity is what every manifest of a kind says of itself: its API version, the kind and a name.
+func Identity(kind string) map[string]any {
+	out := map[string]any{}
+	skeleton, _ := decode(skeletons[kind]) // a table of ours
+	if object, ok := skeleton.(map[string]any); ok {
+		for _, key := range []string{"apiVersion", "kind", "metadata"} {
+			out[key] = object[key]
+		}
+	}
+	return out
 }
 
 // Likely is a value that a person would give a field of this name.
@@ -236,8 +249,8 @@ const (
 
 // ReadExamples reads the resources below some paths. A file `parameters.yaml` or `evidence.json`
 // in a folder above a resource belongs to it.
-func ReadExamples(paths []string) []Example {
-	sources, _, _ := load.Walk(paths)
+func ReadExamples(paths []string) ([]Example, []model.Problem) {
+	sources, _, problems := load.Walk(paths)
 	var out []Example
 	for _, source := range sources {
 		base := filepath.Base(source.Path)
@@ -245,6 +258,7 @@ func ReadExamples(paths []string) []Example {
 			continue
 		}
 		file := load.Read(source, load.DefaultLimits)
+		problems = append(problems, file.Problems...)
 		for _, document := range file.Documents {
 			raw, err := ast.JSON(document.Term.Value)
 			if err != nil {
@@ -259,7 +273,7 @@ func ReadExamples(paths []string) []Example {
 			out = append(out, example)
 		}
 	}
-	return out[:min(len(out), maxExamples)]
+	return out[:min(len(out), maxExamples)], problems
 }
 
 func (e *Example) surroundings() {

@@ -85,7 +85,7 @@ func Run(ctx context.Context, params Params) (Result, error) {
 	if params.Budget <= 0 {
 		params.Budget = defaultBudget
 	}
-	examples := explore.ReadExamples(append(explore.Beside(params.File, subject.Policy.Name), params.Examples...))
+	examples, _ := explore.ReadExamples(append(explore.Beside(params.File, subject.Policy.Name), params.Examples...))
 	g := &generator{ctx: ctx, subject: subject, names: map[string]bool{}}
 	g.pool = explore.Search(ctx, subject, subject.Seeds(examples), params.Budget)
 	if problem := g.broken(); problem != nil {

@@ -33,7 +33,7 @@ type sample struct {
 
 // gather finds what to measure with, and everything that a rewrite must not change the results of.
 func (o *optimizer) gather() []model.Problem {
-	examples := explore.ReadExamples(explore.Beside(o.params.File, o.subject.Policy.Name))
+	examples, _ := explore.ReadExamples(explore.Beside(o.params.File, o.subject.Policy.Name))
 	data, problems := o.readData()
 	if len(problems) > 0 {
 		return problems
