@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -107,7 +108,11 @@ func pointer(path []any) string {
 	var text strings.Builder
 	for _, element := range path {
 		text.WriteByte('/')
-		text.WriteString(pointerEscapes.Replace(fmt.Sprint(element)))
+		if index, isIndex := element.(int); isIndex {
+			text.WriteString(strconv.Itoa(index))
+		} else {
+			text.WriteString(pointerEscapes.Replace(fmt.Sprint(element)))
+		}
 	}
 	return text.String()
 }
