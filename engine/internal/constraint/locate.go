@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"attest.continuu.ms/engine/internal/locate"
@@ -62,5 +63,6 @@ func (o *Outcome) locate(ctx context.Context, e *evaluation, results []int, sket
 
 // equip gives a query the builtins and caches that every evaluation has.
 func (d *driver) equip(q *topdown.Query) *topdown.Query {
-	return q.WithBuiltins(d.builtins).WithInterQueryBuiltinCache(d.caches).WithInterQueryBuiltinValueCache(d.values)
+	return q.WithBuiltins(d.builtins).WithInterQueryBuiltinCache(d.caches).WithInterQueryBuiltinValueCache(d.values).
+		WithMetrics(metrics.NoOp())
 }

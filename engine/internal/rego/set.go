@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -218,5 +219,5 @@ func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, err
 // and the tools build theirs from it, so that they see what the verdict saw.
 func (s *Set) NewQuery(body ast.Body, txn storage.Transaction) *topdown.Query {
 	return topdown.NewQuery(body).WithCompiler(s.Compiler).WithStore(s.Store).WithTransaction(txn).
-		WithInterQueryBuiltinCache(s.caches).WithInterQueryBuiltinValueCache(s.values)
+		WithInterQueryBuiltinCache(s.caches).WithInterQueryBuiltinValueCache(s.values).WithMetrics(metrics.NoOp())
 }
