@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest_governance.evaluate import Batch, Engine
+    from attest_governance.govern.downloads import Download
     from attest_governance.govern.inforce import InForce
     from attest_governance.model import Outcome
     from attest_governance.plan import Environment, Prepared, Request
@@ -89,9 +90,22 @@ def approved_policies(prepared: Prepared, environment: Environment, now: datetim
     from attest_governance.govern.policyset import policy_gate  # noqa: PLC0415 (see `governed_root`)
 
     shipped = environment.shipped.resolve()
-    sources = [Path(path) for path in prepared.sources.paths]
+    sources = [Path(path) for path in prepared.sources.paths if Path(path) != prepared.downloaded]
     used = [path for path in sources if not path.resolve().is_relative_to(shipped)]
-    return policy_gate(root, now, sources=used, pin=pin)
+    return policy_gate(root, now, sources=used, bundle=_download(prepared), pin=pin)
+
+
+def _download(prepared: Prepared) -> Download | None:
+    """The bundle from a server, with what the engine insists on before it reads it."""
+    if prepared.downloaded is None:
+        return None
+    from attest_governance.govern.downloads import Download  # noqa: PLC0415 (see `governed_root`)
+    from attest_governance.govern.policyset import digest_of  # noqa: PLC0415
+
+    url, trusted = prepared.settings.policy.policy_bundle_url, prepared.sources.verification
+    if trusted is None:
+        return Download(prepared.downloaded, url)
+    return Download(prepared.downloaded, url, digest_of(trusted.keys.encode()), tuple(trusted.exclude))
 
 
 def exemptions(prepared: Prepared, environment: Environment, now: datetime) -> InForce | None:

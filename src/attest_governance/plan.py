@@ -87,6 +87,8 @@ class Prepared(msgspec.Struct, frozen=True):
     sources: PolicySources
     problems: tuple[Problem, ...] = ()
     """What a person should know about where policies come from."""
+    downloaded: Path | None = None
+    """The bundle from a server that is among the sources."""
 
     @property
     def engine(self) -> EngineOptions:
@@ -108,7 +110,7 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
     fetched = _fetched(request, settings, environment)
     downloaded = fetched.path if fetched else None
     sources = policy_sources(selection, settings, environment.shipped, data, downloaded)
-    return Prepared(request, settings, sources, fetched.problems if fetched else ())
+    return Prepared(request, settings, sources, fetched.problems if fetched else (), downloaded)
 
 
 def _fetched(request: Request, settings: Settings, environment: Environment) -> Fetched | None:

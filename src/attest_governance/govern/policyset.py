@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError
+from attest_governance.govern.downloads import approve_download
 from attest_governance.govern.judgement import Judgement, judge
 from attest_governance.govern.project import TRUST_FILES, Project, open_project, read_trusted
 from attest_governance.govern.record import Record, read_record
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    from attest_governance.govern.downloads import Download
 
 CONFIGURATION_FILE = ".attest/policies.yaml"
 DEFAULT_ROOTS = ("policies",)
@@ -104,7 +107,9 @@ def with_trust_of(project: Project, approved: Approved) -> Project:
     )
 
 
-def policy_gate(root: Path, now: datetime, *, sources: Iterable[Path] = (), pin: str = "") -> tuple[str, ...]:
+def policy_gate(
+    root: Path, now: datetime, *, sources: Iterable[Path] = (), bundle: Download | None = None, pin: str = ""
+) -> tuple[str, ...]:
     """Insists that the policies, the configuration and the trust files are an approved set.
 
     Args:
@@ -112,6 +117,7 @@ def policy_gate(root: Path, now: datetime, *, sources: Iterable[Path] = (), pin:
         now: the moment of the check.
         sources: the policy files or folders that the check is about to use; each must belong to the
             set. Those that ship with the product do not count as sources.
+        bundle: a download that is used beside them; the approved rules must trust its key.
         pin: see `read_history`.
 
     Returns:
@@ -136,7 +142,10 @@ def policy_gate(root: Path, now: datetime, *, sources: Iterable[Path] = (), pin:
             hint="propose the change with `attest governance propose`, or undo it",
         )
     _ensure_inside(root, current, sources)
-    return (f"policy set {current.judgement.record.id}, {current.judgement.latest.tally}",)
+    notices = (f"policy set {current.judgement.record.id}, {current.judgement.latest.tally}",)
+    if bundle is None:
+        return notices
+    return (*notices, approve_download(bundle, with_trust_of(project, current).rules.bundle_keys))
 
 
 def propose_terms(project: Project, history: History, roots: Sequence[str] | None, reason: str) -> PolicySetTerms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 RULES_FILE = ".attest/governance.yaml"
 LONGEST_OVERRIDE = timedelta(hours=24)
 _MAX_APPROVERS = 100
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class ApprovalRule(msgspec.Struct, frozen=True):
@@ -36,6 +38,8 @@ class Governance(msgspec.Struct, frozen=True):
     exemption_approval: ApprovalRule | None = None
     emergency_override: ApprovalRule | None = None
     teams: dict[str, frozenset[str]] = {}
+    bundle_keys: frozenset[str] = frozenset()
+    """Digests of files of public keys: what they sign counts as approved (see `downloads`)."""
     auto_merge: bool = False
     """Whether the gate of a pull request may say that it can be merged without a person."""
     audit_required: bool = True
@@ -68,10 +72,11 @@ class _Rules:
         self._known(("governance",), sections)
         self._teams = self._read_teams()
         return Governance(
-            policy_approval=self._rule("policy_approval", "required_reviewers", ["auto_merge"]),
+            policy_approval=self._rule("policy_approval", "required_reviewers", ["auto_merge", "bundle_keys"]),
             exemption_approval=self._rule("exemption_approval", "required_approvers", ["max_duration"]),
             emergency_override=self._override(),
             teams=self._teams,
+            bundle_keys=self._digests(("governance", "policy_approval", "bundle_keys")),
             auto_merge=self._flag(("governance", "policy_approval", "auto_merge"), default=False),
             audit_required=self._one_of(("governance", "emergency_override", "audit_trail"), ("required", "optional")),
         )
@@ -139,6 +144,14 @@ class _Rules:
         if len({one.casefold() for one in value}) != len(value):
             self._document.refuse(path, f"`{path[-1]}` names somebody twice")
         return value
+
+    def _digests(self, path: Path) -> frozenset[str]:
+        digests = self._texts(path)
+        for place, one in enumerate(digests):
+            if not _DIGEST.fullmatch(one):
+                hint = "write what `sha256sum` says of the file of public keys, as `sha256:…`"
+                self._document.refuse((*path, place), f"`{one}` is no digest", hint)
+        return frozenset(digests)
 
     def _duration(self, path: Path) -> timedelta | None:
         value = self._get(path)
