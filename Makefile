@@ -112,6 +112,7 @@ wheel: $(VENV)/.installed-dev ## build sdist and wheel into dist/; ATTEST_TARGET
 bench: $(VENV)/.installed-dev $(ENGINE) ## compare with opa, conftest and gator, and write benchmarks/README.md
 	@$(GO); export PATH; tools/with-peers opa conftest -- $(BIN)/python benchmarks/run.py
 	@$(GO); export PATH; tools/with-peers gator -- $(BIN)/python benchmarks/gatekeeper.py
+	@$(GO); export PATH; tools/with-peers opa -- $(BIN)/python benchmarks/generated_tests.py
 
 .PHONY: lock
 lock: $(VENV)/.installed ## bring requirements/*.txt up to date; UPGRADE=1 takes the newest versions

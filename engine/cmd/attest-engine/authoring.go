@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"attest.continuu.ms/engine/internal/develop/conflict"
 	"attest.continuu.ms/engine/internal/develop/generate"
@@ -9,13 +10,33 @@ import (
 	"attest.continuu.ms/engine/internal/rpc"
 )
 
-// generateTests writes tests for one policy file.
+// generateTests writes tests for one policy file, and says once a second how far it is.
 func (s *service) generateTests(ctx context.Context, r *rpc.Request) (any, error) {
 	params, err := rpc.Params[generate.Params](r)
 	if err != nil {
 		return nil, err
 	}
-	return generate.Run(ctx, params)
+	meter := &generate.Meter{}
+	finished, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		every := time.NewTicker(time.Second)
+		defer every.Stop()
+		for {
+			select {
+			case <-every.C:
+				_ = r.Notify(ctx, "tests/progress", meter.Read(r.ID)) // one that is lost is no matter
+			case <-finished:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	result, err := generate.Run(ctx, params, meter)
+	close(finished)
+	<-told
+	return result, err
 }
 
 // conflicts looks for policies that contradict, repeat or weaken each other.

@@ -44,8 +44,8 @@ def command(
         inputs=inputs,
         timeout=timeout,
     )
-    with Progress(f"looking for inputs to {policy.name}"):
-        made = generate(engine(), wish)
+    with Progress(f"making tests for {policy.name}") as progress:
+        made = generate(engine(), wish, progress.show)
     write_file(output, lambda out: out.write(made.text))
     write_generated(made, str(policy), str(output), shown_as.value, sys.stdout)
     return OK

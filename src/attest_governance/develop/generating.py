@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.errors import OutputError, PolicyError
+from attest_governance.errors import EngineRequestError, OutputError, PolicyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from attest_governance.evaluate import Engine
     from attest_governance.model import Problem
     from attest_governance.model.authoring import GeneratedTests
+
+
+DEADLINE_PASSED = -32001
+"""The engine's code for a request whose time is up."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +35,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 300.0
 
 
-def generate(engine: Engine, wish: Wish) -> GeneratedTests:
-    """Generates tests of one policy file.
+def generate(engine: Engine, wish: Wish, tell: Callable[[str], None]) -> GeneratedTests:
+    """Generates tests of one policy file; `tell` is called with how far the work is.
 
     Raises:
         PolicyError: the file holds no valid policy, or nothing that could be tested.
@@ -40,9 +46,20 @@ def generate(engine: Engine, wish: Wish) -> GeneratedTests:
         raise PolicyError("this is a folder", file=str(wish.policy), hint="name one .rego file")
     if wish.policy.suffix != ".rego" and wish.policy.exists():
         raise PolicyError("this is no Rego file", file=str(wish.policy), hint="tests are generated for .rego files")
-    made = engine.generate_tests(wish.policy, wish.libraries, wish.examples, wish.inputs, wish.timeout)
+    try:
+        made = engine.generate_tests(
+            wish.policy, wish.libraries, wish.examples, inputs=wish.inputs, timeout=wish.timeout, tell=tell
+        )
+    except EngineRequestError as error:
+        if error.code != DEADLINE_PASSED:
+            raise
+        raise PolicyError(
+            f"no tests were made within {wish.timeout:g} seconds",
+            file=str(wish.policy),
+            hint="allow more with --timeout, or try fewer inputs with --inputs",
+        ) from error
     refuse(made.problems)
-    if not made.tests:
+    if made.unreached and not any(test.kind != "detects" for test in made.tests):
         unreached = made.unreached[0]
         raise PolicyError(
             f"no input reaches any rule; `{unreached.rule}`: {unreached.reason}",

@@ -26,6 +26,7 @@ from attest_governance.evaluate.messages import (
 )
 from attest_governance.evaluate.testing import (
     ConflictsProgress,
+    GenerationProgress,
     OptimizeProgress,
     ProfileProgress,
     TestAnswer,
@@ -343,15 +344,30 @@ class Engine:
         return self._ready().request("bundle/sign", params, BundleAnswer)
 
     def generate_tests(
-        self, policy: Path, libraries: Sequence[str], examples: Sequence[str], inputs: int, timeout: float
+        self,
+        policy: Path,
+        libraries: Sequence[str],
+        examples: Sequence[str],
+        *,
+        inputs: int,
+        timeout: float,
+        tell: Callable[[str], None],
     ) -> GeneratedTests:
-        """Writes Rego tests for a policy file, within `timeout` seconds.
+        """Writes Rego tests for a policy file, within `timeout` seconds; `tell` is called with how far the work is.
 
         Raises:
             EngineError: the engine failed or the time was up; what is wrong with the policy is in the answer.
         """
         params = {"file": str(policy), "libraries": libraries, "examples": examples, "budget": inputs}
-        return self._within("tests/generate", params, GeneratedTests, timeout)
+        deadline = {**params, "deadline": round(timeout * 1000)}
+        stream = self._ready().stream(
+            "tests/generate", deadline, GenerationProgress, GeneratedTests, timeout=timeout + _GRACE
+        )
+        try:
+            while True:
+                tell(cast("GenerationProgress", next(stream)).text)
+        except StopIteration as end:
+            return cast("GeneratedTests", end.value)
 
     def conflicts(
         self,
@@ -401,11 +417,6 @@ class Engine:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
-
-    def _within(self, method: str, params: Mapping[str, object], result: type[T], timeout: float) -> T:
-        """Asks for long work: the engine keeps the deadline, and is replaced where it does not."""
-        deadline = {**params, "deadline": round(timeout * 1000)}
-        return self._ready().request(method, deadline, result, timeout=timeout + _GRACE)
 
     def _ready(self) -> Connection:
         """The running connection, after the two sides have agreed on the protocol."""

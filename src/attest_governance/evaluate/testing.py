@@ -45,6 +45,18 @@ class TestAnswer(msgspec.Struct, frozen=True):
     coverage: Coverage | None = None
 
 
+class GenerationProgress(msgspec.Struct, frozen=True):
+    """A notification `tests/progress`."""
+
+    done: int
+    of: int
+
+    @property
+    def text(self) -> str:
+        """How far the work is."""
+        return f"planted fault {self.done} of {self.of}" if self.of else "searching inputs that reach the rules"
+
+
 class ProfileProgress(msgspec.Struct, frozen=True):
     """A notification `profile/progress`."""
 

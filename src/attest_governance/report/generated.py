@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest_governance.model.authoring import GeneratedTests
+
+_LENIENT = {
+    "v0": "",
+    "v0 with future keywords": ", once the policy has the line `import future.keywords`",
+}
 
 SCHEMA = "attest.continuu.ms/generate-tests/v1"
 
@@ -41,8 +47,9 @@ def _lines(made: GeneratedTests, policy: str, output: str) -> Iterator[str]:
     yield f"  planted faults noticed: {_share(faults.noticed, faults.planted)}"
     for one in made.unreached:
         yield f"  not tested: {one.rule} in line {one.line}: {one.reason}"
+    yield f"run them: attest policy test {shlex.quote(policy)} {shlex.quote(output)}"
     if made.dialect != "v1":
-        yield "  the policy is Rego v0: run the tests with `opa test --v0-compatible`"
+        yield "  the policy is Rego v0: OPA itself runs them with `opa test --v0-compatible`" + _LENIENT[made.dialect]
 
 
 def _share(part: int, whole: int) -> str:

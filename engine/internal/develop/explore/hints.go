@@ -135,6 +135,7 @@ func (a *advisor) advise(f failure) {
 		a.unsay(operands)
 		return
 	}
+	a.expect(f.operator, operands)
 	if f.operator == "" || len(operands) < 2 {
 		for _, o := range operands {
 			a.invent(o)
@@ -147,6 +148,17 @@ func (a *advisor) advise(f failure) {
 	}
 	for _, o := range operands[:len(operands)-1] {
 		a.invent(o)
+	}
+}
+
+// expect gives a function the constants that its heads ask for.
+func (a *advisor) expect(function string, operands []operand) {
+	for _, rule := range a.subject.functions[function] {
+		for i, argument := range rule.Head.Args[:min(len(rule.Head.Args), len(operands))] {
+			if text, ok := argument.Value.(ast.String); ok {
+				a.set(operands[i], string(text))
+			}
+		}
 	}
 }
 
@@ -173,13 +185,17 @@ func (a *advisor) invent(o operand) {
 }
 
 func inventions(path Path) []any {
-	name := "example"
+	name, kind := "example", ""
 	if len(path) > 0 {
 		if key, ok := path[len(path)-1].(string); ok {
-			name = Likely(key)
+			name, kind = Likely(key), usual[key]
 		}
 	}
-	return []any{true, name, number(1), map[string]any{}, []any{map[string]any{}}, []any{name}, false, "", number(0), []any{}, "1", map[string]any{"example": name}, map[string]any{"example": map[string]any{}}}
+	first, second := any(name), any(true)
+	if kind == "boolean" {
+		first, second = second, first
+	}
+	return []any{first, second, number(1), map[string]any{}, []any{map[string]any{}}, []any{name}, false, "", number(0), []any{}, "1", map[string]any{"example": name}, map[string]any{"example": map[string]any{}}}
 }
 
 // resolve finds out what an operand is and where it comes from.

@@ -1,6 +1,10 @@
 package explore
 
-import "encoding/json"
+import (
+	"cmp"
+	"encoding/json"
+	"strings"
+)
 
 // usual are the types of fields that resources have everywhere, by name: a test with another type there
 // would read oddly.
@@ -20,10 +24,26 @@ var usual = map[string]string{
 func (p *Pool) learn(w World) {
 	w.Walk(func(path Path, value any) {
 		key, ok := path[len(path)-1].(string)
-		if _, known := p.types[key]; ok && !known && value != nil {
-			p.types[key] = typeOf(value)
+		if !ok || value == nil {
+			return
+		}
+		for _, name := range []string{key, within(path)} {
+			if _, known := p.types[name]; !known {
+				p.types[name] = typeOf(value)
+			}
+		}
+		if list, ok := value.([]any); ok && len(list) > 0 && p.types[key+"[]"] == "" {
+			p.types[key+"[]"] = typeOf(list[0])
 		}
 	})
+}
+
+// within names a field together with that which holds it.
+func within(path Path) string {
+	if len(path) < 2 {
+		return ""
+	}
+	return path[len(path)-2:].String()
 }
 
 // Odd says whether a value is not of the type that its field has elsewhere.
@@ -32,11 +52,41 @@ func (p *Pool) Odd(path Path, value any) bool {
 	if !ok {
 		return false
 	}
-	kind := usual[key]
-	if kind == "" {
-		kind = p.types[key]
+	kind := cmp.Or(p.types[within(path)], usual[key], p.types[key])
+	list, _ := value.([]any)
+	element := p.types[key+"[]"]
+	return value == "" || value == "1" && (kind == "" || usual[key] == "string") || key == "image" && !imageLike(value) || kind != "" && typeOf(value) != kind || len(list) > 0 && element != "" && typeOf(list[0]) != element
+}
+
+// imageLike says whether a value could be the name of an image.
+func imageLike(value any) bool {
+	text, ok := value.(string)
+	return ok && strings.ContainsAny(text, ":/@")
+}
+
+// Natural are values that a person might write where a world has an odd one.
+func (p *Pool) Natural(path Path) []any {
+	key, _ := path[len(path)-1].(string)
+	switch cmp.Or(p.types[within(path)], usual[key], p.types[key]) {
+	case "boolean":
+		return []any{true, false}
+	case "number":
+		return []any{number(1), number(3), number(0)}
+	case "object":
+		return []any{map[string]any{}}
+	case "array":
+		return []any{[]any{}, []any{map[string]any{}}, []any{Likely(key)}}
+	case "string", "":
+		out := []any{Likely(key), "example"}
+		if key == "image" {
+			out = append(out, "nginx:1.27", "docker.io/library/nginx:1.27")
+		}
+		for _, text := range p.treasures {
+			out = append(out, text)
+		}
+		return out
 	}
-	return value == "" || kind != "" && typeOf(value) != kind
+	return nil
 }
 
 // What a value costs when worlds are compared: few values first, then natural ones, then short ones.

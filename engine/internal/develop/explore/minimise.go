@@ -81,6 +81,7 @@ func (p *Pool) Neighbours(ctx context.Context, w World, limit int) []Neighbour {
 		}
 		seen[changed.Key()] = true
 		if outcome := p.Subject.Run(ctx, changed); outcome.Err == nil {
+			outcome.features = nil
 			out = append(out, Neighbour{e, changed, outcome})
 			p.remember(Found{changed, outcome, p.Weigh(changed)})
 		}
@@ -101,8 +102,9 @@ func (p *Pool) additions(w World) []Edit {
 				return
 			}
 			parent, there := w.At(path[:len(path)-1])
+			_, near := w.At(path[:len(path)-2])
 			old, same := w.At(path)
-			if !there && len(path) > 3 || same && Text(old) == Text(value) || there && scalar(parent) {
+			if !there && !near && len(path) > 3 || same && Text(old) == Text(value) || there && scalar(parent) {
 				return
 			}
 			if key := path.String() + Text(value); !seen[key] {

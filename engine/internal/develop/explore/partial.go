@@ -2,6 +2,7 @@ package explore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -83,7 +84,7 @@ func (s *Subject) Freely() *Subject {
 // Never says that no input can satisfy a rule: partial evaluation proves it.
 func (s *Subject) Never(ctx context.Context, number int) bool {
 	bodies, complete := s.Residual(ctx, number)
-	return complete && len(bodies) == 0
+	return complete && !slices.ContainsFunc(bodies, func(body ast.Body) bool { return !impossible(body) })
 }
 
 // Settle is the same subject with parameters that every world has.

@@ -72,6 +72,15 @@ func (o *Outcome) Same(other *Outcome) bool {
 	return true
 }
 
+// Agrees says whether two outcomes have the same result for one rule.
+func (o *Outcome) Agrees(other *Outcome, rule string) bool {
+	if o.Err != nil || other.Err != nil {
+		return false
+	}
+	here, there := o.Values[rule], other.Values[rule]
+	return here == there || here != nil && there != nil && here.Equal(there)
+}
+
 // HeldEntries are the entry rules whose body held.
 func (s *Subject) HeldEntries(o *Outcome) []int {
 	var out []int
@@ -183,7 +192,7 @@ func (s *Subject) query(w World, ref ast.Ref) (ast.Body, error) {
 	expr := ast.Equality.Expr(ast.NewTerm(result), ast.NewTerm(ref))
 	for _, mock := range s.Mocks {
 		if value, ok := w[mock.Name]; ok {
-			expr.With = append(expr.With, &ast.With{Target: mock.Target, Value: Term(value)})
+			expr.With = append(expr.With, mock.replace(value)...)
 		}
 	}
 	body, err := s.Set.Compiler.QueryCompiler().Compile(ast.NewBody(expr))

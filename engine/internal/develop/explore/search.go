@@ -28,13 +28,16 @@ type Pool struct {
 	types   map[string]string
 	Failed  int   // how many evaluations failed
 	Failure error // the first failure
+
+	treasures []string // texts of worlds that did something new
+	roots     []Edit   // what worlds have beside the input
 }
 
 // maxFailed is how many evaluations may fail before a search gives up: those that are stopped for their
 // time cost it all.
 const maxFailed = 40
 
-const maxTried = 8000
+const maxTried = 24000
 
 func (p *Pool) remember(found Found) {
 	if len(p.Tried) < maxTried {
@@ -48,19 +51,47 @@ func Search(ctx context.Context, s *Subject, seeds []World, budget int) *Pool {
 	p := &Pool{Subject: s, known: map[feature]int{}, seen: map[string]bool{}, types: map[string]string{}, shapes: map[string]bool{}}
 	for _, seed := range seeds {
 		p.learn(seed)
+		p.stock(seed)
 	}
 	for _, seed := range seeds {
 		if ctx.Err() == nil && !p.Exhausted() {
 			p.Try(ctx, seed)
 		}
 	}
-	for next := 0; next < len(p.Corpus) && len(p.seen) < budget && ctx.Err() == nil && !p.Exhausted(); next++ {
-		w := p.Corpus[next].World
-		for _, edits := range [][]Edit{s.Hints(ctx, w), s.parameterEdits(w), havoc(w, s.Words)} {
-			p.tryAll(ctx, w, edits, budget)
+	edited, spliced := map[int]bool{}, map[int]bool{}
+	for turn := 0; len(p.seen) < budget && ctx.Err() == nil && !p.Exhausted(); turn++ {
+		i := -1
+		if turn%3 < 2 {
+			i = p.pick(edited, turn%2 == 1)
+		}
+		if i >= 0 {
+			w := p.Corpus[i].World
+			for _, edits := range [][]Edit{s.Hints(ctx, w), s.parameterEdits(w), havoc(w, s.Words)} {
+				p.tryAll(ctx, w, edits, budget)
+			}
+		} else if i := p.pick(spliced, turn%2 == 1); i >= 0 {
+			p.tryAll(ctx, p.Corpus[i].World, p.splices(p.Corpus[i].World), budget)
+		} else if len(edited) == len(p.Corpus) {
+			break
 		}
 	}
+	p.pursue(ctx, budget)
 	return p
+}
+
+// pick takes a world of the corpus that has not had its turn: the first, or the last, which came far.
+// It returns -1 where all have.
+func (p *Pool) pick(had map[int]bool, newest bool) int {
+	for i := range p.Corpus {
+		if newest {
+			i = len(p.Corpus) - 1 - i
+		}
+		if !had[i] {
+			had[i] = true
+			return i
+		}
+	}
+	return -1
 }
 
 // Exhausted says that evaluations are too slow for more of them.
@@ -105,20 +136,23 @@ func (p *Pool) Try(ctx context.Context, w World) {
 			fresh = true
 		}
 	}
-	if shape := found.Outcome.shape(); !p.shapes[shape] && len(p.shapes) < maxShapes {
+	found.Outcome.features = nil // they have been learned
+	if shape := found.Outcome.Shape(); !p.shapes[shape] && len(p.shapes) < maxShapes {
 		p.shapes[shape] = true
 		fresh = true
 	}
 	if fresh {
 		p.Corpus = append(p.Corpus, found)
+		p.stock(w)
+		p.treasure(w)
 	}
 }
 
 // maxShapes bounds how many combinations of rules are followed.
 const maxShapes = 400
 
-// shape tells outcomes apart by how far each rule of the policy came.
-func (o *Outcome) shape() string {
+// Shape tells outcomes apart by how far each rule of the policy came.
+func (o *Outcome) Shape() string {
 	out := make([]byte, 0, 2*len(o.Held))
 	for i, depth := range o.Depth {
 		held := byte('-')
@@ -171,7 +205,7 @@ func havoc(w World, words *Words) []Edit {
 			if key, named := path[len(path)-1].(string); named && Likely(key) != text {
 				out = append(out, Edit{Path: path, Value: Likely(key)})
 			}
-			for _, word := range words.Strings[:min(len(words.Strings), 8)] {
+			for _, word := range words.Strings[:min(len(words.Strings), 16)] {
 				out = append(out, Edit{Path: path, Value: word})
 			}
 		}

@@ -39,7 +39,7 @@ var skeletons = map[string]string{
 	"ClusterRole":             rbac("ClusterRole", `"rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get"]}]`),
 	"RoleBinding":             rbac("RoleBinding", binding("Role")),
 	"ClusterRoleBinding":      rbac("ClusterRoleBinding", binding("ClusterRole")),
-	"PodDisruptionBudget":     `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web"},"spec":{"minAvailable":1}}`,
+	"PodDisruptionBudget":     `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"web"},"spec":{"minAvailable":1,"selector":{"matchLabels":{"app":"web"}}}}`,
 	"HorizontalPodAutoscaler": `{"apiVersion":"autoscaling/v2","kind":"HorizontalPodAutoscaler","metadata":{"name":"web"},"spec":{"maxReplicas":2}}`,
 }
 
@@ -203,14 +203,9 @@ func (s *Subject) stocked(worlds []World) []World {
 	if !slices.ContainsFunc(s.Mocks, func(m Mock) bool { return m.Name == inventory }) {
 		return nil
 	}
-	byVersion := map[string]any{}
-	for _, field := range append(s.Words.Fields, s.Words.Strings...) {
-		resource, _ := decode(skeletons[field])
-		if object, ok := resource.(map[string]any); ok {
-			version, _ := object["apiVersion"].(string)
-			kinds, _ := byVersion[version].(map[string]any)
-			byVersion[version] = Merge(map[string]any{field: map[string]any{"web": resource}}, kinds)
-		}
+	byVersion := stockOf(s.Words.fields)
+	if len(byVersion) == 0 {
+		byVersion = stockOf(append(s.Words.Fields, s.Words.Strings...))
 	}
 	var out []World
 	for _, namespace := range []string{"shop", "production"} {
@@ -225,6 +220,20 @@ func (s *Subject) stocked(worlds []World) []World {
 }
 
 const inventory = "data.inventory"
+
+// stockOf has a resource of each kind among some words, as an inventory does: by version, kind and name.
+func stockOf(words []string) map[string]any {
+	out := map[string]any{}
+	for _, word := range words {
+		resource, _ := decode(skeletons[word])
+		if object, ok := resource.(map[string]any); ok {
+			version, _ := object["apiVersion"].(string)
+			kinds, _ := out[version].(map[string]any)
+			out[version] = Merge(map[string]any{word: map[string]any{"web": resource}}, kinds)
+		}
+	}
+	return out
+}
 
 // kinds are those that the policy names and, for want of any, the ones that most resources have.
 func (s *Subject) kinds() []string {

@@ -30,13 +30,14 @@ type Subject struct {
 	Fixed   map[string]any // parameters that every world has; nil where they may vary
 	Evals   int            // evaluations so far
 
-	modules []rego.Module
-	index   map[*ast.Rule]int
-	exprs   map[spot]int
-	queries map[string]ast.Body
-	values  map[string]*ast.Term
-	reads   map[int][]string
-	limit   time.Duration
+	modules   []rego.Module
+	index     map[*ast.Rule]int
+	functions map[string][]*ast.Rule // of the file, by the reference that calls them
+	exprs     map[spot]int
+	queries   map[string]ast.Body
+	values    map[string]*ast.Term
+	reads     map[int][]string
+	limit     time.Duration
 }
 
 // Rule is a body of the file. Entry says that its results are results of the policy.
@@ -119,6 +120,9 @@ func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []m
 	s.addRules(module)
 	s.Words = s.collect()
 	s.Mocks = s.findMocks()
+	if more := answering(s.Mocks); more != nil && !holds(modules, more[0].File) {
+		return build(ctx, o, append(modules, more...))
+	}
 	return s, problems
 }
 
@@ -197,7 +201,12 @@ func (s *Subject) addRules(module *ast.Module) {
 			}
 		}
 	}
+	s.functions = map[string][]*ast.Rule{}
 	for _, rule := range module.Rules {
+		if len(rule.Head.Args) > 0 && len(rule.Head.Ref()) == 1 {
+			name := s.Package.Append(ast.StringTerm(ruleName(rule))).String()
+			s.functions[name] = append(s.functions[name], rule)
+		}
 		for r := rule; r != nil; r = r.Else {
 			name := ruleName(rule)
 			s.index[r] = len(s.Rules)

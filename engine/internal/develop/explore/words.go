@@ -12,14 +12,23 @@ import (
 // Words are what a policy speaks of: the constants and fields of its own rules first, then those of
 // the rules that they use.
 type Words struct {
-	Strings []string
-	Numbers []json.Number
-	Kinds   []string // those of Strings that are kinds of Kubernetes
-	Fields  []string // keys in references
-	Root    string   // where a resource stands: "resource", "review", "request", "" for the input itself
+	Strings  []string
+	Numbers  []json.Number
+	Kinds    []string // those of Strings that are kinds of Kubernetes
+	Fields   []string // keys in references
+	fields   []string // those of Fields that the file itself names
+	own      []string // fields and short constants of the file itself: what a resource may be asked for
+	optional []wish   // fields that rules look up with a default, so that nothing fails without them
+	Root     string   // where a resource stands: "resource", "review", "request", "" for the input itself
 
 	inputKeys map[string]bool
 	reachable map[*ast.Rule]bool
+}
+
+// wish is a field that a resource might have, with values to give it.
+type wish struct {
+	field  string
+	values []any
 }
 
 // maxWord is the length of the longest constant that is worth trying as a value.
@@ -28,11 +37,13 @@ const maxWord = 80
 func (s *Subject) collect() *Words {
 	w := &Words{inputKeys: map[string]bool{}, reachable: map[*ast.Rule]bool{}}
 	for _, rule := range s.Rules {
-		w.read(rule.Rule)
+		w.read(rule.Rule, rule.Entry)
 	}
+	w.fields = slices.Clone(w.Fields)
+	w.own = slices.Concat(w.Fields, w.Strings)
 	w.settleRoot()
 	for _, rule := range s.reach() {
-		w.read(rule)
+		w.read(rule, false)
 	}
 	if w.Root == "?" {
 		w.settleRoot()
@@ -79,16 +90,56 @@ func (w *Words) settleRoot() {
 	}
 }
 
-func (w *Words) read(rule *ast.Rule) {
+// read collects the words of a rule; what the head of an entry rule says of its results is none.
+func (w *Words) read(rule *ast.Rule, entry bool) {
 	w.reachable[rule] = true
 	visitor := ast.NewGenericVisitor(func(node any) bool {
-		if term, ok := node.(*ast.Term); ok {
-			w.term(term)
+		switch node := node.(type) {
+		case *ast.Term:
+			w.term(node)
+		case *ast.Expr:
+			w.lookUp(node)
+		}
+		if _, head := node.(*ast.Head); head && entry {
+			return true
 		}
 		_, nested := node.(*ast.Rule)
 		return nested && node != any(rule)
 	})
 	visitor.Walk(rule)
+}
+
+// lookUp notes the field that a call of `object.get` asks for: its last key, if it is a path.
+func (w *Words) lookUp(expr *ast.Expr) {
+	if !expr.IsCall() || expr.Operator().String() != ast.ObjectGet.Name || len(expr.Operands()) < 3 {
+		return
+	}
+	key := expr.Operand(1).Value
+	if path, ok := key.(*ast.Array); ok && path.Len() > 0 {
+		key = path.Elem(path.Len() - 1).Value
+	}
+	text, ok := key.(ast.String)
+	if !ok || slices.ContainsFunc(w.optional, func(known wish) bool { return known.field == string(text) }) {
+		return
+	}
+	w.optional = append(w.optional, wish{string(text), insteadOf(expr.Operand(2), string(text))})
+}
+
+// insteadOf are values for a field whose default a policy gives.
+func insteadOf(fallback *ast.Term, field string) []any {
+	switch fallback.Value.(type) {
+	case *ast.Array:
+		return []any{[]any{map[string]any{}}, []any{Likely(field)}}
+	case ast.Object:
+		return []any{map[string]any{"example": "example"}}
+	case ast.Boolean:
+		return []any{true, false}
+	case ast.Number:
+		return []any{number(1), number(3)}
+	case ast.Null:
+		return []any{Likely(field), []any{Likely(field)}, true}
+	}
+	return []any{Likely(field)}
 }
 
 func (w *Words) term(term *ast.Term) {

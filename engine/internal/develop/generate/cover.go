@@ -2,6 +2,7 @@ package generate
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"attest.continuu.ms/engine/internal/develop/explore"
@@ -35,16 +36,17 @@ func (g *generator) helper(number int, holding []explore.Found) {
 		return cmp.Compare(g.clutter(a.Outcome), g.clutter(b.Outcome))
 	})
 	violates := start.Outcome.Violates()
-	w := g.tidy(start, g.about(start.Outcome), func(_ explore.World, o *explore.Outcome) bool {
-		return o.Held[number] && o.Violates() == violates
-	})
+	shows := func(_ explore.World, o *explore.Outcome) bool { return o.Held[number] && o.Violates() == violates }
+	w := g.naturalise(g.tidy(start, g.about(start.Outcome), shows), shows)
+	w = g.called(w, g.subject.Rules[g.about(g.subject.Run(g.ctx, w))].Name, shows)
 	outcome := g.subject.Run(g.ctx, w)
 	about := g.about(outcome)
 	rule := g.subject.Rules[number]
-	name, note := "test_"+slugOf(rule.Name), rule.Name+" holds"
-	if text := message(outcome, g.subject.Rules[about].Name); text != "" {
-		note += ": " + text
+	name := "test_no_" + g.subject.Rules[about].Name
+	if message(outcome, g.subject.Rules[about].Name) != "" {
+		name = "test_" + g.slug(about, outcome, maxShort)
 	}
+	name, note := name+"_where_"+slugOf(rule.Name)+"_holds", fmt.Sprintf("here `%s` holds", rule.Name)
 	g.add("covers", about, w, outcome, name, note)
 }
 

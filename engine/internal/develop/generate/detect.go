@@ -11,18 +11,20 @@ import (
 
 const (
 	// maxFaults bounds how many faults are planted in one policy.
-	maxFaults = 140
+	maxFaults = 400
 	// maxSuspects bounds how many worlds are tried to notice one fault.
-	maxSuspects = 1000
+	maxSuspects = 800
 	// maxDetectors bounds how many tests are added for faults in one rule alone.
-	maxDetectors = 4
+	maxDetectors = 6
 )
 
 // detect plants faults in the policy, and adds tests for those that no test notices yet.
-func (g *generator) detect() Faults {
+func (g *generator) detect(meter *Meter) Faults {
 	var out Faults
 	perRule := map[int]int{}
-	for _, f := range faults(g.subject.File, g.subject.Text, maxFaults) {
+	all := faults(g.subject.File, g.subject.Text, maxFaults)
+	for i, f := range all {
+		meter.set(i, len(all))
 		if g.ctx.Err() != nil {
 			break
 		}
@@ -69,20 +71,30 @@ func (g *generator) differs(faulty *explore.Subject, w explore.World, o *explore
 
 // detector adds a minimal test that notices a fault, where some world shows it.
 func (g *generator) detector(faulty *explore.Subject, f fault) bool {
-	for _, found := range g.suspects(f) {
-		for _, rule := range g.subject.Entries {
-			if !g.differs(faulty, found.World, found.Outcome, rule) {
-				continue
-			}
-			number := g.ruleOf(rule, found.Outcome)
-			w := g.tidy(found, number, func(w explore.World, o *explore.Outcome) bool {
-				return g.differs(faulty, w, o, rule)
-			})
-			g.addDetector(w, rule, f)
-			return true
+	found, rule, ok := g.witness(faulty, f)
+	if !ok {
+		return false
+	}
+	shows := func(w explore.World, o *explore.Outcome) bool { return g.differs(faulty, w, o, rule) }
+	w := g.tidy(found, g.ruleOf(rule, found.Outcome), shows)
+	w = g.liken(w, rule, shows)
+	wanted := results(g.subject.Run(g.ctx, w), rule)
+	w = g.naturalise(w, func(w explore.World, o *explore.Outcome) bool { return results(o, rule) == wanted && shows(w, o) })
+	g.addDetector(g.called(w, rule, shows), rule, f)
+	return true
+}
+
+// witness is a world that shows a fault, and the rule that shows it.
+func (g *generator) witness(faulty *explore.Subject, f fault) (explore.Found, string, bool) {
+	if g.suspects == nil {
+		g.suspects = g.lineUp()
+	}
+	for _, found := range g.suspects {
+		if rule, ok := g.tells(faulty, found); ok {
+			return found, rule, true
 		}
 	}
-	return false
+	return g.probe(faulty, f)
 }
 
 // tidy makes a world small while it shows something, and tries to leave it no other result than those
@@ -109,19 +121,28 @@ func (g *generator) tidy(found explore.Found, number int, shows func(explore.Wor
 	return explore.Minimise(g.ctx, found.World, same)
 }
 
-// suspects are the worlds in which the rule around a fault came far, those with one cause alone first.
-func (g *generator) suspects(f fault) []explore.Found {
-	number := g.ruleAt(f.line)
-	out := slices.DeleteFunc(slices.Clone(g.pool.Tried), func(found explore.Found) bool {
-		return number >= 0 && found.Outcome.Depth[number] == 0 && !found.Outcome.Held[number]
-	})
-	slices.SortStableFunc(out, func(a, b explore.Found) int {
-		return cmp.Or(
-			cmp.Compare(len(g.subject.HeldEntries(a.Outcome)), len(g.subject.HeldEntries(b.Outcome))),
-			cmp.Compare(a.Size, b.Size),
-		)
-	})
-	return out[:min(len(out), maxSuspects)]
+// lineUp orders the worlds that were tried: of each way through the policy the smallest, those with one
+// cause alone first, then the next of each.
+func (g *generator) lineUp() []explore.Found {
+	type suspect struct {
+		explore.Found
+		turn, held int
+	}
+	tried := slices.Clone(g.pool.Tried)
+	slices.SortStableFunc(tried, func(a, b explore.Found) int { return cmp.Compare(a.Size, b.Size) })
+	turns := map[string]int{}
+	all := make([]suspect, 0, len(tried))
+	for _, found := range tried {
+		shape := found.Outcome.Shape()
+		all = append(all, suspect{found, turns[shape], len(g.subject.HeldEntries(found.Outcome))})
+		turns[shape]++
+	}
+	slices.SortStableFunc(all, func(a, b suspect) int { return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.held, b.held)) })
+	out := make([]explore.Found, 0, maxSuspects)
+	for _, one := range all[:min(len(all), maxSuspects)] {
+		out = append(out, one.Found)
+	}
+	return out
 }
 
 // ruleAt is the rule that a line belongs to, or -1.
@@ -135,24 +156,25 @@ func (g *generator) ruleAt(line int) int {
 	return at
 }
 
-// addDetector names a test after what sets it apart from the tests that there are.
+// addDetector names a test after what sets it apart from the test that is most like it.
 func (g *generator) addDetector(w explore.World, rule string, f fault) {
 	outcome := g.subject.Run(g.ctx, w)
 	number := g.ruleOf(rule, outcome)
-	what, change := g.distinction(w)
-	text := message(outcome, rule)
-	c := g.subject.Rules[number]
-	name, note := "test_no_"+rule, "nothing to find fault with"
-	if text != "" {
-		name, note = "test_"+g.slug(number, outcome), text
+	near, changes := g.closest(w, rule)
+	test := Test{Name: "test_no_" + rule, Kind: "detects", Rule: rule, Line: f.line, Note: "no fault to find"}
+	if text := message(outcome, rule); text != "" {
+		test.Name, test.Note = "test_"+g.slug(number, outcome, maxShort), text
 	}
-	if what != "" {
-		name, note = name+"_"+slugOf(brief(change)), note+"; "+what
+	if change, ok := telling(changes); ok {
+		test.Name, test.Note = test.Name+"_when_"+slugOf(brief(change)), test.Note+"; "+describe(w, change)
+		if results(outcome, rule) == 0 && len(changes) == 1 {
+			number = near.number
+			test.Name = "test_" + g.slug(number, near.outcome, maxShort) + "_unless_" + slugOf(brief(change))
+			test.Note = "one field apart: " + describe(w, change)
+		}
 	}
-	g.cases = append(g.cases, &testCase{
-		Test:  Test{Name: g.unique(name), Kind: "detects", Rule: c.Name, Line: f.line, Note: note},
-		world: w, outcome: outcome, number: number,
-	})
+	test.Name = g.unique(test.Name)
+	g.append(test, number, w, outcome)
 }
 
 func (g *generator) ruleOf(name string, o *explore.Outcome) int {
@@ -168,30 +190,4 @@ func (g *generator) ruleOf(name string, o *explore.Outcome) int {
 		}
 	}
 	return first
-}
-
-// distinction names the value of a world that the fewest tests have.
-func (g *generator) distinction(w explore.World) (string, explore.Edit) {
-	best, fewest := explore.Edit{}, 1<<30
-	w.Walk(func(path explore.Path, value any) {
-		if _, isObject := value.(map[string]any); isObject || len(path) < 2 {
-			return
-		}
-		if _, isArray := value.([]any); isArray && len(explore.Text(value)) > 20 {
-			return
-		}
-		text, count := explore.Text(value), 0
-		for _, c := range g.cases {
-			if there, ok := c.world.At(path); ok && explore.Text(there) == text {
-				count++
-			}
-		}
-		if count < fewest {
-			best, fewest = explore.Edit{Path: path, Value: value}, count
-		}
-	})
-	if len(best.Path) == 0 {
-		return "", best
-	}
-	return describe(w, best), best
 }

@@ -13,12 +13,15 @@ import (
 
 // fault is a small mistake that somebody could make in a policy: a stretch of its text replaced.
 //
-// Where it is a constant that was changed, constant is what it should be.
+// Where it is a constant that was changed, constant is what it should be, and peers say which constants
+// of a world to replace by which so that it is looked at.
 type fault struct {
 	from, to int
 	text     string
 	line     int
 	constant any
+	peers    []map[string]any
+	words    []string // the texts of the expression or term that the fault is in
 }
 
 func (f fault) in(text string) string { return text[:f.from] + f.text + text[f.to:] }
@@ -35,7 +38,7 @@ func faults(file, text string, limit int) []fault {
 	if parsed == nil {
 		return nil
 	}
-	p := &planter{text: text}
+	p := &planter{text: text, peers: peersOf(parsed.Module)}
 	for _, rule := range parsed.Module.Rules {
 		p.rule(rule)
 	}
@@ -59,6 +62,7 @@ func spread(all []fault, limit int) []fault {
 type planter struct {
 	text  string
 	found []fault
+	peers map[int][]map[string]any // by the offset of a constant
 }
 
 func (p *planter) rule(rule *ast.Rule) {
@@ -88,13 +92,17 @@ func (p *planter) at(loc *ast.Location) (from, to int, ok bool) {
 	return from, to, p.text[from:to] == string(loc.Text)
 }
 
-func (p *planter) add(from, to int, text string, line int) {
-	p.found = append(p.found, fault{from: from, to: to, text: text, line: line})
+func (p *planter) add(from, to int, text string, expr *ast.Expr) {
+	p.found = append(p.found, fault{from: from, to: to, text: text, line: expr.Location.Row, words: constants(expr)})
 }
 
 func (p *planter) change(term *ast.Term, text string, constant any) {
 	if from, to, ok := p.at(term.Location); ok {
-		p.found = append(p.found, fault{from, to, text, term.Location.Row, constant})
+		f := fault{from: from, to: to, text: text, line: term.Location.Row, constant: constant, peers: p.peers[from]}
+		if word, ok := constant.(string); ok {
+			f.words = []string{word}
+		}
+		p.found = append(p.found, f)
 	}
 }
 
@@ -112,7 +120,7 @@ func (p *planter) compare(expr *ast.Expr) {
 	operator := strings.Trim(between, " \t\n()")
 	for _, slip := range slips[operator] {
 		at := from + strings.Index(between, operator)
-		p.add(at, at+len(operator), slip, expr.Location.Row)
+		p.add(at, at+len(operator), slip, expr)
 	}
 }
 
@@ -121,7 +129,7 @@ func (p *planter) drop(expr *ast.Expr) {
 		return
 	}
 	if from, to, ok := p.at(expr.Location); ok {
-		p.add(from, to, "true", expr.Location.Row)
+		p.add(from, to, "true", expr)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -51,6 +52,8 @@ type Unreached struct {
 	Line   int    `json:"line"`
 	Reason string `json:"reason"`
 	Proven bool   `json:"proven"` // no input can reach it
+
+	number int
 }
 
 // Coverage counts the lines of the policy file that the tests run.
@@ -67,11 +70,11 @@ type Faults struct {
 }
 
 // defaultBudget is how many inputs a search tries: enough for every shipped policy, in a few seconds.
-const defaultBudget = 5000
+const defaultBudget = 8000
 
 // Run generates tests. What is wrong with the policy is a problem of the result; an error means that
 // the time was up.
-func Run(ctx context.Context, params Params) (Result, error) {
+func Run(ctx context.Context, params Params, meter *Meter) (Result, error) {
 	subject, problems := explore.Open(ctx, explore.Options{File: params.File, Libraries: params.Libraries, Data: params.Data})
 	if subject == nil {
 		return Result{Problems: problems}, nil
@@ -86,14 +89,15 @@ func Run(ctx context.Context, params Params) (Result, error) {
 		params.Budget = defaultBudget
 	}
 	examples, _ := explore.ReadExamples(append(explore.Beside(params.File, subject.Policy.Name), params.Examples...))
-	g := &generator{ctx: ctx, subject: subject, names: map[string]bool{}}
+	g := newGenerator(ctx, subject)
 	g.pool = explore.Search(ctx, subject, subject.Seeds(examples), params.Budget)
 	if problem := g.broken(); problem != nil {
 		return Result{Problems: []model.Problem{*problem}}, nil
 	}
 	g.pairs()
 	g.cover()
-	faults := g.detect()
+	faults := g.detect(meter)
+	g.settle()
 	result := g.write()
 	result.Faults, result.Inputs = faults, subject.Evals
 	return result, ctx.Err()
@@ -108,6 +112,16 @@ type generator struct {
 	unreached []Unreached
 	names     map[string]bool
 	hosts     []explore.Found // worlds that violate nothing; made by overlay
+	around    map[string][]explore.Found
+	suspects  []explore.Found // worlds that take different ways through the policy
+	probes    int
+	answers   map[string]string // the names of functions that stand for `http.send`, by what they answer
+}
+
+func newGenerator(ctx context.Context, subject *explore.Subject) *generator {
+	return &generator{
+		ctx: ctx, subject: subject, names: map[string]bool{}, around: map[string][]explore.Found{}, answers: map[string]string{},
+	}
 }
 
 // testCase is a world with the results that a policy must give in it.
@@ -126,7 +140,7 @@ func (g *generator) broken() *model.Problem {
 	}
 	problem := &model.Problem{
 		Severity: model.Error, Code: "eval_error", File: g.subject.File, Line: g.subject.Rules[0].Line, Column: 1,
-		Message: "every evaluation fails, so there is nothing to test: " + g.pool.Failure.Error(),
+		Message: "every evaluation fails, so there is nothing to test: " + firstLine(g.pool.Failure.Error()),
 		Hint:    "look at it with `attest policy trace`",
 	}
 	if topdown.IsCancel(g.pool.Failure) {
@@ -136,12 +150,22 @@ func (g *generator) broken() *model.Problem {
 	return problem
 }
 
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return strings.TrimSuffix(line, ":")
+}
+
 func (g *generator) add(kind string, number int, w explore.World, outcome *explore.Outcome, name, note string) {
 	rule := g.subject.Rules[number]
-	g.cases = append(g.cases, &testCase{
-		Test:  Test{Name: g.unique(name), Kind: kind, Rule: rule.Name, Line: rule.Line, Note: note},
-		world: w, outcome: outcome, number: number,
-	})
+	g.append(Test{Name: g.unique(name), Kind: kind, Rule: rule.Name, Line: rule.Line, Note: note}, number, w, outcome)
+}
+
+// append adds a test; what the policy asks of others becomes a part of it.
+func (g *generator) append(test Test, number int, w explore.World, outcome *explore.Outcome) {
+	if strict, ok := g.subject.Strict(g.ctx, w); ok && g.subject.Run(g.ctx, strict).Same(outcome) {
+		w = strict
+	}
+	g.cases = append(g.cases, &testCase{Test: test, world: w, outcome: outcome, number: number})
 }
 
 func (g *generator) unique(name string) string {

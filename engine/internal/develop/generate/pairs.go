@@ -33,23 +33,27 @@ func (g *generator) pairs() {
 			g.unreached = append(g.unreached, g.why(number))
 			continue
 		}
-		slug := g.slug(number, best.outcome)
-		g.add("violates", number, best.world, best.outcome, "test_"+slug, message(best.outcome, rule.Name))
+		g.add("violates", number, best.world, best.outcome, "test_"+g.slug(number, best.outcome, maxSlug), message(best.outcome, rule.Name))
 		if best.near != nil {
-			change := describe(best.world, best.near.Edit)
-			g.add("passes", number, best.near.World, best.near.Outcome, "test_"+slug+"_not_"+slugOf(brief(best.near.Edit)), "one field apart: "+change)
+			name := "test_" + g.slug(number, best.outcome, maxShort) + "_unless_" + slugOf(brief(best.near.Edit))
+			g.add("passes", number, best.near.World, best.near.Outcome, name, "one field apart: "+describe(best.world, best.near.Edit))
 		}
 	}
 }
 
 func (g *generator) bestPair(number int) *pair {
+	name := g.subject.Rules[number].Name
 	var best *pair
 	for _, start := range g.violations(number) {
 		wanted := g.subject.Run(g.ctx, start)
 		w := explore.Minimise(g.ctx, start, func(w explore.World) bool {
 			o := g.subject.Run(g.ctx, w)
-			return o.Held[number] && o.Same(wanted)
+			return o.Held[number] && o.Agrees(wanted, name)
 		})
+		w = g.naturalise(w, func(_ explore.World, o *explore.Outcome) bool {
+			return o.Held[number] && o.Agrees(wanted, name) || o.Held[number] && g.alone(o, number) && g.alone(wanted, number)
+		})
+		w = g.called(w, name, func(_ explore.World, o *explore.Outcome) bool { return o.Held[number] })
 		next := &pair{world: w, outcome: g.subject.Run(g.ctx, w)}
 		next.near = g.nearest(number, w)
 		if best == nil || g.comparePairs(number, next, best) < 0 {
@@ -57,6 +61,28 @@ func (g *generator) bestPair(number int) *pair {
 		}
 	}
 	return best
+}
+
+// naturalise replaces odd values by those that a person would write, where they do as well.
+func (g *generator) naturalise(w explore.World, keep func(explore.World, *explore.Outcome) bool) explore.World {
+	var odd []explore.Path
+	w.Walk(func(path explore.Path, value any) {
+		if len(path) > 1 && g.pool.Odd(path, value) {
+			odd = append(odd, path)
+		}
+	})
+	for _, path := range odd {
+		for _, value := range g.pool.Natural(path) {
+			next, ok := w.Apply(explore.Edit{Path: path, Value: value})
+			if ok && !g.pool.Odd(path, value) {
+				if o := g.subject.Run(g.ctx, next); o.Err == nil && keep(next, o) {
+					w = next
+					break
+				}
+			}
+		}
+	}
+	return w
 }
 
 func (g *generator) comparePairs(number int, a, b *pair) int {
@@ -301,19 +327,28 @@ func brief(e explore.Edit) string {
 		}
 	}
 	name := strings.Join(keys[max(0, len(keys)-2):], " ")
-	text, isText := e.Value.(string)
-	switch {
-	case e.Remove:
-		return "without " + name
-	case isText && text == "":
-		return "when " + name + " is empty"
-	case !isText:
-		text = explore.Text(e.Value)
+	if e.Remove {
+		return name + " is left out"
 	}
-	if len(text) > 24 {
-		return "when " + name + " is another"
+	return name + " is " + worth(e.Value)
+}
+
+// worth is a value in words.
+func worth(value any) string {
+	text, isText := value.(string)
+	if !isText {
+		text = explore.Text(value)
 	}
-	return "when " + name + " is " + text
+	switch words := slugOf(text); {
+	case text == "" || text == "[]" || text == "{}":
+		return "empty"
+	case text == "*" || text == `["*"]`:
+		return "a star"
+	case words == "" || len(text) > 32:
+		return "set"
+	default:
+		return words
+	}
 }
 
 // short is a path from the resource on.

@@ -86,16 +86,34 @@ func (g *generator) addRow(c *testCase, path explore.Path, w explore.World, outc
 		}
 	}
 	t := &table{base: c.world, path: path, rule: c.Rule, count: count, values: []any{f.constant}}
-	name := "test_" + g.slug(c.number, c.outcome) + "_for_" + slugOf(last(path))
-	note := fmt.Sprintf("%s is one of these", short(path))
+	name := "test_" + g.slug(c.number, c.outcome, maxShort) + "_for_" + slugOf(last(path))
+	note := fmt.Sprintf("the same for each of these values of %s", short(path))
 	if count == 0 {
-		name, note = "test_no_"+c.Rule+"_for_"+slugOf(last(path)), "nothing to find fault with where "+note
+		name, note = "test_no_"+c.Rule+"_for_"+slugOf(last(path)), fmt.Sprintf("no fault to find for each of these values of %s", short(path))
 	}
 	g.cases = append(g.cases, &testCase{
 		Test:  Test{Name: g.unique(name), Kind: "detects", Rule: c.Rule, Line: f.line, Note: note},
 		world: w, outcome: outcome, number: c.number, table: t,
 	})
 	return true
+}
+
+// settle makes tables of one row tests of their own, and forgets the rules that a later test reached.
+func (g *generator) settle() {
+	for _, c := range g.cases {
+		if c.table == nil || len(c.table.values) > 1 {
+			continue
+		}
+		change := explore.Edit{Path: c.table.path, Value: c.table.values[0]}
+		name, note := "test_no_"+c.Rule, "no fault to find"
+		if text := message(c.outcome, c.Rule); text != "" {
+			name, note = "test_"+g.slug(c.number, c.outcome, maxShort), text
+		}
+		c.Name, c.Note, c.table = g.unique(name+"_when_"+slugOf(brief(change))), note+"; "+describe(c.world, change), nil
+	}
+	g.unreached = slices.DeleteFunc(g.unreached, func(u Unreached) bool {
+		return slices.ContainsFunc(g.cases, func(c *testCase) bool { return c.outcome.Held[u.number] })
+	})
 }
 
 func isSet(value *ast.Term) bool {
@@ -119,10 +137,11 @@ func (g *generator) rows(c *testCase, alias string) string {
 	values := explore.Term([]any(t.values)).Value
 	w, _ := t.base.Apply(explore.Edit{Path: t.path, Value: holderMark})
 	rule := alias + "." + t.rule
+	answering := g.answering(w)
 	with := strings.ReplaceAll(g.with(w, len(rule)+16), quoted(holderMark), holder)
 	return fmt.Sprintf(
-		"# Line %d: %s\n%s if {\n\tevery %s in %s {\n\t\tcount(%s) == %d%s\n\t}\n}\n",
-		c.Line, plain(c.Note), c.Name, holder, literal(values, 1, 14), rule, t.count, with,
+		"%s%s%s if {\n\tevery %s in %s {\n\t\tcount(%s) == %d%s\n\t}\n}\n",
+		answering, c.comment(), c.Name, holder, literal(values, 1, 14), rule, t.count, with,
 	)
 }
 

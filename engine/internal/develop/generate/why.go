@@ -8,7 +8,7 @@ import (
 // why says what stands in the way of a rule that no input was found for.
 func (g *generator) why(number int) Unreached {
 	rule := g.subject.Rules[number]
-	out := Unreached{Rule: rule.Name, Line: rule.Line}
+	out := Unreached{Rule: rule.Name, Line: rule.Line, number: number}
 	if g.subject.Never(g.ctx, number) {
 		out.Proven = true
 		out.Reason = "no input can satisfy its conditions"

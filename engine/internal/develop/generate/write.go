@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/cover"
@@ -87,7 +88,7 @@ func testPackage(pkg ast.Ref) string {
 
 func (g *generator) text() string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "# Tests of %s.\npackage %s\n\n", plain(filepath.Base(g.subject.File)), testPackage(g.subject.Package))
+	fmt.Fprintf(&out, "# Tests of %s: for each rule an input that violates it, and the closest one that does not.\npackage %s\n\n", plain(filepath.Base(g.subject.File)), testPackage(g.subject.Package))
 	if g.subject.Dialect != rego.V1 {
 		out.WriteString("import rego.v1\n\n")
 	}
@@ -136,7 +137,7 @@ func (g *generator) test(c *testCase, alias string) string {
 		return g.rows(c, alias)
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "# Line %d: %s\n%s if {\n", c.Line, plain(c.Note), c.Name)
+	fmt.Fprintf(&out, "%s%s%s if {\n", g.answering(c.world), c.comment(), c.Name)
 	rule := alias + "." + c.Rule
 	value := c.results()
 	switch {
@@ -152,16 +153,51 @@ func (g *generator) test(c *testCase, alias string) string {
 	return out.String()
 }
 
+// comment says what a test shows, where its name and the result that it expects do not.
+func (c *testCase) comment() string {
+	if c.Kind == "violates" || c.Kind == "detects" && c.table == nil && !isEmpty(c.results()) {
+		return ""
+	}
+	return "# " + sentence(plain(c.Note)) + "\n"
+}
+
+func isEmpty(value *ast.Term) bool { return value == nil || isEmptySet(value) }
+
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
+}
+
 func isEmptySet(value *ast.Term) bool {
 	set, ok := value.Value.(ast.Set)
 	return ok && set.Len() == 0
+}
+
+// answering defines the function that stands for `http.send` in a world, once for all tests.
+func (g *generator) answering(w explore.World) string {
+	calls, ok := w[ast.HTTPSend.Name].(explore.Calls)
+	key := explore.Text(calls)
+	if _, known := g.answers[key]; !ok || known {
+		return ""
+	}
+	name := g.unique("answer")
+	g.answers[key] = name
+	var out strings.Builder
+	for _, call := range calls {
+		answer, request := explore.Term(call.Answer).Value, explore.Term(call.Request).Value
+		fmt.Fprintf(&out, "%s(request) := %s if {\n\trequest == %s\n}\n\n", name, literal(answer, 0, len(name)+20), literal(request, 1, 16))
+	}
+	return out.String()
 }
 
 // with are the clauses that put a world in place, the input first.
 func (g *generator) with(w explore.World, used int) string {
 	out := fmt.Sprintf(" with input as %s", literal(explore.Term(w["input"]).Value, 1, used+19))
 	for _, mock := range g.subject.Mocks {
-		if value, ok := w[mock.Name]; ok {
+		value, ok := w[mock.Name]
+		if calls, isCalls := value.(explore.Calls); isCalls {
+			out += fmt.Sprintf("\n\t\twith %s as %s", mock.Name, g.answers[explore.Text(calls)])
+		} else if ok {
 			out += fmt.Sprintf("\n\t\twith %s as %s", mock.Name, literal(explore.Term(value).Value, 2, len(mock.Name)+17))
 		}
 	}

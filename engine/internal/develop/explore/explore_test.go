@@ -1,0 +1,215 @@
+package explore
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/quick"
+	"time"
+)
+
+// open compiles a policy of which the rules are given.
+func open(t *testing.T, rules string) *Subject {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "p.rego")
+	if err := os.WriteFile(file, []byte("package p\n\n"+rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	subject, problems := Open(context.Background(), Options{File: file, Limit: 5 * time.Second})
+	if subject == nil {
+		t.Fatal(problems)
+	}
+	return subject
+}
+
+func world(t *testing.T, text string) World {
+	t.Helper()
+	value, err := decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return World(value.(map[string]any))
+}
+
+// reachable are conditions that a search must find an input for, by what they ask of it.
+var reachable = map[string]string{
+	"an equal text":              `input.resource.spec.type == "NodePort"`,
+	"a number above":             `input.resource.spec.replicas > 7`,
+	"a number of elements":       `count(input.resource.spec.containers) > 1`,
+	"a field that is missing":    `input.resource.kind == "Pod"; not input.resource.metadata.labels.team`,
+	"a beginning":                `startswith(input.resource.metadata.name, "tmp-")`,
+	"an end":                     `endswith(input.resource.metadata.name, "-tmp")`,
+	"a part":                     `contains(input.resource.metadata.name, "secret")`,
+	"a regular expression":       "regex.match(`^[a-z]+-[0-9]{3}$`, input.resource.metadata.name)",
+	"a glob":                     `glob.match("*.company.com", [], input.resource.spec.host)`,
+	"a member":                   `input.resource.spec.type in {"LoadBalancer", "NodePort"}`,
+	"a key of a list of fields":  `some field in ["hostPID", "hostIPC"]; input.resource.spec[field]`,
+	"a parameter":                `input.parameters.strict == true; input.resource.kind == "Service"`,
+	"a helper":                   `helper(input.resource.spec)`,
+	"a branch of a helper":       `kind == "b"`,
+	"a document that tests mock": `data.teams[input.resource.metadata.labels.team].blocked`,
+	"an answer from outside":     `http.send({"method": "get", "url": "http://a"}).body.blocked`,
+}
+
+const helpers = `
+helper(spec) if spec.securityContext.runAsUser == 0
+
+kind := "a" if {
+	input.resource.kind == "Pod"
+} else := "b" if input.resource.kind == "Job"
+`
+
+func TestSearchReaches(t *testing.T) {
+	for name, condition := range reachable {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, "deny contains \"x\" if {\n"+strings.ReplaceAll(condition, "; ", "\n")+"\n}\n"+helpers)
+			if len(Search(context.Background(), s, s.Seeds(nil), 3000).Holding(0)) == 0 {
+				t.Errorf("no input found for %s", condition)
+			}
+		})
+	}
+}
+
+// impossibles are conditions with what partial evaluation must say: whether no input satisfies them.
+var impossibles = map[string]struct {
+	conditions string
+	never      bool
+}{
+	"two values at one place":         {`input.a == 1; input.a == 2`, true},
+	"two values, turned around":       {`1 == input.a; input.a == 2`, true},
+	"above and below":                 {`input.a > 5; input.a < 3`, true},
+	"above and equal":                 {`input.a > 5; input.a == 5`, true},
+	"a bound that holds":              {`input.a >= 5; input.a <= 5`, false},
+	"two places":                      {`input.a == 1; input.b == 2`, false},
+	"any element of a list":           {`input.a[_] == 1; input.a[_] == 2`, false},
+	"one of them under not":           {`input.a == 1; not input.a == 2`, false},
+	"false by itself":                 {`1 == 2`, true},
+	"a value that is no constant":     {`input.a == input.b; input.a == 2`, false},
+	"two values through a helper":     {`kind == "x"; input.resource.kind == "Pod"`, false},
+	"the same value again":            {`input.a == "x"; input.a == "x"`, false},
+	"a value with another input":      {`input.a == 1; other with input as {"a": 2}`, false},
+	"a comparison of different types": {`input.a > 5; input.a < "x"`, false},
+}
+
+func TestNever(t *testing.T) {
+	for name, c := range impossibles {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, "deny contains \"x\" if {\n"+strings.ReplaceAll(c.conditions, "; ", "\n")+"\n}\n\nother if input.a == 2\n"+helpers)
+			if got := s.Never(context.Background(), 0); got != c.never {
+				t.Errorf("never is %v of %s", got, c.conditions)
+			}
+		})
+	}
+}
+
+func TestWhatTheSearchFindsIsNeverCalledImpossible(t *testing.T) {
+	for name, condition := range reachable {
+		s := open(t, "deny contains \"x\" if {\n"+strings.ReplaceAll(condition, "; ", "\n")+"\n}\n"+helpers)
+		if s.Never(context.Background(), 0) {
+			t.Errorf("%s: %s", name, condition)
+		}
+	}
+}
+
+func TestMinimiseLeavesNothingThatCouldGo(t *testing.T) {
+	s := open(t, `deny contains "x" if {
+	input.resource.spec.containers[_].privileged
+	input.resource.kind == "Pod"
+}
+`)
+	start := world(t, `{"input": {"resource": {"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"name": "a"}, {"name": "b", "privileged": true}]}}}}`)
+	keep := func(w World) bool { return s.Run(context.Background(), w).Violates() }
+	w := Minimise(context.Background(), start, keep)
+	if want := `{"input":{"resource":{"kind":"Pod","spec":{"containers":[{"privileged":true}]}}}}`; w.Key() != want {
+		t.Errorf("left is %s", w.Key())
+	}
+	for _, path := range removable(w) {
+		if smaller, ok := w.Apply(Edit{Path: path, Remove: true}); ok && keep(smaller) {
+			t.Errorf("%s could go too", path)
+		}
+	}
+}
+
+func TestASearchIsTheSameEachTime(t *testing.T) {
+	keys := func() (out []string) {
+		s := open(t, `deny contains "x" if input.resource.spec.replicas > 7`)
+		for _, found := range Search(context.Background(), s, s.Seeds(nil), 500).Tried {
+			out = append(out, found.World.Key())
+		}
+		return out
+	}
+	if !slices.Equal(keys(), keys()) {
+		t.Error("two searches tried different worlds")
+	}
+}
+
+func TestASearchStopsWhereEveryEvaluationIsTooLong(t *testing.T) {
+	s := open(t, `deny contains "x" if {
+	some a in numbers.range(1, 100000)
+	some b in numbers.range(1, 100000)
+	a * b < 0
+}
+`)
+	s.limit = time.Millisecond
+	pool := Search(context.Background(), s, s.Seeds(nil), 5000)
+	if len(pool.Tried) > 0 || pool.Failed == 0 || pool.Failed > maxFailed {
+		t.Errorf("%d evaluations failed, %d did not", pool.Failed, len(pool.Tried))
+	}
+}
+
+func TestEditsLeaveTheWorldAsItWas(t *testing.T) {
+	same := func(key string, value string, index uint8) bool {
+		w := World{"input": map[string]any{"a": []any{"x", "y"}, "b": map[string]any{"c": "d"}}}
+		before := w.Key()
+		for _, path := range []Path{{"input", key}, {"input", "a", int(index % 4)}, {"input", "b", "c"}, {"input", "b", key, "e"}} {
+			if changed, ok := w.Apply(Edit{Path: path, Value: value}); ok {
+				if there, known := changed.At(path); !known || there != value {
+					return false
+				}
+			}
+			w.Apply(Edit{Path: path, Remove: true})
+		}
+		return w.Key() == before
+	}
+	if err := quick.Check(same, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSubstituteReplacesKeysAndTexts(t *testing.T) {
+	w := world(t, `{"input": {"kind": "ConfigMap", "data": {"key": "data"}}}`)
+	got, found := w.Substitute(map[string]any{"ConfigMap": "Secret", "data": "stringData"})
+	if want := `{"input":{"kind":"Secret","stringData":{"key":"stringData"}}}`; !found || got.Key() != want {
+		t.Errorf("%v %s", found, got.Key())
+	}
+	if _, found := w.Substitute(map[string]any{"Pod": "Job"}); found {
+		t.Error("nothing was there to replace")
+	}
+}
+
+func TestStrictAnswersOnlyWhatWasAsked(t *testing.T) {
+	s := open(t, `deny contains "x" if http.send({"method": "get", "url": sprintf("http://%s", [input.host])}).body.blocked`)
+	w := world(t, `{"input": {"host": "a"}, "http.send": {"body": {"blocked": true}}}`)
+	strict, ok := s.Strict(context.Background(), w)
+	if !ok || !s.Run(context.Background(), strict).Violates() {
+		t.Fatalf("%v %s", ok, strict.Key())
+	}
+	other, _ := strict.Apply(Edit{Path: Path{"input", "host"}, Value: "b"})
+	if s.Run(context.Background(), other).Violates() {
+		t.Error("a request that nobody expected was answered")
+	}
+}
+
+func TestExamplesOfPatternsMatch(t *testing.T) {
+	for _, pattern := range []string{`^a+b?[0-9]{2,3}$`, `(x|y)z*`, `[^a-z]`, `-[0-9]{2}-[0-9]{4}`, `^$`} {
+		if len(Examples(pattern)) == 0 {
+			t.Errorf("no example of %s", pattern)
+		}
+	}
+	if Examples(`(`) != nil {
+		t.Error("an example of something that is no pattern")
+	}
+}
