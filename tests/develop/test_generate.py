@@ -28,17 +28,28 @@ violation contains {"message": "never"} if {
 }
 """
 NEVER = 'package p\n\nviolation contains "never" if {\n\tinput.kind == "Pod"\n\tinput.kind == "Job"\n}\n'
+FOREVER = """\
+package never
+
+violation contains "never" if {
+	some a in numbers.range(1, 100000)
+	some b in numbers.range(1, 100000)
+	a * b < 0
+}
+"""
 MORE = {
     "ports.rego": PORTS,
     "bad/unreachable.rego": NEVER,
     "bad/functions.rego": "package functions\n\nf(x) := x\n",
     "bad/unknown.rego": 'package unknown\n\ndeny contains "x" if nothing(input)\n',
     "bad/text.rego": "no policy\n",
+    "bad/text.txt": "no policy\n",
+    "bad/never.rego": FOREVER,
     "there.rego": "mine",
 }
 TO = "--output out.rego --policy"
 CASES = {
-    "no such file": (f"{TO} no.rego", "no.rego: no such file or directory"),
+    "no such file": (f"{TO} no.rego", "no.rego: no such file or folder"),
     "no Rego by its name": (f"{TO} bad/text.txt", "bad/text.txt: this is no Rego file"),
     "no Rego inside": (f"{TO} bad/text.rego", "bad/text.rego:1:1: package expected"),
     "broken Rego": (f"{TO} bad/broken.rego", "bad/broken.rego:4:1: unexpected eof token"),

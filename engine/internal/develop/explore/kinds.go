@@ -55,7 +55,13 @@ func (p *Pool) Odd(path Path, value any) bool {
 	kind := cmp.Or(p.types[within(path)], usual[key], p.types[key])
 	list, _ := value.([]any)
 	element := p.types[key+"[]"]
-	return value == "" || value == "1" && (kind == "" || usual[key] == "string") || key == "image" && !imageLike(value) || kind != "" && typeOf(value) != kind || len(list) > 0 && element != "" && typeOf(list[0]) != element
+	switch {
+	case value == "", value == "1" && (kind == "" || usual[key] == "string"), key == "image" && !imageLike(value):
+		return true
+	case len(list) > 0 && element != "" && typeOf(list[0]) != element:
+		return true
+	}
+	return kind != "" && typeOf(value) != kind
 }
 
 // imageLike says whether a value could be the name of an image.

@@ -183,7 +183,8 @@ func TestV0PoliciesGetTestsInV1(t *testing.T) {
 }
 
 func TestTheFileIsTheSameEachTime(t *testing.T) {
-	if generated(t, limits).Text != generated(t, limits).Text {
+	first, second := generated(t, limits), generated(t, limits)
+	if first.Text != second.Text {
 		t.Error("two runs wrote different tests")
 	}
 }
