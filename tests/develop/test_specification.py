@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from .conftest import Attest, Write
 
+ROOT = Path(__file__).parents[2]
 SLOW = """\
 package attest.slow
 
@@ -35,6 +37,25 @@ COMMANDS = {
 def test_a_command_runs_as_written(line: str, code: int, attest: Attest, write: Write) -> None:
     write(**{"policies/slow-policy.rego": SLOW})
     attest(*shlex.split(line)[1:], code=code)
+
+
+SHIPPED = {
+    "attest policy validate policies/": 0,
+    "attest policy list --policy-dir policies/": 0,
+    "attest policy check examples/ --policy-dir policies/": 1,
+    "attest policy test policies/": 0,
+    "attest policy profile policies/ --benchmark-data examples/ --output profile-report.json": 0,
+    "attest policy profile --verbose policies/": 0,
+}
+
+
+@pytest.mark.parametrize(("line", "code"), SHIPPED.items(), ids=SHIPPED)
+def test_a_command_runs_on_a_copy_of_what_ships(line: str, code: int, attest: Attest, project: Path) -> None:
+    """Its library is there twice then: the copy counts."""
+    for folder in ("policies", "examples"):
+        shutil.copytree(ROOT / folder, project / folder)
+    said = attest(*shlex.split(line)[1:], code=code)
+    assert "redeclared" not in said.out + said.err
 
 
 @pytest.mark.usefixtures("security")

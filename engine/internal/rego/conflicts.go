@@ -70,24 +70,28 @@ func sameName(policies []*Policy) []model.Problem {
 }
 
 // yieldToUsers drops the library rules that a user's module of the same package defines itself, so
-// that `get_containers` in a user's own policy means what the user wrote.
+// that `get_containers` in a user's own policy means what the user wrote. A library whose rules are all
+// taken, as by a copy of it among the user's policies, is left out as a whole.
 func yieldToUsers(parsed []member) []member {
-	owned := map[string]bool{}
+	owned, packages := map[string]bool{}, map[string]bool{}
 	for _, m := range parsed {
 		if m.Module.Library {
 			continue
 		}
+		packages[packageName(m.Parsed.Module.Package)] = true
 		for _, rule := range m.Parsed.Module.Rules {
 			owned[ruleKey(m.Parsed.Module, rule)] = true
 		}
 	}
-	for _, m := range parsed {
-		if m.Module.Library {
-			module := m.Parsed.Module
-			module.Rules = slices.DeleteFunc(module.Rules, func(r *ast.Rule) bool { return owned[ruleKey(module, r)] })
+	return slices.DeleteFunc(parsed, func(m member) bool {
+		module := m.Parsed.Module
+		if !m.Module.Library || !packages[packageName(module.Package)] {
+			return false
 		}
-	}
-	return parsed
+		module.Annotations = nil // the user's package may have its own, and a second is an error
+		module.Rules = slices.DeleteFunc(module.Rules, func(r *ast.Rule) bool { return owned[ruleKey(module, r)] })
+		return len(module.Rules) == 0
+	})
 }
 
 func ruleKey(module *ast.Module, rule *ast.Rule) string {
