@@ -86,6 +86,16 @@ def test_get(key: str, text: str, capsys: Output, project: Path) -> None:
     assert _printed(["config", "get", key], capsys) == text
 
 
+def test_set_as_json(capsys: Output, home: Path) -> None:
+    def said() -> Any:
+        return _document(["config", "set", "policy.debug", "true"], capsys, "configuration-set.schema.json")
+
+    first = said()
+    assert (first["key"], first["changed"]) == ("policy.debug", True)
+    assert first["file"].startswith(str(home))
+    assert said()["changed"] is False
+
+
 def test_get_names_the_source(capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTEST_POLICY_TIMEOUT", "500ms")
     document = _document(["config", "get", "policy.timeout"], capsys, "configuration-get.schema.json")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import COMMAND, Attest, attest, environment, project
+from tests.develop.conftest import valid
 from tests.playground.conftest import DATA, INPUT, POLICY
 
 __all__ = ["attest", "project"]
@@ -63,13 +64,14 @@ def test_the_configuration_in_force_weighs_what_is_found(
     assert files
     (project / ".attest").mkdir()
     (project / ".attest/policies.yaml").write_text("policies:\n  - name: example\n    enforcement: dryrun\n")
-    arguments = "policy playground --policy policies/security.rego --no-browser --port 0"
+    arguments = "policy playground --policy policies/security.rego --no-browser --port 0 --format json"
     texts = {"policy": POLICY, "input": INPUT, "data": DATA, "tests": ""}
     with subprocess.Popen(
         [*COMMAND, *arguments.split()], cwd=project, env=environment(tmp_path), stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        address = re.search(r"http://127\.0\.0\.1:(\d+)(/\S+/)", process.stdout.readline())
+        started = valid("playground", process.stdout.readline())
+        address = re.search(r"http://127\.0\.0\.1:(\d+)(/\S+/)", started["url"])
         assert address is not None
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=20)) as page:
             page.request("POST", f"{address[2]}api/evaluate", json.dumps(texts), {"Content-Type": "application/json"})

@@ -53,11 +53,16 @@ def get(key: Key, shown_as: Format = ShownAs.text) -> None:
 
 @app.command("set")
 def set_(
-    key: Key, value: Annotated[str, typer.Argument(metavar="VALUE", help="Lists are separated by commas.")]
+    key: Key,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="Lists are separated by commas.")],
+    shown_as: Format = ShownAs.text,
 ) -> None:
     """Set a value in the global file, which keeps its comments and all else that is in it."""
     file = global_file(Path.home(), os.environ)
     changed = set_value(file, key, value)
+    if shown_as is ShownAs.json:
+        _print_json(view.SetDocument(key, str(file), changed))
+        return
     print(f"{'set' if changed else 'already set'}: {key} in {file}", file=sys.stderr)
 
 

@@ -7,10 +7,12 @@ import webbrowser
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from attest_governance import __version__
 from attest_governance.cli import options
+from attest_governance.cli.developing import Format, ShownAs
 from attest_governance.cli.main import OK
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.playground import Playground
@@ -19,6 +21,7 @@ from attest_governance.load.documents import read_bytes
 from attest_governance.plan import Request, choose, prepare
 from attest_governance.web.server import PageServer, Start, open_server
 
+SCHEMA = "attest.continuu.ms/playground/v1"
 LONGEST_EVALUATION = 5.0
 MAX_TEXT = 2 << 20
 
@@ -36,6 +39,7 @@ def command(
     namespace: options.Namespace = "",
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: anywhere.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    shown_as: Format = ShownAs.text,
 ) -> int:
     """Try a policy in a local web page: edit it, its input and its tests, and see what it says and why.
 
@@ -58,13 +62,19 @@ def command(
     )
     files = {name: str(path) for name, path in given.items() if path is not None}
     with open_server(playground, Start(texts, files, __version__), port) as server:
+        print(_address(server.url, shown_as), flush=True)
         _serve(server, browser=browser)
     return OK
 
 
+def _address(url: str, shown_as: ShownAs) -> str:
+    if shown_as is ShownAs.json:
+        return msgspec.json.encode({"schema": SCHEMA, "url": url}).decode()
+    return f"The playground is at {url}\nPress Ctrl-C to end it."
+
+
 def _serve(server: PageServer, *, browser: bool) -> None:
     """Serves until Ctrl-C, which is how it is meant to end."""
-    print(f"The playground is at {server.url}\nPress Ctrl-C to end it.", flush=True)
     if browser:
         # Not here: a browser in the terminal would keep the server from answering it.
         threading.Thread(target=webbrowser.open, args=(server.ticket_url,), daemon=True).start()

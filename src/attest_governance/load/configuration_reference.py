@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 
 from attest_governance.load.configuration_layers import variables
-from attest_governance.load.configuration_view import GetDocument, Origin, Setting, ShowDocument, value_text
+from attest_governance.load.configuration_view import (
+    GetDocument,
+    Origin,
+    SetDocument,
+    Setting,
+    ShowDocument,
+    value_text,
+)
 from attest_governance.load.decoding import Field, fields_of, is_section, origin_of, unwrap
 from attest_governance.load.scaffold import InitDocument
 from attest_governance.load.settings import ConfigurationFile
@@ -25,6 +32,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "configuration-show.schema.json": ShowDocument,
     "configuration-get.schema.json": GetDocument,
+    "configuration-set.schema.json": SetDocument,
     "configuration-init.schema.json": InitDocument,
 }
 _TYPES = {bool: "`true` or `false`", str: "string", int: "whole number", float: "number", Any: "any value"}

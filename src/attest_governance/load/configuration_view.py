@@ -55,6 +55,14 @@ class GetDocument(msgspec.Struct, frozen=True, tag_field="schema", tag="attest.c
     settings: tuple[Setting, ...]
 
 
+class SetDocument(msgspec.Struct, frozen=True, tag_field="schema", tag="attest.continuu.ms/config-set/v1"):
+    """What `attest config set --format json` prints: the file, and whether it had to be changed."""
+
+    key: str
+    file: str
+    changed: bool
+
+
 def show_settings(settings: Settings) -> tuple[Setting, ...]:
     """Everything in force, defaults included, in the order of the reference page."""
     return tuple(_all(settings))
