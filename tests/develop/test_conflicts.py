@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema_rs
 import pytest
+
+from attest_governance.resources import shipped_policies
 
 from .conftest import Attest, Write, valid
 
@@ -307,3 +311,12 @@ def test_the_same_is_said_twice(attest: Attest, write: Write) -> None:
     )
     first, second = (attest("policy", "conflicts", "-p", "p", "--format", "json").out for _ in range(2))
     assert first == second
+
+
+def test_a_copy_of_shipped_policies_brings_its_own_library(attest: Attest, project: Path) -> None:
+    copy = project / "copied"
+    shutil.copytree(shipped_policies() / "lib", copy / "lib")
+    shutil.copy(shipped_policies() / "deployment/health-checks.rego", copy)
+    attest("policy", "conflicts", "-p", "copied", code=0)
+    attest("policy", "optimize", "copied/health-checks.rego", code=0)
+    attest("policy", "generate-tests", "--policy", "copied/health-checks.rego", "--output", "health_test.rego", code=0)

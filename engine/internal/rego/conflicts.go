@@ -75,7 +75,7 @@ func sameName(policies []*Policy) []model.Problem {
 func yieldToUsers(parsed []member) []member {
 	owned, packages := map[string]bool{}, map[string]bool{}
 	for _, m := range parsed {
-		if m.Module.Library {
+		if m.Module.Library && !m.Module.Lent {
 			continue
 		}
 		packages[packageName(m.Parsed.Module.Package)] = true
@@ -85,7 +85,7 @@ func yieldToUsers(parsed []member) []member {
 	}
 	return slices.DeleteFunc(parsed, func(m member) bool {
 		module := m.Parsed.Module
-		if !m.Module.Library || !packages[packageName(module.Package)] {
+		if !m.Module.Library || m.Module.Lent || !packages[packageName(module.Package)] {
 			return false
 		}
 		module.Annotations = nil // the user's package may have its own, and a second is an error

@@ -20,11 +20,13 @@ import (
 )
 
 // Module is a Rego source with what configuration says of it. Origin tells sources apart: two
-// origins must not define the same policy package. A Library only lends rules to others.
+// origins must not define the same policy package. A Library only lends rules to others; one
+// that is Lent is a user's module that does so for the time being, and comes before the libraries of that name.
 type Module struct {
 	Source
 	Origin   string
 	Library  bool
+	Lent     bool
 	Name     string
 	Severity string
 	Level    string

@@ -139,7 +139,7 @@ func FromModules(ctx context.Context, o Options, main rego.Module, others []rego
 		case m.Library || name == own && m.Origin == main.Origin:
 			have = append(have, m)
 		case name != own:
-			m.Library = true
+			m.Library, m.Lent = true, true
 			byPackage[name] = append(byPackage[name], m)
 		}
 	}
@@ -242,7 +242,7 @@ func neighbours(file string, have []rego.Module) []rego.Module {
 		}
 		if parsed, _ := rego.Parse(modules[0].Source); parsed != nil {
 			name := parsed.Module.Package.Path.String()
-			modules[0].Library = true
+			modules[0].Library, modules[0].Lent = true, true
 			byPackage[name] = append(byPackage[name], modules[0])
 		}
 	}
