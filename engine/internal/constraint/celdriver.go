@@ -24,6 +24,7 @@ var _ drivers.Driver = &celDriver{}
 // converts it once, and tells the two apart.
 type celDriver struct {
 	templates map[string]*celTemplate // by kind
+	compiled  map[string]celCompiled  // the same, until they are added
 	locate    func(kind string, path ...any) (file string, line, column int)
 }
 
@@ -32,11 +33,15 @@ func (d *celDriver) Name() string { return schema.Name }
 
 // AddTemplate compiles the template.
 func (d *celDriver) AddTemplate(_ context.Context, ct *templates.ConstraintTemplate) error {
-	t, err := compileCEL(ct)
-	if err != nil {
-		return err
+	kind := ct.Spec.CRD.Spec.Names.Kind
+	ready, known := d.compiled[kind]
+	if delete(d.compiled, kind); !known {
+		ready.template, ready.err = compileCEL(ct)
 	}
-	d.templates[ct.Spec.CRD.Spec.Names.Kind] = t
+	if ready.err != nil {
+		return ready.err
+	}
+	d.templates[kind] = ready.template
 	return nil
 }
 
@@ -81,7 +86,7 @@ func (d *celDriver) Query(ctx context.Context, _ string, constraints []*unstruct
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		e := &celEvaluation{template: d.templates[c.GetKind()], input: input.with(c.Object), ctx: ctx}
+		e := &celEvaluation{template: d.templates[c.GetKind()], input: input.with(c.Object)}
 		for _, message := range e.run() {
 			response.Results = append(response.Results, &types.Result{Msg: message, Constraint: c})
 		}

@@ -1,12 +1,12 @@
 package constraint
 
 import (
-	"context"
 	"math"
 
 	celtypes "github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
 	apiservercel "k8s.io/apiserver/pkg/cel"
 )
@@ -17,6 +17,7 @@ import (
 // celVariables are the variables of a template for one constraint and one request, evaluated at their first use.
 type celVariables struct {
 	programs map[string]cel.CompilationResult
+	common   map[string]*celVariable // what other constraints found out about the same request
 	known    map[string]*celVariable
 	using    *celVariable // the variable that is being evaluated; nil outside
 }
@@ -28,20 +29,24 @@ type celVariable struct {
 	uses  []*celVariable
 }
 
-func newCELVariables(programs map[string]cel.CompilationResult) *celVariables {
-	return &celVariables{programs: programs, known: make(map[string]*celVariable, len(programs))}
+func newCELVariables(programs map[string]cel.CompilationResult, common map[string]*celVariable) *celVariables {
+	return &celVariables{programs: programs, common: common, known: make(map[string]*celVariable, len(programs))}
 }
 
 // of returns a variable's value, evaluating it if it was never used.
-func (v *celVariables) of(ctx context.Context, name string, input any) *celVariable {
-	found, seen := v.known[name]
+func (v *celVariables) of(name string, input any) *celVariable {
+	values := v.known
+	if name == schema.ObjectName { // made of the request alone, and templates can't define it anew
+		values = v.common
+	}
+	found, seen := values[name]
 	if !seen {
 		found = &celVariable{}
 		user := v.using
 		v.using = found
-		found.value, found.cost = evaluateVariable(ctx, name, v.programs[name], input)
+		found.value, found.cost = evaluateVariable(name, v.programs[name], input)
 		v.using = user
-		v.known[name] = found
+		values[name] = found
 	}
 	if v.using != nil {
 		v.using.uses = append(v.using.uses, found)
@@ -50,11 +55,11 @@ func (v *celVariables) of(ctx context.Context, name string, input any) *celVaria
 }
 
 // evaluateVariable words what fails as Kubernetes does: an error is a value, which fails whoever uses it.
-func evaluateVariable(ctx context.Context, name string, compiled cel.CompilationResult, input any) (ref.Val, uint64) {
+func evaluateVariable(name string, compiled cel.CompilationResult, input any) (ref.Val, uint64) {
 	if compiled.Error != nil {
 		return celtypes.NewErr("composited variable %q fails to compile: %v", name, compiled.Error), 0
 	}
-	value, details, err := compiled.Program.ContextEval(ctx, input)
+	value, details, err := compiled.Program.Eval(input)
 	if details == nil || details.ActualCost() == nil {
 		return celtypes.NewErr("unable to calculate cost of variable %q", name), 0
 	}
@@ -69,7 +74,6 @@ type celScopeVariables struct {
 	all   *celVariables
 	paid  map[*celVariable]bool
 	cost  uint64
-	ctx   context.Context
 	input any
 }
 
@@ -110,7 +114,7 @@ func (s *celScopeVariables) Find(key ref.Val) (ref.Val, bool) {
 			return nil, false
 		}
 	}
-	variable := s.all.of(s.ctx, name, s.input)
+	variable := s.all.of(name, s.input)
 	if s.all.using == nil { // else whoever uses it is charged, and with it all that it uses
 		s.charge(variable)
 	}

@@ -59,12 +59,7 @@ func (l *loader) normal(o *Object) *Object {
 // decode reads an object into its Go type and warns of each field that the type does not know: a
 // cluster drops those.
 func (l *loader) decode(o *Object, into any) bool {
-	raw, err := json.Marshal(o.Value)
-	if err != nil {
-		l.fail(o, "gatekeeper_object", model.OneLine(err.Error()), "")
-		return false
-	}
-	unknown, err := strictjson.UnmarshalStrict(raw, into)
+	unknown, err := convert(o, into)
 	if err != nil {
 		l.fail(o, "gatekeeper_object", model.OneLine(err.Error()), "write the field as its type wants it", pathInError(err)...)
 		return false
@@ -75,6 +70,15 @@ func (l *loader) decode(o *Object, into any) bool {
 			hintForField(path), path...)
 	}
 	return true
+}
+
+// convert reads an object as a type; unknown are errors about fields that the type does not have.
+func convert(o *Object, into any) (unknown []error, err error) {
+	raw, err := json.Marshal(o.Value)
+	if err != nil {
+		return nil, err
+	}
+	return strictjson.UnmarshalStrict(raw, into)
 }
 
 func pathInError(err error) []any {

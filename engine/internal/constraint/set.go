@@ -71,7 +71,7 @@ func newSet(ctx context.Context, opts Options) (*Set, error) {
 		client.EnforcementPoints(Webhook, Audit, Gator, CLI),
 	}
 	if opts.CEL { // first, so that templates that carry both are judged by CEL, as in Gatekeeper
-		s.cel = &celDriver{templates: map[string]*celTemplate{}, locate: s.celLocation}
+		s.cel = &celDriver{templates: map[string]*celTemplate{}, compiled: map[string]celCompiled{}, locate: s.celLocation}
 		args = append(args, client.Driver(s.cel))
 	}
 	var err error
@@ -122,6 +122,9 @@ func Load(ctx context.Context, objects []Object, opts Options) (*Set, []model.Po
 		}
 	}
 	l.each(byRole[roleProvider], l.provider)
+	if s.cel != nil {
+		s.cel.compileAhead(byRole[roleTemplate])
+	}
 	l.each(byRole[roleTemplate], l.template)
 	l.link()
 	l.each(byRole[roleConfig], l.config)
