@@ -1,12 +1,14 @@
 package conflict
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/develop/explore"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -178,15 +180,45 @@ func (u *unit) condition() string {
 
 // violating is a resource for which both rules hold.
 func (f *finder) violating(a, b *unit) any {
+	best, weight := -1, 0
 	for i, it := range f.items {
-		if !a.fired[i] || !b.fired[i] {
-			continue
+		if a.fired[i] && b.fired[i] {
+			if w := a.pool.Weigh(it.world); best < 0 || w < weight {
+				best, weight = i, w
+			}
 		}
-		resource := it.from.Resource(it.world)
-		if w := it.from.Replace(it.world, whole(resource)); f.holds(a, w, it.from) && f.holds(b, w, it.from) {
-			return it.from.Resource(w)
-		}
-		return resource
 	}
-	return nil
+	if best < 0 {
+		return nil
+	}
+	it := f.items[best]
+	return it.from.Resource(f.natural(a, b, it))
+}
+
+// natural is an input for which both rules hold with values that a person would write, where they do.
+func (f *finder) natural(a, b *unit, it item) explore.World {
+	w := it.world
+	try := func(next explore.World) bool {
+		holds := f.holds(a, next, it.from) && f.holds(b, next, it.from)
+		if holds {
+			w = next
+		}
+		return holds
+	}
+	try(it.from.Replace(w, whole(it.from.Resource(w))))
+	var odd []explore.Path
+	w.Walk(func(path explore.Path, value any) {
+		if len(path) > 1 && a.pool.Odd(path, value) {
+			odd = append(odd, path)
+		}
+	})
+	for _, path := range odd {
+		for _, value := range append(a.pool.Natural(path), json.Number("10"), json.Number("1000")) {
+			next, ok := w.Apply(explore.Edit{Path: path, Value: value})
+			if ok && !a.pool.Odd(path, value) && try(next) {
+				break
+			}
+		}
+	}
+	return w
 }
