@@ -150,6 +150,39 @@ def test_a_full_disk_leaves_the_old_report(attest: Attest, project: Path, manife
     assert "hint:" in ran.err
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--version",
+        "version",
+        "policy list",
+        "policy show attest-security",
+        "policy validate policy.rego",
+        "policy conflicts -p policy.rego --format sarif",
+        "policy generate-tests --policy policy.rego --output policy_test.rego",
+        "policy check pod.yaml -p policy.rego",
+    ],
+)
+def test_standard_output_on_a_full_disk_is_no_verdict(line: str, project: Path) -> None:
+    policy(project, DENY_ALL)
+    (project / "pod.yaml").write_text(POD)
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [*COMMAND, *line.split()],
+            cwd=project,
+            env=environment(project, {}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 2
+    said = ran.stderr.splitlines()
+    assert said[0].startswith("error: ")
+    assert "no space left on device" in said[0]
+    assert len(said) == 2, "one error and its hint"
+
+
 def test_a_report_into_a_folder_that_can_not_be_made_leaves_nothing(
     attest: Attest, project: Path, manifests: Path
 ) -> None:

@@ -5,6 +5,7 @@ Exit codes: 0 allowed, 1 denied, 2 could not decide, 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from attest_governance.errors import AttestError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 OK, DENIED, UNDECIDED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -24,18 +26,19 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
-    if list(arguments) in (["--version"], ["-V"]):
-        return _version()
     try:
-        code = _dispatch(arguments)
+        code = _version() if list(arguments) in (["--version"], ["-V"]) else _dispatch(arguments)
         sys.stdout.flush()
     except AttestError as error:
+        _settle_stdout()
         return _refused(error)
     except BrokenPipeError:
         return _broken_pipe()
     except KeyboardInterrupt:
         print("interrupted: nothing was decided", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        return _no_space(error) if error.errno in _FULL and error.filename is None else _fault(error)
     except Exception as error:  # noqa: BLE001 (a fault of ours is no verdict either, so it must not exit with 1)
         return _fault(error)
     return code
@@ -74,8 +77,31 @@ def _fault(error: Exception) -> int:
     return UNDECIDED
 
 
-def _broken_pipe() -> int:
-    """Standard output has no reader any more: what is left in its buffer must not be tried again at exit."""
+def _no_space(error: OSError) -> int:
+    """What standard output leads to has no room; a file is told by whoever writes it."""
+    _abandon_stdout()
+    print(
+        f"error: standard output: can't write: {(error.strerror or str(error)).lower()}\n"
+        "hint: free some space, or write to another place",
+        file=sys.stderr,
+    )
+    return UNDECIDED
+
+
+def _settle_stdout() -> None:
+    """What can't be written now must not end the process with a code of its own at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _abandon_stdout()
+
+
+def _abandon_stdout() -> None:
+    """What is left in the buffer of standard output must not be tried again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _broken_pipe() -> int:
+    _abandon_stdout()
     print("error: standard output was closed before the report was written", file=sys.stderr)
     return UNDECIDED
