@@ -160,7 +160,7 @@ const (
 // explore searches each policy's inputs, and asks all policies about the best of them. It answers with
 // what keeps policies from being evaluated.
 func (f *finder) explore() ([]model.Problem, error) {
-	examples, unreadable := f.examples()
+	examples, unreadable := explore.NamedExamples(f.params.Examples)
 	if failed(unreadable) {
 		return unreadable, nil
 	}
@@ -182,21 +182,6 @@ func (f *finder) explore() ([]model.Problem, error) {
 		f.ask(j)
 		f.reduce(j)
 	})
-}
-
-// examples are those of the folders that the request names: each must hold some.
-func (f *finder) examples() (all []explore.Example, problems []model.Problem) {
-	for _, path := range f.params.Examples {
-		examples, more := explore.ReadExamples([]string{path})
-		if len(examples) == 0 && !failed(more) {
-			more = append(more, model.Problem{
-				Severity: model.Error, Code: "no_examples", File: path, Message: "there is no Kubernetes resource in it",
-				Hint: "name a file or a folder with manifests",
-			})
-		}
-		all, problems = append(all, examples...), append(problems, more...)
-	}
-	return all, problems
 }
 
 func (f *finder) search(j *judge, examples []explore.Example) {

@@ -285,6 +285,21 @@ func ReadExamples(paths []string) ([]Example, []model.Problem) {
 	return out[:min(len(out), maxExamples)], problems
 }
 
+// NamedExamples reads the resources below paths that a person named: each must hold some.
+func NamedExamples(paths []string) (all []Example, problems []model.Problem) {
+	for _, path := range paths {
+		examples, more := ReadExamples([]string{path})
+		if len(examples) == 0 && !failed(more) {
+			more = append(more, model.Problem{
+				Severity: model.Error, Code: "no_examples", File: path, Message: "there is no Kubernetes resource in it",
+				Hint: "name a file or a folder with manifests",
+			})
+		}
+		all, problems = append(all, examples...), append(problems, more...)
+	}
+	return all, problems
+}
+
 func (e *Example) surroundings() {
 	folder := filepath.Dir(e.File)
 	for range 3 {

@@ -88,7 +88,12 @@ func Run(ctx context.Context, params Params, meter *Meter) (Result, error) {
 	if params.Budget <= 0 {
 		params.Budget = defaultBudget
 	}
-	examples, _ := explore.ReadExamples(append(explore.Beside(params.File, subject.Policy.Name), params.Examples...))
+	named, problems := explore.NamedExamples(params.Examples)
+	if slices.ContainsFunc(problems, func(p model.Problem) bool { return p.Severity == model.Error }) {
+		return Result{Problems: problems}, nil
+	}
+	beside, _ := explore.ReadExamples(explore.Beside(params.File, subject.Policy.Name))
+	examples := append(beside, named...)
 	g := newGenerator(ctx, subject)
 	g.pool = explore.Search(ctx, subject, subject.Seeds(examples), params.Budget)
 	if problem := g.broken(); problem != nil {
