@@ -110,10 +110,8 @@ func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
 	}
 	set, policies, problems := policyset.Load(ctx, params)
 	result := loadResult{Policies: policies, Problems: problems}
-	for _, p := range problems {
-		if p.Severity == model.Error {
-			return result, nil // no set: a broken one must not judge
-		}
+	if model.HasErrors(problems) {
+		return result, nil // no set: a broken one must not judge
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,7 +44,7 @@ func Build(params BuildParams) (*Bundle, []model.Problem) {
 	for _, root := range params.Paths {
 		b.source(root)
 	}
-	if b.failed() {
+	if model.HasErrors(b.problems) {
 		return nil, b.problems
 	}
 	if len(b.files) == 0 && len(b.data) == 0 {
@@ -60,7 +60,7 @@ func Build(params BuildParams) (*Bundle, []model.Problem) {
 
 func (b *builder) finish() (*Bundle, error) {
 	b.versions()
-	if b.failed() {
+	if model.HasErrors(b.problems) {
 		return nil, nil
 	}
 	if b.params.Revision != "" {
@@ -98,7 +98,7 @@ func (b *builder) proves(raw []byte) error {
 		return err
 	}
 	b.problems = append(b.problems, made.OutsideRoots(made.Modules(true))...)
-	if b.failed() {
+	if model.HasErrors(b.problems) {
 		return refuse(Content, b.params.Output, "the bundle was not written", "")
 	}
 	return made.Data(func(string, map[string]any) error { return nil })
@@ -232,10 +232,6 @@ func (b *builder) versions() {
 }
 
 func (b *builder) fail(err error) { b.problems = append(b.problems, Problem(err)) }
-
-func (b *builder) failed() bool {
-	return slices.ContainsFunc(b.problems, func(p model.Problem) bool { return p.Severity == model.Error })
-}
 
 // merge joins objects and returns the first key that both hold with different shapes.
 func merge(into, from map[string]any, at string) string {

@@ -1,10 +1,12 @@
 package constraint
 
 import (
+	"runtime"
 	"sync"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
+	"golang.org/x/sync/errgroup"
 )
 
 // Kubernetes' compiler takes some milliseconds for the CEL of a template, so all templates are compiled at once, on all
@@ -26,20 +28,22 @@ func (d *celDriver) compileAhead(objects []*Object) {
 		}
 	}
 	var mu sync.Mutex
-	var all sync.WaitGroup
+	var all errgroup.Group
+	all.SetLimit(runtime.GOMAXPROCS(0)) // a folder may hold thousands
 	for kind, those := range found {
 		if len(those) > 1 {
 			continue // which of them counts is decided later
 		}
-		all.Go(func() {
+		all.Go(func() error {
 			defer func() { _ = recover() }() // what panics here panics again where a request can tell it
 			template, err := compileCEL(those[0])
 			mu.Lock()
 			defer mu.Unlock()
 			d.compiled[kind] = celCompiled{template, err}
+			return nil
 		})
 	}
-	all.Wait()
+	_ = all.Wait() // none returns an error
 }
 
 // withCEL is the template of an object if it holds CEL, else nil.

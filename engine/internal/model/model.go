@@ -1,6 +1,8 @@
 // Package model holds the values that cross the process boundary. engine/README.md documents them.
 package model
 
+import "slices"
+
 // Location is where to look: 1-based, EndColumn exclusive, Path a JSON pointer.
 type Location struct {
 	File      string `json:"file"`
@@ -87,4 +89,9 @@ type Policy struct {
 // IsSeverity says whether a text names the severity of a finding.
 func IsSeverity(text string) bool {
 	return text == "critical" || text == "high" || text == "medium" || text == "low"
+}
+
+// HasErrors says whether a problem kept us from deciding.
+func HasErrors(problems []Problem) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })
 }

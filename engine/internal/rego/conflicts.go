@@ -21,10 +21,6 @@ func parsedOf(group []member) []*Parsed {
 	return out
 }
 
-func hasErrors(problems []model.Problem) bool {
-	return slices.ContainsFunc(problems, func(p model.Problem) bool { return p.Severity == model.Error })
-}
-
 // conflicts finds policy packages that two origins define: their rules would silently merge.
 func conflicts(parsed []member) []model.Problem {
 	first := map[string]member{}

@@ -81,7 +81,7 @@ func (s *Set) NewEvaluator(ctx context.Context, selections []Selection, timeout 
 		if !selected {
 			continue
 		}
-		value, err := ast.InterfaceToValue(merged(policy.Defaults, selection.Parameters))
+		value, err := ast.InterfaceToValue(Merged(policy.Defaults, selection.Parameters))
 		if err != nil {
 			return nil, fmt.Errorf("parameters of policy `%s`: %w", policy.Name, err)
 		}
@@ -235,7 +235,8 @@ func problemOf(policy *Policy, e *topdown.Error) model.Problem {
 	return p
 }
 
-func merged(defaults, own map[string]any) map[string]any {
+// Merged are the parameters that a policy gets: its defaults, and those that configuration gives.
+func Merged(defaults, own map[string]any) map[string]any {
 	out := make(map[string]any, len(defaults)+len(own))
 	for k, v := range defaults {
 		out[k] = v

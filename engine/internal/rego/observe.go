@@ -61,16 +61,21 @@ func (e *Evaluator) EvaluateInput(ctx context.Context, document ast.Object) ([]V
 
 // Document is what stands at a reference below `data`, rules left aside; nil where nothing does.
 func (s *Set) Document(ctx context.Context, ref ast.Ref) ast.Value {
-	path, err := storage.NewPathForRef(ref)
-	if err != nil {
-		return nil
-	}
 	txn, err := s.Store.NewTransaction(ctx)
 	if err != nil {
 		return nil
 	}
 	defer s.Store.Abort(ctx, txn)
-	found, err := s.Store.Read(ctx, txn, path)
+	return DocumentIn(ctx, s.Store, txn, ref)
+}
+
+// DocumentIn is the same within a transaction of any store.
+func DocumentIn(ctx context.Context, store storage.Store, txn storage.Transaction, ref ast.Ref) ast.Value {
+	path, err := storage.NewPathForRef(ref)
+	if err != nil {
+		return nil
+	}
+	found, err := store.Read(ctx, txn, path)
 	if err != nil {
 		return nil
 	}

@@ -79,7 +79,7 @@ func Compile(ctx context.Context, modules []Module, options Options) (*Set, []mo
 	parsed = yieldToUsers(parsed)
 	set := &Set{options: options, capabilities: capabilities(options.AllowNet)}
 	problems = append(problems, set.compile(parsed)...)
-	if hasErrors(problems) {
+	if model.HasErrors(problems) {
 		return set, problems
 	}
 	set.Store = inmem.NewFromObjectWithOpts(options.Data, inmem.OptReturnASTValuesOnRead(true))

@@ -78,15 +78,15 @@ type Progress struct {
 // result; an error means that the time was up, or that nobody listens.
 func Run(ctx context.Context, params Params, tell func(Progress) error) (Result, error) {
 	sources, problems := policyset.Read(params.Params)
-	if failed(problems) {
+	if model.HasErrors(problems) {
 		return Result{Problems: problems}, nil
 	}
 	f := &finder{ctx: ctx, params: params, sources: sources}
 	f.tell = func(text string) error { return tell(Progress{Text: text}) }
-	if problems = f.packages(); failed(problems) {
+	if problems = f.packages(); model.HasErrors(problems) {
 		return Result{Problems: problems}, nil
 	}
-	if problems = f.open(); failed(problems) {
+	if problems = f.open(); model.HasErrors(problems) {
 		return Result{Problems: problems}, nil
 	}
 	f.constraints()
@@ -109,10 +109,6 @@ func Run(ctx context.Context, params Params, tell func(Progress) error) (Result,
 	}
 	f.sort()
 	return Result{Conflicts: f.found, Policies: f.policies(), Rules: len(f.units), Inputs: f.inputs(), Problems: problems}, ctx.Err()
-}
-
-func failed(problems []model.Problem) bool {
-	return slices.ContainsFunc(problems, func(p model.Problem) bool { return p.Severity == model.Error })
 }
 
 func (f *finder) sort() {

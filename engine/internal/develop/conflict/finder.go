@@ -3,7 +3,6 @@ package conflict
 import (
 	"context"
 	"fmt"
-	"maps"
 	"runtime"
 	"slices"
 
@@ -118,7 +117,7 @@ func (f *finder) openPolicy(m rego.Module) []model.Problem {
 	if !selected {
 		return nil
 	}
-	fixed, err := explore.Native(merged(subject.Policy.Defaults, selection.Parameters))
+	fixed, err := explore.Native(rego.Merged(subject.Policy.Defaults, selection.Parameters))
 	if parameters, ok := fixed.(map[string]any); ok && err == nil {
 		subject.Fixed = parameters
 	}
@@ -127,13 +126,6 @@ func (f *finder) openPolicy(m rego.Module) []model.Problem {
 		configured: len(selection.Parameters) > 0,
 	})
 	return nil
-}
-
-func merged(defaults, own map[string]any) map[string]any {
-	out := map[string]any{}
-	maps.Copy(out, defaults)
-	maps.Copy(out, own)
-	return out
 }
 
 func (f *finder) selection(name string) (rego.Selection, bool) {
@@ -161,7 +153,7 @@ const (
 // what keeps policies from being evaluated.
 func (f *finder) explore() ([]model.Problem, error) {
 	examples, unreadable := explore.NamedExamples(f.params.Examples)
-	if failed(unreadable) {
+	if model.HasErrors(unreadable) {
 		return unreadable, nil
 	}
 	err := f.each("searched the inputs of", func(j *judge) { f.search(j, examples) })

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"attest.continuu.ms/engine/internal/develop/explore"
+	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
 
@@ -107,7 +108,7 @@ func unitsOf(t *testing.T, some ...files) []*unit {
 			f.sources.Modules = append(f.sources.Modules, rego.Module{Source: rego.Source{File: name, Text: text}, Origin: "."})
 		}
 	}
-	if failed(f.open()) || len(f.units) != len(some) {
+	if model.HasErrors(f.open()) || len(f.units) != len(some) {
 		return nil
 	}
 	for _, j := range f.judges {

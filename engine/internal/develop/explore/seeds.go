@@ -289,7 +289,7 @@ func ReadExamples(paths []string) ([]Example, []model.Problem) {
 func NamedExamples(paths []string) (all []Example, problems []model.Problem) {
 	for _, path := range paths {
 		examples, more := ReadExamples([]string{path})
-		if len(examples) == 0 && !failed(more) {
+		if len(examples) == 0 && !model.HasErrors(more) {
 			more = append(more, model.Problem{
 				Severity: model.Error, Code: "no_examples", File: path, Message: "there is no Kubernetes resource in it",
 				Hint: "name a file or a folder with manifests",

@@ -76,7 +76,7 @@ var entryNames = []string{"violation", "deny", "warn"}
 // subject with a problem that is an error must not be used.
 func Open(ctx context.Context, o Options) (*Subject, []model.Problem) {
 	modules, problems := policyset.Modules([]string{o.File}, o.Libraries)
-	if failed(problems) {
+	if model.HasErrors(problems) {
 		return nil, problems
 	}
 	modules = append(modules, neighbours(o.File, modules)...)
@@ -90,7 +90,7 @@ func Open(ctx context.Context, o Options) (*Subject, []model.Problem) {
 
 func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []model.Problem) {
 	set, problems := rego.Compile(ctx, modules, rego.Options{Data: o.Data})
-	if failed(problems) {
+	if model.HasErrors(problems) {
 		return nil, problems
 	}
 	s := &Subject{
@@ -163,7 +163,7 @@ func (s *Subject) With(ctx context.Context, text string) *Subject {
 		}
 	}
 	set, problems := rego.Compile(ctx, modules, rego.Options{})
-	if failed(problems) {
+	if model.HasErrors(problems) {
 		return nil
 	}
 	other := *s
@@ -177,7 +177,7 @@ func (s *Subject) With(ctx context.Context, text string) *Subject {
 // WithModule is the same subject with one more module, such as its tests.
 func (s *Subject) WithModule(ctx context.Context, source rego.Source) (*Subject, []model.Problem) {
 	set, problems := rego.Compile(ctx, append(slices.Clone(s.modules), rego.Module{Source: source, Library: true}), rego.Options{})
-	if failed(problems) {
+	if model.HasErrors(problems) {
 		return nil, problems
 	}
 	other := *s
@@ -278,8 +278,4 @@ func used(have []rego.Module, byPackage map[string][]rego.Module) []rego.Module 
 	}
 	slices.SortFunc(out, func(a, b rego.Module) int { return strings.Compare(a.File, b.File) })
 	return out
-}
-
-func failed(problems []model.Problem) bool {
-	return slices.ContainsFunc(problems, func(p model.Problem) bool { return p.Severity == model.Error })
 }

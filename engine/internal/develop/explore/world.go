@@ -230,3 +230,15 @@ func scalar(value any) bool {
 	}
 	return true
 }
+
+// Spread takes so many elements evenly.
+func Spread[T any](all []T, limit int) []T {
+	if len(all) <= limit {
+		return all
+	}
+	out := make([]T, 0, limit)
+	for i := range limit {
+		out = append(out, all[i*len(all)/limit])
+	}
+	return out
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/develop/explore"
 	"attest.continuu.ms/engine/internal/rego"
 )
 
@@ -44,19 +45,7 @@ func faults(file, text string, limit int) []fault {
 	}
 	slices.SortStableFunc(p.found, func(a, b fault) int { return a.from - b.from })
 	p.found = slices.CompactFunc(p.found, func(a, b fault) bool { return a.from == b.from && a.to == b.to && a.text == b.text })
-	return spread(p.found, limit)
-}
-
-// spread takes so many elements evenly.
-func spread(all []fault, limit int) []fault {
-	if len(all) <= limit {
-		return all
-	}
-	out := make([]fault, 0, limit)
-	for i := range limit {
-		out = append(out, all[i*len(all)/limit])
-	}
-	return out
+	return explore.Spread(p.found, limit)
 }
 
 type planter struct {

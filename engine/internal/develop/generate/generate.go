@@ -89,7 +89,7 @@ func Run(ctx context.Context, params Params, meter *Meter) (Result, error) {
 		params.Budget = defaultBudget
 	}
 	named, problems := explore.NamedExamples(params.Examples)
-	if slices.ContainsFunc(problems, func(p model.Problem) bool { return p.Severity == model.Error }) {
+	if model.HasErrors(problems) {
 		return Result{Problems: problems}, nil
 	}
 	beside, _ := explore.ReadExamples(explore.Beside(params.File, subject.Policy.Name))

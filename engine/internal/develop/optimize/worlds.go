@@ -81,7 +81,7 @@ func (o *optimizer) generated() []sample {
 			rest = append(rest, s)
 		}
 	}
-	return append(spread(first, maxGenerated/2), spread(rest, maxGenerated/2)...)
+	return append(explore.Spread(first, maxGenerated/2), explore.Spread(rest, maxGenerated/2)...)
 }
 
 // usualLength is how many elements the lists of a generated sample have.
@@ -125,19 +125,7 @@ func (o *optimizer) readData() ([]sample, []model.Problem) {
 			Message: "there is no Kubernetes resource to measure with", Hint: "name a folder of manifests with --benchmark-data",
 		}}
 	}
-	return spread(out, maxSamples), nil
-}
-
-// spread takes so many elements evenly.
-func spread[T any](all []T, limit int) []T {
-	if len(all) <= limit {
-		return all
-	}
-	out := make([]T, 0, limit)
-	for i := range limit {
-		out = append(out, all[i*len(all)/limit])
-	}
-	return out
+	return explore.Spread(out, maxSamples), nil
 }
 
 // surround gives a world parameters and the documents of the run.

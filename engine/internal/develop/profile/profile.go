@@ -112,7 +112,7 @@ func Run(ctx context.Context, set *policyset.Set, params Params, tell func(Progr
 	clock := &stopwatch{times: map[key]*timing{}}
 	for round := 0; round < m.rounds && (round == 0 || time.Since(began) < limit); round++ {
 		clock.round()
-		if err := m.round(clock); err != nil || m.failed() {
+		if err := m.round(clock); err != nil || model.HasErrors(m.problems) {
 			return Report{Problems: m.problems}, err
 		}
 	}
@@ -180,13 +180,4 @@ func (m *measuring) round(watcher check.Watcher) error {
 	})
 	m.resources = result.Resources
 	return err
-}
-
-func (m *measuring) failed() bool {
-	for _, p := range m.problems {
-		if p.Severity == model.Error {
-			return true
-		}
-	}
-	return false
 }

@@ -39,7 +39,7 @@ func (r *run) rego(result *Result) error {
 	modules, data, problems := policyset.Testable(r.params.Params)
 	unit, more := rego.NewUnit(modules, r.params.AllowNet)
 	result.Problems = append(problems, more...)
-	if hasErrors(result.Problems) {
+	if model.HasErrors(result.Problems) {
 		return nil
 	}
 	r.modules, r.unit, r.compiler = modules, unit, unit.Compiler()
@@ -223,21 +223,7 @@ func (r *run) watch(result *tester.Result) (why watched) {
 	return why
 }
 
-func (r *run) document(ref ast.Ref) ast.Value {
-	path, err := storage.NewPathForRef(ref)
-	if err != nil {
-		return nil
-	}
-	found, err := r.store.Read(r.ctx, r.txn, path)
-	if err != nil {
-		return nil
-	}
-	value, err := ast.InterfaceToValue(found)
-	if err != nil {
-		return nil
-	}
-	return value
-}
+func (r *run) document(ref ast.Ref) ast.Value { return rego.DocumentIn(r.ctx, r.store, r.txn, ref) }
 
 // summary says in one line where and why a test failed.
 func summary(failure *trace.Node) string {

@@ -72,19 +72,10 @@ func Run(ctx context.Context, params Params, emit func([]Case) error) (Result, e
 			return result, err
 		}
 	}
-	if hasErrors(result.Problems) || params.SkipSuite || len(params.Packages) > 0 {
+	if model.HasErrors(result.Problems) || params.SkipSuite || len(params.Packages) > 0 {
 		return result, nil
 	}
 	return result, suites(ctx, params, emit)
-}
-
-func hasErrors(problems []model.Problem) bool {
-	for _, p := range problems {
-		if p.Severity == model.Error {
-			return true
-		}
-	}
-	return false
 }
 
 // suites runs the Suites below the paths.
@@ -138,7 +129,7 @@ func (c Case) with(name string, skipped bool, failure string, problems []model.P
 	switch {
 	case skipped:
 		c.Outcome = Skip
-	case failure != "" && hasErrors(problems):
+	case failure != "" && model.HasErrors(problems):
 		c.Outcome = Error
 	case failure != "":
 		c.Outcome = Fail
