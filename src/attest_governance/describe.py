@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attest_governance.errors import PolicyError
 from attest_governance.load.selection import unknown_policy
 from attest_governance.model.description import Description, Row
+from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
     from attest_governance.evaluate import LoadedPolicies
@@ -22,7 +22,7 @@ def overview(loaded: LoadedPolicies, prepared: Prepared) -> tuple[Row, ...]:
     Raises:
         PolicyError: a policy is invalid.
     """
-    refuse_invalid(loaded)
+    refuse(loaded.problems)
     wanted = prepared.request.names
     rows = (_row(policy, prepared) for policy in sorted(loaded.policies, key=lambda policy: policy.name))
     return tuple(row for row in rows if not wanted or any(fnmatchcase(row.name, name) for name in wanted))
@@ -34,7 +34,7 @@ def find_policy(loaded: LoadedPolicies, name: str) -> Policy:
     Raises:
         PolicyError: there is none, or a policy is invalid.
     """
-    refuse_invalid(loaded)
+    refuse(loaded.problems)
     for policy in loaded.policies:
         if policy.name == name:
             return policy
@@ -53,19 +53,6 @@ def describe(policy: Policy, prepared: Prepared) -> Description:
         passing=_files(folder / "pass"),
         failing=_files(folder / "fail"),
     )
-
-
-def refuse_invalid(loaded: LoadedPolicies) -> None:
-    """Raises the first problem of policies that can't be used.
-
-    Raises:
-        PolicyError: when there is one.
-    """
-    for problem in loaded.problems:
-        if problem.severity == "error":
-            raise PolicyError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
 
 
 def _row(policy: Policy, prepared: Prepared) -> Row:

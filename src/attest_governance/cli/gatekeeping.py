@@ -12,11 +12,10 @@ import msgspec
 
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
-from attest_governance.describe import refuse_invalid
-from attest_governance.errors import PolicyError
 from attest_governance.gatekeeper.belonging import is_constraint
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
 from attest_governance.gatekeeper.generate import generate as make_generated
+from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Selected
 from attest_governance.plan import Request, choose, configuration_problems, prepare
 from attest_governance.report.clean import one_line
@@ -90,8 +89,8 @@ def make(wish: Wish) -> Made:
     running = engine()
     running.configure(prepared.engine)
     loaded = running.load(prepared.sources)
-    refuse_invalid(loaded)
-    refuse_problems(configuration_problems(prepared, loaded))
+    refuse(loaded.problems)
+    refuse(configuration_problems(prepared, loaded))
     settings, selected = prepared.settings, choose(prepared, loaded)
     recipe = Recipe(
         sources=prepared.sources,
@@ -101,19 +100,6 @@ def make(wish: Wish) -> Made:
         excluded_namespaces=wish.excluded_namespaces,
     )
     return Made(make_generated(running, loaded, recipe), selected)
-
-
-def refuse_problems(problems: Sequence[Problem]) -> None:
-    """Raises the first problem that is an error.
-
-    Raises:
-        PolicyError: when there is one.
-    """
-    for problem in problems:
-        if problem.severity == "error":
-            raise PolicyError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
 
 
 def show_written(written: Sequence[Written], problems: Sequence[Problem], name: str) -> None:

@@ -22,8 +22,8 @@ from attest_governance.develop.profiling import (
     measure,
     read_profile,
 )
-from attest_governance.develop.tracing import refuse_invalid
 from attest_governance.errors import InputError, UsageError
+from attest_governance.model.problem import refuse
 from attest_governance.plan import make_plan, prepare
 from attest_governance.report import write_file, write_stdout
 from attest_governance.report.profiles import FORMATS, ProfileReport, format_of, write_profile
@@ -100,7 +100,7 @@ def _measuring(prepared: Prepared) -> Callable[[], Profile]:
     running = engine()
     running.configure(prepared.engine)
     loaded = running.load(prepared.sources)
-    refuse_invalid(loaded)
+    refuse(loaded.problems)
     if not prepared.request.paths:
         request = msgspec.structs.replace(prepared.request, paths=example_files(loaded.policies))
         prepared = msgspec.structs.replace(prepared, request=request)

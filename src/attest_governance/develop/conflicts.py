@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.develop.exemption_conflicts import Exemptions, exemption_conflicts
-from attest_governance.develop.generating import refuse
 from attest_governance.errors import PolicyError
 from attest_governance.model.authoring import Conflict, Conflicts, Side
+from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Selected
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attest_governance.develop.tracing import refuse_invalid
 from attest_governance.evaluate import CheckOptions, View
 from attest_governance.load.documents import read_document
 from attest_governance.load.evidence import read_evidence
+from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Manifests, Selected
 from attest_governance.model.testing import Case
 
@@ -116,7 +116,7 @@ class _Judge:
 
     def _load(self, data: dict[str, Any]) -> LoadedPolicies:
         loaded = self._engine.load(msgspec.structs.replace(self._sources, data={**self._sources.data, **data}))
-        refuse_invalid(loaded)
+        refuse(loaded.problems)
         return loaded
 
     def case(self, example: Example, loaded: LoadedPolicies, parameters: dict[str, Any]) -> Case:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.errors import InputError, PolicyError
+from attest_governance.errors import InputError
 from attest_governance.evaluate import View
 from attest_governance.model import Finding
+from attest_governance.model.problem import refuse
 from attest_governance.model.trace import Explanation
 
 if TYPE_CHECKING:
@@ -66,11 +67,7 @@ def explain(finding: Finding, trace: Callable[[Finding, View], Traces]) -> Expla
     for one in traces:
         if any(again.message == finding.message for again in one.findings):
             return _found(finding, one)
-    for problem in (problem for one in traces for problem in one.problems):
-        if problem.severity == "error":
-            raise PolicyError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
+    refuse(problem for one in traces for problem in one.problems)
     return Explanation(finding=finding, found=False)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import EngineRequestError, OutputError, PolicyError
+from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest_governance.evaluate import Engine
-    from attest_governance.model import Problem
     from attest_governance.model.authoring import GeneratedTests
 
 
@@ -68,19 +68,6 @@ def generate(engine: Engine, wish: Wish, tell: Callable[[str], None]) -> Generat
             hint="put an example resource into the folder `examples` beside the policy",
         )
     return made
-
-
-def refuse(problems: tuple[Problem, ...]) -> None:
-    """Raises the first problem that is an error.
-
-    Raises:
-        PolicyError: when there is one.
-    """
-    for problem in problems:
-        if problem.severity == "error":
-            raise PolicyError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
 
 
 def refuse_overwriting(output: Path, *, force: bool) -> None:

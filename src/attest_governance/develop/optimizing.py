@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest_governance.errors import InputError, OutputError, PolicyError
 from attest_governance.load.documents import read_bytes, read_document
+from attest_governance.model.problem import refuse
 from attest_governance.report import write_file
 
 if TYPE_CHECKING:
@@ -75,10 +76,7 @@ def optimize(
         EngineError: the engine failed, or the time was up.
     """
     found = engine.optimize(sources, wish, text, tell)
-    for problem in found.problems:
-        if problem.severity == "error":
-            kind = InputError if problem.code in _DATA_CODES else PolicyError
-            raise kind(problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint)
+    refuse(found.problems, lambda problem: InputError if problem.code in _DATA_CODES else PolicyError)
     return found
 
 

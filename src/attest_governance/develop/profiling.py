@@ -10,6 +10,7 @@ import msgspec
 from attest_governance.develop.examples import find_examples
 from attest_governance.errors import InputError, PolicyError
 from attest_governance.load.documents import read_bytes
+from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change, PolicyCost, Profile
 
 if TYPE_CHECKING:
@@ -68,10 +69,7 @@ def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[
         tell(f"files, round {at.round} of {at.rounds}", at.files, at.total)
 
     profile = engine.profile(loaded, plan.selected, plan.manifests, plan.options, told)
-    for problem in profile.problems:
-        if problem.severity == "error":
-            kind = PolicyError if problem.policy else InputError
-            raise kind(problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint)
+    refuse(profile.problems, lambda problem: PolicyError if problem.policy else InputError)
     if not profile.resources:
         raise InputError(
             "there is no Kubernetes resource to measure with",

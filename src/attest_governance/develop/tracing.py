@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.decide import level
-from attest_governance.errors import InputError, PolicyError
+from attest_governance.errors import InputError
+from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
     from attest_governance.check import Plan
@@ -25,21 +26,8 @@ def load_for_tracing(engine: Engine, sources: PolicySources) -> LoadedPolicies:
         EngineError: the engine failed.
     """
     loaded = engine.load(msgspec.structs.replace(sources, prints=True))
-    refuse_invalid(loaded)
+    refuse(loaded.problems)
     return loaded
-
-
-def refuse_invalid(loaded: LoadedPolicies) -> None:
-    """Raises the first error of policies that can't be used.
-
-    Raises:
-        PolicyError: when there is one.
-    """
-    for problem in loaded.problems:
-        if problem.severity == "error":
-            raise PolicyError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
 
 
 def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Traces:
@@ -50,11 +38,7 @@ def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Tra
         EngineError: the engine failed.
     """
     traces = engine.trace(loaded, plan.selected, plan.manifests, plan.options, view)
-    for problem in traces.problems:
-        if problem.severity == "error":
-            raise InputError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
+    refuse(traces.problems, lambda _: InputError)
     if not traces.traces:
         raise InputError(
             "there is no Kubernetes resource and no input document to trace",

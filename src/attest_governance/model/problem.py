@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from attest_governance.errors import AttestError, PolicyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 class Problem(msgspec.Struct, frozen=True, rename="camel"):
@@ -32,3 +37,24 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
         if not self.file or not self.line:
             return self.file
         return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+
+
+def _policy(_: Problem) -> type[AttestError]:
+    return PolicyError
+
+
+def refuse(problems: Iterable[Problem], kind: Callable[[Problem], type[AttestError]] = _policy) -> None:
+    """Raises the first problem that is an error, for whoever can't go on then.
+
+    Args:
+        problems: what was found, warnings among it.
+        kind: the error that a problem is; a fault of the policy if not given.
+
+    Raises:
+        AttestError: when there is an error, of the kind that was asked for.
+    """
+    for problem in problems:
+        if problem.severity == "error":
+            raise kind(problem)(
+                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
+            )
