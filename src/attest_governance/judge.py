@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest_governance.evaluate import Batch, Engine
-    from attest_governance.govern.downloads import Download
     from attest_governance.govern.inforce import InForce
+    from attest_governance.govern.policysets.downloads import Download
     from attest_governance.model import Outcome
     from attest_governance.plan import Environment, Prepared, Request
 
@@ -87,7 +87,7 @@ def approved_policies(prepared: Prepared, environment: Environment, now: datetim
                 f"`{PIN}` is set, but no governance file is here", hint="run in the governed project, or unset it"
             )
         return ()
-    from attest_governance.govern.policyset import policy_gate  # noqa: PLC0415 (see `governed_root`)
+    from attest_governance.govern.policysets.gate import policy_gate  # noqa: PLC0415 (see `governed_root`)
 
     shipped = environment.shipped.resolve()
     sources = [Path(path) for path in prepared.sources.paths if Path(path) != prepared.downloaded]
@@ -99,8 +99,8 @@ def _download(prepared: Prepared) -> Download | None:
     """The bundle from a server, with what the engine insists on before it reads it."""
     if prepared.downloaded is None:
         return None
-    from attest_governance.govern.downloads import Download  # noqa: PLC0415 (see `governed_root`)
-    from attest_governance.govern.policyset import digest_of  # noqa: PLC0415
+    from attest_governance.govern.policysets.downloads import Download  # noqa: PLC0415 (see `governed_root`)
+    from attest_governance.govern.policysets.files import digest_of  # noqa: PLC0415
 
     url, trusted = prepared.settings.policy.policy_bundle_url, prepared.sources.verification
     if trusted is None:

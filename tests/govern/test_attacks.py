@@ -15,7 +15,7 @@ from attest_governance.govern import sshsig
 from attest_governance.govern.canonical import canonical
 from attest_governance.govern.event import Event, SignedEvent, sign_event, to_document
 from attest_governance.govern.inforce import InForce, exemptions_in_force, gather
-from attest_governance.govern.policyset import policy_gate
+from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.project import open_project
 from attest_governance.govern.record import read_record
 from attest_governance.govern.rules import parse_rules

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest_governance.errors import GovernanceError
-from attest_governance.govern import policyset
-from attest_governance.govern.policyset import policy_gate, read_history
+from attest_governance.govern.policysets import proposal
+from attest_governance.govern.policysets.gate import policy_gate
+from attest_governance.govern.policysets.history import read_history
 from attest_governance.govern.project import open_project
 from attest_governance.govern.session import Session, open_session
 from attest_governance.govern.workflow import Workflow
@@ -32,7 +33,7 @@ def worker(root: Path, name: str, now: datetime = NOW) -> Workflow:
 
 def propose(root: Path, now: datetime = NOW, who: str = "bob") -> str:
     here = session(root, now)
-    terms = policyset.propose_terms(here.project, here.history, None, "a change")
+    terms = proposal.propose_terms(here.project, here.history, None, "a change")
     return worker(root, who, now).request("policy-set", terms).record.id
 
 
@@ -40,7 +41,7 @@ def approve_set(root: Path, record: str, *people: str, now: datetime = NOW) -> N
     for name in people:
         person = worker(root, name, now)
         found = person.find("policy-set", record)
-        policyset.ensure_seen(root, person.judge(found))
+        proposal.ensure_seen(root, person.judge(found))
         person.approve(found)
 
 

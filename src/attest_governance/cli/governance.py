@@ -22,8 +22,9 @@ from attest_governance.cli.governing import (
     show,
     show_record,
 )
-from attest_governance.govern import policyset, setup
-from attest_governance.govern.gate import verify_change
+from attest_governance.govern import setup
+from attest_governance.govern.policysets import proposal
+from attest_governance.govern.policysets.change import verify_change
 from attest_governance.govern.session import override_terms
 from attest_governance.govern.status import read_status
 from attest_governance.govern.view import GateView, gate_lines, status_lines
@@ -62,7 +63,7 @@ def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as:
     """Propose the policies, configuration and trust files as they are here."""
     required(reason=reason)
     here = session()
-    terms = policyset.propose_terms(here.project, here.history, roots, reason)
+    terms = proposal.propose_terms(here.project, here.history, roots, reason)
     show_record(here.for_policies().act(lambda work: work.request("policy-set", terms), key), shown_as)
 
 
@@ -75,7 +76,7 @@ def approve(
 
     def do(work: Workflow) -> Judgement:
         found = work.find("policy-set", record)
-        policyset.ensure_seen(here.project.root, work.judge(found))
+        proposal.ensure_seen(here.project.root, work.judge(found))
         return work.approve(found, comment)
 
     show_record(here.act(do, key, approver), shown_as)

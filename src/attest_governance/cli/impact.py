@@ -12,8 +12,8 @@ from attest_governance.adapters import git
 from attest_governance.adapters.clock import system_clock
 from attest_governance.check import check
 from attest_governance.cli.session import engine, environment
-from attest_governance.govern.gate import Gate, finding_changes
-from attest_governance.govern.policyset import DEFAULT_ROOTS
+from attest_governance.govern.policysets.change import Gate, finding_changes
+from attest_governance.govern.policysets.files import DEFAULT_ROOTS
 from attest_governance.plan import Request, make_plan, prepare
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from attest_governance.exempt.times import parse_instant
 from attest_governance.govern import audit
 from attest_governance.govern.event import TAKING, SignedEvent, ensure_clock
 from attest_governance.govern.judgement import Judgement
-from attest_governance.govern.policyset import open_trusted
+from attest_governance.govern.policysets.history import open_trusted
 from attest_governance.govern.project import Project, is_governed
 from attest_governance.govern.record import assemble, read_events
 from attest_governance.govern.terms import ExemptionTerms, OverrideTerms, terms_of

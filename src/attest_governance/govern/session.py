@@ -12,7 +12,7 @@ from attest_governance.errors import AttestError, GovernanceError, OutputError, 
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
 from attest_governance.govern import audit
 from attest_governance.govern.identity import choose_signer
-from attest_governance.govern.policyset import History, open_trusted, read_history, with_trust_of
+from attest_governance.govern.policysets.history import History, open_trusted, read_history, with_trust_of
 from attest_governance.govern.project import HEAD_FILE, Project
 from attest_governance.govern.terms import ExemptionTerms, OverrideTerms
 from attest_governance.govern.workflow import Workflow

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.inforce import Survey, survey
-from attest_governance.govern.policyset import policy_gate
+from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.session import PIN_VARIABLE, Session
 from attest_governance.govern.view import StatusView, view_status
 

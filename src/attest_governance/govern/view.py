@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.govern.audit import Entry
-from attest_governance.govern.gate import Gate
 from attest_governance.govern.inforce import Survey, extension_open, needs_review
+from attest_governance.govern.policysets.change import Gate
 from attest_governance.model import Problem
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from attest_governance.govern.event import SignedEvent
     from attest_governance.govern.judgement import Judgement, Version
-    from attest_governance.govern.policyset import History
+    from attest_governance.govern.policysets.history import History
 
 
 class Act(msgspec.Struct, frozen=True, rename="camel"):

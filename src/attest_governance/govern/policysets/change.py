@@ -12,18 +12,15 @@ import msgspec
 
 from attest_governance.adapters import git
 from attest_governance.govern.inforce import survey
-from attest_governance.govern.policyset import (
+from attest_governance.govern.policysets.files import (
     DEFAULT_ROOTS,
     Difference,
-    History,
     belongs,
     differences,
     digest_of,
-    judge_against,
     read_files,
-    read_history,
-    terms_in,
 )
+from attest_governance.govern.policysets.history import History, judge_against, read_history, terms_in
 from attest_governance.govern.project import FOLDERS, Project, open_project
 from attest_governance.govern.quorum import may_approve
 from attest_governance.govern.record import read_record
