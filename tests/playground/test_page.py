@@ -1,6 +1,6 @@
 """The page in a real Chromium: what a person sees, types and presses. Skipped without Chromium and Playwright.
 
-Both come with `pip install -r requirements/browser.txt` and the package `chromium` of the system.
+Both come with `make .venv/.browser` and the package `chromium` of the system.
 """
 
 from __future__ import annotations
