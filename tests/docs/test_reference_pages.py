@@ -12,6 +12,7 @@ import typer.main
 from attest_governance.cli.tree import root
 from reference_pages.commands import PAGE, commands_page
 from reference_pages.policies import FOLDER, policy_pages
+from reference_pages.schemas import DOCUMENTS, schema_text
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 REMEDY = "run: make docs"
@@ -19,6 +20,11 @@ REMEDY = "run: make docs"
 
 def test_commands_are_up_to_date() -> None:
     assert (REFERENCE / PAGE).read_text(encoding="utf-8") == commands_page(), REMEDY
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_schemas_of_governance_are_up_to_date(name: str) -> None:
+    assert (REFERENCE / "schemas" / name).read_text(encoding="utf-8") == schema_text(name), REMEDY
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from attest_governance.exempt import Declared, Scope
 from attest_governance.exempt.times import format_instant
 from attest_governance.govern.project import Project, open_project
-from attest_governance.govern.signers import FileSigner
-from attest_governance.govern.terms import ExemptionTerms, OverrideTerms
-from attest_governance.govern.workflow import Workflow
+from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms
+from attest_governance.govern.records.workflow import Workflow
+from attest_governance.govern.signing.signers import FileSigner
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,14 +11,14 @@ import msgspec
 import pytest
 
 from attest_governance.errors import ConfigurationError, GovernanceError
-from attest_governance.govern import sshsig
-from attest_governance.govern.canonical import canonical
-from attest_governance.govern.event import Event, SignedEvent, sign_event, to_document
 from attest_governance.govern.inforce import InForce, exemptions_in_force, gather
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.project import open_project
-from attest_governance.govern.record import read_record
+from attest_governance.govern.records.event import Event, SignedEvent, sign_event, to_document
+from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import parse_rules
+from attest_governance.govern.signing import sshsig
+from attest_governance.govern.signing.canonical import canonical
 from attest_governance.govern.trust import parse_trust
 
 from .people import (

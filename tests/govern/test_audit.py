@@ -17,13 +17,15 @@ import pytest
 from attest_governance.adapters.store_trail import TrailFile
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import apply
-from attest_governance.govern import audit
 from attest_governance.govern.inforce import exemptions_in_force, record_enforcement
 from attest_governance.govern.project import HEAD_FILE, TRAIL_FILE, open_project
 from attest_governance.govern.session import seal
-from attest_governance.govern.trail import Query, all_entries, export_csv, export_jsonl, verify_all
+from attest_governance.govern.trail import audit
+from attest_governance.govern.trail.history import Query, all_entries, verify_all
 from attest_governance.govern.trust import parse_trust
 from attest_governance.model import Finding, Location, Resource
+from attest_governance.model.governance import Entry
+from attest_governance.report.governance import export_csv, export_jsonl
 
 from .people import DAY, NOW, address, approve, ask, govern, signer, signer_line, work
 
@@ -36,7 +38,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from attest_governance.adapters.store_trail import TrailFile
-from attest_governance.govern.audit import Happening, append
+from attest_governance.govern.trail.audit import Happening, append
 path, name, count, batch = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 for start in range(0, count, batch):
     happened = [Happening(datetime.now(UTC), "test", f"{name}-{number}") for number in range(start, start + batch)]
@@ -159,7 +161,7 @@ def edited(lines: list[bytes]) -> list[bytes]:
 
 
 def edited_with_its_hash(lines: list[bytes]) -> list[bytes]:
-    entry = msgspec.structs.replace(msgspec.json.decode(lines[3], type=audit.Entry), actor="mallory", hash="")
+    entry = msgspec.structs.replace(msgspec.json.decode(lines[3], type=Entry), actor="mallory", hash="")
     entry = msgspec.structs.replace(entry, hash=audit._hash(entry))
     return [*lines[:3], msgspec.json.encode(entry) + b"\n", *lines[4:]]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest_governance.govern.canonical import Json, canonical, digest
+from attest_governance.govern.signing.canonical import Json, canonical, digest
 
 # Bits of a double and its form: appendix B of the RFC.
 NUMBERS = {

@@ -10,9 +10,10 @@ import pytest
 
 from attest_governance.errors import UsageError
 from attest_governance.govern.inforce import exemptions_in_force
-from attest_governance.govern.policysets.change import Gate, finding_changes, verify_change
-from attest_governance.govern.view import gate_lines
+from attest_governance.govern.policysets.change import finding_changes, verify_change
 from attest_governance.model import Finding, Location, Resource, Waiver
+from attest_governance.model.governance import Gate
+from attest_governance.report.governance import gate_lines
 
 from .people import NOW, POLICY_APPROVAL, RULES, SECOND, approve, ask, govern, signer, signer_line, work, write
 from .test_policyset import POLICY, approve_set, approved_set, propose

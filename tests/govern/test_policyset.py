@@ -11,8 +11,8 @@ from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.policysets.history import read_history
 from attest_governance.govern.project import open_project
+from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import Session, open_session
-from attest_governance.govern.workflow import Workflow
 
 from .people import DAY, NOW, PEOPLE, POLICY_APPROVAL, RULES, SECOND, govern, signer, signer_line, write
 

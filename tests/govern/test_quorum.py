@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest_governance.govern.quorum import tally
+from attest_governance.govern.records.quorum import tally
 from attest_governance.govern.rules import ApprovalRule
 
 TEAMS = {"red": frozenset("ab"), "blue": frozenset("bc"), "green": frozenset("d")}

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from attest_governance.errors import UsageError
-from attest_governance.govern import keys, sshsig
-from attest_governance.govern.signers import FileSigner, PrivateKey, find_agent, load_signer
-from attest_governance.govern.wire import string
+from attest_governance.govern.signing import keys, sshsig
+from attest_governance.govern.signing.signers import FileSigner, PrivateKey, find_agent, load_signer
+from attest_governance.govern.signing.wire import string
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

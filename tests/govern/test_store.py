@@ -19,7 +19,7 @@ from attest_governance.adapters.store_files import FileStore
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.govern.inforce import gather
 from attest_governance.govern.project import copy_records, database_stores, open_project
-from attest_governance.govern.workflow import Workflow
+from attest_governance.govern.records.workflow import Workflow
 
 from .people import NOW, approve, ask, govern, signer, terms
 

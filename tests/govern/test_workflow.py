@@ -11,11 +11,11 @@ import pytest
 
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import Annotations
-from attest_governance.govern import audit
-from attest_governance.govern.canonical import canonical
 from attest_governance.govern.inforce import by_status, exemptions_in_force, survey
 from attest_governance.govern.project import open_project
+from attest_governance.govern.signing.canonical import canonical
 from attest_governance.govern.strictyaml import read
+from attest_governance.govern.trail import audit
 
 from .people import DAY, NOW, RULES, SECOND, approve, ask, declared, govern, override_terms, terms, work, write
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from attest_governance.govern.terms import ExemptionTerms
+    from attest_governance.govern.records.terms import ExemptionTerms
 
 
 def in_force(root: Path, now: datetime = NOW) -> list[str]:

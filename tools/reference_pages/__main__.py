@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reference_pages import commands, policies
+from reference_pages import commands, policies, schemas
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
 def main() -> None:
-    """Writes every page, and removes those of policies that are gone."""
+    """Writes every page and schema, and removes the pages of policies that are gone."""
+    for name in schemas.DOCUMENTS:
+        (REFERENCE / schemas.FOLDER / name).write_text(schemas.schema_text(name), encoding="utf-8")
     (REFERENCE / commands.PAGE).write_text(commands.commands_page(), encoding="utf-8")
     pages = policies.policy_pages()
     for name, text in pages.items():

@@ -10,19 +10,12 @@ from typing import Annotated
 import typer
 
 from attest_governance.cli.governing import Format, Key, ShownAs, application, session, show
-from attest_governance.govern.identity import choose_signer
+from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import seal as seal_trail
-from attest_governance.govern.trail import (
-    AuditReport,
-    Query,
-    all_entries,
-    export_csv,
-    export_jsonl,
-    report_lines,
-    verify_all,
-)
-from attest_governance.govern.view import AuditView, entry_line
-from attest_governance.govern.workflow import Workflow
+from attest_governance.govern.signing.identity import choose_signer
+from attest_governance.govern.trail.history import Query, all_entries, verify_all
+from attest_governance.model.governance import AuditView
+from attest_governance.report.governance import entry_line, export_csv, export_jsonl, report_lines
 
 app = application("Read and verify the audit trail.")
 
@@ -63,7 +56,7 @@ def verify(
 ) -> None:
     """Check every link, signature and head; name the first that is broken."""
     here = session()
-    report: AuditReport = verify_all(here.project, here.now, head)
+    report = verify_all(here.project, here.now, head)
     show(report, report_lines(report), shown_as)
     raise typer.Exit(0 if report.intact else 1)
 

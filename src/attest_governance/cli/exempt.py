@@ -21,9 +21,9 @@ from attest_governance.cli.governing import (
     show_record,
 )
 from attest_governance.errors import UsageError
-from attest_governance.govern.record import read_record, resolve
+from attest_governance.govern.records.record import read_record, resolve
+from attest_governance.govern.records.workflow import judge_in
 from attest_governance.govern.session import exemption_terms, extended_terms
-from attest_governance.govern.workflow import judge_in
 
 app = application("Ask for an exemption from a policy, and decide about requests.", bare=True)
 

@@ -9,7 +9,8 @@ import typer
 
 from attest_governance.cli.governing import Format, ShownAs, application, session, show
 from attest_governance.govern.inforce import by_status, survey
-from attest_governance.govern.view import list_lines, view_records
+from attest_governance.govern.records.view import view_records
+from attest_governance.report.governance import list_lines
 
 app = application("Show the exemptions of the project.")
 

@@ -27,11 +27,12 @@ from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.change import verify_change
 from attest_governance.govern.session import override_terms
 from attest_governance.govern.status import read_status
-from attest_governance.govern.view import GateView, gate_lines, status_lines
+from attest_governance.model.governance import GateView
+from attest_governance.report.governance import gate_lines, status_lines
 
 if TYPE_CHECKING:
-    from attest_governance.govern.judgement import Judgement
-    from attest_governance.govern.workflow import Workflow
+    from attest_governance.govern.records.judgement import Judgement
+    from attest_governance.govern.records.workflow import Workflow
 
 app = application("Govern who may change policies and excuse resources.")
 override = application("Break the glass: waive policies for a short time, signed by several people.", bare=True)

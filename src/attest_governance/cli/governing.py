@@ -13,17 +13,18 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.errors import UsageError
 from attest_governance.govern.project import find_root
+from attest_governance.govern.records.view import view_record
 from attest_governance.govern.session import open_session
-from attest_governance.govern.view import record_lines, view_record
+from attest_governance.report.governance import record_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from attest_governance.govern.event import Subject
-    from attest_governance.govern.judgement import Judgement
-    from attest_governance.govern.record import Record
+    from attest_governance.govern.records.event import Subject
+    from attest_governance.govern.records.judgement import Judgement
+    from attest_governance.govern.records.record import Record
+    from attest_governance.govern.records.workflow import Workflow
     from attest_governance.govern.session import Session
-    from attest_governance.govern.workflow import Workflow
 
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 

@@ -12,7 +12,7 @@ from attest_governance.adapters import git
 from attest_governance.adapters.clock import system_clock
 from attest_governance.check import check
 from attest_governance.cli.session import engine, environment
-from attest_governance.govern.policysets.change import Gate, finding_changes
+from attest_governance.govern.policysets.change import finding_changes
 from attest_governance.govern.policysets.files import DEFAULT_ROOTS
 from attest_governance.plan import Request, make_plan, prepare
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest_governance.model import Finding
+    from attest_governance.model.governance import Gate
 
 
 def with_findings(gate: Gate, root: Path, resources: Sequence[str]) -> Gate:

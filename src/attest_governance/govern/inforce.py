@@ -10,14 +10,14 @@ import msgspec
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt import Annotations, Approved, Declared, Exemption, Override
 from attest_governance.exempt.times import parse_instant
-from attest_governance.govern import audit
-from attest_governance.govern.event import TAKING, SignedEvent, ensure_clock
-from attest_governance.govern.judgement import Judgement
 from attest_governance.govern.policysets.history import open_trusted
 from attest_governance.govern.project import Project, is_governed
-from attest_governance.govern.record import assemble, read_events
-from attest_governance.govern.terms import ExemptionTerms, OverrideTerms, terms_of
-from attest_governance.govern.workflow import judge_in
+from attest_governance.govern.records.event import TAKING, SignedEvent, ensure_clock
+from attest_governance.govern.records.judgement import Judgement
+from attest_governance.govern.records.record import assemble, read_events
+from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms, terms_of
+from attest_governance.govern.records.workflow import judge_in
+from attest_governance.govern.trail import audit
 from attest_governance.model import Problem
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from attest_governance.govern.event import Subject
+    from attest_governance.govern.records.event import Subject
     from attest_governance.model import Finding
 
 
@@ -86,7 +86,7 @@ def gather(project: Project, now: datetime, declared: Sequence[Declared] = ()) -
         annotations=Annotations.POINTER if approval_needed else Annotations.SELF_DECLARED,
         notices=(
             *(_not_honoured(one) for one in declared if approval_needed),
-            *(_unreviewed(one) for one in overrides.judgements if needs_review(one)),
+            *(_unreviewed(one) for one in overrides.judgements if one.needs_review),
         ),
         problems=(*exemptions.problems, *overrides.problems),
         project=project,
@@ -111,12 +111,6 @@ def survey(project: Project, subject: Subject, now: datetime) -> Survey:
             problems.append(_problem(record, error))
     problems += [_ignored(one, note) for one in judgements for note in one.notes]
     return Survey(tuple(judgements), tuple(problems))
-
-
-def needs_review(judgement: Judgement) -> bool:
-    """Tells whether an override was in force, is over, and nobody has reviewed it."""
-    was_in_force = judgement.approved is not None and judgement.status != "approved"
-    return was_in_force and not judgement.record.acts("review")
 
 
 def record_enforcement(project: Project, findings: Iterable[Finding], now: datetime, actor: str = "") -> None:
@@ -247,10 +241,4 @@ def _ignored(judgement: Judgement, note: str) -> Problem:
 
 def by_status(judgements: Iterable[Judgement], status: str) -> list[Judgement]:
     """Those of one status, or all; an approved one with an open extension is pending as well."""
-    return [one for one in judgements if status in ("all", one.status) or (status == "pending" and extension_open(one))]
-
-
-def extension_open(judgement: Judgement) -> bool:
-    """Tells whether an approved record has newer terms that nobody has decided about."""
-    latest = judgement.latest
-    return judgement.status == "approved" and not latest.approved and not latest.rejected_by
+    return [one for one in judgements if status in ("all", one.status) or (status == "pending" and one.extension_open)]

@@ -12,9 +12,9 @@ from attest_governance.adapters.store import Store
 from attest_governance.adapters.store_files import FileStore
 from attest_governance.adapters.store_trail import TrailFile
 from attest_governance.errors import ConfigurationError, GovernanceError, OutputError
-from attest_governance.govern.audit import Lines
-from attest_governance.govern.event import Subject
+from attest_governance.govern.records.event import Subject
 from attest_governance.govern.rules import RULES_FILE, ApprovalRule, Governance, parse_rules
+from attest_governance.govern.trail.audit import Lines
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
 from attest_governance.load.configuration_files import project_root
 

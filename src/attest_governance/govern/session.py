@@ -10,20 +10,20 @@ import msgspec
 
 from attest_governance.errors import AttestError, GovernanceError, OutputError, UsageError
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
-from attest_governance.govern import audit
-from attest_governance.govern.identity import choose_signer
 from attest_governance.govern.policysets.history import History, open_trusted, read_history, with_trust_of
 from attest_governance.govern.project import HEAD_FILE, Project
-from attest_governance.govern.terms import ExemptionTerms, OverrideTerms
-from attest_governance.govern.workflow import Workflow
+from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms
+from attest_governance.govern.records.workflow import Workflow
+from attest_governance.govern.signing.identity import choose_signer
+from attest_governance.govern.trail import audit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import timedelta
     from pathlib import Path
 
-    from attest_governance.govern.judgement import Judgement
-    from attest_governance.govern.sshsig import Signer
+    from attest_governance.govern.records.judgement import Judgement
+    from attest_governance.govern.signing.sshsig import Signer
 
 PIN_VARIABLE = "ATTEST_TRUST_ROOT"
 

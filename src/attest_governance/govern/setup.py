@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from attest_governance.govern.identity import choose_signer
 from attest_governance.govern.rules import RULES_FILE
+from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trust import SIGNERS_FILE, Trust, parse_trust
 
 if TYPE_CHECKING:

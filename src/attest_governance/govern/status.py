@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.inforce import Survey, survey
 from attest_governance.govern.policysets.gate import policy_gate
+from attest_governance.govern.records.view import view_record
 from attest_governance.govern.session import PIN_VARIABLE, Session
-from attest_governance.govern.view import StatusView, view_status
+from attest_governance.model.governance import StatusView
 
 if TYPE_CHECKING:
-    from attest_governance.govern.event import Subject
+    from attest_governance.govern.records.event import Subject
 
 
 def read_status(session: Session) -> StatusView:
@@ -23,7 +24,17 @@ def read_status(session: Session) -> StatusView:
     rules = session.project.rules
     exemptions = _survey(session, "exemption", on=rules.exemption_approval is not None)
     overrides = _survey(session, "override", on=rules.emergency_override is not None)
-    return view_status(session.history, _gate_problem(session), exemptions, overrides)
+    pending = [one for one in exemptions.judgements if one.status == "pending" or one.extension_open]
+    return StatusView(
+        policy_set=view_record(session.history.current.judgement) if session.history.current else None,
+        problem=_gate_problem(session),
+        proposals=tuple(map(view_record, session.history.pending)),
+        exemptions_pending=tuple(map(view_record, pending)),
+        overrides_in_force=tuple(view_record(one) for one in overrides.judgements if one.status == "approved"),
+        overrides_pending=tuple(view_record(one) for one in overrides.judgements if one.status == "pending"),
+        reviews_pending=tuple(view_record(one) for one in overrides.judgements if one.needs_review),
+        refused=(*exemptions.problems, *overrides.problems),
+    )
 
 
 def _survey(session: Session, subject: Subject, *, on: bool) -> Survey:

@@ -15,8 +15,8 @@ import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.exempt.pattern import matches
-from attest_governance.govern import keys
-from attest_governance.govern.sshsig import NAMESPACE
+from attest_governance.govern.signing import keys
+from attest_governance.govern.signing.sshsig import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,6 @@ from attest_governance.adapters import git
 from attest_governance.govern.inforce import survey
 from attest_governance.govern.policysets.files import (
     DEFAULT_ROOTS,
-    Difference,
     belongs,
     differences,
     digest_of,
@@ -22,52 +21,19 @@ from attest_governance.govern.policysets.files import (
 )
 from attest_governance.govern.policysets.history import History, judge_against, read_history, terms_in
 from attest_governance.govern.project import FOLDERS, Project, open_project
-from attest_governance.govern.quorum import may_approve
-from attest_governance.govern.record import read_record
+from attest_governance.govern.records.quorum import may_approve
+from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
+from attest_governance.model.governance import ChangedExemption, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
-    from attest_governance.govern.judgement import Judgement
+    from attest_governance.govern.records.judgement import Judgement
     from attest_governance.model import Finding
-
-
-class ChangedExemption(msgspec.Struct, frozen=True, rename="camel"):
-    """An exemption that the change adds or decides."""
-
-    id: str
-    status: str
-
-
-class Gate(msgspec.Struct, frozen=True, rename="camel"):
-    """What the gate says; the change may be merged when `passed` is true."""
-
-    base: str
-    governed: bool
-    """Whether the base has a governance file. Where it has none, there is nothing to enforce."""
-    changed: tuple[Difference, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    """Documents of the base's records that are gone or altered: never allowed."""
-    proposal: str = ""
-    """The proposal that holds exactly the files here, if there is one."""
-    missing: str = ""
-    """What is missing for the policies to be approved, in words; empty when nothing is."""
-    who: tuple[str, ...] = ()
-    """Those who can still approve."""
-    exemptions: tuple[ChangedExemption, ...] = ()
-    auto_merge: bool = False
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    """Findings on the given resources that the change adds and removes."""
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing is rewritten and nothing is missing."""
-        return not self.rewritten and not self.missing
 
 
 def verify_change(root: Path, revision: str, now: datetime) -> Gate:

@@ -6,10 +6,9 @@ import hashlib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.project import TRUST_FILES
+from attest_governance.model.governance import Difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
 CONFIGURATION_FILE = ".attest/policies.yaml"
 DEFAULT_ROOTS = ("policies",)
 _SUFFIXES = frozenset((".rego", ".yaml", ".yml", ".json"))
-
-
-class Difference(msgspec.Struct, frozen=True, rename="camel"):
-    """A file that is not as it was approved: `added`, `removed` or `changed`."""
-
-    path: str
-    change: str
 
 
 def read_files(root: Path, roots: Iterable[str]) -> dict[str, str]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError
-from attest_governance.govern.judgement import Judgement, judge
 from attest_governance.govern.policysets.files import digest_of
 from attest_governance.govern.project import Project, open_project
-from attest_governance.govern.record import Record, read_record
+from attest_governance.govern.records.judgement import Judgement, judge
+from attest_governance.govern.records.record import Record, read_record
+from attest_governance.govern.records.terms import PolicySetTerms, terms_of
 from attest_governance.govern.rules import RULES_FILE, parse_rules
-from attest_governance.govern.terms import PolicySetTerms, terms_of
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
 
 if TYPE_CHECKING:

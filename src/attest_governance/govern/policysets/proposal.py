@@ -8,15 +8,15 @@ from attest_governance.errors import GovernanceError
 from attest_governance.govern.policysets.files import DEFAULT_ROOTS, differences, read_files
 from attest_governance.govern.policysets.history import History, terms_in
 from attest_governance.govern.project import Project, read_trusted
+from attest_governance.govern.records.terms import PolicySetTerms
 from attest_governance.govern.rules import RULES_FILE
-from attest_governance.govern.terms import PolicySetTerms
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from attest_governance.govern.judgement import Judgement
+    from attest_governance.govern.records.judgement import Judgement
 
 
 def propose_terms(project: Project, history: History, roots: Sequence[str] | None, reason: str) -> PolicySetTerms:

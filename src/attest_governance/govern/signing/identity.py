@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from attest_governance.adapters import git
 from attest_governance.errors import GovernanceError, UsageError
-from attest_governance.govern.keys import PublicKey, parse_line
-from attest_governance.govern.signers import AgentSigner, agent_signer, find_agent, load_signer
+from attest_governance.govern.signing.keys import PublicKey, parse_line
+from attest_governance.govern.signing.signers import AgentSigner, agent_signer, find_agent, load_signer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from attest_governance.govern.sshsig import Signer
+    from attest_governance.govern.signing.sshsig import Signer
     from attest_governance.govern.trust import Trust
 
 KEY_VARIABLE = "ATTEST_SIGNING_KEY"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from attest_governance.govern import keys
-from attest_governance.govern.wire import Reader, string
+from attest_governance.govern.signing import keys
+from attest_governance.govern.signing.wire import Reader, string
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,14 +12,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from attest_governance.errors import UsageError
-from attest_governance.govern import keys
-from attest_governance.govern.wire import Reader, mpint, string
+from attest_governance.govern.signing import keys
+from attest_governance.govern.signing.wire import Reader, mpint, string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from attest_governance.govern.sshsig import Signer
+    from attest_governance.govern.signing.sshsig import Signer
 
 PrivateKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 

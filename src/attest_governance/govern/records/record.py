@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError
-from attest_governance.govern.event import CLOCK_SKEW, INTRODUCING, Event, SignedEvent, from_document
+from attest_governance.govern.records.event import CLOCK_SKEW, INTRODUCING, Event, SignedEvent, from_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,6 @@ one log, and each vouches for the other.
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,18 +14,16 @@ import msgspec
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.exempt.pattern import matches
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
-from attest_governance.govern import audit
-from attest_governance.govern.audit import Entry
 from attest_governance.govern.project import FOLDERS, HEAD_FILE, Project
-from attest_governance.govern.record import read_events, read_record
-from attest_governance.govern.workflow import happening
+from attest_governance.govern.records.record import read_events, read_record
+from attest_governance.govern.records.workflow import happening
+from attest_governance.govern.trail import audit
+from attest_governance.model.governance import AuditReport, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-_COLUMNS = ("at", "kind", "actor", "record", "policy", "resource", "event", "seq", "previous", "hash", "detail")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 ON_RECORD_ONLY = -1
 """`seq` of an act that stands in a record, but not on this machine's trail."""
 
@@ -54,24 +50,6 @@ class Query(msgspec.Struct, frozen=True):
         globs = ((self.actor, entry.actor), (self.policy, entry.policy), (self.resource, entry.resource))
         recent = self.since is None or parse_instant(entry.at) >= self.since
         return recent and all(matches(pattern, text) for pattern, text in globs)
-
-
-class AuditReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What `attest audit verify` found; nothing is broken when `broken` is empty."""
-
-    schema: str = "attest.continuu.ms/audit-verification/v1"
-    entries: int
-    records: int
-    events: int
-    sealed: int
-    """How many entries a signed head vouches for."""
-    sealed_by: str = ""
-    broken: tuple[str, ...] = ()
-
-    @property
-    def intact(self) -> bool:
-        """Whether nothing is broken."""
-        return not self.broken
 
 
 def all_entries(project: Project) -> list[Entry]:
@@ -117,36 +95,6 @@ def verify_all(project: Project, now: datetime, head: Path | None = None) -> Aud
         sealed_by=sealed_by,
         broken=tuple(broken),
     )
-
-
-def report_lines(report: AuditReport) -> list[str]:
-    """The report for a terminal."""
-    seal = f"{report.sealed} of them sealed by {report.sealed_by}" if report.sealed else "none of them sealed"
-    lines = [f"broken: {line}" for line in report.broken]
-    counts = f"{report.entries} entries, {seal}; {report.records} records with {report.events} signed events"
-    return [*lines, f"{'intact' if report.intact else 'NOT INTACT'}: {counts}"]
-
-
-def export_jsonl(entries: Iterable[Entry]) -> Iterator[str]:
-    """One JSON object a line."""
-    for entry in entries:
-        yield msgspec.json.encode(entry).decode() + "\n"
-
-
-def export_csv(entries: Iterable[Entry]) -> Iterator[str]:
-    """Comma-separated values with a header; no cell is taken for a formula by a spreadsheet."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(_COLUMNS)
-    for entry in entries:
-        cells = [getattr(entry, name) for name in _COLUMNS[:-1]]
-        writer.writerow([*map(_cell, cells), msgspec.json.encode(entry.detail).decode()])
-    yield buffer.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
 
 
 def _acts(project: Project) -> Iterator[Entry]:

@@ -15,10 +15,11 @@ import msgspec
 
 from attest_governance.errors import ConfigurationError, GovernanceError
 from attest_governance.exempt.times import format_instant, parse_instant
-from attest_governance.govern import sshsig, strictyaml
-from attest_governance.govern.canonical import canonical, digest
-from attest_governance.govern.keys import PublicKey
-from attest_governance.govern.terms import terms_of
+from attest_governance.govern import strictyaml
+from attest_governance.govern.records.terms import terms_of
+from attest_governance.govern.signing import sshsig
+from attest_governance.govern.signing.canonical import canonical, digest
+from attest_governance.govern.signing.keys import PublicKey
 
 if TYPE_CHECKING:
     from attest_governance.adapters.store import Stored

@@ -15,8 +15,9 @@ import msgspec
 
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt.times import format_instant, parse_instant
-from attest_governance.govern import sshsig
-from attest_governance.govern.canonical import canonical, digest
+from attest_governance.govern.signing import sshsig
+from attest_governance.govern.signing.canonical import canonical, digest
+from attest_governance.model.governance import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -25,24 +26,6 @@ if TYPE_CHECKING:
 
 HEAD_SCHEMA = "attest.continuu.ms/audit-head/v1"
 _NOTHING = "sha256:" + "0" * 64
-
-
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One entry of the trail. `hash` covers all other fields, `previous` among them."""
-
-    seq: int
-    previous: str
-    at: str
-    kind: str
-    """`exemption.approve`, `override.request`, `policy-set.request`, `exemption.enforce`, …"""
-    actor: str = ""
-    record: str = ""
-    event: str = ""
-    """The digest of the signed event, where a person acted."""
-    policy: str = ""
-    resource: str = ""
-    detail: dict[str, Any] = {}
-    hash: str = ""
 
 
 class Happening(msgspec.Struct, frozen=True):

@@ -12,9 +12,9 @@ import msgspec
 
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt.times import format_duration, parse_instant
-from attest_governance.govern.event import Event, SignedEvent
-from attest_governance.govern.quorum import Tally, tally
-from attest_governance.govern.record import Record, signer_of
+from attest_governance.govern.records.event import Event, SignedEvent
+from attest_governance.govern.records.quorum import Tally, tally
+from attest_governance.govern.records.record import Record, signer_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,6 +75,16 @@ class Judgement(msgspec.Struct, frozen=True):
         """The approved terms that last longest; they count only while `status` is approved."""
         found = [version for version in self.versions if version.approved]
         return max(found, key=lambda one: one.event.terms.get("expires_at", ""), default=None)
+
+    @property
+    def extension_open(self) -> bool:
+        """Whether an approved record has newer terms that nobody has decided about."""
+        return self.status == "approved" and not self.latest.approved and not self.latest.rejected_by
+
+    @property
+    def needs_review(self) -> bool:
+        """Whether an override was in force, is over, and nobody has reviewed it."""
+        return self.approved is not None and self.status != "approved" and not self.record.acts("review")
 
 
 def judge(

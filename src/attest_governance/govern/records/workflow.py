@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt.times import format_instant
-from attest_governance.govern import audit
-from attest_governance.govern.event import (
+from attest_governance.govern.records.event import (
     SCHEMA,
     TAKING,
     Event,
@@ -20,18 +19,19 @@ from attest_governance.govern.event import (
     sign_event,
     to_document,
 )
-from attest_governance.govern.judgement import Judgement, judge, too_long
-from attest_governance.govern.quorum import may_approve
-from attest_governance.govern.record import Record, read_record, resolve
-from attest_governance.govern.terms import Terms, to_dict
+from attest_governance.govern.records.judgement import Judgement, judge, too_long
+from attest_governance.govern.records.quorum import may_approve
+from attest_governance.govern.records.record import Record, read_record, resolve
+from attest_governance.govern.records.terms import Terms, to_dict
+from attest_governance.govern.trail import audit
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from attest_governance.govern.event import Act, Subject
     from attest_governance.govern.project import Project
+    from attest_governance.govern.records.event import Act, Subject
     from attest_governance.govern.rules import ApprovalRule
-    from attest_governance.govern.sshsig import Signer
+    from attest_governance.govern.signing.sshsig import Signer
 
 
 class Workflow:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from attest_governance.govern.wire import Reader, read_only_string
+from attest_governance.govern.signing.wire import Reader, read_only_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from attest_governance.exempt import Scope
 from attest_governance.exempt.times import format_instant, parse_instant
 
 if TYPE_CHECKING:
-    from attest_governance.govern.event import Event, Subject
+    from attest_governance.govern.records.event import Event, Subject
 
 _PATTERN = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9*?._:/-]{0,252}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")

@@ -1,0 +1,1 @@
+"""Signing: keys, signatures in SSH's form, and the one sequence of bytes that is signed."""
