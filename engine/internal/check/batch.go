@@ -30,14 +30,29 @@ func (r *run) deliver(f fileResult) bool {
 	r.pending.Checked = append(r.pending.Checked, f.checked...)
 	r.pending.Decisions = append(r.pending.Decisions, f.decisions...)
 	r.pending.Files++
-	r.pending.Judged += len(f.judged)
+	r.count(f.judged)
 	r.result.Files++
-	r.result.Resources += len(f.judged)
 	r.result.Skipped += len(f.skipped)
 	if r.due() {
 		r.failed = r.flush()
 	}
 	return r.failed == nil && !(r.params.FailFast && len(f.findings) > 0)
+}
+
+// count adds what a file came to.
+func (r *run) count(resources []judged) {
+	r.pending.Judged += len(resources)
+	r.result.Resources += len(resources)
+	for _, j := range resources {
+		if j.spoken {
+			continue
+		}
+		if r.pending.Unspoken == nil {
+			r.pending.Unspoken = map[string]int{}
+		}
+		r.pending.Unspoken[j.id.Kind]++
+		r.result.Unspoken++
+	}
 }
 
 func (r *run) due() bool {
@@ -54,11 +69,13 @@ func (r *run) flush() error {
 	return r.emit(batch)
 }
 
-// judged is a resource of a file, to find objects that are defined twice.
+// judged is a resource of a file, to find objects that are defined twice; spoken says whether a selected policy
+// looks at it.
 type judged struct {
-	id   model.Resource
-	file string
-	line int
+	id     model.Resource
+	file   string
+	line   int
+	spoken bool
 }
 
 // duplicates warns of objects that an earlier file, or the same one, defines too: the cluster keeps

@@ -57,6 +57,7 @@ type Batch struct {
 	Checked   []Checked        `json:"checked,omitempty"`
 	Decisions []Decision       `json:"decisions,omitempty"`
 	Judged    int              `json:"judged"`
+	Unspoken  map[string]int   `json:"unspoken,omitempty"` // of those judged, what no selected policy looks at: kind to number
 }
 
 // Checked is a resource with the policies that looked at it.
@@ -71,6 +72,7 @@ type Checked struct {
 type Result struct {
 	Files     int `json:"files"`
 	Resources int `json:"resources"`
+	Unspoken  int `json:"unspoken"` // of the resources, those that no selected policy looks at
 	Skipped   int `json:"skipped"`
 }
 

@@ -103,6 +103,13 @@ func collect(t *testing.T, set *policyset.Set, params Params) (all Batch, result
 		all.Problems = append(all.Problems, b.Problems...)
 		all.Checked = append(all.Checked, b.Checked...)
 		all.Skipped = append(all.Skipped, b.Skipped...)
+		all.Judged += b.Judged
+		for kind, number := range b.Unspoken {
+			if all.Unspoken == nil {
+				all.Unspoken = map[string]int{}
+			}
+			all.Unspoken[kind] += number
+		}
 		return nil
 	})
 	if err != nil {
@@ -197,5 +204,29 @@ warn if input.resource.kind == "ConfigMap"
 	}
 	if all.Findings[3].Message != "`warn` holds" {
 		t.Errorf("%+v", all.Findings[3])
+	}
+}
+
+func TestWhatNoPolicyLooksAtIsCounted(t *testing.T) {
+	const namespaces = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: b}\n---\n"
+	inputs := []Text{{File: "a", Text: namespaces + configMap("a", "x")}, {File: "b", Text: "# nothing\n"}, {File: "c", Text: "replicas: 1\n"}}
+	for name, test := range map[string]struct {
+		selection rego.Selection
+		want      string
+	}{
+		"a policy that looks at everything":            {rego.Selection{Name: "demo"}, "3 judged, map[]"},
+		"a policy that looks at namespaced resources":  {rego.Selection{Name: "demo", Level: "Namespace"}, "3 judged, map[Namespace:2]"},
+		"a policy that is not there: nothing is asked": {rego.Selection{Name: "other"}, "3 judged, map[ConfigMap:1 Namespace:2]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all, result := collect(t, loadSet(t, unnamed), Params{Inputs: inputs, Policies: []rego.Selection{test.selection}})
+			if got := fmt.Sprintf("%d judged, %v", all.Judged, all.Unspoken); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+			unspoken := all.Unspoken["Namespace"] + all.Unspoken["ConfigMap"]
+			if want := (Result{Files: 3, Resources: 3, Unspoken: unspoken, Skipped: 1}); result != want {
+				t.Errorf("answer %+v, want %+v", result, want)
+			}
+		})
 	}
 }

@@ -73,7 +73,6 @@ func failedFile(source load.Source, message string) fileResult {
 func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.Document, out *fileResult) {
 	r.placeIn(document)
 	id := document.Resource
-	out.judged = append(out.judged, judged{id, document.File, document.Line})
 	findings, problems := len(out.findings), len(out.problems)
 	if watcher != nil {
 		watcher.Document(document)
@@ -83,6 +82,8 @@ func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.D
 	if watcher != nil {
 		watcher.Judged(Judged{document, out.findings[findings:], out.problems[problems:], judgedBy})
 	}
+	spoken := len(judgedBy) > 0 || evaluator.Looks(id)
+	out.judged = append(out.judged, judged{id, document.File, document.Line, spoken})
 	if r.params.Checked {
 		out.checked = append(out.checked, Checked{id, document.File, document.Line, append(evaluator.Policies(id), judgedBy...)})
 	}

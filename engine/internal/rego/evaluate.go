@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -104,12 +105,20 @@ func (e *Evaluator) Close(ctx context.Context) { e.set.Store.Abort(ctx, e.txn) }
 func (e *Evaluator) Policies(id model.Resource) []string {
 	var out []string
 	for _, c := range e.choices {
-		if c.level != "Namespace" || Namespaced(id) {
+		if c.looks(id) {
 			out = append(out, c.policy.Name)
 		}
 	}
 	return out
 }
+
+// Looks says whether any policy looks at a resource.
+func (e *Evaluator) Looks(id model.Resource) bool {
+	return slices.ContainsFunc(e.choices, func(c choice) bool { return c.looks(id) })
+}
+
+// looks says whether the policy is asked about a resource.
+func (c *choice) looks(id model.Resource) bool { return c.level != "Namespace" || Namespaced(id) }
 
 // Evaluate asks every selected policy about one resource. What could not be evaluated is a problem,
 // never an absent violation.
@@ -119,7 +128,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []mode
 	shared := in.terms()
 	e.shared = virtual.NewKept(e.set.same)
 	for _, c := range e.choices {
-		if c.level == "Namespace" && !Namespaced(in.Identity) {
+		if !c.looks(in.Identity) {
 			continue
 		}
 		input := ast.ObjectTerm(append(shared, [2]*ast.Term{ast.InternedTerm("parameters"), c.parameters})...)

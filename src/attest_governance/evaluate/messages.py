@@ -94,6 +94,7 @@ class WireBatch(msgspec.Struct, frozen=True):
     files: int = 0
     total: int = 0
     judged: int = 0
+    unspoken: dict[str, int] = {}
     resources: tuple[Resource, ...] = ()
     findings: tuple[WireFinding, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -110,6 +111,8 @@ class Batch(msgspec.Struct, frozen=True):
     """How many files there are in the whole run."""
     judged: int
     """How many resources were judged."""
+    unspoken: dict[str, int]
+    """Of these, how many no selected policy looks at, by kind."""
     findings: tuple[Finding, ...]
     problems: tuple[Problem, ...]
     skipped: tuple[Skipped, ...]
@@ -122,6 +125,7 @@ class CheckAnswer(msgspec.Struct, frozen=True):
 
     files: int
     resources: int
+    unspoken: int
     skipped: int
 
 
@@ -175,6 +179,7 @@ def batch(wire: WireBatch) -> Batch:
         files=wire.files,
         total=wire.total,
         judged=wire.judged,
+        unspoken=wire.unspoken,
         findings=tuple(each.finding(wire.resources) for each in wire.findings),
         problems=wire.problems,
         skipped=wire.skipped,
