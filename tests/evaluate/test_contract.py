@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,10 +16,11 @@ from typing import Any
 
 import pytest
 
-from attest_governance.evaluate import CheckOptions, Engine
+from attest_governance.errors import EngineCrashedError, EngineError
+from attest_governance.evaluate import Batch, CheckOptions, Engine, LoadedPolicies
 from attest_governance.evaluate.connection import Connection
 from attest_governance.evaluate.wire import frame
-from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, Selected, Text
+from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile, Selected, Text
 from attest_governance.resources import engine_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +76,7 @@ class Client:
             [engine_path()], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         self.ids = itertools.count(1)
+        self.folder = str(folder.resolve())
 
     def send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin
@@ -84,7 +89,8 @@ class Client:
         while line := self.process.stdout.readline().strip():
             name, _, value = line.partition(b":")
             length = int(value) if name.lower() == b"content-length" else length
-        message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        text = self.process.stdout.read(length).decode().replace(self.folder, "/project")
+        message: dict[str, Any] = json.loads(text)
         return message
 
     def start(self, method: str, params: Any) -> int:
@@ -217,6 +223,43 @@ def test_every_parameter_that_we_send_is_documented(monkeypatch: pytest.MonkeyPa
     documented = {method.name: set(re.findall(r"`(\w+)`", method.text)) for method in METHODS}
     assert {"initialize", "policies/load", "check", "validate"} <= sent.keys()
     assert {name: keys - documented[name] for name, keys in sent.items()} == {name: set() for name in sent}
+
+
+def test_a_set_names_the_bytes_that_it_was_made_from(tmp_path: Path) -> None:
+    policy, linked = tmp_path / "a.rego", tmp_path / "linked"
+    policy.write_text('package a\ndeny contains "no" if false', encoding="utf-8")
+    linked.symlink_to(tmp_path, target_is_directory=True)
+    engine = Engine(engine_path())
+    try:
+        module = InlinePolicy(file="b.yaml", line=1, column=1, text='package b\ndeny contains "no" if false')
+        loaded = engine.load(PolicySources(paths=(str(linked / "a.rego"),), modules=(module,)))
+    finally:
+        engine.close()
+    digest = hashlib.sha256(policy.read_bytes()).hexdigest()
+    assert loaded.read == (ReadFile(str(policy.resolve()), digest),), "without what was given with the request"
+
+
+def test_a_set_that_changed_is_not_loaded_again_in_a_new_process(tmp_path: Path) -> None:
+    policy = tmp_path / "a.rego"
+    policy.write_text('package a\ndeny contains "no" if false', encoding="utf-8")
+    engine = Engine(engine_path())
+    try:
+        loaded = engine.load(PolicySources(paths=(str(policy),)))
+        os.kill(engine.pid, signal.SIGKILL)
+        policy.write_text('package a\ndeny contains "nothing" if false', encoding="utf-8")
+        manifests = Manifests(inputs=(Text("<stdin>", POD),))
+        with pytest.raises(EngineError, match="have changed"):
+            list(after_the_crash(engine, loaded, manifests))
+    finally:
+        engine.close()
+
+
+def after_the_crash(engine: Engine, loaded: LoadedPolicies, manifests: Manifests) -> Iterator[Batch]:
+    """A check by a new process: the first call may still meet the old one, which is ending."""
+    try:
+        return iter(list(engine.check(loaded, (Selected("a"),), manifests, CheckOptions())))
+    except EngineCrashedError:
+        return engine.check(loaded, (Selected("a"),), manifests, CheckOptions())
 
 
 def record(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:

@@ -30,7 +30,7 @@ func (s *service) inspectBundle(ctx context.Context, r *rpc.Request) (any, error
 	if err != nil {
 		return nil, err
 	}
-	opened, err := bundle.Open(params.Path, params.Verification)
+	opened, err := bundle.Open(params.Path, params.Verification, nil)
 	if err != nil {
 		return bundleResult{Problems: []model.Problem{bundle.Problem(err)}}, nil
 	}

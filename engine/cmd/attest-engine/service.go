@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"attest.continuu.ms/engine/internal/check"
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rpc"
@@ -101,6 +102,7 @@ type loadResult struct {
 	Set      string          `json:"set"`
 	Policies []model.Policy  `json:"policies,omitempty"`
 	Problems []model.Problem `json:"problems,omitempty"`
+	Read     []load.Digest   `json:"read,omitempty"`
 }
 
 func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
@@ -109,7 +111,7 @@ func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	set, policies, problems := policyset.Load(ctx, params)
-	result := loadResult{Policies: policies, Problems: problems}
+	result := loadResult{Policies: policies, Problems: problems, Read: set.Read}
 	if model.HasErrors(problems) {
 		return result, nil // no set: a broken one must not judge
 	}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"attest.continuu.ms/engine/internal/load"
 )
 
 // Limits of what is read. They bound time and memory whatever an archive claims to hold: nothing is
@@ -58,7 +60,7 @@ type unpacker struct {
 }
 
 // readArchive reads a bundle file.
-func readArchive(path string, limits Limits) ([]File, error) {
+func readArchive(path string, limits Limits, reads *load.Reads) ([]File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -66,12 +68,11 @@ func readArchive(path string, limits Limits) ([]File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, refuse(Unreadable, path, "a bundle must be a regular file", "name a .tar.gz file")
 	}
-	file, err := os.Open(path)
+	packed, err := readRegular(path, limits.Total, reads)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, err
 	}
-	defer file.Close()
-	files, err := unpack(file, limits)
+	files, err := unpack(bytes.NewReader(packed), limits)
 	var refused *Error
 	if errors.As(err, &refused) {
 		refused.File = path

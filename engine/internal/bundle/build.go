@@ -85,7 +85,7 @@ func (b *builder) finish() (*Bundle, error) {
 	if err := save(b.params.Output, raw); err != nil {
 		return nil, err
 	}
-	return Open(b.params.Output, nil)
+	return Open(b.params.Output, nil, nil)
 }
 
 func (b *builder) proves(raw []byte) error {
@@ -132,7 +132,7 @@ func (b *builder) source(root string) {
 
 // single takes a file that was named itself.
 func (b *builder) single(name string) {
-	data, err := readRegular(name, DefaultLimits.File)
+	data, err := readRegular(name, DefaultLimits.File, nil)
 	if err != nil {
 		b.fail(err)
 		return

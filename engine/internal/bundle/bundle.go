@@ -17,6 +17,7 @@ import (
 
 	opa "github.com/open-policy-agent/opa/v1/bundle"
 
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -40,9 +41,9 @@ type Bundle struct {
 }
 
 // Open reads a bundle, an archive or a folder. With a verification the signature is checked before
-// anything else is looked at.
-func Open(root string, verification *Verification) (*Bundle, error) {
-	files, folder, err := readAny(root)
+// anything else is looked at. The files that are opened are noted in reads, which may be nil.
+func Open(root string, verification *Verification, reads *load.Reads) (*Bundle, error) {
+	files, folder, err := readAny(root, reads)
 	if err != nil {
 		return nil, located(err, root)
 	}
@@ -62,20 +63,20 @@ func Open(root string, verification *Verification) (*Bundle, error) {
 }
 
 // readAny gives the files, and of a folder its full path.
-func readAny(root string) ([]File, string, error) {
+func readAny(root string, reads *load.Reads) ([]File, string, error) {
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, "", unreadable(root, err)
 	}
 	if !info.IsDir() {
-		files, err := readArchive(root, DefaultLimits)
+		files, err := readArchive(root, DefaultLimits, reads)
 		return files, "", err
 	}
 	full, err := filepath.Abs(root)
 	if err != nil {
 		return nil, "", unreadable(root, err)
 	}
-	files, err := readFolder(root, DefaultLimits)
+	files, err := readFolder(root, DefaultLimits, reads)
 	return files, filepath.ToSlash(full), err
 }
 

@@ -28,7 +28,7 @@ func TestManifestsThatAreRefused(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(packed(t, c.files...), nil)
+			_, err := Open(packed(t, c.files...), nil, nil)
 			wants(t, err, Content, c.message)
 		})
 	}
@@ -47,7 +47,7 @@ func TestRootsAreKept(t *testing.T) {
 		"a slash": {`{"example/own": 1}`, "outside"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opened, err := Open(packed(t, manifest, File{"data.json", []byte(c.data)}), nil)
+			opened, err := Open(packed(t, manifest, File{"data.json", []byte(c.data)}), nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +59,7 @@ func TestRootsAreKept(t *testing.T) {
 			}
 		})
 	}
-	opened, err := Open(packed(t, manifest, File{"a.rego", []byte(policy)}, File{"b.rego", []byte(oldPolicy)}), nil)
+	opened, err := Open(packed(t, manifest, File{"a.rego", []byte(policy)}, File{"b.rego", []byte(oldPolicy)}), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestRootsAreKept(t *testing.T) {
 
 func TestTheManifestSaysWhichRegoAFileIs(t *testing.T) {
 	manifest := File{".manifest", []byte(`{"rego_version": 1, "file_rego_versions": {"/old/*.rego": 0}}`)}
-	opened, err := Open(packed(t, manifest, File{"a.rego", []byte(policy)}, File{"old/b.rego", []byte(oldPolicy)}), nil)
+	opened, err := Open(packed(t, manifest, File{"a.rego", []byte(policy)}, File{"old/b.rego", []byte(oldPolicy)}), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,8 +22,8 @@ func IsFolder(root string) bool {
 }
 
 // readFolder reads every file below a folder, hidden ones too: what OPA signs is every file.
-func readFolder(root string, limits Limits) ([]File, error) {
-	reader := &folderReader{root: root, limits: limits, names: names{}}
+func readFolder(root string, limits Limits, reads *load.Reads) ([]File, error) {
+	reader := &folderReader{root: root, limits: limits, names: names{}, reads: reads}
 	err := filepath.WalkDir(root, reader.visit)
 	var refused *Error
 	if err != nil && !errors.As(err, &refused) {
@@ -48,6 +48,7 @@ type folderReader struct {
 	root    string
 	limits  Limits
 	names   names
+	reads   *load.Reads
 	files   []File
 	entries int
 	total   int64
@@ -89,7 +90,7 @@ func (r *folderReader) read(name, path string) error {
 	if info.Size() > r.limits.File || r.total > r.limits.Total {
 		return r.fail(path, "the folder is larger than a bundle may be")
 	}
-	data, err := readRegular(path, r.limits.File)
+	data, err := readRegular(path, r.limits.File, r.reads)
 	if err != nil {
 		return err
 	}
@@ -98,8 +99,8 @@ func (r *folderReader) read(name, path string) error {
 }
 
 // readRegular reads a file of at most limit bytes; a pipe or device is no file.
-func readRegular(path string, limit int64) ([]byte, error) {
-	data, problem := load.ReadFile(path, limit)
+func readRegular(path string, limit int64, reads *load.Reads) ([]byte, error) {
+	data, problem := reads.ReadFile(path, limit)
 	if problem != nil {
 		return nil, refuse(Unreadable, path, problem.Message, "check the path and its permissions")
 	}

@@ -22,7 +22,7 @@ type SignParams struct {
 // Sign signs a bundle: an archive is written anew with the signature in it, a folder gets the file
 // `.signatures.json`. A signature that is there already is replaced.
 func Sign(params SignParams) (*Bundle, error) {
-	unsigned, err := Open(params.Path, nil)
+	unsigned, err := Open(params.Path, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func signed(path string, err error) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := Open(path, nil)
+	bundle, err := Open(path, nil, nil)
 	if err == nil {
 		bundle.Warnings = nil // nobody asked for a check
 	}
@@ -61,7 +61,7 @@ func signed(path string, err error) (*Bundle, error) {
 
 // sign makes the contents of `.signatures.json`.
 func sign(files []File, params SignParams) ([]byte, error) {
-	text, err := readRegular(params.KeyFile, maxKey)
+	text, err := readRegular(params.KeyFile, maxKey, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func TestEveryKindOfKeySigns(t *testing.T) {
 			files, trusted := signedBundle(t, kind, "prod")
 			_, other := keyPair(t, kind)
 			trusted.Keys = other + trusted.Keys // the file holds the next key already
-			opened, err := Open(packed(t, files...), trusted)
+			opened, err := Open(packed(t, files...), trusted, nil)
 			if err != nil || !opened.Signed.Verified || opened.Signed.Algorithm != algorithm || opened.Signed.KeyID != "k" {
 				t.Errorf("got %+v, %v", opened, err)
 			}
@@ -91,7 +91,7 @@ func TestForgeriesAreRefused(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := Open(packed(t, c.files...), c.trusted)
+			_, err := Open(packed(t, c.files...), c.trusted, nil)
 			wants(t, err, c.code, c.message)
 		})
 	}
@@ -126,7 +126,7 @@ func TestTheSignatureDoesNotChooseItsAlgorithm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw, _ := json.Marshal(map[string]any{"signatures": []string{token()}})
-			_, err := Open(packed(t, File{signaturesFile, raw}), &Verification{Keys: public})
+			_, err := Open(packed(t, File{signaturesFile, raw}), &Verification{Keys: public}, nil)
 			wants(t, err, Signature, "")
 		})
 	}
@@ -136,7 +136,7 @@ func TestTheSignatureDoesNotChooseItsAlgorithm(t *testing.T) {
 func TestNothingIsReadBeforeTheSignature(t *testing.T) {
 	files, trusted := signedBundle(t, "ed", "")
 	files = append(files, File{"a/.manifest", []byte("{")}, File{"patch.json", []byte("{")})
-	_, err := Open(packed(t, files...), trusted)
+	_, err := Open(packed(t, files...), trusted, nil)
 	wants(t, err, Signature, "not covered")
 }
 
@@ -144,12 +144,12 @@ func TestExcludedFilesNeedNoSignature(t *testing.T) {
 	files, trusted := signedBundle(t, "ed", "")
 	files = append(files, File{"notes.txt", []byte("x")})
 	trusted.Exclude = []string{"*.txt"}
-	first, err := Open(packed(t, files...), trusted)
+	first, err := Open(packed(t, files...), trusted, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files[len(files)-1].Data = []byte("y")
-	second, err := Open(packed(t, files...), trusted)
+	second, err := Open(packed(t, files...), trusted, nil)
 	if err != nil || first.Digest != second.Digest {
 		t.Errorf("whoever changes an excluded file makes an old bundle new: %v", err)
 	}
@@ -157,12 +157,12 @@ func TestExcludedFilesNeedNoSignature(t *testing.T) {
 
 func TestTheDigestIsThatOfTheContent(t *testing.T) {
 	files, _ := signedBundle(t, "ed", "")
-	unsigned, err := Open(packed(t, contents()...), nil)
+	unsigned, err := Open(packed(t, contents()...), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	files[1].Data = []byte("{ \"b\":2,\n\"a\":1 }")
-	signed, err := Open(packed(t, files...), nil)
+	signed, err := Open(packed(t, files...), nil, nil)
 	if err != nil || signed.Digest != unsigned.Digest {
 		t.Errorf("the digest depends on notation or signature: %v", err)
 	}
@@ -184,13 +184,13 @@ func TestFoldersAreSignedWhereTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	trusted := &Verification{Keys: public}
-	if _, err := Open(root, trusted); err != nil {
+	if _, err := Open(root, trusted, nil); err != nil {
 		t.Error(err)
 	}
 	if err := os.Symlink("/etc/passwd", filepath.Join(root, "z.rego")); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(root, trusted)
+	_, err := Open(root, trusted, nil)
 	wants(t, err, Archive, "only regular files")
 }
 

@@ -23,8 +23,11 @@ func readSource(source Source, limit int64) ([]byte, *model.Problem) {
 
 // ReadFile reads a regular file of at most limit bytes. It is opened so that a pipe put in its place
 // can't block us, and checked only then.
-func ReadFile(path string, limit int64) ([]byte, *model.Problem) {
-	file, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
+func ReadFile(path string, limit int64) ([]byte, *model.Problem) { return readFile(path, path, limit) }
+
+// readFile reads the file at name; problems call it path.
+func readFile(name, path string, limit int64) ([]byte, *model.Problem) {
+	file, err := os.OpenFile(name, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, unreadable(path, err)
 	}

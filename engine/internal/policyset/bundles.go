@@ -9,18 +9,17 @@ import (
 
 // readBundle reads a policy source that is a bundle. Archives are always held against the verification;
 // a folder only where configuration says that it must be signed, since it may be the author's own copy.
-func readBundle(path string, verification *bundle.Verification, signed, tests bool) *folder {
-	f := &folder{data: map[string]any{}}
+func (f *folder) readBundle(path string, verification *bundle.Verification, signed bool) {
 	if !signed && !bundle.IsArchive(path) {
 		verification = nil
 	}
-	opened, err := bundle.Open(path, verification)
+	opened, err := bundle.Open(path, verification, f.reads)
 	if err != nil {
 		f.problems = append(f.problems, bundle.Problem(err))
-		return f
+		return
 	}
 	f.problems = append(f.problems, opened.Warnings...)
-	f.modules = opened.Modules(tests)
+	f.modules = opened.Modules(f.tests)
 	f.problems = append(f.problems, opened.OutsideRoots(f.modules)...)
 	for _, file := range opened.Manifests() {
 		f.manifests = append(f.manifests, load.Source{Path: opened.Shown(file), Text: append([]byte{}, file.Data...)})
@@ -37,5 +36,4 @@ func readBundle(path string, verification *bundle.Verification, signed, tests bo
 	if err != nil {
 		f.problems = append(f.problems, bundle.Problem(err))
 	}
-	return f
 }

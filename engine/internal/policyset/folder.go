@@ -22,7 +22,8 @@ const maxSource = 64 << 20
 
 // folder is what the files of one source amount to.
 type folder struct {
-	tests     bool // whether files of tests are read, too
+	tests     bool        // whether files of tests are read, too
+	reads     *load.Reads // notes every file that is opened
 	modules   []rego.Module
 	manifests []load.Source // YAML and JSON files that may hold Gatekeeper objects
 	data      map[string]any
@@ -30,16 +31,15 @@ type folder struct {
 }
 
 // readFolder reads a policy source: a file, or a folder with everything below it.
-func readFolder(root string, library, tests bool) *folder {
-	f := &folder{data: map[string]any{}, tests: tests}
+func (f *folder) readFolder(root string, library bool) {
 	info, err := os.Stat(root)
 	if err != nil {
 		f.fail(root, "no_such_policy", pathError(err), "name a file or a folder that holds policies")
-		return f
+		return
 	}
 	if !info.IsDir() {
 		f.readFile(root, filepath.Dir(root), root, library, true)
-		return f
+		return
 	}
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -58,14 +58,13 @@ func readFolder(root string, library, tests bool) *folder {
 	if err != nil {
 		f.fail(root, "unreadable_policy", pathError(err), "")
 	}
-	return f
 }
 
 // Modules reads Rego files, tests included, and the libraries that they may use.
 func Modules(files, libraries []string) ([]rego.Module, []model.Problem) {
 	all := &folder{data: map[string]any{}}
 	for _, library := range libraries {
-		all.add(readFolder(library, true, false))
+		all.add(func(f *folder) { f.readFolder(library, true) })
 	}
 	for _, file := range files {
 		all.readFile("", filepath.Dir(file), file, false, true)
@@ -110,7 +109,7 @@ func hasAny(name string, suffixes ...string) bool {
 }
 
 func (f *folder) text(path string) (string, bool) {
-	raw, problem := load.ReadFile(path, maxSource)
+	raw, problem := f.reads.ReadFile(path, maxSource)
 	if problem != nil {
 		f.fail(path, "unreadable_policy", problem.Message, problem.Hint)
 		return "", false

@@ -49,6 +49,7 @@ type Set struct {
 	Gatekeeper *constraint.Set
 	// Severities that constraints declare, by policy name.
 	Severities map[string]string
+	Read       []load.Digest // every file that it was made from
 }
 
 // DefaultTimeout of one evaluation, where the request does not say.
@@ -78,12 +79,13 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	if !params.Gatekeeper {
 		all.manifests = nil
 	}
-	constraints, more := set.loadConstraints(ctx, all.manifests, params)
+	constraints, more := set.loadConstraints(ctx, all, params)
+	set.Read = all.reads.Digests()
 	return set, append(policies, constraints...), append(problems, more...)
 }
 
-func (s *Set) loadConstraints(ctx context.Context, sources []load.Source, params Params) ([]model.Policy, []model.Problem) {
-	objects, problems := GatekeeperObjects(sources)
+func (s *Set) loadConstraints(ctx context.Context, all *folder, params Params) ([]model.Policy, []model.Problem) {
+	objects, problems := gatekeeperObjects(all.manifests, all.reads)
 	set, policies, more := constraint.Load(ctx, objects, constraint.Options{
 		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
 	})
@@ -94,13 +96,21 @@ func (s *Set) loadConstraints(ctx context.Context, sources []load.Source, params
 	return policies, append(problems, more...)
 }
 
-// GatekeeperObjects finds the templates, constraints and their like among the YAML of policy
+// gatekeeperObjects finds the templates, constraints and their like among the YAML of policy
 // folders; other manifests there are examples, and none of our business. A file that can't be read
 // may hold a constraint, so it is an error.
-func GatekeeperObjects(sources []load.Source) ([]constraint.Object, []model.Problem) {
+func gatekeeperObjects(sources []load.Source, reads *load.Reads) ([]constraint.Object, []model.Problem) {
 	var objects []constraint.Object
 	var problems []model.Problem
 	for _, source := range sources {
+		if source.Text == nil {
+			text, problem := reads.ReadFile(source.Path, load.DefaultLimits.FileBytes)
+			if problem != nil {
+				problems = append(problems, *problem)
+				continue
+			}
+			source.Text = text
+		}
 		file := load.Read(source, load.DefaultLimits)
 		problems = append(problems, file.Problems...)
 		for _, document := range file.Documents {
@@ -121,7 +131,7 @@ func (i Inline) module() rego.Module {
 // gather reads every path and merges what they hold. The data given with the request joins that of
 // the folders.
 func gather(params Params, tests bool) *folder {
-	all := &folder{data: map[string]any{}}
+	all := &folder{data: map[string]any{}, tests: tests, reads: &load.Reads{}}
 	if len(params.Data) > 0 {
 		if err := json.Unmarshal(params.Data, &all.data); err != nil || all.data == nil {
 			all.fail("", "data_syntax", "the data of the request is no object", "")
@@ -129,19 +139,22 @@ func gather(params Params, tests bool) *folder {
 		}
 	}
 	for _, path := range params.Libraries {
-		all.add(readFolder(path, true, tests))
+		all.add(func(f *folder) { f.readFolder(path, true) })
 	}
 	for _, path := range params.Paths {
 		if signed := slices.Contains(params.Signed, path); signed || bundle.IsArchive(path) || bundle.IsFolder(path) {
-			all.add(readBundle(path, params.Verification, signed, tests))
+			all.add(func(f *folder) { f.readBundle(path, params.Verification, signed) })
 			continue
 		}
-		all.add(readFolder(path, false, tests))
+		all.add(func(f *folder) { f.readFolder(path, false) })
 	}
 	return all
 }
 
-func (f *folder) add(other *folder) {
+// add reads a source and merges it with the others.
+func (f *folder) add(read func(*folder)) {
+	other := &folder{data: map[string]any{}, tests: f.tests, reads: f.reads}
+	read(other)
 	f.modules = append(f.modules, other.modules...)
 	f.manifests = append(f.manifests, other.manifests...)
 	f.problems = append(f.problems, other.problems...)

@@ -25,7 +25,7 @@ func Read(params Params) (Sources, []model.Problem) {
 		}
 	}
 	if params.Gatekeeper {
-		objects, more := GatekeeperObjects(all.manifests)
+		objects, more := gatekeeperObjects(all.manifests, all.reads)
 		out.Objects, problems = objects, append(problems, more...)
 	}
 	return out, problems

@@ -11,7 +11,7 @@ func (v *run) bundles(params Params) {
 		if !bundle.IsArchive(path) {
 			continue
 		}
-		opened, err := bundle.Open(path, params.Verification)
+		opened, err := bundle.Open(path, params.Verification, nil)
 		if err != nil {
 			v.fail(bundle.Problem(err))
 			continue

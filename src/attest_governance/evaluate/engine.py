@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from attest_governance.evaluate.testing import TestWish
     from attest_governance.model import Policy, Problem
     from attest_governance.model.optimize import OptimizeWish
-    from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
+    from attest_governance.model.sources import Manifests, PolicySources, ReadFile, Selected, Text
     from attest_governance.model.testing import Case
 
 PROTOCOL = 1
@@ -72,6 +72,8 @@ class LoadedPolicies:
         self.sources = sources
         self.policies: tuple[Policy, ...] = answer.policies
         self.problems: tuple[Problem, ...] = answer.problems
+        self.read: tuple[ReadFile, ...] = answer.read
+        """Every file that the engine read for it, with the digest of the very bytes that it used."""
         self.set = answer.set
         self.connection = connection
 
@@ -438,7 +440,7 @@ class Engine:
         connection = self._ready()
         if loaded.connection is not connection:
             answer = connection.request("policies/load", _load_params(loaded.sources), LoadAnswer)
-            if not answer.set:
+            if not answer.set or answer.read != loaded.read:
                 raise EngineError("the policies can't be loaded again: they have changed", hint="run the check again")
             loaded.set, loaded.connection = answer.set, connection
         return connection

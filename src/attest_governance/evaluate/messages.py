@@ -17,6 +17,7 @@ from attest_governance.model import (
     Severity,
     Skipped,
 )
+from attest_governance.model.sources import ReadFile
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -35,6 +36,7 @@ class LoadAnswer(msgspec.Struct, frozen=True):
     set: str
     policies: tuple[Policy, ...] = ()
     problems: tuple[Problem, ...] = ()
+    read: tuple[ReadFile, ...] = ()
 
 
 class WireFinding(msgspec.Struct, frozen=True, gc=False):

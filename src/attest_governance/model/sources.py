@@ -9,6 +9,15 @@ import msgspec
 from attest_governance.model.bundle import Verification
 
 
+class ReadFile(msgspec.Struct, frozen=True):
+    """A file as it was when it was read."""
+
+    file: str
+    """Its path, absolute and without links."""
+    sha256: str
+    """Of the bytes that were read, in hexadecimal."""
+
+
 class InlinePolicy(msgspec.Struct, frozen=True):
     """A policy whose Rego stands in a configuration file, at `line` and `column` of `file`."""
 
