@@ -328,18 +328,18 @@ def test_huge_file_is_refused(load: Load) -> None:
 
 def test_folder_in_place_of_the_file_is_refused(project: Path, load: Load) -> None:
     (project / ".attest/policies.yaml").mkdir()
-    with pytest.raises(ConfigurationError, match="not a regular file"):
+    with pytest.raises(ConfigurationError, match="the configuration is not a file"):
         load()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
 def test_named_pipe_does_not_block(project: Path, load: Load) -> None:
     os.mkfifo(project / ".attest/policies.yaml")
-    with pytest.raises(ConfigurationError, match="not a regular file"):
+    with pytest.raises(ConfigurationError, match="the configuration is not a file"):
         load()
 
 
 def test_dangling_link_is_an_error_and_not_an_absent_file(project: Path, load: Load) -> None:
     (project / ".attest/policies.yaml").symlink_to(project / "nowhere")
-    with pytest.raises(AttestError, match="can't read the file"):
+    with pytest.raises(AttestError, match="the configuration can't be read"):
         load()

@@ -17,7 +17,7 @@ from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.explaining import explain, read_findings
 from attest_governance.develop.tracing import load_for_tracing, trace
-from attest_governance.load.documents import read_bytes
+from attest_governance.load.files import Files
 from attest_governance.plan import STDIN, Request, make_plan, prepare
 from attest_governance.report import write_stdout
 from attest_governance.report.explanations import write_explanations
@@ -51,7 +51,7 @@ def command(
     The check is repeated, so give the policies and parameters that it had. Exits with 2 where the finding
     can't be found again.
     """
-    text = read_stdin([finding]) if finding == "-" else read_bytes(Path(finding), "report")
+    text = read_stdin([finding]) if finding == "-" else Files().read(Path(finding), "report")
     findings = read_findings(text, STDIN if finding == "-" else finding, index)
     request = Request(
         paths=("-",),

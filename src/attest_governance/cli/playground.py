@@ -17,7 +17,7 @@ from attest_governance.cli.main import OK
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.playground import Playground
 from attest_governance.errors import InputError
-from attest_governance.load.documents import read_bytes
+from attest_governance.load.files import Files
 from attest_governance.plan import Request, choose, prepare
 from attest_governance.web.server import PageServer, Start, open_server
 
@@ -90,7 +90,7 @@ def _read(path: Path, what: str) -> str:
     Raises:
         InputError: it can't be read, is no text, or is too large for an editor.
     """
-    content = read_bytes(path, f"{what} file")
+    content = Files().read(path, f"{what} file")
     if len(content) > MAX_TEXT:
         raise InputError(
             f"the {what} file is larger than {MAX_TEXT >> 20} MiB", file=str(path), hint="the page can't edit it"

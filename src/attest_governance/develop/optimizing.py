@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attest_governance.errors import InputError, OutputError, PolicyError
-from attest_governance.load.documents import read_bytes, read_document
+from attest_governance.load.documents import read_document
+from attest_governance.load.files import Files
 from attest_governance.model.problem import refuse
 from attest_governance.report import write_file
 
@@ -53,7 +54,7 @@ def read_policy(path: Path) -> str:
     if path.suffix != ".rego":
         raise PolicyError("this is no Rego file", file=str(path), hint="name a .rego file")
     try:
-        return read_bytes(path, "policy").decode()
+        return Files().read(path, "policy").decode()
     except UnicodeDecodeError as error:
         raise PolicyError("the file is not UTF-8", file=str(path), hint="save it as UTF-8") from error
 

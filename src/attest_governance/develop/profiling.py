@@ -9,7 +9,7 @@ import msgspec
 
 from attest_governance.develop.examples import find_examples
 from attest_governance.errors import InputError, PolicyError
-from attest_governance.load.documents import read_bytes
+from attest_governance.load.files import Files
 from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change, PolicyCost, Profile
 
@@ -86,7 +86,7 @@ def read_profile(path: Path) -> Profile:
         InputError: the file can't be read, or is no profile.
     """
     try:
-        saved = msgspec.json.decode(read_bytes(path, "profile"), type=Saved)
+        saved = msgspec.json.decode(Files().read(path, "profile"), type=Saved)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise InputError(
             f"this is no profile: {error}", file=str(path), hint="make one with `attest policy profile --output FILE`"

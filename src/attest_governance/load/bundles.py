@@ -10,7 +10,7 @@ import msgspec
 
 from attest_governance.errors import InputError
 from attest_governance.load.configuration import located
-from attest_governance.load.documents import read_bytes
+from attest_governance.load.files import Files
 from attest_governance.model import Problem
 from attest_governance.model.bundle import Verification
 
@@ -94,7 +94,7 @@ def read_verification(key: Path, scope: str = "", exclude: tuple[str, ...] = ())
         InputError: the file can't be read, or is no text.
     """
     try:
-        text = read_bytes(key, "key file").decode("ascii")
+        text = Files().read(key, "key file").decode("ascii")
     except UnicodeDecodeError as error:
         raise InputError("the key file is no PEM text", file=str(key), hint="give a public key in PEM form") from error
     return Verification(keys=text, file=str(key), scope=scope, exclude=exclude)

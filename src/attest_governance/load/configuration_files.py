@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 import stat
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.decoding import Decoder, SourceOf
+from attest_governance.load.files import Files, decode_text
 from attest_governance.load.settings import ConfigurationFile, CustomPolicy, InlineModule, Key, Source
 
 if TYPE_CHECKING:
@@ -63,48 +63,24 @@ def _open_to_everyone(folder: Path) -> bool:
         return True
 
 
-def read_file(path: Path, shown: str) -> str:
+def read_file(path: Path, shown: str, files: Files | None = None) -> str:
     """The text of a configuration file, without byte order mark.
 
     Args:
         path: the file.
         shown: its name in error messages.
+        files: what remembers that it was read.
 
     Raises:
         ConfigurationError: it can't be read, is no regular file, is too large or no UTF-8.
     """
-    try:
-        # A named pipe would block an ordinary open; it is refused below instead.
-        descriptor = os.open(path, os.O_RDONLY | _flag("O_NONBLOCK") | _flag("O_CLOEXEC") | _flag("O_BINARY"))
-    except OSError as error:
-        raise ConfigurationError(f"can't read the file: {error.strerror}", file=shown) from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ConfigurationError("this is not a regular file", file=shown)
-    with os.fdopen(descriptor, "rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ConfigurationError(f"the file is larger than {MAX_BYTES // 2**20} MiB", file=shown)
-    return _decode(data, shown)
+    data = (files or Files()).read(
+        path, "configuration", limit=MAX_BYTES, shown=shown, error=ConfigurationError, pipes=False
+    )
+    return decode_text(data, "configuration", shown, ConfigurationError)
 
 
-def _flag(name: str) -> int:
-    """A flag of `os.open`, or nothing where the system does not have it."""
-    return int(getattr(os, name, 0))
-
-
-def _decode(data: bytes, shown: str) -> str:
-    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(
-            "the file is not UTF-8 text", file=shown, line=line, hint="save it in the encoding UTF-8"
-        ) from None
-
-
-def read_layer(path: Path, shown: str, base: Path) -> Layer:
+def read_layer(path: Path, shown: str, base: Path, files: Files | None = None) -> Layer:
     """Reads and checks one configuration file.
 
     Raises:
@@ -112,7 +88,7 @@ def read_layer(path: Path, shown: str, base: Path) -> Layer:
     """
     from attest_governance.load.yaml_reader import read_yaml  # noqa: PLC0415 - most folders have no file to read
 
-    text = read_file(path, shown)
+    text = read_file(path, shown, files)
     decoder = Decoder(_source_of(shown))
     contents = decoder.section(read_yaml(text, shown), ConfigurationFile)
     if decoder.errors or contents is None:

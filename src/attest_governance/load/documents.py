@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import select
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from attest_governance.errors import InputError
+from attest_governance.load.files import Files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_BYTES = 64 << 20
-PIPE_PATIENCE = 1.0
-"""Seconds that whoever writes to a pipe may take to open it."""
 
-
-def read_document(path: Path, what: str) -> dict[str, Any]:
+def read_document(path: Path, what: str, files: Files | None = None) -> dict[str, Any]:
     """Reads a JSON or YAML file whose top is an object.
 
     Args:
         path: the file.
         what: what the user calls it, for messages (`data file`).
+        files: what remembers that it was read.
 
     Raises:
         InputError: the file can't be read, is too large, or holds something else.
     """
-    return parse_document(read_bytes(path, what), path, what)
+    return parse_document((files or Files()).read(path, what), path, what)
 
 
 def parse_document(text: bytes, path: Path, what: str) -> dict[str, Any]:
@@ -45,7 +41,9 @@ def parse_document(text: bytes, path: Path, what: str) -> dict[str, Any]:
     return value
 
 
-def data_documents(data: tuple[Path, ...], evidence: dict[str, Any] | None) -> dict[str, Any]:
+def data_documents(
+    data: tuple[Path, ...], evidence: dict[str, Any] | None, files: Files | None = None
+) -> dict[str, Any]:
     """What policies see under `data`: the data files merged, and the evidence as `data.attest.evidence`.
 
     Raises:
@@ -53,43 +51,8 @@ def data_documents(data: tuple[Path, ...], evidence: dict[str, Any] | None) -> d
     """
     merged: dict[str, Any] = {} if evidence is None else {"attest": {"evidence": evidence}}
     for path in data:
-        _merge(merged, read_document(path, "data file"), path, "data")
+        _merge(merged, read_document(path, "data file", files), path, "data")
     return merged
-
-
-def read_bytes(path: Path, what: str) -> bytes:
-    """The bytes of a file or of a pipe that somebody writes to, `what` being its name in messages.
-
-    Raises:
-        InputError: the file can't be read, or is too large.
-    """
-    try:
-        if path.is_fifo():
-            text = _read_pipe(path, what)
-        elif path.exists() and not path.is_file():
-            raise InputError(f"the {what} is not a file", file=str(path), hint="name a file")
-        else:
-            with path.open("rb") as file:
-                text = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(
-            f"the {what} can't be read: {error.strerror}", file=str(path), hint="check the path"
-        ) from error
-    if len(text) > MAX_BYTES:
-        raise InputError(f"the {what} is larger than {MAX_BYTES >> 20} MiB", file=str(path), hint="name a smaller file")
-    return text
-
-
-def _read_pipe(path: Path, what: str) -> bytes:
-    """Reads what a shell's `<(command)` writes; a pipe that nobody opens for writing would never end."""
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as pipe:  # noqa: PTH123 (a descriptor)
-        select.select([pipe], [], [], PIPE_PATIENCE)
-        first = pipe.read(1)  # none yet where there is a writer, empty where there is none
-        if first == b"":
-            raise InputError(f"the {what} is a pipe that nobody writes to", file=str(path), hint="name a file")
-        os.set_blocking(pipe.fileno(), True)
-        with open(pipe.fileno(), "rb", closefd=False) as rest:
-            return (first or b"") + rest.read(MAX_BYTES)
 
 
 def _json(path: Path, text: bytes, what: str) -> object:

@@ -17,6 +17,8 @@ from attest_governance.load.documents import read_document
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from attest_governance.load.files import Files
+
 SCHEMA = "attest.continuu.ms/evidence/v1"
 _DATE_TIME = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$"
 
@@ -62,13 +64,13 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     receipts: dict[Digest, tuple[Receipt, ...]] = {}
 
 
-def read_evidence(path: Path) -> dict[str, Any]:
+def read_evidence(path: Path, files: Files | None = None) -> dict[str, Any]:
     """Reads an evidence file, as policies see it.
 
     Raises:
         InputError: the file can't be read, or is not shaped as evidence is.
     """
-    document = read_document(path, "evidence file")
+    document = read_document(path, "evidence file", files)
     try:
         evidence = msgspec.convert(document, Evidence)
     except msgspec.ValidationError as error:
