@@ -33,7 +33,7 @@ import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"])} if {
 	is_production_deployment
-	replicas := object.get(input.resource, ["spec", "replicas"], 1)
+	replicas := lib.field(input.resource, ["spec", "replicas"], 1)
 	minimum := lib.parameter("min_replicas", 3)
 	replicas < minimum
 	message := sprintf(
@@ -46,7 +46,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	is_production_deployment
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] != "ephemeralContainers"
-	object.get(container, ["resources", "limits"], null) in {null, {}}
+	lib.field(container, ["resources", "limits"], {}) == {}
 	path := lib.deepest(container_path, ["resources", "limits"])
 	message := sprintf(
 		"Production deployments must meet stricter requirements: %s has no limits",
@@ -57,9 +57,9 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	is_production_deployment
 	key := lib.parameter("monitoring_annotation", "monitoring.company.com/enabled")
-	object.get(input.resource, ["metadata", "annotations", key], "") != "true"
+	lib.field(input.resource, ["metadata", "annotations", key], "") != "true"
 	path := lib.deepest(["metadata"], ["annotations", key])
-	message := sprintf("Production deployments must meet stricter requirements: annotation %s is not true", [key])
+	message := sprintf("Production deployments must meet stricter requirements: annotation %v is not true", [key])
 }
 
 is_production_deployment if {

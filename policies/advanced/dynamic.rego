@@ -53,6 +53,7 @@ violation contains {"message": message, "severity": severity, "path": array.conc
 	some path, answer in answers
 	some severity, maximum in maxima
 	vulnerabilities := answer.body[severity]
+	is_array(vulnerabilities)
 	count(vulnerabilities) > maximum
 	message := sprintf(
 		"Container image '%s' has %d %s vulnerabilities",
@@ -69,7 +70,7 @@ violation contains {"message": message, "severity": "high", "path": array.concat
 
 violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
 	lib.parameter("fail_open", false) == false
-	input.parameters.url
+	service
 	some path, _ in lib.containers
 	not lib.images[path]
 	message := sprintf("Container image '%v' can't be scanned: it is no valid reference", [lib.image_text(path)])
@@ -77,12 +78,21 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 
 maxima["critical"] := lib.parameter("max_critical", 0)
 
-maxima["high"] := input.parameters.max_high
+maxima["high"] := maximum if {
+	maximum := lib.parameter("max_high", null)
+	maximum != null
+}
+
+# Where the service scans, where one is given.
+service := trim_right(url, "/") if {
+	url := lib.parameter("url", null)
+	is_string(url)
+}
 
 # What the service says about each image, by the container's path. OPA parses the JSON body itself.
 answers[path] := http.send({
 	"method": "GET",
-	"url": sprintf("%s/%s", [trim_right(input.parameters.url, "/"), encoded(lib.image_text(path))]),
+	"url": sprintf("%s/%s", [service, encoded(lib.image_text(path))]),
 	"timeout": lib.parameter("timeout", "3s"),
 	"raise_error": false,
 	"force_json_decode": true,

@@ -31,8 +31,8 @@ import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.is_production_namespace
-	object.get(lib.pod, "serviceAccountName", "default") in {"", "default"}
-	object.get(lib.pod, "automountServiceAccountToken", true) != false
+	lib.field(lib.pod, "serviceAccountName", "default") in {"", "default"}
+	lib.field(lib.pod, "automountServiceAccountToken", true) != false
 	path := lib.deepest(lib.pod_path, ["serviceAccountName"])
 	message := sprintf("%s uses the token of the ServiceAccount 'default', which it shares with others", [lib.this])
 }
@@ -44,6 +44,6 @@ violation contains {"message": message, "severity": "high", "path": ["subjects",
 	subject.name == "default"
 	message := sprintf(
 		"%s grants rights to every workload without a ServiceAccount of its own in namespace '%v'",
-		[lib.this, object.get(subject, "namespace", "")],
+		[lib.this, lib.field(subject, "namespace", "")],
 	)
 }

@@ -67,7 +67,7 @@ authenticators[key] := value if {
 		"konghq.com/plugins",
 		"soc2.attest.continuu.ms/authentication",
 	])
-	value := input.resource.metadata.annotations[key]
+	value := lib.text(input.resource.metadata.annotations[key])
 	not value in {"", "none"}
 }
 

@@ -47,7 +47,7 @@ violation contains {"message": message, "severity": "high", "path": lib.annotati
 	is_subject_workload
 	lib.parameter("require_annotations", true)
 	some key in lib.missing_data_protection_annotations
-	message := sprintf("%s processes personal data without annotation %s", [lib.this, key])
+	message := sprintf("%s processes personal data without annotation %v", [lib.this, key])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path} if {

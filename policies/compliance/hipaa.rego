@@ -66,7 +66,7 @@ violation contains {"message": message, "severity": "high", "path": ["spec", "po
 	input.resource.spec.type in {"LoadBalancer", "NodePort"}
 	some i, port in input.resource.spec.ports
 	is_plain_http(port)
-	message := sprintf("%s serves PHI outside the cluster on plain HTTP port %v", [lib.this, port.port])
+	message := sprintf("%s serves PHI outside the cluster on plain HTTP port %v", [lib.this, lib.field(port, "port", 0)])
 }
 
 is_plain_http(port) if port.port in {80, 8080}
@@ -84,16 +84,21 @@ violation contains {"message": message, "severity": "high", "path": path} if {
 	message := sprintf("%s keeps PHI on a volume of %s, not known to be encrypted", [lib.this, named(class)])
 }
 
-claims[["spec"]] := input.resource.spec if input.resource.kind == "PersistentVolumeClaim"
+claims[["spec"]] := input.resource.spec if {
+	input.resource.kind == "PersistentVolumeClaim"
+	is_object(input.resource.spec)
+}
 
 claims[path] := claim.spec if {
 	input.resource.kind == "StatefulSet"
 	some i, claim in input.resource.spec.volumeClaimTemplates
+	is_object(claim.spec)
 	path := ["spec", "volumeClaimTemplates", i, "spec"]
 }
 
 claims[path] := volume.ephemeral.volumeClaimTemplate.spec if {
 	some i, volume in lib.pod.volumes
+	is_object(volume.ephemeral.volumeClaimTemplate.spec)
 	path := array.concat(lib.pod_path, ["volumes", i, "ephemeral", "volumeClaimTemplate", "spec"])
 }
 
@@ -112,7 +117,7 @@ violation contains {"message": message, "severity": "high", "path": path} if {
 	lib.parameter("at_rest", "required") == "required"
 	is_for_phi
 	input.resource.provisioner in {"ebs.csi.aws.com", "kubernetes.io/aws-ebs"}
-	object.get(input.resource, ["parameters", "encrypted"], "false") != "true"
+	lib.field(input.resource, ["parameters", "encrypted"], "false") != "true"
 	path := lib.deepest([], ["parameters", "encrypted"])
 	message := sprintf("%s is for PHI, but parameters.encrypted is not true", [lib.this])
 }

@@ -34,18 +34,18 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.handles_phi
 	some container_path, container in lib.containers
 	some i, source in container.envFrom
-	source.secretRef
+	is_object(source.secretRef)
 	path := array.concat(container_path, ["envFrom", i, "secretRef"])
 	message := sprintf(
 		"%s gets every key of Secret '%v': name the keys it needs",
-		[lib.describe(container_path), object.get(source.secretRef, "name", "")],
+		[lib.describe(container_path), lib.field(source.secretRef, "name", "")],
 	)
 }
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.pod
 	lib.handles_phi
-	not object.get(lib.pod, "automountServiceAccountToken", null) in {true, false}
+	not lib.field(lib.pod, "automountServiceAccountToken", null) in {true, false}
 	path := lib.deepest(lib.pod_path, ["automountServiceAccountToken"])
 	message := sprintf("%s handles PHI and does not say whether it needs a token of the Kubernetes API", [lib.this])
 }
@@ -64,5 +64,5 @@ violation contains {"message": message, "severity": "high", "path": ["roleRef", 
 	lib.handles_phi
 	input.resource.roleRef.kind == "ClusterRole"
 	input.resource.roleRef.name in lib.parameter("broad_roles", ["cluster-admin", "admin", "edit"])
-	message := sprintf("%s hands out more than PHI work needs: role '%s'", [lib.this, input.resource.roleRef.name])
+	message := sprintf("%s hands out more than PHI work needs: role '%v'", [lib.this, input.resource.roleRef.name])
 }

@@ -135,17 +135,14 @@ values[path] := variable.value if {
 # The texts of a ConfigMap or Secret.
 entries[[field, key]] := value if {
 	field := {"ConfigMap": "data", "Secret": "stringData"}[input.resource.kind]
-	some key, value in input.resource[field]
-	is_string(value)
+	some key, entry in input.resource[field]
+	is_string(key)
+	value := lib.text(entry)
 }
 
 # The key of a ConfigMap or Secret, or the name of a variable.
 value_name(path) := path[1] if count(path) == 2
 
-value_name(path) := object.get(
-	input.resource,
-	array.concat(array.slice(path, 0, count(path) - 1), ["name"]),
-	"",
-) if {
+value_name(path) := lib.field(input.resource, array.concat(array.slice(path, 0, count(path) - 1), ["name"]), "") if {
 	count(path) > 2
 }

@@ -59,6 +59,6 @@ violation contains {"message": message, "severity": "high", "path": lib.annotati
 	not has_data_protection_annotations
 	message := sprintf(
 		"Applications processing personal data must have GDPR data protection annotations: %s",
-		[concat(", ", sort(lib.missing_data_protection_annotations))],
+		[lib.listed(sort(lib.missing_data_protection_annotations))],
 	)
 }

@@ -66,6 +66,6 @@ violation contains {"message": message, "severity": "medium", "path": lib.deepes
 	)
 }
 
-stated_replicas := object.get(input.resource, ["spec", "replicas"], 1) if {
+stated_replicas := lib.field(input.resource, ["spec", "replicas"], 1) if {
 	not lib.parameter("allow_unset_replicas", false)
-} else := input.resource.spec.replicas
+} else := input.resource.spec.replicas if input.resource.spec.replicas != null

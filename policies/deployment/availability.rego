@@ -83,17 +83,24 @@ knows_budgets if {
 
 has_budget if {
 	some _, budget in data.inventory.namespace[lib.namespace]["policy/v1"].PodDisruptionBudget
-	selects(budget.spec.selector, object.get(lib.pod_metadata, "labels", {}))
+	is_object(budget.spec.selector)
+	selects(budget.spec.selector, lib.field(lib.pod_metadata, "labels", {}))
 }
 
 selects(selector, labels) if {
-	every key, value in object.get(selector, "matchLabels", {}) {
-		labels[key] == value
+	every key, value in lib.field(selector, "matchLabels", {}) {
+		lib.text(labels[key]) == lib.text(value)
 	}
-	every expression in object.get(selector, "matchExpressions", []) {
-		holds(expression.operator, object.get(labels, expression.key, null), expression)
+	every expression in lib.field(selector, "matchExpressions", []) {
+		holds(expression.operator, label(labels, expression.key), expression)
 	}
 }
+
+# The value of a label; null where there is none.
+label(labels, key) := lib.text(value) if {
+	some key_, value in labels
+	key_ == key
+} else := null
 
 holds("In", value, expression) if value in expression.values
 
@@ -115,6 +122,6 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", f
 
 violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["selector"])} if {
 	input.resource.kind == "PodDisruptionBudget"
-	not input.resource.spec.selector
+	object.get(input.resource, ["spec", "selector"], null) == null
 	message := sprintf("%s protects nothing: it has no selector", [lib.this])
 }

@@ -41,7 +41,7 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 	some probe, severity in required_probes
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] == "containers"
-	not has_action(object.get(container, probe, null))
+	not has_action(container, probe)
 	path := lib.deepest(container_path, [probe])
 	message := sprintf("%s has no %s", [lib.describe(container_path), probe])
 }
@@ -50,7 +50,7 @@ required_probes["readinessProbe"] := "medium" if lib.parameter("require_readines
 
 required_probes["livenessProbe"] := "low" if lib.parameter("require_liveness", true)
 
-has_action(probe) if {
+has_action(container, probe) if {
 	some action in ["exec", "httpGet", "tcpSocket", "grpc"]
-	is_object(probe[action])
+	is_object(container[probe][action])
 }

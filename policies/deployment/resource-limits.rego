@@ -46,7 +46,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	not is_limited(container, resource)
 	not is_limited(lib.pod, resource)
 	path := lib.deepest(container_path, ["resources", "limits", resource])
-	message := sprintf("%s has no %s limit", [lib.describe(container_path), resource])
+	message := sprintf("%s has no %v limit", [lib.describe(container_path), resource])
 }
 
 # A quantity that can't be read has a violation of its own.
@@ -66,7 +66,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.quantity(limit) > maximum
 	path := array.concat(owner_path, ["resources", "limits", resource])
 	message := sprintf(
-		"%s has a %s limit of %v, above the maximum of %v",
+		"%s has a %v limit of %v, above the maximum of %v",
 		[describe(owner_path), resource, limit, lib.parameter(parameter, null)],
 	)
 }
@@ -78,7 +78,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	amount != null
 	not lib.quantity(amount)
 	path := array.concat(owner_path, ["resources", kind, resource])
-	message := sprintf("%s has a malformed %s %s: '%v'", [describe(owner_path), resource, singular[kind], amount])
+	message := sprintf("%s has a malformed %v %s: '%v'", [describe(owner_path), resource, singular[kind], amount])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
@@ -88,7 +88,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.quantity(request) > lib.quantity(limit)
 	path := array.concat(owner_path, ["resources", "requests", resource])
 	message := sprintf(
-		"%s requests %v of %s, above its limit of %v",
+		"%s requests %v of %v, above its limit of %v",
 		[describe(owner_path), request, resource, limit],
 	)
 }

@@ -31,7 +31,7 @@ why_not_attested(path) := "it is not pinned by digest" if {
 	object.get(images, [path, "digest"], "") == ""
 } else := "the evidence has no attestation of its digest" if {
 	count(attestation_types(images[path])) == 0
-} else := sprintf("the evidence has no attestation of type %s", [concat(", ", sort(missing))]) if {
+} else := sprintf("the evidence has no attestation of type %s", [listed(sort(missing))]) if {
 	required := {type | some type in parameter("required_attestations", [])}
 	missing := required - attestation_types(images[path])
 }
@@ -44,7 +44,7 @@ containers_without_receipt contains path if {
 
 has_receipt(path) if {
 	some proof in proofs("receipts", images[path])
-	every key, value in object.get(proof, "workload", {}) {
+	every key, value in field(proof, "workload", {}) {
 		workload[key] == value
 	}
 }
@@ -59,10 +59,32 @@ workload["namespace"] := namespace
 proofs(collection, image) := [proof |
 	image.digest != ""
 	some proof in data.attest.evidence[collection][image.digest]
-	full_repository(object.get(proof, "repository", image.repository)) == image.repository
+	is_object(proof)
+	full_repository(text(field(proof, "repository", image.repository))) == image.repository
 	is_fresh(proof)
 ]
 
 is_fresh(proof) if not "expires_at" in object.keys(proof)
 
-is_fresh(proof) if time.parse_rfc3339_ns(proof.expires_at) > time.now_ns()
+is_fresh(proof) if {
+	end := upper(text(proof.expires_at))
+	regex.match(instant, end)
+	is_to_come(end)
+}
+
+# OPA counts nanoseconds in 64 bits, which end in the year 2262 and begin before that of computers.
+is_to_come(instant_) if instant_ >= "2262"
+
+is_to_come(instant_) if {
+	instant_ >= "1970"
+	instant_ < "2262"
+	time.parse_rfc3339_ns(instant_) > time.now_ns()
+}
+
+# An instant of RFC 3339 that the calendar has: no 30th of February.
+instant := concat("", [
+	`^(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)`,
+	`|02-(?:0[1-9]|1[0-9]|2[0-8]))`,
+	`|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29)`,
+	`T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$`,
+])

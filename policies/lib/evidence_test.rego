@@ -121,3 +121,15 @@ test_a_receipt_covers_nothing_else if {
 		count(missing) == 2
 	}
 }
+
+test_dates_that_the_calendar_lacks_prove_nothing if {
+	image := lib.image(attested_image)
+	every expiry, fresh in {
+		"9999-12-31T23:59:59Z": true, "2262-12-31t00:00:00z": true, "2096-02-29T00:00:00.5+01:00": true,
+		"2100-02-29T00:00:00Z": false, "2096-02-30T00:00:00Z": false, "2096-01-01": false, "3000": false,
+		"1677-01-01T00:00:00Z": false,
+	} {
+		evidence := attestations([object.union(build_attestation, {"expires_at": expiry})])
+		[true | lib.is_attested(image) with data.attest.evidence as evidence] == [true | fresh]
+	}
+}

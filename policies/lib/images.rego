@@ -4,7 +4,7 @@ package attest.lib
 images[path] := image(container.image) if some path, container in containers
 
 # The image as it is written; "" where there is none.
-image_text(path) := object.get(containers[path], "image", "")
+image_text(path) := field(containers[path], "image", "")
 
 # An image reference (`registry.company.com:5000/shop/web:1.4@sha256:…`) in its parts; `tag` and `digest` are "" where
 # absent. As container runtimes do, a reference without a registry means Docker Hub, and one without a folder its
@@ -22,6 +22,7 @@ image_pattern := concat("", [
 # Does the image come from this registry, or this folder of one (`gcr.io/`, `registry.company.com/shop`)? `gcr.io` does
 # not cover `gcr.io.evil.com`, nor `gcr.io/company` its neighbour `gcr.io/company-evil`.
 in_registry(repository, registry) if {
+	is_string(registry)
 	folder := with_host(sprintf("%s/", [trim_right(registry, "/")]))
 	startswith(sprintf("%s/", [repository]), folder)
 }

@@ -8,8 +8,8 @@ is_ingress if {
 # The hosts that an Ingress serves without TLS, by where they stand; "*" where a rule names none.
 hosts_without_tls[path] := host if {
 	is_ingress
-	some i, rule in input.resource.spec.rules
-	host := object.get(rule, "host", "*")
+	some i, entry in input.resource.spec.rules
+	host := host_of(element(entry))
 	not has_tls(host)
 	path := deepest(["spec", "rules", i], ["host"])
 }
@@ -17,22 +17,30 @@ hosts_without_tls[path] := host if {
 hosts_without_tls[["spec", field]] := "*" if {
 	is_ingress
 	some field in ["defaultBackend", "backend"]
-	input.resource.spec[field]
+	input.resource.spec[field] != null
 	not has_tls("*")
+}
+
+# A rule that names no host holds for all of them.
+host_of(rule) := "*" if field(rule, "host", "") == ""
+
+host_of(rule) := rule.host if {
+	is_string(rule.host)
+	rule.host != ""
 }
 
 has_tls(host) if {
 	some entry in input.resource.spec.tls
-	covers(entry, host)
+	covers(element(entry), host)
 }
 
 # An entry without hosts holds for all of them.
-covers(entry, _) if object.get(entry, "hosts", null) in {null, []}
+covers(entry, _) if field(entry, "hosts", []) == []
 
 covers(entry, host) if host in entry.hosts
 
 covers(entry, host) if {
 	some pattern in entry.hosts
-	startswith(pattern, "*.")
+	startswith(text(pattern), "*.")
 	trim_prefix(pattern, "*.") == concat(".", array.slice(split(host, "."), 1, 100))
 }

@@ -12,8 +12,12 @@ metadata contains input.namespace.metadata
 marks(key) := {value |
 	some document in metadata
 	some field in ["annotations", "labels"]
-	value := document[field][key]
+	value := declared(document[field][key])
 }
+
+declared(null) := ""
+
+declared(value) := value if value != null
 
 is_marked(key) if {
 	some value in marks(key)

@@ -37,7 +37,7 @@ test_other_kinds_have_no_containers if {
 		{"kind": "Pod"},
 		{"kind": "Pod", "spec": null},
 		{"kind": "Pod", "spec": {"containers": null}},
-		{"kind": "Pod", "spec": {"containers": ["web", null]}},
+		{"kind": "Pod", "spec": {"containers": ["web", 7, ["web"]]}},
 		{"kind": "Deployment", "spec": {"containers": [{"name": "web"}]}},
 		{},
 	] {
@@ -67,7 +67,7 @@ test_a_container_without_a_name_is_named_by_its_position if {
 
 test_deepest_stops_at_the_last_field_that_exists if {
 	resource := {"spec": {"a": {"b": {"c": 0}}, "nothing": null}}
-	every keys, length in {["a", "b", "c"]: 3, ["a", "b", "x"]: 2, ["x", "b"]: 0, ["nothing", "x"]: 0, []: 0} {
+	every keys, length in {["a", "b", "c"]: 3, ["a", "b", "x"]: 2, ["x", "b"]: 0, ["nothing", "x"]: 0, ["nothing"]: 0, []: 0} {
 		path := lib.deepest(["spec"], keys) with input.resource as resource
 		path == array.concat(["spec"], array.slice(keys, 0, length))
 	}

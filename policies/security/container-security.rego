@@ -95,7 +95,7 @@ violation contains {"message": message, "severity": "critical", "path": path, "f
 
 privileged_keys(context) := {key |
 	some key in [["privileged"], ["windowsOptions", "hostProcess"]]
-	object.get(context, key, false) == true
+	lib.field(context, key, false) == true
 }
 
 violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
@@ -119,8 +119,10 @@ violation contains {"message": message, "severity": severity, "path": path, "fix
 
 host_paths[path] := source if some path, source in lib.host_paths
 
-host_paths[["spec", "hostPath", "path"]] := input.resource.spec.hostPath.path if {
+host_paths[["spec", "hostPath", "path"]] := source if {
 	input.resource.kind == "PersistentVolume"
+	source := input.resource.spec.hostPath.path
+	is_string(source)
 }
 
 host_path_allowed(source) if {
@@ -137,12 +139,12 @@ host_path_severity(source) := "critical" if {
 	with_slash(source) in {"/", "/var/", "/var/lib/", "/dev/"}
 } else := "high"
 
-with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")])
+with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")]) if is_string(folder)
 
 violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.capability} if {
 	some container_path, container in lib.containers
 	some i, capability in container.securityContext.capabilities.add
-	name := trim_prefix(upper(capability), "CAP_")
+	name := trim_prefix(upper(lib.text(capability)), "CAP_")
 	not name in lib.parameter("allowed_capabilities", default_capabilities)
 	severity := object.get({"ALL": "critical", "SYS_ADMIN": "critical"}, name, "high")
 	path := array.concat(container_path, ["securityContext", "capabilities", "add", i])

@@ -46,12 +46,13 @@ import data.attest.lib
 
 violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"])} if {
 	registries := lib.parameter("trusted_registries", [])
+	is_array(registries)
 	count(registries) > 0
 	some path, image in lib.images
 	not is_trusted(image.repository, registries)
 	message := sprintf(
 		"%s uses image '%v', which is not from a trusted registry (%s)",
-		[lib.describe(path), lib.image_text(path), concat(", ", registries)],
+		[lib.describe(path), lib.image_text(path), lib.listed(registries)],
 	)
 }
 

@@ -40,7 +40,7 @@ violation contains {"message": message, "severity": severity, "path": ["spec", d
 	is_network_policy
 	some direction, severity in judged_directions
 	some i, rule in input.resource.spec[direction]
-	names_nothing(rule, peers_field[direction])
+	names_nothing(lib.element(rule), peers_field[direction])
 	message := sprintf("%s allows all %s traffic", [lib.this, direction])
 }
 
@@ -48,10 +48,10 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 	is_network_policy
 	some direction, severity in judged_directions
 	some i, rule in input.resource.spec[direction]
-	is_empty(rule, "ports")
+	lib.field(rule, "ports", []) == []
 	some j, peer in rule[peers_field[direction]]
 	peer.ipBlock.cidr in {"0.0.0.0/0", "::/0"}
-	is_empty(peer.ipBlock, "except")
+	lib.field(peer.ipBlock, "except", []) == []
 	path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
 	message := sprintf(
 		"%s allows %s traffic of the whole internet on all ports: %s",
@@ -62,8 +62,8 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 violation contains {"message": message, "severity": "medium", "path": ["spec", direction]} if {
 	is_network_policy
 	some direction, type in {"ingress": "Ingress", "egress": "Egress"}
-	input.resource.spec[direction]
-	not is_empty(input.resource.spec, "policyTypes")
+	input.resource.spec[direction] != null
+	lib.field(input.resource.spec, "policyTypes", []) != []
 	not type in input.resource.spec.policyTypes
 	message := sprintf(
 		"%s has %s rules without effect: its policyTypes leave out %s",
@@ -73,7 +73,8 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", d
 
 violation contains {"message": message, "severity": "high", "path": ["spec", "externalIPs", i]} if {
 	is_service
-	some i, address in input.resource.spec.externalIPs
+	some i, entry in input.resource.spec.externalIPs
+	address := lib.text(entry)
 	message := sprintf("%s may not claim external address %v", [lib.this, address])
 }
 
@@ -81,7 +82,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	is_service
 	lib.parameter("require_source_ranges", false)
 	input.resource.spec.type == "LoadBalancer"
-	is_empty(input.resource.spec, "loadBalancerSourceRanges")
+	lib.field(input.resource.spec, "loadBalancerSourceRanges", []) == []
 	path := lib.deepest(["spec"], ["loadBalancerSourceRanges"])
 	message := sprintf("%s can be reached from everywhere: it has no loadBalancerSourceRanges", [lib.this])
 }
@@ -103,9 +104,6 @@ judged_directions["egress"] := "low" if not lib.parameter("allow_all_egress", fa
 peers_field := {"ingress": "from", "egress": "to"}
 
 names_nothing(rule, peers) if {
-	is_empty(rule, peers)
-	is_empty(rule, "ports")
+	lib.field(rule, peers, []) == []
+	lib.field(rule, "ports", []) == []
 }
-
-# Kubernetes reads a missing list as an empty one.
-is_empty(object_, field) if object.get(object_, field, null) in {null, []}

@@ -55,7 +55,7 @@ violation contains {"message": message, "severity": "high", "path": ["rules", i,
 	is_role
 	some i, rule in input.resource.rules
 	some j, verb in rule.verbs
-	verb in raising_verbs[resource_group(rule.apiGroups[_])]
+	verb in raising_verbs[resource_group(lib.text(rule.apiGroups[_]))]
 	message := sprintf("%s lets its subjects raise their own rights: verb '%s'", [lib.this, verb])
 }
 
@@ -73,10 +73,10 @@ violation contains {"message": message, "severity": "high", "path": ["rules", i,
 	is_role
 	input.resource.kind == "ClusterRole"
 	some i, rule in input.resource.rules
-	"" in rule.apiGroups
+	lib.text(rule.apiGroups[_]) == ""
 	some j, "secrets" in rule.resources
 	count({"get", "list", "watch"} & {verb | some verb in rule.verbs}) > 0
-	object.get(rule, "resourceNames", null) in {null, []}
+	lib.field(rule, "resourceNames", []) == []
 	message := sprintf("%s may read every Secret where it is bound: name them in resourceNames", [lib.this])
 }
 
@@ -117,6 +117,13 @@ is_binding if {
 	lib.api_group == "rbac.authorization.k8s.io"
 }
 
-subject_name(subject) := sprintf("%v/%v/%v", [subject.kind, subject.namespace, subject.name]) if subject.namespace
+# "ServiceAccount/shop/web", or without a namespace "User/jane".
+subject_name(subject) := sprintf(
+	"%v%s/%v",
+	[lib.field(subject, "kind", ""), namespace_part(subject), lib.field(subject, "name", "")],
+)
 
-subject_name(subject) := sprintf("%v/%v", [subject.kind, subject.name]) if not subject.namespace
+namespace_part(subject) := sprintf("/%v", [namespace]) if {
+	namespace := lib.field(subject, "namespace", "")
+	namespace != ""
+} else := ""
