@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attest_governance.errors import GovernanceError
+from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.policysets.history import read_history
@@ -190,15 +190,23 @@ def test_a_second_beginning_is_refused_and_a_pin_tells_which_is_right(tmp_path: 
     approved_set(tmp_path)
     current = read_history(open_project(tmp_path), NOW).current
     assert current is not None
-    assert policy_gate(tmp_path, NOW, pin=current.digest[:20])
-    with pytest.raises(GovernanceError, match="not the one that is pinned"):
-        policy_gate(tmp_path, NOW, pin="sha256:0000")
+    for pin in (current.digest, current.digest[:31], current.digest.removeprefix("sha256:")):
+        assert policy_gate(tmp_path, NOW, pin=pin)
+    with pytest.raises(GovernanceError, match="none of the policy sets is the one that is pinned"):
+        policy_gate(tmp_path, NOW, pin="sha256:" + "0" * 64)
+
+
+@pytest.mark.parametrize("pin", ["s", "sha256:", "sha256:0000", "0" * 23, "0" * 65, "x" * 64, " ", "*"])
+def test_a_pin_that_another_set_could_have_is_refused(tmp_path: Path, pin: str) -> None:
+    approved_set(tmp_path)
+    with pytest.raises(UsageError, match="must be a digest, of which 24 digits are enough"):
+        policy_gate(tmp_path, NOW, pin=pin)
 
 
 def test_a_pinned_project_can_not_lose_its_sets(tmp_path: Path) -> None:
     govern(tmp_path)
     with pytest.raises(GovernanceError, match="pinned"):
-        policy_gate(tmp_path, NOW, pin="sha256:0000")
+        policy_gate(tmp_path, NOW, pin="0" * 64)
 
 
 def test_a_link_can_not_smuggle_policies_in(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.governing import (
     Approver,
     Comment,
@@ -99,7 +100,7 @@ def verify(
     shown_as: Format = ShownAs.text,
 ) -> None:
     """The gate of a pull request: what it changes, who must still approve, whether it rewrites records."""
-    gate = verify_change(root(), base, session().now)
+    gate = verify_change(root(), base, system_clock())
     if resources:
         from attest_governance.cli.impact import with_findings  # noqa: PLC0415 (needs the engine)
 

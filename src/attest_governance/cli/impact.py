@@ -32,9 +32,10 @@ def with_findings(gate: Gate, root: Path, resources: Sequence[str]) -> Gate:
     paths = tuple(str(Path(path).resolve()) for path in resources)
     with TemporaryDirectory() as folder:
         base = Path(folder).resolve()
-        for name, content in git.files_at(root, gate.base, [".attest/policies.yaml", *DEFAULT_ROOTS]).items():
-            (base / name).parent.mkdir(parents=True, exist_ok=True)
-            (base / name).write_bytes(content)
+        for name, entry in git.tree_at(root, gate.base, [".attest/policies.yaml", *DEFAULT_ROOTS]).items():
+            if entry.kind == "file":
+                (base / name).parent.mkdir(parents=True, exist_ok=True)
+                (base / name).write_bytes(entry.content)
         added, removed = finding_changes(_judge(base, paths), _judge(root, paths))
     return msgspec.structs.replace(gate, added=added, removed=removed)
 

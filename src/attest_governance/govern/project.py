@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,7 @@ class Project(msgspec.Struct, frozen=True):
         rules = {
             "exemption": self.rules.exemption_approval,
             "override": self.rules.emergency_override,
-            "policy-set": self.rules.policy_approval,
+            "policy-set": self.rules.change_approval,
         }
         rule = rules[subject]
         if rule is None:
@@ -76,7 +77,7 @@ def is_governed(root: Path) -> bool:
     if (root / RULES_FILE).is_file():
         return True
     for rest in (SIGNERS_FILE, FOLDERS["policy-set"], FOLDERS["exemption"]):
-        if (root / rest).exists():
+        if os.path.lexists(root / rest):
             raise ConfigurationError(
                 f"the governance file is missing, but `{rest}` is there",
                 file=RULES_FILE,
@@ -154,10 +155,10 @@ def read_trusted(root: Path, name: str) -> str:
     """Reads a trust file; a missing one is empty.
 
     Raises:
-        ConfigurationError: it is a link, or can't be read as UTF-8.
+        ConfigurationError: it is a link or behind one, or can't be read as UTF-8.
     """
     path = root / name
-    if path.is_symlink():
+    if any((root / part).is_symlink() for part in (name, *map(str, Path(name).parents))):
         raise ConfigurationError("a trust file must not be a link", file=name, hint="put the file itself there")
     try:
         return path.read_bytes().decode() if path.exists() else ""

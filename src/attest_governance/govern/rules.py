@@ -46,6 +46,11 @@ class Governance(msgspec.Struct, frozen=True):
     """Whether an emergency override needs an audit trail that can be written."""
 
     @property
+    def change_approval(self) -> ApprovalRule | None:
+        """Who must approve a policy set; where policies are not governed, it holds changes of trust alone."""
+        return self.policy_approval or self.exemption_approval or self.emergency_override
+
+    @property
     def members(self) -> frozenset[str]:
         """Everybody who is in some team."""
         return frozenset().union(*self.teams.values())

@@ -10,8 +10,8 @@ import msgspec
 
 from attest_governance.errors import AttestError, GovernanceError, OutputError, UsageError
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
-from attest_governance.govern.policysets.history import History, open_trusted, read_history, with_trust_of
-from attest_governance.govern.project import HEAD_FILE, Project
+from attest_governance.govern.policysets.history import PIN, History, read_history, with_trust_of
+from attest_governance.govern.project import HEAD_FILE, Project, open_project
 from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.signing.identity import choose_signer
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from attest_governance.govern.records.judgement import Judgement
     from attest_governance.govern.signing.sshsig import Signer
-
-PIN_VARIABLE = "ATTEST_TRUST_ROOT"
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -73,9 +71,9 @@ def open_session(root: Path, now: datetime, environment: Mapping[str, str]) -> S
     Raises:
         ConfigurationError: there is no governance file, or a trust file is wrong.
     """
-    pin = environment.get(PIN_VARIABLE, "")
-    project = open_trusted(root, now, pin)
-    return Session(project, now, environment, read_history(project, now, pin))
+    project = open_project(root)
+    history = read_history(project, now, environment.get(PIN, ""))
+    return Session(with_trust_of(project, history.current) if history.current else project, now, environment, history)
 
 
 def seal(project: Project, person: str, signer: Signer, now: datetime) -> audit.Head | None:

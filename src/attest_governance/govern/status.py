@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.inforce import Survey, survey
 from attest_governance.govern.policysets.gate import policy_gate
+from attest_governance.govern.policysets.history import PIN
 from attest_governance.govern.records.view import view_record
-from attest_governance.govern.session import PIN_VARIABLE, Session
 from attest_governance.model.governance import StatusView
 
 if TYPE_CHECKING:
     from attest_governance.govern.records.event import Subject
+    from attest_governance.govern.session import Session
 
 
 def read_status(session: Session) -> StatusView:
@@ -43,7 +44,7 @@ def _survey(session: Session, subject: Subject, *, on: bool) -> Survey:
 
 def _gate_problem(session: Session) -> str:
     try:
-        policy_gate(session.project.root, session.now, pin=session.environment.get(PIN_VARIABLE, ""))
+        policy_gate(session.project.root, session.now, pin=session.environment.get(PIN, ""))
     except GovernanceError as error:
         return error.message
     return ""

@@ -6,6 +6,8 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.configuration_files import (
     PROJECT_FILE,
@@ -52,19 +54,27 @@ def load_settings(
     project = root / PROJECT_FILE if root else None
     files = [path for path in (at, project) if path and os.path.lexists(path)]
     layers = _layers(files, at, start, environ, overrides or {})
-    options, sources = merge_options(layers), merge_sources(layers)
+    settings = merged(layers)
+    return msgspec.structs.replace(
+        settings,
+        root=root,
+        global_file=at,
+        files=tuple(files),
+        bundle=_path(settings.policy.policy_bundle_path, _BUNDLE, layers, home),
+        bundle_key=_path(settings.policy.policy_bundle_key, _BUNDLE_KEY, layers, home),
+    )
+
+
+def merged(layers: Sequence[Layer]) -> Settings:
+    """What layers come to, the later winning; paths stay as they are written."""
+    options = merge_options(layers)
     return Settings(
         policy=options,
         policies=merge_entries(layers),
         exemptions=merge_exemptions(layers),
         compliance=merge_section(layers, Compliance, ("compliance",)),
         modules=_modules(options, layers),
-        root=root,
-        global_file=at,
-        files=tuple(files),
-        bundle=_path(options.policy_bundle_path, _BUNDLE, layers, home),
-        bundle_key=_path(options.policy_bundle_key, _BUNDLE_KEY, layers, home),
-        sources=sources,
+        sources=merge_sources(layers),
     )
 
 

@@ -86,9 +86,13 @@ def read_layer(path: Path, shown: str, base: Path, files: Files | None = None) -
     Raises:
         ConfigurationError: with every error of the file.
     """
+    return parse_layer(read_file(path, shown, files), shown, base)
+
+
+def parse_layer(text: str, shown: str, base: Path) -> Layer:
+    """Checks the text of a configuration file; see `read_layer`."""
     from attest_governance.load.yaml_reader import read_yaml  # noqa: PLC0415 - most folders have no file to read
 
-    text = read_file(path, shown, files)
     decoder = Decoder(_source_of(shown))
     contents = decoder.section(read_yaml(text, shown), ConfigurationFile)
     if decoder.errors or contents is None:

@@ -110,6 +110,10 @@ class Gate(msgspec.Struct, frozen=True, rename="camel"):
     changed: tuple[Difference, ...] = ()
     rewritten: tuple[str, ...] = ()
     """Documents of the base's records that are gone or altered: never allowed."""
+    refused: tuple[str, ...] = ()
+    """What else no approval allows, in words: governance that is gone, or stands behind a link."""
+    weakened: tuple[str, ...] = ()
+    """What would excuse resources without an exemption, in words; it needs the approval that exemptions need."""
     proposal: str = ""
     """The proposal that holds exactly the files here, if there is one."""
     missing: str = ""
@@ -124,8 +128,8 @@ class Gate(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is rewritten and nothing is missing."""
-        return not self.rewritten and not self.missing
+        """Whether nothing is rewritten, refused or missing."""
+        return not (self.rewritten or self.refused or self.missing)
 
 
 class GateView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

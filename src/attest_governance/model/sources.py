@@ -53,15 +53,6 @@ class PolicySources(msgspec.Struct, frozen=True):
     """Whether calls of `print` are kept, for the tools that show what they say."""
 
 
-class ReadFile(msgspec.Struct, frozen=True):
-    """A file that a run depends on, as it was read."""
-
-    file: str
-    """Absolute, links resolved."""
-    sha256: str
-    """In hex, of the bytes as they were read."""
-
-
 class Selected(msgspec.Struct, frozen=True):
     """A policy that a run asks, with what configuration gives it."""
 

@@ -69,6 +69,8 @@ def gate_lines(gate: Gate) -> list[str]:
         return [f"{gate.base[:12]} has no governance file: nothing to enforce"]
     lines = [f"{one.change}: {one.path}" for one in gate.changed]
     lines += [f"REWRITTEN: {name}: records are only ever added" for name in gate.rewritten]
+    lines += [f"REFUSED: {words}" for words in gate.refused]
+    lines += [f"weakened: {words}" for words in gate.weakened]
     lines += [f"exemption {one.id}: {one.status}" for one in gate.exemptions]
     lines += [f"adds: {line}" for line in gate.added] + [f"removes: {line}" for line in gate.removed]
     if gate.missing:

@@ -6,21 +6,34 @@ along new ones.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance.adapters import git
+from attest_governance.adapters.store import Stored
+from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.inforce import survey
 from attest_governance.govern.policysets.files import (
     DEFAULT_ROOTS,
     belongs,
     differences,
     digest_of,
+    digests,
     read_files,
+    tree_here,
 )
-from attest_governance.govern.policysets.history import History, judge_against, read_history, terms_in
-from attest_governance.govern.project import FOLDERS, Project, open_project
+from attest_governance.govern.policysets.history import (
+    History,
+    judge_against,
+    read_history,
+    terms_in,
+    with_trust_of,
+)
+from attest_governance.govern.policysets.weakened import weakened
+from attest_governance.govern.project import FOLDERS, TRUST_FILES, Project, open_project
 from attest_governance.govern.records.quorum import may_approve
 from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import RULES_FILE, parse_rules
@@ -28,40 +41,39 @@ from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_tru
 from attest_governance.model.governance import ChangedExemption, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
+    from attest_governance.adapters.git import Entry
     from attest_governance.govern.records.judgement import Judgement
+    from attest_governance.govern.records.terms import PolicySetTerms
     from attest_governance.model import Finding
+
+_GOVERNED = (*TRUST_FILES, *FOLDERS.values())
 
 
 def verify_change(root: Path, revision: str, now: datetime) -> Gate:
     """Compares the working tree with a base.
 
     Args:
-        root: the project.
+        root: the project, or a folder in it.
         revision: the base, such as `origin/main`.
         now: the moment.
 
     Raises:
-        UsageError: the revision is no commit here.
+        UsageError: the revision is no commit here, or it governs another folder.
         ConfigurationError: a governance or trust file, here or there, can't be read.
-        GovernanceError: a record of a policy set is forged.
+        GovernanceError: a record of a policy set is forged, or the base keeps governance behind a link.
     """
     commit = git.resolve(root, revision)
-    rules = git.files_at(root, commit, [RULES_FILE])
-    if RULES_FILE not in rules:
+    found = _governed(root.resolve(), commit)
+    if found is None:
         return Gate(commit, governed=False)
-    before = git.files_at(root, commit, [".attest"])
-    base = _base_project(root, before)
-    gate = Gate(
-        base=commit,
-        governed=True,
-        rewritten=_rewritten(root, before),
-        exemptions=_changed_exemptions(base, before, now),
-    )
-    return _with_policies(gate, base, now)
+    root, before = found
+    here = tree_here(root, [".attest"])
+    gate = Gate(commit, governed=True, rewritten=tuple(_rewritten(before, here)), refused=tuple(_refused(before, here)))
+    return gate if gate.refused else _judged(gate, root, before, now)
 
 
 def finding_changes(before: Iterable[Finding], after: Iterable[Finding]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -75,26 +87,85 @@ def _line(finding: Finding) -> str:
     return f"{finding.resource.id}: {finding.policy}: {finding.message} [{finding.enforcement}]{waived}"
 
 
-def _base_project(root: Path, before: Mapping[str, bytes]) -> Project:
-    """The records of the working tree under the rules and keys of the base."""
-    rules, signers, revoked = (
-        before.get(name, b"").decode(errors="replace") for name in (RULES_FILE, SIGNERS_FILE, REVOKED_FILE)
-    )
-    return msgspec.structs.replace(open_project(root), rules=parse_rules(rules), trust=parse_trust(signers, revoked))
+def _governed(folder: Path, commit: str) -> tuple[Path, dict[str, Entry]] | None:
+    """The outermost folder, from the top of the repository down to here, that the base governs; and its `.attest`."""
+    top = git.top(folder) or folder
+    for root in reversed([one for one in (folder, *folder.parents) if one.is_relative_to(top)]):
+        before = git.tree_at(root, commit, [".attest"])
+        for name, entry in before.items():
+            if entry.kind != "file" and any(f"{one}/".startswith(f"{name}/") for one in _GOVERNED):
+                raise GovernanceError(f"in the base, `{name}` is no file or folder, so nobody can tell what it governs")
+        if RULES_FILE in before:
+            return root, before
+    for name in git.blobs_at(folder, commit, whole=True):
+        if f"/{name}".endswith(f"/{RULES_FILE}"):
+            raise UsageError(f"the base governs another folder: `{name}`", hint="run the gate in that folder")
+    return None
 
 
-def _rewritten(root: Path, before: Mapping[str, bytes]) -> tuple[str, ...]:
+def _rewritten(before: Mapping[str, Entry], here: Mapping[str, Entry]) -> Iterator[str]:
     records = tuple(f"{folder}/" for folder in FOLDERS.values())
-    return tuple(
-        name for name, content in sorted(before.items()) if name.startswith(records) and not _same(root / name, content)
+    for name, entry in sorted(before.items()):
+        if name.startswith(records) and here.get(name) != entry:
+            yield name
+
+
+def _refused(before: Mapping[str, Entry], here: Mapping[str, Entry]) -> Iterator[str]:
+    rules = here.get(RULES_FILE)
+    if rules is None or rules.kind != "file":
+        yield f"`{RULES_FILE}` is gone: no change switches governance off"
+    for name, entry in here.items():
+        if entry.kind != "file" and before.get(name) != entry:
+            yield f"`{name}` is a {entry.kind}: what governs stands in the repository itself"
+
+
+class _Records:
+    """The records of policy sets as the base has them."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        folder = FOLDERS["policy-set"] + "/"
+        self._documents = [
+            Stored(PurePosixPath(name).parent.name, PurePosixPath(name).stem, entry.content.decode(), name)
+            for name, entry in sorted(entries.items())
+            if name.startswith(folder) and name.endswith(".yaml") and name.count("/") == folder.count("/") + 1
+        ]
+
+    def records(self) -> list[str]:
+        return sorted({one.record for one in self._documents})
+
+    def documents(self, record: str) -> list[Stored]:
+        return [one for one in self._documents if one.record == record]
+
+    def add(self, record: str, name: str, text: str) -> None:
+        raise GovernanceError(f"the base can't be written: `{record}/{name}` ({len(text)} characters)")
+
+
+def _judged(gate: Gate, root: Path, before: Mapping[str, Entry], now: datetime) -> Gate:
+    """The gate by the rules and keys of the base: those of its approved set, where it has one, else of its files."""
+    head = open_project(root)
+    rules, signers, revoked = (
+        before[name].content.decode(errors="replace") if name in before else ""
+        for name in (RULES_FILE, SIGNERS_FILE, REVOKED_FILE)
     )
+    own = msgspec.structs.replace(head, rules=parse_rules(rules), trust=parse_trust(signers, revoked))
+    stores = {**head.stores, "policy-set": _Records(before)}
+    settled = read_history(msgspec.structs.replace(own, stores=stores), now, settled=lambda _: True)
+    base = with_trust_of(own, settled.current) if settled.current else own
+    first = None if settled.current else own
+    history = read_history(own, now, first=first, settled=settled.chain.__contains__)
+    checked = read_history(head, now)
+    refused = (
+        () if _digest(checked) == _digest(history) else ("a check would go by a policy set that the base does not",)
+    )
+    gate = msgspec.structs.replace(gate, refused=refused, exemptions=_changed_exemptions(base, before, now))
+    return _with_changes(gate, base, (settled, history), before, now)
 
 
-def _same(path: Path, content: bytes) -> bool:
-    return path.is_file() and not path.is_symlink() and path.read_bytes() == content
+def _digest(history: History) -> str:
+    return history.current.digest if history.current else ""
 
 
-def _changed_exemptions(base: Project, before: Mapping[str, bytes], now: datetime) -> tuple[ChangedExemption, ...]:
+def _changed_exemptions(base: Project, before: Mapping[str, Entry], now: datetime) -> tuple[ChangedExemption, ...]:
     if base.rules.exemption_approval is None:
         return ()
     folder = FOLDERS["exemption"]
@@ -105,33 +176,68 @@ def _changed_exemptions(base: Project, before: Mapping[str, bytes], now: datetim
     )
 
 
-def _with_policies(gate: Gate, base: Project, now: datetime) -> Gate:
-    history = read_history(base, now, first=base)
+def _with_changes(
+    gate: Gate, base: Project, histories: tuple[History, History], before: Mapping[str, Entry], now: datetime
+) -> Gate:
+    """The gate with what differs. Where policies are not governed, only trust and what weakens needs an approval."""
+    settled, history = histories
     roots = history.current.terms.roots if history.current else DEFAULT_ROOTS
     here = read_files(base.root, roots)
+    tree = {**before, **git.tree_at(base.root, gate.base, roots)}
     there = {
-        name: digest_of(content)
-        for name, content in git.files_at(base.root, gate.base, [".attest", *roots]).items()
+        name: digest_of(entry.content) if entry.kind == "file" else entry.kind
+        for name, entry in tree.items()
         if belongs(name, roots)
     }
-    gate = msgspec.structs.replace(gate, changed=tuple(differences(there, here)), auto_merge=base.rules.auto_merge)
-    if base.rules.policy_approval is None or _is_current(history, here):
+    changed = differences(there, here)
+    gate = msgspec.structs.replace(gate, changed=tuple(changed), auto_merge=base.rules.auto_merge)
+    if base.rules.policy_approval is not None:
+        return _with_missing(gate, base, history, _Wanted(here), now)
+    weaker = weakened(base.root, tree, changed, git.blobs_at(base.root, gate.base))
+    names = {*(one.path for one in changed if one.path in TRUST_FILES), *(one.file for one in weaker)}
+    gate = msgspec.structs.replace(gate, weakened=tuple(one.words for one in weaker))
+    wanted = _Wanted({**here, **digests(base.root, names)}, names, _digest(settled))
+    return _with_missing(gate, base, history, wanted, now)
+
+
+class _Wanted(msgspec.Struct, frozen=True):
+    """What must be approved: all files here, or those of some names."""
+
+    files: Mapping[str, str]
+    names: Collection[str] | None = None
+    settled: str = ""
+    """The digest of the base's set, which approves no change from the base by names, whatever it holds."""
+
+    def approved_by(self, digest: str, terms: PolicySetTerms) -> bool:
+        """Whether a set holds exactly that."""
+        if self.names is None:
+            return terms.files == self.files
+        seen = all(belongs(name, terms.roots) for name in self.names)
+        return (seen and digest != self.settled) and all(
+            terms.files.get(name) == self.files.get(name) for name in self.names
+        )
+
+    def roots(self, roots: Collection[str]) -> list[str]:
+        """What a proposal must name, so that it holds all of it."""
+        return [*roots, *(name for name in sorted(self.names or ()) if not belongs(name, roots))]
+
+
+def _with_missing(gate: Gate, base: Project, history: History, wanted: _Wanted, now: datetime) -> Gate:
+    current = history.current.terms if history.current else None
+    if wanted.names == set() or (current and wanted.approved_by(_digest(history), current)):
         return gate
-    return _with_missing(gate, base, history, here, now)
-
-
-def _is_current(history: History, here: Mapping[str, str]) -> bool:
-    return history.current is not None and history.current.terms.files == here
-
-
-def _with_missing(gate: Gate, base: Project, history: History, here: Mapping[str, str], now: datetime) -> Gate:
     store = base.stores["policy-set"]
     for record in (read_record(store, one, now) for one in store.records()):
         judged = judge_against(base, record, history.current, now)
-        if judged is not None and terms_in(record).files == here and judged.status == "pending":
+        if (
+            judged is not None
+            and judged.status == "pending"
+            and wanted.approved_by(judged.request.digest, terms_in(record))
+        ):
             who = _who_can(base, judged)
             return msgspec.structs.replace(gate, proposal=record.id, missing=str(judged.latest.tally), who=who)
-    missing = "a proposal of exactly these files: `attest governance propose`"
+    roots = "".join(f" --root {name}" for name in wanted.roots(current.roots if current else DEFAULT_ROOTS))
+    missing = f"a proposal of exactly these files: `attest governance propose{roots}`"
     return msgspec.structs.replace(gate, missing=missing)
 
 

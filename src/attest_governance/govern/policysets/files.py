@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from attest_governance.adapters.git import Entry
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.project import TRUST_FILES
 from attest_governance.model.governance import Difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 CONFIGURATION_FILE = ".attest/policies.yaml"
+TRAIL_FOLDER = ".attest/audit"
 DEFAULT_ROOTS = ("policies",)
 _SUFFIXES = frozenset((".rego", ".yaml", ".yml", ".json"))
 
@@ -25,15 +28,37 @@ def read_files(root: Path, roots: Iterable[str]) -> dict[str, str]:
     Raises:
         GovernanceError: a link is among them, or a root lies outside the project.
     """
-    named = [root / name for name in (CONFIGURATION_FILE, *TRUST_FILES)]
-    below = [path for name in roots for path in _walk(root, name)]
-    files = {path.relative_to(root).as_posix(): path for path in (*named, *below) if path.is_file()}
-    return {name: digest_of(files[name].read_bytes()) for name in sorted(files)}
+    below = [path.relative_to(root).as_posix() for name in roots for path in _walk(root, name)]
+    return digests(root, {CONFIGURATION_FILE, *TRUST_FILES, *below})
 
 
-def belongs(name: str, roots: Iterable[str]) -> bool:
+def digests(root: Path, names: Iterable[str]) -> dict[str, str]:
+    """The digests of those of some files that are there."""
+    return {name: digest_of((root / name).read_bytes()) for name in sorted(names) if (root / name).is_file()}
+
+
+def tree_here(root: Path, names: Iterable[str]) -> dict[str, Entry]:
+    """What stands below some names now, told as `git.tree_at` tells of a commit; but for the audit trail."""
+    found: dict[str, Entry] = {}
+    waiting = [root / name for name in names]
+    for path in waiting:
+        name = path.relative_to(root).as_posix()
+        if path.is_symlink():
+            found[name] = Entry("link", os.fsencode(path.readlink()))
+        elif path.is_dir() and os.path.lexists(path / ".git") and path != root:
+            found[name] = Entry("repository")
+        elif path.is_dir() and name != TRAIL_FOLDER:
+            waiting += sorted(path.iterdir())
+        elif path.is_file():
+            found[name] = Entry("file", path.read_bytes())
+    return found
+
+
+def belongs(name: str, roots: Collection[str]) -> bool:
     """Tells whether a file, named relative to the project, is one that a set with these roots holds."""
     if name in (CONFIGURATION_FILE, *TRUST_FILES):
+        return True
+    if name in roots:
         return True
     return PurePosixPath(name).suffix in _SUFFIXES and any(PurePosixPath(name).is_relative_to(root) for root in roots)
 
@@ -57,5 +82,5 @@ def _walk(root: Path, name: str) -> Iterable[Path]:
     for path in sorted([base] if base.is_file() else base.rglob("*")):
         if path.is_symlink():
             raise GovernanceError("a link can't be part of a policy set", file=path.relative_to(root).as_posix())
-        if path.is_file() and path.suffix in _SUFFIXES:
+        if path.is_file() and (path == base or path.suffix in _SUFFIXES):
             yield path

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.policysets.downloads import approve_download
 from attest_governance.govern.policysets.files import CONFIGURATION_FILE, differences, read_files
-from attest_governance.govern.policysets.history import Approved, read_history, with_trust_of
-from attest_governance.govern.project import open_project
+from attest_governance.govern.policysets.history import Approved, ensure_lasting, read_history, with_trust_of
+from attest_governance.govern.project import Project, open_project
 from attest_governance.govern.rules import RULES_FILE
 
 if TYPE_CHECKING:
@@ -39,10 +39,12 @@ def policy_gate(
         GovernanceError: something differs from the last approved set; the message says what.
     """
     project = open_project(root)
-    current = read_history(project, now, pin).current
+    history = read_history(project, now, pin)
+    ensure_lasting(history)
+    current = history.current
+    if not pin and not _asked(project, current):
+        return ()
     if current is None:
-        if project.rules.policy_approval is None and not pin:
-            return ()
         raise GovernanceError(
             "no policy set has been approved yet", file=RULES_FILE, hint="`attest governance propose` starts it"
         )
@@ -58,6 +60,12 @@ def policy_gate(
     if bundle is None:
         return notices
     return (*notices, approve_download(bundle, with_trust_of(project, current).rules.bundle_keys))
+
+
+def _asked(project: Project, current: Approved | None) -> bool:
+    """Whether the rules here ask for approved policies, or those of the approved set did."""
+    rules = [project.rules, *([with_trust_of(project, current).rules] if current else [])]
+    return any(one.policy_approval is not None for one in rules)
 
 
 def _ensure_inside(root: Path, current: Approved, sources: Iterable[Path]) -> None:

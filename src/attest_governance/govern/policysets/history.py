@@ -2,17 +2,19 @@
 
 A set is its files with their digests: Rego, templates, configuration and trust files. Each proposal
 names the approved set that it follows and is judged by that one's keys and rules, so that nobody
-brings their own keys along. The first set vouches for itself; pin its digest (`ATTEST_TRUST_ROOT`)
-where the repository alone is not to be believed.
+brings their own keys along. The first set vouches for itself; pin its digest, or that of a later one,
+where the repository alone is not to be believed (`ATTEST_TRUST_ROOT`).
 """
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.errors import GovernanceError
+from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.policysets.files import digest_of
 from attest_governance.govern.project import Project, open_project
 from attest_governance.govern.records.judgement import Judgement, judge
@@ -22,9 +24,12 @@ from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+PIN = "ATTEST_TRUST_ROOT"
+"""The variable that names a set which must be among the approved ones: then the project must be governed."""
+_PIN = re.compile(r"(sha256:)?[0-9a-f]{24,64}")
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -32,6 +37,8 @@ class Approved(msgspec.Struct, frozen=True):
 
     judgement: Judgement
     terms: PolicySetTerms
+    since: datetime
+    """When the last approval that it needed was signed."""
 
     @property
     def digest(self) -> str:
@@ -44,44 +51,109 @@ class History(msgspec.Struct, frozen=True):
 
     current: Approved | None
     pending: tuple[Judgement, ...]
+    chain: frozenset[str] = frozenset()
+    """The digests of all approved sets."""
+    ended: tuple[Judgement, ...] = ()
+    """Sets that follow the current one, approved in their time, but by keys that have ended since."""
 
 
-def read_history(project: Project, now: datetime, pin: str = "", first: Project | None = None) -> History:
+def read_history(
+    project: Project,
+    now: datetime,
+    pin: str = "",
+    *,
+    first: Project | None = None,
+    settled: Callable[[str], bool] = lambda _: False,
+) -> History:
     """Finds the current set: the last one in a chain of approvals.
+
+    A key that has ended could date an approval back into its time. So approvals count while their keys may be used,
+    both at the time that they claim and now, but for those of the first set, of a pinned one, and of all before it.
 
     Args:
         project: the project; its own keys and rules judge the first set only.
         now: the moment; proposals from the future are refused.
-        pin: the digest of the first set (or its beginning), where it is known from elsewhere.
+        pin: the digest of an approved set, or its first 24 digits at least, where it is known from elsewhere.
         first: whose keys and rules judge the first set; by default those that the set itself holds.
+        settled: tells of the digest of a set whether it is known to be as old as it says.
 
     Raises:
-        GovernanceError: a record is forged, or there are two first or two last sets.
+        GovernanceError: a record is forged, a set is older than the approval of the one before, or there are two
+            first or two last sets.
+        UsageError: the pin is no digest.
     """
     store = project.stores["policy-set"]
     records = {
         record.request.event.digest: record for record in (read_record(store, one, now) for one in store.records())
     }
+    pinned = _pinned(records, pin)
     approved: dict[str, Approved] = {}
+    ended: list[Judgement] = []
     waiting = dict(records)
     while ready := [one for one in waiting if set(terms_in(records[one]).previous) <= approved.keys()]:
         for digest in ready:
-            judged = _judge(project, waiting.pop(digest), approved, first)
-            if judged is not None:
+            record = waiting.pop(digest)
+            judged = _judge(project, record, approved, first)
+            if judged is None:
+                continue
+            old = not judged.terms.previous or digest in pinned or settled(digest)
+            if old or _judge(project, record, approved, first, now):
                 approved[digest] = judged
-    current = _last(approved, pin)
+            else:
+                ended.append(judged.judgement)
+    current = _last(approved, pinned)
     pending = [judge_against(project, records[one], current, now) for one in records if one not in approved]
-    return History(current, tuple(one for one in pending if one is not None and one.status == "pending"))
+    waits = tuple(one for one in pending if one is not None and one.status == "pending")
+    return History(current, waits, frozenset(approved), tuple(ended))
+
+
+def _pinned(records: Mapping[str, Record], pin: str) -> list[str]:
+    """The digests of the pinned set and of all that it follows, the pinned one first.
+
+    Raises:
+        UsageError: the pin is so short, or so long, that it could be that of another set.
+        GovernanceError: no set has that digest.
+    """
+    if not pin:
+        return []
+    if not _PIN.fullmatch(pin):
+        hint = "give the digest of the first approved set: `attest governance status --format json` shows it"
+        raise UsageError(f"`{PIN}` must be a digest, of which 24 digits are enough: `{pin}`", hint=hint)
+    beginning = "sha256:" + pin.removeprefix("sha256:")
+    found = [one for one in records if one.startswith(beginning)]
+    if not found:
+        raise GovernanceError("none of the policy sets is the one that is pinned", hint=f"`{PIN}` names it")
+    for digest in found:
+        found += [one for one in terms_in(records[digest]).previous if one in records and one not in found]
+    return found
 
 
 def open_trusted(root: Path, now: datetime, pin: str = "") -> Project:
     """Opens a project with the keys and rules of its current approved set, where it has one.
 
     The trust files that lie about count only until a first set is approved.
+
+    Raises:
+        GovernanceError: see `read_history` and `ensure_lasting`.
     """
     project = open_project(root)
-    current = read_history(project, now, pin).current
-    return with_trust_of(project, current) if current else project
+    history = read_history(project, now, pin)
+    ensure_lasting(history)
+    return with_trust_of(project, history.current) if history.current else project
+
+
+def ensure_lasting(history: History) -> None:
+    """Insists that no set was approved by keys that have ended: the one before may not come back instead.
+
+    Raises:
+        GovernanceError: one was; the hint says what to do.
+    """
+    for one in history.ended:
+        again = f"let others approve it with `attest governance approve {one.record.id}`"
+        raise GovernanceError(
+            f"the policy set `{one.record.id}` was approved by keys that have ended since",
+            hint=f"{again}, or pin it: {PIN}={one.request.digest}",
+        )
 
 
 def with_trust_of(project: Project, approved: Approved) -> Project:
@@ -97,26 +169,43 @@ def judge_against(project: Project, record: Record, current: Approved | None, no
     if terms_in(record).previous != ([current.digest] if current else []):
         return None
     seen = with_trust_of(project, current) if current else project
-    rule = seen.rules.policy_approval or project.rule("policy-set")
+    rule = seen.rules.change_approval or project.rule("policy-set")
     return judge(record, rule, seen.trust, seen.rules.teams, now)
 
 
 def _judge(
-    project: Project, record: Record, approved: Mapping[str, Approved], first: Project | None
+    project: Project,
+    record: Record,
+    approved: Mapping[str, Approved],
+    first: Project | None,
+    moment: datetime | None = None,
 ) -> Approved | None:
-    """Judges a proposal at the time of its last event: later changes of keys do not undo the past."""
+    """Judges a proposal, by default at the time of its last event: later changes of keys do not undo the past."""
     terms = terms_in(record)
-    moment = record.events[-1].event.moment
     seen = [with_trust_of(project, approved[digest]) for digest in terms.previous] or [first or _own(project, terms)]
-    judgements = []
-    for each in seen:
-        rule = each.rules.policy_approval or project.rules.policy_approval
-        if rule is None:
-            return None
-        judgements.append(judge(record, rule, each.trust, each.rules.teams, moment))
-    if not all(one.status == "approved" for one in judgements) or not _is_whole(terms):
+    rules = [each.rules.change_approval or project.rules.change_approval for each in seen]
+    if not all(rules) or not _is_whole(terms):
         return None
-    return Approved(judgements[0], terms)
+
+    def at(count: int) -> list[Judgement]:
+        events = record.events[:count]
+        part, now = Record(record.id, events), moment or events[-1].event.moment
+        return [
+            judge(part, rule, each.trust, each.rules.teams, now) for each, rule in zip(seen, rules, strict=True) if rule
+        ]
+
+    if any(one.status != "approved" for one in at(len(record.events))):
+        return None
+    enough = next(count for count in range(1, len(record.events) + 1) if all(one.approved for one in at(count)))
+    _ensure_order(record, [approved[digest] for digest in terms.previous])
+    return Approved(at(len(record.events))[0], terms, record.events[enough - 1].event.moment)
+
+
+def _ensure_order(record: Record, before: Sequence[Approved]) -> None:
+    for one in before:
+        if record.request.event.moment < one.since:
+            follows = f"the approval of `{one.judgement.record.id}`, which it follows"
+            raise GovernanceError(f"the policy set `{record.id}` is dated before {follows}", file=record.request.where)
 
 
 def _own(project: Project, terms: PolicySetTerms) -> Project:
@@ -135,10 +224,10 @@ def _is_whole(terms: PolicySetTerms) -> bool:
     )
 
 
-def _last(approved: Mapping[str, Approved], pin: str) -> Approved | None:
+def _last(approved: Mapping[str, Approved], pinned: Sequence[str]) -> Approved | None:
+    if pinned and pinned[0] not in approved:
+        raise GovernanceError("the policy set that is pinned is not approved")
     first = [one for one in approved.values() if not one.terms.previous]
-    if pin and not any(one.digest.removeprefix("sha256:").startswith(pin.removeprefix("sha256:")) for one in first):
-        raise GovernanceError("the first approved policy set is not the one that is pinned")
     followed = {digest for one in approved.values() for digest in one.terms.previous}
     last = [one for digest, one in approved.items() if digest not in followed]
     if len(first) > 1 or len(last) > 1:

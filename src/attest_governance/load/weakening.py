@@ -1,0 +1,97 @@
+"""What of one configuration is weaker than another: judged wherever somebody could excuse themselves by it.
+
+The same comparison holds a change against its base, variables against files, and a folder below a project against the
+project. What can't be told to be as strict as before counts as weaker.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attest_governance.load.decoding import fields_of
+from attest_governance.load.settings import CustomPolicy, Key, PolicyOptions, PolicySettings, Settings
+from attest_governance.model.finding import SEVERITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from attest_governance.model import Severity
+
+_STRICTER_ON = {
+    "enabled": "policies are switched off",
+    "opa_enabled": "Rego policies are switched off",
+    "gatekeeper_enabled": "Gatekeeper constraints are switched off",
+    "fail_on_violation": "violations don't fail",
+    "strict_errors": "errors in builtin functions are warnings",
+}
+CAN_NOT_WEAKEN = frozenset(("timeout", "memory", "debug"))
+"""Keys of `policy` that can end a run without a verdict, or say more, but never change a verdict."""
+_ENFORCEMENT = {"dryrun": 0, "warn": 1, None: 2, "strict": 3}
+"""None is what the policy itself says, which may be anything."""
+
+
+def weaker(before: Settings, after: Settings) -> dict[Key, str]:
+    """What is weaker after than before, in words, by the key that makes it so."""
+    return {
+        **dict(_options(before.policy, after.policy)),
+        **dict(_custom(_by_name(before.policy), _by_name(after.policy))),
+        **{key: words for name in _names(before, after) for key, words in _policy(name, before, after)},
+    }
+
+
+def switched_off(settings: Settings) -> list[str]:
+    """What a configuration switches off or turns into less than a failure, each with its place."""
+    found = weaker(Settings(), settings)
+    told = {key: words for key, words in found.items() if key[-1] in {"enforcement", *_STRICTER_ON} - {"strict_errors"}}
+    return [f"{words} ({settings.source(key)})" for key, words in told.items()]
+
+
+def _options(before: PolicyOptions, after: PolicyOptions) -> Iterator[tuple[Key, str]]:
+    for name in fields_of(PolicyOptions):
+        old, new = getattr(before, name), getattr(after, name)
+        if name in _STRICTER_ON and old and not new:
+            yield ("policy", name), _STRICTER_ON[name]
+        elif name not in {*_STRICTER_ON, *CAN_NOT_WEAKEN, "custom_policies"} and old != new:
+            yield ("policy", name), f"`policy.{name}` is another"
+
+
+def _by_name(options: PolicyOptions) -> dict[str, CustomPolicy]:
+    return {one.name: one for one in options.custom_policies}
+
+
+def _custom(before: Mapping[str, CustomPolicy], after: Mapping[str, CustomPolicy]) -> Iterator[tuple[Key, str]]:
+    for name, old in before.items():
+        new, key = after.get(name), ("policy", "custom_policies", name)
+        if new is None:
+            yield key, f"the policy `{name}` is removed"
+        elif (old.rego_code, old.level) != (new.rego_code, new.level):
+            yield key, f"the policy `{name}` is another"
+
+
+def _names(before: Settings, after: Settings) -> list[str]:
+    return sorted({*before.policies, *after.policies, *_by_name(before.policy)})
+
+
+def _policy(name: str, before: Settings, after: Settings) -> Iterator[tuple[Key, str]]:
+    old, new = before.for_policy(name), after.for_policy(name)
+    entry = after.policies.get(name) or before.policies.get(name)
+    key: Key = ("policies", name) if entry else ("policy", "custom_policies", name)
+    for field, words in _differences(old, new):
+        yield (*key, field), f"the policy `{name}` {words}"
+
+
+def _differences(old: PolicySettings, new: PolicySettings) -> Iterator[tuple[str, str]]:
+    if old.enabled and not new.enabled:
+        yield "enabled", "is switched off"
+    if _ENFORCEMENT[new.enforcement] < _ENFORCEMENT[old.enforcement]:
+        words = {"warn": "warns only", "dryrun": "is a dry run"}
+        yield "enforcement", words.get(new.enforcement or "", "is as strict as it says itself")
+    # A policy of whose severity nothing is said may have any: the highest before, and the lowest after.
+    if old.severity != new.severity and _below(new.severity, old.severity or SEVERITIES[0]):
+        yield "severity", "is less severe"
+    if old.parameters != new.parameters:
+        yield "parameters", "has other parameters"
+
+
+def _below(severity: Severity | None, other: Severity) -> bool:
+    return severity is None or SEVERITIES.index(severity) > SEVERITIES.index(other)
