@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.decide import Baseline, Counted, Rules, apply_baseline, decide, enforce
+from attest_governance.decide import Baseline, Counted, Rules, apply_baseline, decide, enforce, nothing_judged
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
 from attest_governance.model import Enforcement, Outcome, Problem
 from attest_governance.model.sources import Manifests, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from attest_governance.evaluate import Batch
@@ -80,22 +80,38 @@ def check(
         EngineError: the engine failed. There is no verdict then.
     """
     batches = _judge(engine, loaded, plan, progress)
-    found = sorted((finding for batch in batches for finding in batch.findings), key=attrgetter("order"))
-    exempted = _exempt(enforce(found, plan.enforcement.get), plan.exempting, now)
-    findings = exempted.findings
-    if plan.baseline is not None:
-        findings = apply_baseline(findings, plan.baseline, plan.baseline_file)
-    problems = (*plan.problems, *loaded.problems, *(problem for batch in batches for problem in batch.problems))
+    weighed = weigh((finding for batch in batches for finding in batch.findings), plan, now)
+    counted, skipped = _counted(batches, plan.selected), tuple(one for batch in batches for one in batch.skipped)
+    problems = [*plan.problems, *loaded.problems, *(problem for batch in batches for problem in batch.problems)]
+    if not any(problem.severity == "error" for problem in problems):
+        problems += nothing_judged(counted, plan.rules, plan.manifests, skipped)
     return Outcome(
-        summary=decide(findings, problems, _counted(batches, plan.selected), plan.rules),
-        findings=findings,
-        problems=problems,
+        summary=decide(weighed.findings, problems, counted, plan.rules),
+        findings=weighed.findings,
+        problems=tuple(problems),
         policies=loaded.policies,
-        skipped=tuple(one for batch in batches for one in batch.skipped),
+        skipped=skipped,
         checked=tuple(one for batch in batches for one in batch.checked),
-        notices=(*plan.notices, *notices(exempted)),
+        notices=(*plan.notices, *notices(weighed)),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
+
+
+def weigh(found: Iterable[Finding], plan: Plan, now: datetime) -> Exempted:
+    """Gives findings what they weigh at `now`: enforcement, waivers, and what the baseline knows; in a stable order."""
+    enforced = enforce(sorted(found, key=attrgetter("order")), plan.enforcement.get)
+    exempting = plan.exempting
+    exempted = apply(
+        enforced,
+        exempting.exemptions,
+        now=now,
+        annotations=exempting.annotations,
+        max_duration=exempting.max_duration,
+    )
+    if plan.baseline is None:
+        return exempted
+    known = apply_baseline(exempted.findings, plan.baseline, plan.baseline_file)
+    return msgspec.structs.replace(exempted, findings=known)
 
 
 def _judge(
@@ -109,16 +125,6 @@ def _judge(
         if progress is not None:
             progress(batch)
     return tuple(batches)
-
-
-def _exempt(findings: Sequence[Finding], exempting: Exempting, now: datetime) -> Exempted:
-    return apply(
-        findings,
-        exempting.exemptions,
-        now=now,
-        annotations=exempting.annotations,
-        max_duration=exempting.max_duration,
-    )
 
 
 def _counted(batches: Sequence[Batch], selected: Sequence[Selected]) -> Counted:

@@ -11,52 +11,52 @@ from attest_governance.model.description import Description, Row
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
-    from attest_governance.evaluate import LoadedPolicies
+    from attest_governance.load.settings import Settings
     from attest_governance.model import Policy
-    from attest_governance.plan import Prepared
+    from attest_governance.runtime import Runtime
 
 
-def overview(loaded: LoadedPolicies, prepared: Prepared) -> tuple[Row, ...]:
+def overview(runtime: Runtime) -> tuple[Row, ...]:
     """One row for each policy, by name; all of them, also those that are not enabled.
 
     Raises:
         PolicyError: a policy is invalid.
     """
-    refuse(loaded.problems)
-    wanted = prepared.request.names
-    rows = (_row(policy, prepared) for policy in sorted(loaded.policies, key=lambda policy: policy.name))
+    refuse(runtime.loaded.problems)
+    wanted = runtime.prepared.request.names
+    rows = (_row(policy, runtime.settings) for policy in sorted(runtime.policies, key=lambda policy: policy.name))
     return tuple(row for row in rows if not wanted or any(fnmatchcase(row.name, name) for name in wanted))
 
 
-def find_policy(loaded: LoadedPolicies, name: str) -> Policy:
+def find_policy(runtime: Runtime, name: str) -> Policy:
     """The policy of that name.
 
     Raises:
         PolicyError: there is none, or a policy is invalid.
     """
-    refuse(loaded.problems)
-    for policy in loaded.policies:
+    refuse(runtime.loaded.problems)
+    for policy in runtime.policies:
         if policy.name == name:
             return policy
-    raise unknown_policy(name, loaded.policies)
+    raise unknown_policy(name, runtime.policies)
 
 
-def describe(policy: Policy, prepared: Prepared) -> Description:
+def describe(policy: Policy, runtime: Runtime) -> Description:
     """Everything there is to say about one policy."""
-    row = _row(policy, prepared)
+    row = _row(policy, runtime.settings)
     folder = Path(policy.file).parent / "examples" / policy.name
     return Description(
         policy=policy,
         enforcement=row.enforcement,
         enabled=row.enabled,
-        configured=prepared.settings.for_policy(policy.name).parameters,
+        configured=runtime.settings.for_policy(policy.name).parameters,
         passing=_files(folder / "pass"),
         failing=_files(folder / "fail"),
     )
 
 
-def _row(policy: Policy, prepared: Prepared) -> Row:
-    own = prepared.settings.for_policy(policy.name)
+def _row(policy: Policy, settings: Settings) -> Row:
+    own = settings.for_policy(policy.name)
     return Row(
         name=policy.name,
         title=policy.title,

@@ -13,10 +13,11 @@ from attest_governance.cli import judging, session
 from attest_governance.cli.main import run
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt.times import format_instant
-from attest_governance.judge import judge
 from attest_governance.model import Outcome
-from attest_governance.plan import Environment, Request
+from attest_governance.model.sources import Manifests
+from attest_governance.request import Environment, Request
 from attest_governance.resources import shipped_policies
+from attest_governance.runtime import open_runtime
 
 from .people import DAY, NOW, POLICY_APPROVAL, RULES, SECOND, approve, ask, govern, override_terms, work, write
 
@@ -31,7 +32,7 @@ spec:
   hostNetwork: true
   containers: [{{name: app, image: nginx}}]
 """
-REQUEST = Request(paths=("pod.yaml",), names=("attest-security",))
+REQUEST = Request(names=("attest-security",))
 HOUR = timedelta(hours=1)
 
 
@@ -56,7 +57,8 @@ def pod(root: Path, name: str = "legacy-app", namespace: str = "monitoring", ann
 def as_server(root: Path, now: datetime, **variables: str) -> Outcome:
     """The core as a server calls it: everything that it depends on is given."""
     around = Environment(cwd=root, home=root.parent, variables=variables, shipped=shipped_policies())
-    return judge(session.engine(), REQUEST, around, now=now)
+    with open_runtime(session.engine(), REQUEST, around, now=now) as runtime:
+        return runtime.judge(Manifests(paths=("pod.yaml",)), now)
 
 
 def as_command(now: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:

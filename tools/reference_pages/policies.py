@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ import yaml
 from attest_governance.describe import describe
 from attest_governance.evaluate import CheckOptions, Engine
 from attest_governance.model.sources import Manifests, Selected
-from attest_governance.plan import Environment, Request, prepare
+from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path
+from attest_governance.runtime import open_runtime
 from reference_pages.markdown import code, fence, page, table
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from attest_governance.model import Finding, Policy
     from attest_governance.model.description import Description
-    from attest_governance.plan import Prepared
+    from attest_governance.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "policies"
@@ -49,24 +51,24 @@ def policy_pages() -> dict[str, str]:
 
 def _described(engine: Engine) -> list[Description]:
     """The shipped policies as they are without any configuration, by name."""
-    prepared = _prepared()
-    loaded = engine.load(prepared.sources)
-    return [describe(policy, prepared) for policy in sorted(loaded.policies, key=lambda policy: policy.name)]
+    with _opened(engine) as runtime:
+        return [describe(policy, runtime) for policy in sorted(runtime.policies, key=lambda policy: policy.name)]
 
 
-def _prepared(evidence: Path | None = None) -> Prepared:
+def _opened(engine: Engine, evidence: Path | None = None) -> Runtime:
     nowhere = Path(os.devnull)
-    return prepare(Request(evidence=evidence), Environment(cwd=nowhere, home=nowhere, variables={}, shipped=SHIPPED))
+    around = Environment(cwd=nowhere, home=nowhere, variables={}, shipped=SHIPPED)
+    return open_runtime(engine, Request(evidence=evidence), around, now=datetime.now(UTC))
 
 
 def _verdicts(engine: Engine, description: Description) -> list[Finding]:
     """What the policy finds in its failing examples, file by file."""
     folder = _examples(description.policy)
-    loaded = engine.load(_prepared(_evidence(folder)).sources)
     selected = [Selected(description.policy.name, _example_parameters(folder))]
     manifests = Manifests(paths=description.failing)
-    batches = engine.check(loaded, selected, manifests, CheckOptions())
-    return sorted((one for batch in batches for one in batch.findings), key=lambda one: one.order)
+    with _opened(engine, _evidence(folder)) as runtime:
+        batches = engine.check(runtime.loaded, selected, manifests, CheckOptions())
+        return sorted((one for batch in batches for one in batch.findings), key=lambda one: one.order)
 
 
 def _examples(policy: Policy) -> Path:

@@ -11,9 +11,9 @@ import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli import options
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.options import Format, ShownAs
 from attest_governance.cli.session import engine, environment, fetch_bundle
 from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
@@ -35,13 +35,6 @@ app = typer.Typer(
 )
 
 
-class ShownAs(StrEnum):
-    """Formats of these commands."""
-
-    text = "text"
-    json = "json"
-
-
 class Algorithm(StrEnum):
     """Algorithms to sign with; none of them shares a secret."""
 
@@ -57,7 +50,6 @@ class Algorithm(StrEnum):
     EdDSA = "EdDSA"
 
 
-Format = Annotated[ShownAs, typer.Option("--format", "-f", help="How to show the result.")]
 Source = Annotated[str, typer.Argument(metavar="BUNDLE", help="A .tar.gz file, or a folder.")]
 Scope = Annotated[str, typer.Option("--scope", metavar="NAME", help="What the bundle is signed for.")]
 
@@ -158,7 +150,7 @@ def show(answer: BundleAnswer, done: str, output_format: ShownAs, *, verified: b
     """Writes what became of a bundle and returns the exit code."""
     if not verified and answer.bundle is not None:
         answer = msgspec.structs.replace(answer, problems=())
-    showing = report_options(Showing(color=options.use_color(False)), system_clock())  # noqa: FBT003 (positional)
+    showing = report_options(Showing(), system_clock())
     said = output_format is ShownAs.text and answer.refused  # what is no result is no output either
     write_bundle(answer, done, output_format.value, sys.stderr if said else sys.stdout, showing)
     return UNDECIDED if answer.refused else OK

@@ -6,37 +6,22 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli import options
-from attest_governance.cli.judging import exit_code, run
+from attest_governance.cli.judging import Showing, exit_code, judge, named
+from attest_governance.cli.options import JUDGING, RESOURCES, SHOWING, takes
+from attest_governance.model.sources import Manifests
+from attest_governance.request import Request
 
 
+@takes(request=JUDGING, manifests=RESOURCES, showing=SHOWING)
 def command(
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files and folders, or `-` for standard input.")],
     *,
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    policy: options.Names = None,
-    strict: options.Strict = False,
-    fail_on: options.FailOn = None,
-    fail_fast: options.FailFast = False,
-    detailed: options.Detailed = False,
-    show_exempted: options.ShowExempted = False,
-    verbose: options.Verbose = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
-    namespace: options.Namespace = "",
-    inventory: options.Inventory = None,
-    jobs: options.Jobs = 0,
-    disallow_exemptions: options.NoExemptions = False,
-    disallow_annotation_exemptions: options.NoAnnotations = False,
-    baseline: options.BaselineFile = None,
-    output_format: options.Formats = None,
-    output: options.Outputs = None,
-    no_color: options.NoColor = False,
+    request: Request,
+    manifests: Manifests,
+    showing: Showing,
 ) -> int:
     """Check manifests against policies.
 
     Exits with 0 when they are allowed, 1 when they are denied, and 2 when that could not be decided.
     """
-    return exit_code(run(paths, locals()))
+    return exit_code(judge(request, named(paths, manifests), showing).summary.verdict)

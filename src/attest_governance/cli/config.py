@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
+from attest_governance.cli.options import Format, ShownAs
 from attest_governance.load import configuration_view as view
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.configuration_editing import set_value
@@ -27,16 +27,8 @@ app = typer.Typer(
 )
 
 
-class ShownAs(StrEnum):
-    """Formats of the configuration."""
-
-    text = "text"
-    json = "json"
-
-
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as policy.debug or policies.NAME.enforcement.")]
 NewValue = Annotated[str, typer.Argument(metavar="VALUE", help="The new value; lists are separated by commas.")]
-Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
 
 
 @app.command("get")

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
+import msgspec
 
 from attest_governance.errors import UsageError
-from attest_governance.plan import Request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class ShownAs(StrEnum):
-    """Formats that every command has."""
-
-    text = "text"
-    json = "json"
+    from attest_governance.request import Request
 
 
-Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
-
-
-def policy_request(policies: Sequence[str], **more: Any) -> Request:  # noqa: ANN401 (members of Request)
-    """A request for the policies of files and folders, or for those of the configuration by name.
+def policy_request(policies: Sequence[str], request: Request) -> Request:
+    """A request that means the policies of files and folders, or those of the configuration by name.
 
     A word that is the path of something, or could only be one, is a path.
 
@@ -37,7 +27,7 @@ def policy_request(policies: Sequence[str], **more: Any) -> Request:  # noqa: AN
     names = tuple(word for word in policies if not is_path(word))
     if folders and names:
         raise UsageError(f"`{names[0]}` is a name and `{folders[0]}` a path", hint="give either names or paths")
-    return Request(folders=folders, names=names, **more)
+    return msgspec.structs.replace(request, folders=folders, names=names)
 
 
 def is_path(word: str) -> bool:

@@ -9,26 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from attest_governance.cli import options
-from attest_governance.cli.developing import Format, ShownAs
-from attest_governance.cli.judging import read_stdin
+from attest_governance.adapters.clock import system_clock
+from attest_governance.cli.judging import STDIN, Showing, read_stdin
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine, environment
+from attest_governance.cli.session import open_here
 from attest_governance.develop.explaining import explain, read_findings
-from attest_governance.develop.tracing import load_for_tracing, trace
+from attest_governance.develop.tracing import trace
 from attest_governance.load.files import Files
-from attest_governance.plan import STDIN, Request, make_plan, prepare
+from attest_governance.model.sources import Manifests
 from attest_governance.report import write_stdout
 from attest_governance.report.explanations import write_explanations
+from attest_governance.request import Request
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from attest_governance.evaluate import View
     from attest_governance.model import Finding
     from attest_governance.model.trace import Traces
-    from attest_governance.plan import Prepared
+    from attest_governance.runtime import Runtime
 
 
+@takes(request=("folders", "with_shipped", *DOCUMENTS), manifests=("namespace",), showing=("no_color",))
 def command(
     finding: Annotated[
         str, typer.Argument(metavar="FINDING", help="JSON of a finding or of a report: a file, or `-`.")
@@ -37,42 +41,29 @@ def command(
     index: Annotated[
         int, typer.Option("--index", metavar="N", min=0, help="Which finding of a report, from 1; 0 for all.")
     ] = 0,
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
-    namespace: options.Namespace = "",
+    request: Request,
+    manifests: Manifests,
     shown_as: Format = ShownAs.text,
-    no_color: options.NoColor = False,
+    showing: Showing,
 ) -> int:
     """Say why a resource was denied: at which line of the policy and of the manifest, and by which values.
 
     The check is repeated, so give the policies and parameters that it had. Exits with 2 where the finding
     can't be found again.
     """
-    text = read_stdin([finding]) if finding == "-" else Files().read(Path(finding), "report")
+    text = read_stdin() if finding == "-" else Files().read(Path(finding), "report")
     findings = read_findings(text, STDIN if finding == "-" else finding, index)
-    request = Request(
-        paths=("-",),
-        folders=tuple(policy_dir or ()),
-        with_shipped=with_shipped,
-        parameters=parameters,
-        data=tuple(data or ()),
-        evidence=evidence,
-        namespace=namespace,
-    )
-    tracing = _Tracing(prepare(request, environment()))
+    now, wanted = system_clock(), msgspec.structs.replace(request, prints=True, draft=True)
     explanations = []
-    with Progress("explaining") as progress:
+    with Progress("explaining") as progress, open_here(wanted, now) as runtime:
+        tracing = _Tracing(runtime, manifests, now)
         for one in findings:
             explanations.append(explain(one, tracing))
             progress.show("findings", len(explanations), len(findings))
-    color = options.use_color(no_color)
     write_stdout(
         sys.stdout,
         shown_as.value,
-        lambda out: write_explanations(explanations, shown_as.value, out, root=Path(), color=color),
+        lambda out: write_explanations(explanations, shown_as.value, out, root=Path(), color=showing.color),
     )
     return OK if all(one.found for one in explanations) else UNDECIDED
 
@@ -80,15 +71,15 @@ def command(
 class _Tracing:
     """Traces one policy on one file, with policies that are loaded once."""
 
-    def __init__(self, prepared: Prepared) -> None:
-        self._prepared = prepared
-        self._engine = engine()
-        self._engine.configure(prepared.engine)
-        self._loaded = load_for_tracing(self._engine, prepared.sources)
+    def __init__(self, runtime: Runtime, manifests: Manifests, now: datetime) -> None:
+        self._runtime, self._now = runtime, now
+        self._plan = runtime.plan(manifests, now)
 
     def __call__(self, finding: Finding, view: View) -> Traces:
-        request = msgspec.structs.replace(
-            self._prepared.request, paths=(finding.location.file,), names=(finding.policy,)
+        runtime = self._runtime
+        plan = msgspec.structs.replace(
+            self._plan,
+            manifests=msgspec.structs.replace(self._plan.manifests, paths=(finding.location.file,)),
+            selected=runtime.prepared.choose(runtime.policies, finding.policy),
         )
-        prepared = msgspec.structs.replace(self._prepared, request=request)
-        return trace(self._engine, self._loaded, make_plan(prepared, self._loaded), view)
+        return trace(runtime.engine, runtime.loaded, plan, view, self._now)

@@ -6,23 +6,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.adapters.kubernetes import connect
-from attest_governance.cli import options
-from attest_governance.cli.gatekeeping import (
-    ShownAs,
-    Wish,
-    installing,
-    make,
-    remembered,
-    show_differences,
-    show_written,
-    warn,
-)
+from attest_governance.cli.gatekeeping import installing, make, remembered, show_differences, show_written, warn
 from attest_governance.cli.judging import Showing, exit_code, report_options
 from attest_governance.cli.main import DENIED, OK
+from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, takes
 from attest_governance.cli.session import engine
 from attest_governance.decide import Rules
 from attest_governance.gatekeeper.difference import differences
@@ -31,7 +23,8 @@ from attest_governance.gatekeeper.install import How, Patience
 from attest_governance.gatekeeper.install import install as do_install
 from attest_governance.gatekeeper.install import uninstall as do_uninstall
 from attest_governance.gatekeeper.status import read_status
-from attest_governance.report import pair_targets, write_reports
+from attest_governance.report import write_reports
+from attest_governance.request import Request
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +41,6 @@ Excluded = Annotated[
     list[str] | None,
     typer.Option("--exclude-namespace", metavar="NAMESPACE", help="Namespaces to leave alone (globs); repeats."),
 ]
-Format = Annotated[ShownAs, typer.Option("--format", "-f", help="How to show the result.")]
 Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config.")
@@ -69,37 +61,31 @@ def _gatekeeper() -> None:
 
 
 @app.command("generate")
+@takes(request=("folders", "with_shipped", *DOCUMENTS))
 def generate(
     policies: Policies = None,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
+    request: Request,
     exclude_namespace: Excluded = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that were not generated.")] = False,
     output_format: Format = ShownAs.text,
 ) -> None:
     """Write a ConstraintTemplate and a constraint for each plain policy; they find what the policy finds."""
-    made = make(Wish.of(policies, locals())).generated
+    made = make(policies or (), request, exclude_namespace or ()).generated
     written = write_files(files_of(made.pairs), output, force=force)
     check_files(engine(), written)
     show_written(written, made.problems, output_format)
 
 
 @app.command("install")
+@takes(request=("folders", "with_shipped", *DOCUMENTS))
 def install(
     policies: Policies = None,
     *,
     context: Context = "",
     kubeconfig: Kubeconfig = None,
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
+    request: Request,
     exclude_namespace: Excluded = None,
     force_conflicts: Force = False,
     prune: Prune = False,
@@ -111,7 +97,7 @@ def install(
 
     Gatekeeper templates and constraints that stand in the policy folders are installed as they are.
     """
-    made = make(Wish.of(policies, locals()))
+    made = make(policies or (), request, exclude_namespace or ())
     warn(made.generated.problems)
     how = How(force=force_conflicts, prune=prune, dry_run=dry_run, patience=Patience(timeout))
     cluster = connect(kubeconfig=kubeconfig, context=context)
@@ -120,22 +106,19 @@ def install(
 
 
 @app.command("diff")
+@takes(request=("folders", "with_shipped", *DOCUMENTS))
 def diff(
     policies: Policies = None,
     *,
     context: Context = "",
     kubeconfig: Kubeconfig = None,
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
+    request: Request,
     exclude_namespace: Excluded = None,
     prune: Prune = False,
     output_format: Format = ShownAs.text,
 ) -> int:
     """Show what `install` would change. Exits with 0 when nothing would, 1 when something would, 2 on errors."""
-    made = make(Wish.of(policies, locals()))
+    made = make(policies or (), request, exclude_namespace or ())
     warn(made.generated.problems)
     found = differences(connect(kubeconfig=kubeconfig, context=context), made.objects, prune=prune)
     show_differences(found, output_format)
@@ -143,6 +126,7 @@ def diff(
 
 
 @app.command("status")
+@takes(rules=("strict", "fail_on"), showing=("detailed", "verbose", "formats", "outputs", "no_color"))
 def status(
     constraints: Annotated[
         list[str] | None, typer.Argument(metavar="[CONSTRAINT…]", help="Constraints as Kind/name (globs); all if none.")
@@ -150,26 +134,17 @@ def status(
     *,
     context: Context = "",
     kubeconfig: Kubeconfig = None,
-    strict: options.Strict = False,
-    fail_on: options.FailOn = None,
-    detailed: options.Detailed = False,
-    verbose: options.Verbose = False,
-    output_format: options.Formats = None,
-    output: options.Outputs = None,
-    no_color: options.NoColor = False,
+    rules: Rules,
+    showing: Showing,
 ) -> int:
     """Show what Gatekeeper's audit has found, and which constraints are not enforced.
 
     Exits with 0 when nothing is denied, 1 when something is, and 2 when a constraint is not enforced.
     """
-    targets = pair_targets(tuple(output_format or ("text",)), tuple(output or ()))
-    rules = Rules(strict=strict, fail_on=fail_on.value if fail_on else None)
+    targets, shown = showing.targets, msgspec.structs.replace(showing, command="attest gatekeeper status")
     found = read_status(connect(kubeconfig=kubeconfig, context=context), names=constraints or (), rules=rules)
-    showing = Showing(
-        color=options.use_color(no_color), detailed=detailed, verbose=verbose, command="attest gatekeeper status"
-    )
-    write_reports(found, targets, report_options(showing, system_clock()), sys.stdout)
-    return exit_code(found)
+    write_reports(found, targets, report_options(shown, system_clock()), sys.stdout)
+    return exit_code(found.summary.verdict)
 
 
 @app.command("uninstall")

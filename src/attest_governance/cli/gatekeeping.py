@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine, environment
+from attest_governance.cli.session import open_here
 from attest_governance.gatekeeper.belonging import is_constraint
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
 from attest_governance.gatekeeper.generate import generate as make_generated
 from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Selected
-from attest_governance.plan import Request, choose, configuration_problems, prepare
 from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
@@ -27,37 +25,7 @@ if TYPE_CHECKING:
     from attest_governance.gatekeeper.difference import Difference
     from attest_governance.gatekeeper.install import Change
     from attest_governance.model import Problem
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """Which policies are meant, and with what."""
-
-    names: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
-    with_shipped: bool = False
-    parameters: Path | None = None
-    data: tuple[Path, ...] = ()
-    evidence: Path | None = None
-    excluded_namespaces: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, policies: Sequence[str] | None, given: Mapping[str, Any]) -> Wish:
-        """The wish that a command's options state."""
-        return cls(
-            names=tuple(policies or ()),
-            folders=tuple(given["policy_dir"] or ()),
-            with_shipped=given["with_shipped"],
-            parameters=given["parameters"],
-            data=tuple(given["data"] or ()),
-            evidence=given["evidence"],
-            excluded_namespaces=tuple(given["exclude_namespace"] or ()),
-        )
-
-    @property
-    def request(self) -> Request:
-        """The same, as the flow wants it."""
-        wishes = {name: getattr(self, name) for name in self.__struct_fields__ if name != "excluded_namespaces"}
-        return Request(**wishes)
+    from attest_governance.request import Request
 
 
 class Made(msgspec.Struct, frozen=True):
@@ -72,34 +40,23 @@ class Made(msgspec.Struct, frozen=True):
         return objects_of(self.generated, self.selected)
 
 
-class ShownAs(StrEnum):
-    """Formats of what these commands have done."""
-
-    text = "text"
-    json = "json"
-
-
-def make(wish: Wish) -> Made:
+def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequence[str]) -> Made:
     """Loads the policies that are meant and turns them into templates.
 
     Raises:
-        AttestError: a policy, a file or the configuration is wrong.
+        AttestError: a policy, a file or the configuration is wrong, or the policies are not approved.
     """
-    prepared = prepare(wish.request, environment())
-    running = engine()
-    running.configure(prepared.engine)
-    loaded = running.load(prepared.sources)
-    refuse(loaded.problems)
-    refuse(configuration_problems(prepared, loaded))
-    settings, selected = prepared.settings, choose(prepared, loaded)
-    recipe = Recipe(
-        sources=prepared.sources,
-        selected=selected,
-        enforcement={one.name: settings.for_policy(one.name).enforcement for one in selected},
-        severity={one.name: settings.for_policy(one.name).severity or "" for one in selected},
-        excluded_namespaces=wish.excluded_namespaces,
-    )
-    return Made(make_generated(running, loaded, recipe), selected)
+    with open_here(msgspec.structs.replace(request, names=tuple(policies)), system_clock()) as runtime:
+        refuse(runtime.loaded.problems)
+        refuse(runtime.problems)
+        recipe = Recipe(
+            sources=runtime.sources,
+            selected=runtime.selected,
+            enforcement=runtime.enforcement,
+            severity={one.name: one.severity for one in runtime.selected},
+            excluded_namespaces=tuple(excluded_namespaces),
+        )
+        return Made(make_generated(runtime.engine, runtime.loaded, recipe), runtime.selected)
 
 
 def show_written(written: Sequence[Written], problems: Sequence[Problem], name: str) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli.developing import Format, ShownAs
 from attest_governance.cli.main import OK
+from attest_governance.cli.options import Format, ShownAs
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine
 from attest_governance.develop.generating import Wish, generate, refuse_overwriting

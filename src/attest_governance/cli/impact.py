@@ -10,11 +10,12 @@ import msgspec
 
 from attest_governance.adapters import git
 from attest_governance.adapters.clock import system_clock
-from attest_governance.check import check
 from attest_governance.cli.session import engine, environment
 from attest_governance.govern.policysets.change import finding_changes
 from attest_governance.govern.policysets.files import DEFAULT_ROOTS
-from attest_governance.plan import Request, make_plan, prepare
+from attest_governance.model.sources import Manifests
+from attest_governance.request import Request
+from attest_governance.runtime import open_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,10 +42,9 @@ def with_findings(gate: Gate, root: Path, resources: Sequence[str]) -> Gate:
 
 
 def _judge(root: Path, paths: tuple[str, ...]) -> tuple[Finding, ...]:
+    """What the policies of a folder find; exemptions are changes of their own, which the gate names."""
     folders = tuple(str(root / name) for name in DEFAULT_ROOTS if (root / name).is_dir())
-    request = Request(paths=paths, folders=folders, with_shipped=True)
-    prepared = prepare(request, msgspec.structs.replace(environment(), cwd=root))
-    running = engine()
-    running.configure(prepared.engine)
-    loaded = running.load(prepared.sources)
-    return check(running, loaded, make_plan(prepared, loaded), now=system_clock()).findings
+    request = Request(folders=folders, with_shipped=True, disallow_exemptions=True, draft=True)
+    around, now = msgspec.structs.replace(environment(), cwd=root), system_clock()
+    with open_runtime(engine(), request, around, now=now) as runtime:
+        return runtime.judge(Manifests(paths=paths), now).findings

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from attest_governance.cli.config import Format, ShownAs
+from attest_governance.cli.options import Format, ShownAs
 from attest_governance.load.scaffold import InitDocument, scaffold
 
 

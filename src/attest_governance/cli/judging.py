@@ -6,55 +6,70 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
-from attest_governance.cli.options import use_color
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine, environment
-from attest_governance.errors import InputError
-from attest_governance.judge import judge as decide
-from attest_governance.plan import MAX_STDIN, Request
+from attest_governance.cli.session import open_here
+from attest_governance.errors import InputError, UsageError
+from attest_governance.model.sources import Manifests, Text
 from attest_governance.report import ReportOptions, find_repository, pair_targets, write_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from attest_governance.model import Outcome
+    from attest_governance.model import Outcome, Verdict
     from attest_governance.report import Target
+    from attest_governance.request import Request
 
-
-S = TypeVar("S", bound=msgspec.Struct)
+STDIN = "<stdin>"
+MAX_STDIN = 256 << 20
 
 
 class Showing(msgspec.Struct, frozen=True, kw_only=True):
     """How the user wants to see the result."""
 
-    formats: tuple[str, ...] = ("text",)
+    formats: tuple[str, ...] = ()
+    """Text if none is given."""
     outputs: tuple[str, ...] = ()
-    color: bool = False
+    no_color: bool = False
     detailed: bool = False
     show_exempted: bool = False
     verbose: bool = False
     command: str = "attest policy check"
 
+    @property
+    def color(self) -> bool:
+        """Whether standard output may be colored."""
+        if self.no_color or os.environ.get("NO_COLOR"):
+            return False
+        return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
-def judge(request: Request, showing: Showing) -> Outcome:
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Which format goes where.
+
+        Raises:
+            UsageError: there is no such format, or formats and outputs don't pair.
+        """
+        return pair_targets(self.formats or ("text",), self.outputs)
+
+
+def judge(request: Request, manifests: Manifests, showing: Showing) -> Outcome:
     """Checks and reports.
 
     Raises:
         AttestError: nothing could be decided, or the report could not be written.
     """
-    targets = pair_targets(showing.formats, showing.outputs)
-    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets), stdin=read_stdin(request.paths))
-    now = system_clock()
-    with Progress("checking") as progress:
-        outcome = decide(engine(), wanted, environment(), now=now, progress=progress.advance)
+    targets, now = showing.targets, system_clock()
+    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets))
+    with Progress("checking") as progress, open_here(wanted, now) as runtime:
+        outcome = runtime.judge(manifests, now, progress.advance)
     write_reports(outcome, targets, report_options(showing, now), sys.stdout)
     return outcome
 
@@ -75,54 +90,35 @@ def report_options(showing: Showing, now: datetime) -> ReportOptions:
     )
 
 
-def run(paths: Sequence[str], given: Mapping[str, Any], **more: object) -> Outcome:
-    """Judges what a command's options ask for.
-
-    Args:
-        paths: what to judge.
-        given: the options by name, as the command's function has them.
-        more: members of `Request` and `Showing` that the command decides itself.
-    """
-    severity = given["fail_on"]
-    wishes: dict[str, Any] = {
-        **given,
-        "paths": tuple(paths),
-        "folders": tuple(given["policy_dir"] or ()),
-        "names": tuple(given["policy"] or ()),
-        "data": tuple(given["data"] or ()),
-        "inventory": tuple(given["inventory"] or ()),
-        "fail_on": severity.value if severity else None,
-        "allow_exemptions": not given["disallow_exemptions"],
-        "allow_annotations": not given["disallow_annotation_exemptions"],
-        "formats": tuple(given["output_format"] or ("text",)),
-        "outputs": tuple(given["output"] or ()),
-        "color": use_color(given["no_color"]),
-        **more,
-    }
-    return judge(_only(Request, wishes), _only(Showing, wishes))
-
-
-def _only(kind: type[S], wishes: Mapping[str, Any]) -> S:
-    return kind(**{name: wishes[name] for name in kind.__struct_fields__ if name in wishes})
-
-
-def exit_code(outcome: Outcome) -> int:
+def exit_code(verdict: Verdict) -> int:
     """0 allowed, 1 denied, 2 could not decide."""
-    return {"allow": OK, "deny": DENIED, "error": UNDECIDED}[outcome.summary.verdict]
+    return {"allow": OK, "deny": DENIED, "error": UNDECIDED}[verdict]
 
 
 def _needs_passes(targets: Sequence[Target]) -> bool:
     return any(target.format in ("junit", "openreports") for target in targets)
 
 
-def read_stdin(paths: Sequence[str]) -> str:
-    """The whole of standard input, where `-` asks for it.
+def named(paths: Sequence[str], manifests: Manifests | None = None) -> Manifests:
+    """What a command line names: files and folders, and standard input where a path is `-`.
+
+    Raises:
+        UsageError: nothing is named.
+        InputError: standard input is too large, or no text.
+    """
+    if not paths:
+        raise UsageError("nothing to check", hint="name files or folders, or `-` for standard input")
+    inputs = (Text(STDIN, read_stdin()),) if "-" in paths else ()
+    files = tuple(path for path in paths if path != "-")
+    return msgspec.structs.replace(manifests or Manifests(), paths=files, inputs=inputs)
+
+
+def read_stdin() -> str:
+    """The whole of standard input.
 
     Raises:
         InputError: it is too large, or no text.
     """
-    if "-" not in paths:
-        return ""
     raw = sys.stdin.buffer.read(MAX_STDIN + 1)
     if len(raw) > MAX_STDIN:
         raise InputError(f"standard input is larger than {MAX_STDIN >> 20} MiB", hint="write it to files")

@@ -8,19 +8,20 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli import options
-from attest_governance.cli.developing import Format, ShownAs, policy_request
+from attest_governance.cli.developing import policy_request
 from attest_governance.cli.main import OK
+from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.optimizing import configured_parameters, optimize, read_policy, rewrite
 from attest_governance.errors import InputError
 from attest_governance.model.optimize import OptimizeWish
-from attest_governance.plan import prepare
 from attest_governance.report import write_stdout
 from attest_governance.report.optimize import OptimizationReport, write_optimization
+from attest_governance.request import Request, prepare
 
 
+@takes(request=DOCUMENTS)
 def command(
     policy: Annotated[Path, typer.Argument(metavar="FILE", help="The policy: a Rego file.")],
     *,
@@ -36,9 +37,7 @@ def command(
     ] = None,
     inputs: Annotated[int, typer.Option("--inputs", min=0, help="How many inputs to make; 0 for the default.")] = 0,
     timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds after which to give up.")] = 600.0,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
+    request: Request,
     shown_as: Format = ShownAs.text,
 ) -> int:
     """Say how a policy could be cheaper, measured on sample data; --write rewrites it where results stay the same.
@@ -48,14 +47,13 @@ def command(
     text = read_policy(policy)
     if benchmark_data and not benchmark_data.exists():
         raise InputError("there is no such file or folder", file=str(benchmark_data), hint="check --benchmark-data")
-    request = policy_request([str(policy)], parameters=parameters, data=tuple(data or ()), evidence=evidence)
-    prepared = prepare(request, environment())
+    prepared = prepare(policy_request([str(policy)], request), environment())
     running = engine()
     running.configure(prepared.engine)
     wish = OptimizeWish(
         policy=policy,
         data=(str(benchmark_data),) if benchmark_data else (),
-        parameters=configured_parameters(prepared.settings, parameters),
+        parameters=configured_parameters(prepared.settings, request.parameters),
         inputs=inputs,
         limit=prepared.settings.policy.timeout,
         timeout=timeout,

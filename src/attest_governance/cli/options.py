@@ -1,85 +1,142 @@
-"""Options that several commands share, so that they read alike everywhere."""
+"""Options that several commands share: what each is called is said here, what it means in the value that it fills.
+
+A command that takes such a value names it as a parameter, and which of its fields are options:
+
+    @takes(request=JUDGING, showing=SHOWING)
+    def command(paths: …, *, request: Request, showing: Showing) -> int:
+
+Typer sees one option for each field, of the field's own type and default. A value that one command alone takes says
+what its options are called itself, in the annotations of its fields.
+"""
 
 from __future__ import annotations
 
-import os
-import sys
+import inspect
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
+import msgspec
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-class SeverityChoice(StrEnum):
-    """Severities on the command line."""
-
-    critical = "critical"
-    high = "high"
-    medium = "medium"
-    low = "low"
+R = TypeVar("R")
 
 
-Folders = Annotated[
-    list[str] | None,
-    typer.Option("--policy-dir", "-p", metavar="DIR", help="Use the policies of this folder or file only; repeats."),
-]
-WithShipped = Annotated[
-    bool, typer.Option("--with-shipped", help="With --policy-dir: use the shipped policies as well.")
-]
-Names = Annotated[
-    list[str] | None, typer.Option("--policy", metavar="NAME", help="Use only policies of this name (globs); repeats.")
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Warnings fail too.")]
-FailOn = Annotated[
-    SeverityChoice | None, typer.Option("--fail-on", help="Fail only on findings of this severity or worse.")
-]
-FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop after the first file with a finding.")]
-Detailed = Annotated[bool, typer.Option("--detailed", help="Show details and descriptions with each finding.")]
-ShowExempted = Annotated[bool, typer.Option("--show-exempted", help="Show exempted findings in full.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what was skipped, and why.")]
-ParametersFile = Annotated[
-    Path | None, typer.Option("--parameters", metavar="FILE", help="Policy parameters, by policy name (YAML or JSON).")
-]
-Data = Annotated[
-    list[Path] | None, typer.Option("--data", metavar="FILE", help="A document for `data` (YAML or JSON); repeats.")
-]
-Evidence = Annotated[
-    Path | None, typer.Option("--evidence", metavar="FILE", help="Verified facts, seen as `data.attest.evidence`.")
-]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Namespace of resources whose manifest names none.")]
-Inventory = Annotated[
-    list[str] | None,
-    typer.Option(
+class ShownAs(StrEnum):
+    """Formats that every command has."""
+
+    text = "text"
+    json = "json"
+
+
+Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
+
+POLICIES = ("folders", "with_shipped", "names")
+"""Of `Request`: which policies are meant."""
+DOCUMENTS = ("parameters", "data", "evidence")
+"""Of `Request`: what policies are given beside the resource."""
+JUDGING = (
+    *POLICIES,
+    "strict",
+    "fail_on",
+    "fail_fast",
+    "allow_empty",
+    *DOCUMENTS,
+    "jobs",
+    "disallow_exemptions",
+    "disallow_annotation_exemptions",
+    "baseline",
+)
+"""Of `Request`: all that a check can be told."""
+RESOURCES = ("namespace", "inventory")
+"""Of `Manifests`: how to look at what is judged."""
+SHOWING = ("detailed", "show_exempted", "verbose", "formats", "outputs", "no_color")
+"""Of `Showing`: how to see the result."""
+
+_FORMATS = "text, table, json, yaml, sarif, junit, github or openreports; repeats."
+_FLAGS: dict[str, Any] = {
+    "folders": typer.Option(
+        "--policy-dir", "-p", metavar="DIR", help="Use the policies of this folder or file only; repeats."
+    ),
+    "with_shipped": typer.Option("--with-shipped", help="With --policy-dir: use the shipped policies as well."),
+    "names": typer.Option("--policy", metavar="NAME", help="Use only policies of this name (globs); repeats."),
+    "strict": typer.Option("--strict", help="Warnings fail too."),
+    "fail_on": typer.Option("--fail-on", help="Fail only on findings of this severity or worse."),
+    "fail_fast": typer.Option("--fail-fast", help="Stop after the first file with a finding."),
+    "allow_empty": typer.Option("--allow-empty", help="Allow a run in which nothing was judged."),
+    "detailed": typer.Option("--detailed", help="Show details and descriptions with each finding."),
+    "show_exempted": typer.Option("--show-exempted", help="Show exempted findings in full."),
+    "verbose": typer.Option("--verbose", "-v", help="Show what was skipped, and why."),
+    "parameters": typer.Option(
+        "--parameters", metavar="FILE", help="Policy parameters, by policy name (YAML or JSON)."
+    ),
+    "data": typer.Option("--data", metavar="FILE", help="A document for `data` (YAML or JSON); repeats."),
+    "evidence": typer.Option("--evidence", metavar="FILE", help="Verified facts, seen as `data.attest.evidence`."),
+    "namespace": typer.Option("--namespace", "-n", help="Namespace of resources whose manifest names none."),
+    "inventory": typer.Option(
         "--inventory", metavar="PATH", help="Resources that policies may look up but that are not judged; repeats."
     ),
-]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=0, help="Cores to use; 0 for all.")]
-Formats = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--format",
-        "-f",
-        metavar="FORMAT",
-        help="text, table, json, yaml, sarif, junit, github or openreports; repeats.",
+    "jobs": typer.Option("--jobs", "-j", min=0, help="Cores to use; 0 for all."),
+    "formats": typer.Option("--format", "-f", metavar="FORMAT", help=_FORMATS),
+    "outputs": typer.Option("--output", "-o", metavar="FILE", help="Where the format at the same place goes; repeats."),
+    "no_color": typer.Option("--no-color", help="No colors; NO_COLOR in the environment does the same."),
+    "disallow_exemptions": typer.Option("--disallow-exemptions", help="Ignore every exemption."),
+    "disallow_annotation_exemptions": typer.Option(
+        "--disallow-annotation-exemptions", help="Ignore exemptions that stand in annotations."
     ),
-]
-Outputs = Annotated[
-    list[str] | None,
-    typer.Option("--output", "-o", metavar="FILE", help="Where the format at the same place goes; repeats."),
-]
-NoColor = Annotated[bool, typer.Option("--no-color", help="No colors; NO_COLOR in the environment does the same.")]
-NoExemptions = Annotated[bool, typer.Option("--disallow-exemptions", help="Ignore every exemption.")]
-NoAnnotations = Annotated[
-    bool, typer.Option("--disallow-annotation-exemptions", help="Ignore exemptions that stand in annotations.")
-]
-BaselineFile = Annotated[
-    Path | None, typer.Option("--baseline", metavar="FILE", help="Only findings that this baseline lacks count.")
-]
+    "baseline": typer.Option("--baseline", metavar="FILE", help="Only findings that this baseline lacks count."),
+}
 
 
-def use_color(no_color: bool) -> bool:  # noqa: FBT001 (a flag of the command line)
-    """Whether standard output may be colored."""
-    if no_color or os.environ.get("NO_COLOR"):
-        return False
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+def takes(**fields: tuple[str, ...]) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Lets a command take values whose fields are options of its command line.
+
+    Args:
+        fields: for each parameter that is such a value, the fields that are options; the rest keep their defaults.
+    """
+
+    def decorate(command: Callable[..., R]) -> Callable[..., R]:
+        hints = get_type_hints(command, include_extras=True)
+
+        @wraps(command)
+        def called(*arguments: Any, **given: Any) -> R:  # noqa: ANN401 (what the command takes)
+            for name, options in fields.items():
+                given[name] = _value(hints[name], {option: given.pop(option) for option in options})
+            return command(*arguments, **given)
+
+        signature = inspect.signature(command)
+        parameters = [one for each in signature.parameters.values() for one in _expanded(each, hints, fields)]
+        called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {one.name: one.annotation for one in parameters} | {"return": hints.get("return")}
+        return called
+
+    return decorate
+
+
+def _expanded(
+    parameter: inspect.Parameter, hints: dict[str, Any], fields: dict[str, tuple[str, ...]]
+) -> Iterator[inspect.Parameter]:
+    if parameter.name not in fields:
+        yield parameter.replace(annotation=hints[parameter.name])
+        return
+    kind = hints[parameter.name]
+    types = get_type_hints(kind, include_extras=True)
+    defaults = {one.name: one.default for one in msgspec.structs.fields(kind)}
+    for option in fields[parameter.name]:
+        repeats = get_origin(types[option]) is tuple
+        shown = list[get_args(types[option])[0]] | None if repeats else types[option]  # type: ignore[misc]
+        yield inspect.Parameter(
+            option,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if repeats else defaults[option],
+            annotation=shown if get_origin(shown) is Annotated else Annotated[shown, _FLAGS[option]],
+        )
+
+
+def _value(kind: type[msgspec.Struct], given: dict[str, Any]) -> msgspec.Struct:
+    """The value that options fill; one that repeats and was not given keeps the field's default."""
+    said = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    return kind(**{name: value for name, value in said.items() if value is not None})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import webbrowser
 from pathlib import Path
@@ -11,14 +12,15 @@ import msgspec
 import typer
 
 from attest_governance import __version__
-from attest_governance.cli import options
-from attest_governance.cli.developing import Format, ShownAs
+from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import OK
-from attest_governance.cli.session import engine, environment
+from attest_governance.cli.options import Format, ShownAs, takes
+from attest_governance.cli.session import open_here
 from attest_governance.develop.playground import Playground
 from attest_governance.errors import InputError
 from attest_governance.load.files import Files
-from attest_governance.plan import Request, choose, prepare
+from attest_governance.model.sources import Manifests
+from attest_governance.request import Request
 from attest_governance.web.server import PageServer, Start, open_server
 
 SCHEMA = "attest.continuu.ms/playground/v1"
@@ -26,6 +28,7 @@ LONGEST_EVALUATION = 5.0
 MAX_TEXT = 2 << 20
 
 
+@takes(request=("parameters", "evidence"), manifests=("namespace",))
 def command(
     *,
     policy: Annotated[Path, typer.Option("--policy", metavar="FILE", help="A policy in Rego.")],
@@ -34,9 +37,8 @@ def command(
     ] = None,
     data: Annotated[Path | None, typer.Option("--data", metavar="FILE", help="A document for `data`.")] = None,
     tests: Annotated[Path | None, typer.Option("--tests", metavar="FILE", help="Tests in Rego.")] = None,
-    parameters: options.ParametersFile = None,
-    evidence: options.Evidence = None,
-    namespace: options.Namespace = "",
+    request: Request,
+    manifests: Manifests,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: anywhere.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     shown_as: Format = ShownAs.text,
@@ -48,20 +50,18 @@ def command(
     """
     given = {"policy": policy, "input": input_file, "data": data, "tests": tests}
     texts = {name: _read(path, name) for name, path in given.items() if path is not None}
-    request = Request(folders=(str(policy),), parameters=parameters, evidence=evidence, namespace=namespace)
-    prepared = prepare(request, environment())
-    running = engine()
-    running.configure(prepared.engine)
-    playground = Playground(
-        running,
-        prepared.sources,
-        lambda loaded: choose(prepared, loaded),
-        configured=lambda name: prepared.settings.for_policy(name).enforcement,
-        timeout=min(prepared.settings.policy.timeout, LONGEST_EVALUATION),
-        namespace=namespace,
-    )
+    wanted = msgspec.structs.replace(request, folders=(str(policy),), draft=True)
     files = {name: str(path) for name, path in given.items() if path is not None}
-    with open_server(playground, Start(texts, files, __version__), port) as server:
+    with open_here(wanted, system_clock()) as runtime, contextlib.ExitStack() as stack:
+        playground = Playground(
+            runtime.engine,
+            runtime.sources,
+            lambda loaded, given, now: runtime.drafted(loaded).plan(given, now),
+            clock=system_clock,
+            timeout=min(runtime.settings.policy.timeout, LONGEST_EVALUATION),
+            namespace=manifests.namespace,
+        )
+        server = stack.enter_context(open_server(playground, Start(texts, files, __version__), port))
         print(_address(server.url, shown_as), flush=True)
         _serve(server, browser=browser)
     return OK

@@ -3,47 +3,33 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
+import msgspec
 import typer
 
-from attest_governance.cli import options
-from attest_governance.cli.session import engine, environment
+from attest_governance.adapters.clock import system_clock
+from attest_governance.cli.options import POLICIES, Format, ShownAs, takes
+from attest_governance.cli.session import open_here
 from attest_governance.describe import describe, find_policy, overview
-from attest_governance.plan import Request, prepare
 from attest_governance.report.policies import write_policies, write_policy
-
-if TYPE_CHECKING:
-    from attest_governance.plan import Prepared
-
-Format = Annotated[str, typer.Option("--format", "-f", help="text or json.")]
+from attest_governance.request import Request
 
 
-def list_policies(
-    *,
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    policy: options.Names = None,
-    output_format: Format = "text",
-) -> None:
+@takes(request=POLICIES)
+def list_policies(*, request: Request, shown_as: Format = ShownAs.text) -> None:
     """List the policies that a check would use, with what configuration makes of them."""
-    prepared = _prepare(policy_dir, policy, with_shipped=with_shipped)
-    write_policies(overview(engine().load(prepared.sources), prepared), output_format, sys.stdout)
+    with open_here(msgspec.structs.replace(request, draft=True), system_clock()) as runtime:
+        write_policies(overview(runtime), shown_as.value, sys.stdout)
 
 
+@takes(request=("folders", "with_shipped"))
 def show_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The policy's name.")],
     *,
-    policy_dir: options.Folders = None,
-    with_shipped: options.WithShipped = False,
-    output_format: Format = "text",
+    request: Request,
+    shown_as: Format = ShownAs.text,
 ) -> None:
     """Show one policy: what it asks, its parameters, its examples."""
-    prepared = _prepare(policy_dir, None, with_shipped=with_shipped)
-    found = find_policy(engine().load(prepared.sources), name)
-    write_policy(describe(found, prepared), output_format, sys.stdout)
-
-
-def _prepare(folders: list[str] | None, names: list[str] | None, *, with_shipped: bool) -> Prepared:
-    request = Request(folders=tuple(folders or ()), with_shipped=with_shipped, names=tuple(names or ()))
-    return prepare(request, environment())
+    with open_here(msgspec.structs.replace(request, draft=True), system_clock()) as runtime:
+        write_policy(describe(find_policy(runtime, name), runtime), shown_as.value, sys.stdout)

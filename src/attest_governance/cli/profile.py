@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from attest_governance.cli import options
+from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.developing import policy_request
 from attest_governance.cli.main import DENIED, OK
+from attest_governance.cli.options import DOCUMENTS, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine, environment
+from attest_governance.cli.session import open_here
 from attest_governance.develop.profiling import (
     DEFAULT_THRESHOLD,
     best_of,
@@ -24,17 +25,21 @@ from attest_governance.develop.profiling import (
 )
 from attest_governance.errors import InputError, UsageError
 from attest_governance.model.problem import refuse
-from attest_governance.plan import make_plan, prepare
+from attest_governance.model.profile import Change
+from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_stdout
 from attest_governance.report.profiles import FORMATS, ProfileReport, format_of, write_profile
+from attest_governance.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from datetime import datetime
 
-    from attest_governance.model.profile import Change, Profile
-    from attest_governance.plan import Prepared
+    from attest_governance.check import Plan
+    from attest_governance.model.profile import Profile
+    from attest_governance.runtime import Runtime
 
 
+@takes(request=DOCUMENTS)
 def command(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH…]", help="Policies: files, folders or names; all if none.")
@@ -57,9 +62,7 @@ def command(
         float, typer.Option("--threshold", metavar="PCT", min=0, help="With --compare: how much slower may be.")
     ] = DEFAULT_THRESHOLD,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List every rule, line and slow resource.")] = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
+    request: Request,
 ) -> int:
     """Measure what policies cost over a set of resources: time, evaluations and memory, by rule and line.
 
@@ -67,24 +70,18 @@ def command(
     """
     name = _format(output, output_format)
     before = read_profile(compare_with) if compare_with else None
-    request = policy_request(
-        paths or [],
-        paths=(str(benchmark_data),) if benchmark_data else (),
-        parameters=parameters,
-        data=tuple(data or ()),
-        evidence=evidence,
-    )
     if benchmark_data and not benchmark_data.exists():
         raise InputError("there is no such file or folder", file=str(benchmark_data), hint="check --benchmark-data")
-    again = _measuring(prepare(request, environment()))
-    profile = again()
-    changes: tuple[Change, ...] = ()
-    if before is not None:
-        changes = compare(before, profile, threshold)
-        if any(change.slower for change in changes):
-            # Once more, before a build fails: another program may have taken the processor.
-            profile = best_of(profile, again())
+    now, changes = system_clock(), tuple[Change, ...]()
+    with open_here(policy_request(paths or [], msgspec.structs.replace(request, draft=True)), now) as runtime:
+        plan = _plan(runtime, benchmark_data, now)
+        profile = _measured(runtime, plan)
+        if before is not None:
             changes = compare(before, profile, threshold)
+            if any(change.slower for change in changes):
+                # Once more, before a build fails: another program may have taken the processor.
+                profile = best_of(profile, _measured(runtime, plan))
+                changes = compare(before, profile, threshold)
     _write(profile, name, output, ProfileReport(verbose=verbose, changes=changes, threshold=threshold))
     return DENIED if any(change.slower for change in changes) else OK
 
@@ -96,21 +93,16 @@ def _format(output: str, output_format: str) -> str:
     return name
 
 
-def _measuring(prepared: Prepared) -> Callable[[], Profile]:
-    running = engine()
-    running.configure(prepared.engine)
-    loaded = running.load(prepared.sources)
-    refuse(loaded.problems)
-    if not prepared.request.paths:
-        request = msgspec.structs.replace(prepared.request, paths=example_files(loaded.policies))
-        prepared = msgspec.structs.replace(prepared, request=request)
-    plan = make_plan(prepared, loaded)
+def _plan(runtime: Runtime, benchmark_data: Path | None, now: datetime) -> Plan:
+    refuse(runtime.loaded.problems)
+    refuse(runtime.problems)
+    paths = (str(benchmark_data),) if benchmark_data else example_files(runtime.policies)
+    return runtime.plan(Manifests(paths=paths), now)
 
-    def again() -> Profile:
-        with Progress("measuring") as progress:
-            return measure(running, loaded, plan, progress.show)
 
-    return again
+def _measured(runtime: Runtime, plan: Plan) -> Profile:
+    with Progress("measuring") as progress:
+        return measure(runtime.engine, runtime.loaded, plan, progress.show)
 
 
 def _write(profile: Profile, name: str, output: str, report: ProfileReport) -> None:

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest_governance.evaluate import Engine
+from attest_governance.report.clean import one_line
 from attest_governance.resources import engine_path, shipped_policies
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from attest_governance.evaluate import EngineOptions
     from attest_governance.load.bundles import Fetched, Remote
-    from attest_governance.plan import Environment
+    from attest_governance.request import Environment, Request
+    from attest_governance.runtime import Runtime
 
 _JUDGING = {
     "check",
@@ -70,7 +74,7 @@ def engine() -> Engine:
 
 def environment() -> Environment:
     """What this process finds around it."""
-    from attest_governance.plan import Environment  # noqa: PLC0415 (imports the flow)
+    from attest_governance.request import Environment  # noqa: PLC0415 (imports the flow)
 
     return Environment(
         cwd=Path.cwd(),
@@ -79,6 +83,21 @@ def environment() -> Environment:
         shipped=shipped_policies(),
         fetch_bundle=fetch_bundle,
     )
+
+
+def open_here(request: Request, now: datetime) -> Runtime:
+    """The runtime of a request in this process's surroundings; to be closed. A draft's notices are told.
+
+    Raises:
+        AttestError: a file is missing or wrong, the policies are not approved, or the engine failed.
+    """
+    from attest_governance.runtime import open_runtime  # noqa: PLC0415 (imports the flow)
+
+    runtime = open_runtime(engine(), request, environment(), now=now)
+    if request.draft:
+        for notice in runtime.notices:
+            print(f"notice: {one_line(notice)}", file=sys.stderr)
+    return runtime
 
 
 def fetch_bundle(remote: Remote, options: EngineOptions) -> Fetched:

@@ -3,42 +3,58 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli import options
 from attest_governance.cli.developing import is_path
+from attest_governance.cli.judging import Showing
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
+from attest_governance.cli.options import takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.cli.watching import watch
 from attest_governance.develop.testing import TestPlan, plan_paths, run_tests
 from attest_governance.errors import UsageError
-from attest_governance.plan import Request, prepare
 from attest_governance.report import pair_targets, write_file, write_stdout
 from attest_governance.report.tests import FORMATS, TestReport, passed, write_tests
+from attest_governance.request import Request, prepare
 
 if TYPE_CHECKING:
     from attest_governance.model.testing import Case, TestRun
     from attest_governance.report import Target
 
-Run = Annotated[
-    str, typer.Option("--run", metavar="REGEX", help="Only tests whose name matches, such as security.*privileged.")
-]
-Coverage = Annotated[bool, typer.Option("--coverage", help="Show how much of the policies the unit tests evaluate.")]
-Threshold = Annotated[
-    float | None, typer.Option("--threshold", metavar="PCT", min=0, max=100, help="Fail below this coverage.")
-]
-Watch = Annotated[bool, typer.Option("--watch", "-w", help="Run again whenever a file changes, until Ctrl-C.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="List the tests that pass, too.")]
-Formats = Annotated[
-    list[str] | None, typer.Option("--format", "-f", metavar="FORMAT", help="text, json or junit; repeats.")
-]
+
+class Testing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tests to run, and how to see them."""
+
+    __test__ = False
+
+    run: Annotated[
+        str,
+        typer.Option("--run", metavar="REGEX", help="Only tests whose name matches, such as security.*privileged."),
+    ] = ""
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Show how much of the policies the unit tests evaluate.")
+    ] = False
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="PCT", min=0, max=100, help="Fail below this coverage.")
+    ] = None
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Run again whenever a file changes, until Ctrl-C.")] = (
+        False
+    )
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="List the tests that pass, too.")] = False
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", "-f", metavar="FORMAT", help="text, json or junit; repeats.")
+    ] = None
 
 
+TESTING, SHOWING = Testing.__struct_fields__, ("outputs", "no_color")
+
+
+@takes(testing=TESTING, request=("jobs",), showing=SHOWING)
 def command(
     what: Annotated[
         list[str] | None,
@@ -48,15 +64,9 @@ def command(
     resource: Annotated[
         str, typer.Option("--resource", metavar="FILE", help="Show what the policies say of this resource, and why.")
     ] = "",
-    run: Run = "",
-    coverage: Coverage = False,
-    threshold: Threshold = None,
-    watch: Watch = False,
-    verbose: Verbose = False,
-    jobs: options.Jobs = 0,
-    output_format: Formats = None,
-    output: options.Outputs = None,
-    no_color: options.NoColor = False,
+    testing: Testing,
+    request: Request,
+    showing: Showing,
 ) -> int:
     """Run the tests of policies: unit tests, Suites, and example resources.
 
@@ -66,64 +76,58 @@ def command(
     if resource:
         from attest_governance.cli.judging_resource import judge_resource  # noqa: PLC0415 (no tests are run then)
 
-        return judge_resource(what or [], resource, verbose=verbose, output_format=output_format, no_color=no_color)
-    return _run(what or [], locals(), everything=False)
+        shown = msgspec.structs.replace(showing, verbose=testing.verbose, formats=tuple(testing.formats or ()))
+        return judge_resource(what or [], resource, shown)
+    return _run(what or [], testing, request, showing, everything=False)
 
 
-def all_tests(
-    *,
-    run: Run = "",
-    coverage: Coverage = False,
-    threshold: Threshold = None,
-    watch: Watch = False,
-    verbose: Verbose = False,
-    jobs: options.Jobs = 0,
-    output_format: Formats = None,
-    output: options.Outputs = None,
-    no_color: options.NoColor = False,
-) -> int:
+@takes(testing=TESTING, request=("jobs",), showing=SHOWING)
+def all_tests(*, testing: Testing, request: Request, showing: Showing) -> int:
     """Run every test there is: of the shipped policies, their libraries, and those of the configuration."""
-    return _run([], locals(), everything=True)
+    return _run([], testing, request, showing, everything=True)
 
 
-def _run(what: list[str], given: dict[str, Any], *, everything: bool) -> int:
-    targets = _targets(given)
-    plans = _plans(what, given, everything=everything)
+def _run(what: list[str], testing: Testing, request: Request, showing: Showing, *, everything: bool) -> int:
+    targets = _targets(testing, showing)
+    plans = _plans(what, testing, request, everything=everything)
 
     def once() -> int:
-        return _report([_tested(plan) for plan in plans], targets, given)
+        return _report([_tested(plan) for plan in plans], targets, testing, showing)
 
-    if not given["watch"]:
+    if not testing.watch:
         return once()
     folders = [path for plan in plans for path in (*plan.sources.paths, *plan.below)]
     return watch(once, folders)
 
 
-def _targets(given: dict[str, Any]) -> tuple[Target, ...]:
-    formats = given["output_format"] or ["text"]
+def _targets(testing: Testing, showing: Showing) -> tuple[Target, ...]:
+    formats = testing.formats or ["text"]
     for name in formats:
         if name not in FORMATS:
             raise UsageError(f"unknown format `{name}`", hint=f"use {', '.join(FORMATS)}")
-    targets = pair_targets(formats, given["output"] or [])
+    targets = pair_targets(formats, showing.outputs)
     # Whoever sends the results to a file still wants to see them.
     seen = any(target.path is None for target in targets)
     return targets if seen else (*targets, *pair_targets(["text"], []))
 
 
-def _plans(what: list[str], given: dict[str, Any], *, everything: bool) -> list[TestPlan]:
-    prepared = prepare(Request(jobs=given["jobs"]), environment())
+def _plans(what: list[str], testing: Testing, request: Request, *, everything: bool) -> list[TestPlan]:
+    prepared = prepare(request, environment())
     engine().configure(prepared.engine)
     paths, names = [word for word in what if is_path(word)], [word for word in what if not is_path(word)]
     plans = [plan_paths(paths, prepared.sources)] if paths else []
     if names or not what:
         plans.append(TestPlan(sources=prepared.sources, policies=tuple(names), everything=everything))
-    more = {
-        "run": given["run"],
-        "coverage": given["coverage"] or given["threshold"] is not None,
-        "jobs": given["jobs"],
-        "timeout": prepared.settings.policy.timeout,
-    }
-    return [msgspec.structs.replace(plan, **more) for plan in plans]
+    return [
+        msgspec.structs.replace(
+            plan,
+            run=testing.run,
+            coverage=testing.coverage or testing.threshold is not None,
+            jobs=request.jobs,
+            timeout=prepared.settings.policy.timeout,
+        )
+        for plan in plans
+    ]
 
 
 def _tested(plan: TestPlan) -> TestRun:
@@ -138,15 +142,15 @@ def _tested(plan: TestPlan) -> TestRun:
         return run_tests(engine(), plan, tell)
 
 
-def _report(runs: list[TestRun], targets: tuple[Target, ...], given: dict[str, Any]) -> int:
+def _report(runs: list[TestRun], targets: tuple[Target, ...], testing: Testing, showing: Showing) -> int:
     result = runs[0] if len(runs) == 1 else runs[0].joined(runs[1])
-    plain = TestReport(now=system_clock(), verbose=given["verbose"], threshold=given["threshold"])
-    shown = msgspec.structs.replace(plain, color=options.use_color(given["no_color"]))
+    plain = TestReport(now=system_clock(), verbose=testing.verbose, threshold=testing.threshold)
+    shown = msgspec.structs.replace(plain, color=showing.color)
     for target in sorted(targets, key=lambda target: target.path is None):
         _write(result, target, plain, shown)
     if result.undecided:
         return UNDECIDED
-    return OK if passed(result, given["threshold"]) else DENIED
+    return OK if passed(result, testing.threshold) else DENIED
 
 
 def _write(result: TestRun, target: Target, plain: TestReport, shown: TestReport) -> None:

@@ -6,19 +6,22 @@ import sys
 from enum import StrEnum
 from typing import Annotated
 
+import msgspec
 import typer
 
-from attest_governance.cli import options
-from attest_governance.cli.developing import Format, ShownAs, policy_request
-from attest_governance.cli.judging import read_stdin
+from attest_governance.adapters.clock import system_clock
+from attest_governance.cli.developing import policy_request
+from attest_governance.cli.judging import Showing, named
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine, environment
-from attest_governance.develop.tracing import load_for_tracing, trace, undecided
+from attest_governance.cli.session import open_here
+from attest_governance.develop.tracing import trace, undecided
 from attest_governance.evaluate import View
-from attest_governance.plan import make_plan, prepare
+from attest_governance.model.sources import Manifests
 from attest_governance.report import write_stdout
 from attest_governance.report.traces import write_traces
+from attest_governance.request import Request
 
 VERBOSE_CHARS = 1000
 
@@ -31,6 +34,7 @@ class Explain(StrEnum):
     notes = "notes"
 
 
+@takes(request=DOCUMENTS, manifests=("namespace",), showing=("no_color",))
 def command(
     *,
     policy: Annotated[
@@ -44,37 +48,24 @@ def command(
     ] = None,
     rule: Annotated[str, typer.Option("--rule", metavar="NAME", help="Only rules of this name.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every step, and values in full.")] = False,
-    parameters: options.ParametersFile = None,
-    data: options.Data = None,
-    evidence: options.Evidence = None,
-    namespace: options.Namespace = "",
+    request: Request,
+    manifests: Manifests,
     shown_as: Format = ShownAs.text,
-    no_color: options.NoColor = False,
+    showing: Showing,
 ) -> int:
     """Show how a policy comes to its verdict: which rules, which lines, which values, and why.
 
     Exits with 0 when the evaluation was traced, whatever it says, and with 2 when it failed.
     """
-    request = policy_request(
-        policy,
-        paths=(input_file,),
-        stdin=read_stdin([input_file]),
-        parameters=parameters,
-        data=tuple(data or ()),
-        evidence=evidence,
-        namespace=namespace,
-    )
-    prepared = prepare(request, environment())
-    running = engine()
-    running.configure(prepared.engine)
-    loaded = load_for_tracing(running, prepared.sources)
+    wanted = policy_request(policy, msgspec.structs.replace(request, prints=True, draft=True))
     view = View(
         explain=explain.value if explain else "full" if verbose else "",
         rule=rule,
         value_chars=VERBOSE_CHARS if verbose else 0,
     )
-    with Progress("tracing"):
-        traces = trace(running, loaded, make_plan(prepared, loaded), view)
-    color = options.use_color(no_color)
-    write_stdout(sys.stdout, shown_as.value, lambda out: write_traces(traces, shown_as.value, out, color=color))
+    now = system_clock()
+    with Progress("tracing"), open_here(wanted, now) as runtime:
+        plan = runtime.plan(named([input_file], manifests), now)
+        traces = trace(runtime.engine, runtime.loaded, plan, view, now)
+    write_stdout(sys.stdout, shown_as.value, lambda out: write_traces(traces, shown_as.value, out, color=showing.color))
     return UNDECIDED if undecided(traces) else OK

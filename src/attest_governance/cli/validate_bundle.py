@@ -7,14 +7,15 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.adapters.http import get
-from attest_governance.cli import options
-from attest_governance.cli.bundle import ShownAs, settings_here
+from attest_governance.cli.bundle import settings_here
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
+from attest_governance.cli.options import Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine
 from attest_governance.errors import InputError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from attest_governance.model.bundle import Verification
 
 
+@takes(showing=("verbose", "no_color"))
 def command(
     bundle: Annotated[str, typer.Argument(metavar="URL|FILE", help="A .tar.gz file, or its http or https URL.")],
     *,
@@ -37,9 +39,8 @@ def command(
         typer.Option("--verification-key", metavar="FILE", help="Public keys (PEM); else those of the configuration."),
     ] = None,
     scope: Annotated[str, typer.Option("--scope", metavar="NAME", help="With a key: what it is signed for.")] = "",
-    verbose: options.Verbose = False,
-    output_format: Annotated[ShownAs, typer.Option("--format", "-f", help="How to show the result.")] = ShownAs.text,
-    no_color: options.NoColor = False,
+    showing: Showing,
+    shown_as: Format = ShownAs.text,
 ) -> int:
     """Validate a bundle: its format, its signature where a key is configured, and every policy in it.
 
@@ -48,8 +49,8 @@ def command(
     settings = settings_here()
     trusted = read_verification(verification_key, scope) if verification_key else verification(settings)
     found = _downloaded(bundle, settings, trusted) if "://" in bundle else _validate(_named(bundle), trusted)
-    showing = Showing(color=options.use_color(no_color), verbose=verbose, command="attest policy validate-bundle")
-    write_validation(found, output_format.value, sys.stdout, report_options(showing, system_clock()), {})
+    shown = msgspec.structs.replace(showing, command="attest policy validate-bundle")
+    write_validation(found, shown_as.value, sys.stdout, report_options(shown, system_clock()), {})
     return UNDECIDED if any(problem.severity == "error" for problem in found.problems) else OK
 
 

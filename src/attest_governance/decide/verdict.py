@@ -23,11 +23,13 @@ class Rules(msgspec.Struct, frozen=True):
         fail_on_violation: strict findings deny; when false they are shown only.
         strict: warnings deny too.
         fail_on: the least severity that denies; findings below it are shown only. None for all.
+        allow_empty: a run that judged nothing is allowed; when false it is undecided.
     """
 
     fail_on_violation: bool = True
     strict: bool = False
     fail_on: Severity | None = None
+    allow_empty: bool = False
 
 
 class Counted(msgspec.Struct, frozen=True):

@@ -86,11 +86,6 @@ def _never_firing(loaded: LoadedPolicies, found: Conflicts) -> Iterator[Conflict
             )
 
 
-def configured_levels(settings: Settings, selected: Iterable[Selected]) -> dict[str, str]:
-    """The enforcement of each policy that the configuration sets one for."""
-    return {one.name: level for one in selected if (level := settings.for_policy(one.name).enforcement)}
-
-
 def disabled_policies(settings: Settings, policies: Iterable[Policy]) -> frozenset[str]:
     """The names of the policies that the configuration disables."""
     return frozenset(policy.name for policy in policies if not settings.for_policy(policy.name).enabled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attest_governance.develop.tracing import enforced
+from attest_governance.develop.tracing import findings_of, verdict, weighed
 from attest_governance.errors import AttestError, EngineError, InputError
 from attest_governance.evaluate import CheckOptions, View
 from attest_governance.load.documents import parse_document
@@ -18,11 +18,13 @@ from attest_governance.model.sources import InlinePolicy, Manifests, Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
+    from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
-    from attest_governance.model import Enforcement
+    from attest_governance.model import Finding
     from attest_governance.model.play import Documents, Measured
-    from attest_governance.model.sources import PolicySources, Selected
+    from attest_governance.model.sources import PolicySources
 
 POLICY, INPUT, DATA, TESTS = "policy", "input", "data", "tests"
 """What problems and traces call the documents."""
@@ -37,8 +39,8 @@ class Playground:
     Args:
         engine: evaluates.
         sources: what surrounds the policy: libraries, data, allowed hosts.
-        choose: which policies are asked, with their parameters.
-        configured: the enforcement that configuration gives a policy by name, None where it is silent.
+        plan: what a check of manifests by the policies of a set would go by.
+        clock: the moment of an evaluation.
         timeout: of one evaluation, in seconds.
         namespace: of resources whose manifest names none.
     """
@@ -47,17 +49,16 @@ class Playground:
         self,
         engine: Engine,
         sources: PolicySources,
-        choose: Callable[[LoadedPolicies], Sequence[Selected]],
+        plan: Callable[[LoadedPolicies, Manifests, datetime], Plan],
         *,
+        clock: Callable[[], datetime],
         timeout: float,
-        configured: Callable[[str], Enforcement | None] = lambda _: None,
         namespace: str = "",
     ) -> None:
         self._engine = engine
         self._sources = msgspec.structs.replace(sources, paths=(), prints=True)
-        self._choose = choose
+        self._plan, self._clock = plan, clock
         self._options = CheckOptions(timeout=timeout)
-        self._configured = configured
         self._namespace = namespace
 
     def evaluate(self, documents: Documents) -> Played:
@@ -98,19 +99,21 @@ class Playground:
         if not loaded.usable:
             return Played("error", loaded.problems)
         manifests = Manifests(inputs=(Text(INPUT, documents.input),), namespace=self._namespace)
-        selected = self._choose(loaded)
-        if not selected:
+        now = self._clock()
+        plan = self._plan(loaded, manifests, now)
+        if not plan.selected:
             return Played("error", (*loaded.problems, _no_rule()))
         measured = self._engine.playground(
             loaded,
-            selected,
+            plan.selected,
             manifests,
             self._options,
             view=View(explain="full"),
             policy=Text(POLICY, documents.policy),
         )
-        weighed = tuple(enforced(one, self._configured(one.policy)) for one in measured.traces)
-        return _played(msgspec.structs.replace(measured, traces=weighed), loaded.problems)
+        problems = (*loaded.problems, *plan.problems)
+        traces = weighed(measured.traces, plan, now)
+        return _played(msgspec.structs.replace(measured, traces=traces), problems, plan)
 
     def _unload(self, loaded: LoadedPolicies) -> None:
         """Frees a set: every keystroke makes one. An engine that is gone has nothing to free."""
@@ -171,21 +174,27 @@ def _no_rule() -> Problem:
     )
 
 
-def _played(measured: Measured, warnings: Sequence[Problem]) -> Played:
+def _played(measured: Measured, warnings: Sequence[Problem], plan: Plan) -> Played:
     problems = [*warnings, *measured.problems]
     problems += [one for trace in measured.traces for one in trace.problems]
+    problems += [_waived(finding) for trace in measured.traces for finding in findings_of(trace) if finding.waiver]
     if not measured.traces and not any(one.severity == "error" for one in problems):
         problems.append(_no_resource())
     failed = any(one.severity == "error" for one in problems)
-    strict = any(finding.enforcement == "strict" for trace in measured.traces for finding in trace.findings)
     return Played(
-        verdict="error" if failed else "deny" if strict else "allow",
+        verdict="error" if failed else verdict(measured.traces, plan),
         problems=tuple(problems),
         traces=measured.traces,
         outputs=measured.outputs,
         coverage=measured.coverage,
         profile=measured.profile,
     )
+
+
+def _waived(finding: Finding) -> Problem:
+    waiver = finding.waiver
+    why = f"{waiver.kind} exemption: {waiver.reason}" if waiver else ""
+    return Problem("warning", "exempted", f"does not count: {finding.message} ({why})", file=INPUT)
 
 
 def _no_resource() -> Problem:

@@ -6,37 +6,33 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.decide import level
+from attest_governance.check import weigh
+from attest_governance.decide import Counted, decide
 from attest_governance.errors import InputError
+from attest_governance.model import Finding
 from attest_governance.model.problem import refuse
+from attest_governance.model.trace import Complaint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies, View
-    from attest_governance.model import Enforcement
-    from attest_governance.model.sources import PolicySources
     from attest_governance.model.trace import Trace, Traces
+    from attest_governance.model.verdict import Verdict
 
 
-def load_for_tracing(engine: Engine, sources: PolicySources) -> LoadedPolicies:
-    """Loads policies with their calls of `print`.
+def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View, now: datetime) -> Traces:
+    """Traces the plan's policies on its manifests; findings weigh what they weigh in a check at `now`.
 
     Raises:
         PolicyError: a policy is invalid.
-        EngineError: the engine failed.
-    """
-    loaded = engine.load(msgspec.structs.replace(sources, prints=True))
-    refuse(loaded.problems)
-    return loaded
-
-
-def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Traces:
-    """Traces the plan's policies on its manifests.
-
-    Raises:
         InputError: an input can't be read, or is nothing that a policy could judge.
         EngineError: the engine failed.
     """
+    refuse(loaded.problems)
+    refuse(plan.problems)
     traces = engine.trace(loaded, plan.selected, plan.manifests, plan.options, view)
     refuse(traces.problems, lambda _: InputError)
     if not traces.traces:
@@ -49,17 +45,45 @@ def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View) -> Tra
         raise InputError(
             f"no rule named `{view.rule}` was evaluated", hint="leave --rule out to see which rules there are"
         )
-    weighed = tuple(enforced(one, plan.enforcement.get(one.policy)) for one in traces.traces)
-    return msgspec.structs.replace(traces, traces=weighed)
+    return msgspec.structs.replace(traces, traces=weighed(traces.traces, plan, now))
 
 
-def enforced(trace: Trace, configured: Enforcement | None) -> Trace:
-    """A trace whose findings weigh what configuration makes of them, as those of a check do."""
-    findings = (
-        msgspec.structs.replace(one, enforcement=level(one.enforcement, trace.engine, configured))
-        for one in trace.findings
+def weighed(traces: Iterable[Trace], plan: Plan, now: datetime) -> tuple[Trace, ...]:
+    """Traces whose findings weigh what `check` gives them: enforcement, exemptions, baseline."""
+    left = list(traces)
+    found = [finding for one in left for finding in findings_of(one)]
+    order = sorted(range(len(found)), key=lambda place: found[place].order)
+    given = dict(zip(order, weigh(found, plan, now).findings, strict=True))
+    places = iter(range(len(found)))
+    return tuple(
+        msgspec.structs.replace(one, findings=tuple(_complaint(given[next(places)]) for _ in one.findings))
+        for one in left
     )
-    return msgspec.structs.replace(trace, findings=tuple(findings))
+
+
+def verdict(traces: Iterable[Trace], plan: Plan) -> Verdict:
+    """What the findings and problems of weighed traces come to, by the rules of a check."""
+    kept = list(traces)
+    findings = [finding for one in kept for finding in findings_of(one)]
+    problems = [*plan.problems, *(problem for one in kept for problem in one.problems)]
+    return decide(findings, problems, Counted(resources=len(kept)), plan.rules).verdict
+
+
+def findings_of(trace: Trace) -> list[Finding]:
+    """The findings of a trace as those of a check."""
+    return [
+        Finding(
+            policy=trace.policy,
+            engine=trace.engine,
+            resource=trace.resource,
+            **{name: getattr(one, name) for name in Complaint.__struct_fields__},
+        )
+        for one in trace.findings
+    ]
+
+
+def _complaint(finding: Finding) -> Complaint:
+    return Complaint(**{name: getattr(finding, name) for name in Complaint.__struct_fields__})
 
 
 def undecided(traces: Traces) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from attest_governance.model.finding import Enforcement, Finding, Location, Resource, Severity
+from attest_governance.model.finding import Enforcement, Finding, Location, Resource, Severity, Waiver
 from attest_governance.model.problem import Problem
 
 Kind = Literal["rule", "expression", "element", "result", "note", "print", "more"]
@@ -59,6 +59,7 @@ class Complaint(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     enforcement: Enforcement
     message: str
     location: Location
+    waiver: Waiver | None = None
     details: dict[str, Any] = {}
     fix: str = ""
 

@@ -100,11 +100,11 @@ def complaint_lines(complaint: Complaint) -> list[str]:
     """A finding of a trace in two lines: what, and where."""
     at = complaint.location
     where = f"{at.file}:{at.line}:{at.column}" + (f" ({at.path})" if at.path else "")
-    standing = words.ENFORCEMENTS[complaint.enforcement]
-    return [
-        f"  {standing} ({complaint.severity}): {clean.one_line(complaint.message)}",
+    lines = [
+        f"  {words.standing(complaint)} ({complaint.severity}): {clean.one_line(complaint.message)}",
         f"    at {clean.one_line(where)}",
     ]
+    return [*lines, f"    {clean.one_line(words.waiver(complaint.waiver))}"] if complaint.waiver else lines
 
 
 def _values(values: Sequence[Value]) -> list[str]:

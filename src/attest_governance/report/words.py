@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attest_governance.model import Enforcement, Finding, Resource, Summary, Verdict, Waiver
+    from attest_governance.model.trace import Complaint
 
 VERDICTS: dict[Verdict, str] = {"allow": "allowed", "deny": "denied", "error": "could not decide"}
 ENFORCEMENTS: dict[Enforcement, str] = {"strict": "violation", "warn": "warning", "dryrun": "dry run"}
@@ -23,7 +24,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
 
 
-def standing(finding: Finding) -> str:
+def standing(finding: Finding | Complaint) -> str:
     """What a finding means for the verdict: violation, warning, dry run or exempted."""
     return "exempted" if finding.waiver else ENFORCEMENTS[finding.enforcement]
 

@@ -1,0 +1,325 @@
+"""What a verdict depends on, but for resources and time: opened once, the policy gate included.
+
+Every entry point opens a `Runtime` and asks it; nobody else loads policies to judge by, reads governance, or decides.
+
+1. Configuration and documents are read (`request.prepare`).
+2. Policies are loaded, and the configuration is held against them.
+3. The gate: where governance asks for approved policies (§11), what was loaded must be an approved set.
+4. Exemptions and overrides are gathered with their times, in force or not (§6, §11).
+
+A runtime is immutable: who wants newer policies opens another one beside it. `judge` asks what is in force at its
+`now`, so a verdict is right to the second without a new runtime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance.check import Exempting, Plan, check
+from attest_governance.decide import Rules
+from attest_governance.errors import EngineError, GovernanceError
+from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
+from attest_governance.exempt import Annotations, declared
+from attest_governance.load.parameters import check_parameters
+from attest_governance.model import Enforcement, Problem
+from attest_governance.model.sources import Selected
+from attest_governance.request import Prepared, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from attest_governance.evaluate import Batch
+    from attest_governance.govern.inforce import InForce
+    from attest_governance.govern.policysets.downloads import Download
+    from attest_governance.load.settings import Settings
+    from attest_governance.model import Outcome, Policy
+    from attest_governance.model.sources import Manifests, PolicySources
+    from attest_governance.request import Environment, Request
+
+PIN = "ATTEST_TRUST_ROOT"
+"""The variable that names the trust a project must start from: then it must be governed."""
+
+
+class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+    """Policies, configuration and exemptions, ready to judge. Open one with `open_runtime`.
+
+    Any thread may judge with it. Its policy set is freed when it is closed and nobody uses it any more.
+    """
+
+    engine: Engine
+    prepared: Prepared
+    loaded: LoadedPolicies
+    selected: tuple[Selected, ...]
+    """The policies that are asked, with their parameters."""
+    enforcement: Mapping[str, Enforcement | None]
+    """What configuration says of a policy, by name."""
+    root: Path | None
+    """The governed project; None where there is none."""
+    problems: tuple[Problem, ...]
+    """What is known to be wrong before anything is judged."""
+    notices: tuple[str, ...]
+    users: _Users
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self.prepared.settings
+
+    @property
+    def sources(self) -> PolicySources:
+        """Where the policies come from."""
+        return self.prepared.sources
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """All policies of the set, selected or not."""
+        return self.loaded.policies
+
+    def judge(self, manifests: Manifests, now: datetime, progress: Callable[[Batch], None] | None = None) -> Outcome:
+        """Judges manifests at one moment, and puts the use of exemptions on record, unless it is a draft.
+
+        Args:
+            manifests: what to judge.
+            now: the moment of the judgement, with its offset.
+            progress: called with each part of the result.
+
+        Raises:
+            AttestError: nothing could be decided: a record can't be trusted, the engine failed, or the use of an
+                exemption could not be recorded.
+        """
+        with self.users.one_more():
+            in_force = self.in_force(now)
+            outcome = check(self.engine, self.loaded, self._plan(manifests, in_force), now=now, progress=progress)
+        if in_force is not None and in_force.project is not None and not self.prepared.request.draft:
+            from attest_governance.govern.inforce import record_enforcement  # noqa: PLC0415 (see `governed_root`)
+
+            record_enforcement(in_force.project, outcome.findings, now)
+        return outcome
+
+    def plan(self, manifests: Manifests, now: datetime) -> Plan:
+        """All that a judgement at `now` would go by, for the tools that show how it comes about."""
+        return self._plan(manifests, self.in_force(now))
+
+    def in_force(self, now: datetime) -> InForce | None:
+        """What governance exempts at `now`; None where the project has none.
+
+        Raises:
+            GovernanceError: the records can't be trusted.
+        """
+        if self.root is None:
+            return None
+        from attest_governance.govern.inforce import exemptions_in_force  # noqa: PLC0415 (see `governed_root`)
+
+        return exemptions_in_force(self.root, now, declared(self.settings.exemptions))
+
+    def drafted(self, loaded: LoadedPolicies) -> Runtime:
+        """The same with another policy set, which stays the caller's: for a policy that is being written."""
+        return msgspec.structs.replace(self, **_asked(self.prepared, loaded))
+
+    def close(self) -> None:
+        """Frees the policy set, after the last judgement that is under way."""
+        self.users.close()
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _plan(self, manifests: Manifests, governed: InForce | None) -> Plan:
+        request, policy = self.prepared.request, self.settings.policy
+        in_force = None if request.disallow_exemptions else governed
+        return Plan(
+            manifests=manifests,
+            selected=self.selected,
+            options=CheckOptions(policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug),
+            enforcement=self.enforcement,
+            exempting=_exempting(request, self.settings, in_force),
+            rules=Rules(policy.fail_on_violation, request.strict, request.fail_on, request.allow_empty),
+            baseline=self.prepared.baseline,
+            baseline_file=str(request.baseline or ""),
+            problems=(*self.problems, *(in_force.problems if in_force else ())),
+            notices=(*self.notices, *(in_force.notices if in_force else ())),
+        )
+
+
+def open_runtime(
+    engine: Engine,
+    request: Request,
+    environment: Environment,
+    *,
+    now: datetime,
+    overrides: Mapping[str, object] | None = None,
+) -> Runtime:
+    """Opens what a request asks for.
+
+    Args:
+        engine: what evaluates.
+        request: what is asked.
+        environment: what is found around it.
+        now: the moment at which the policies must be approved, with its offset.
+        overrides: configuration that the caller states itself, by key.
+
+    Raises:
+        AttestError: a file is missing or wrong, the policies are not approved, or the engine failed.
+    """
+    prepared = prepare(request, environment, overrides)
+    root = governed_root(environment)
+    engine.configure(prepared.engine)
+    loaded = engine.load(prepared.sources)
+    users = _Users(engine, loaded)
+    try:
+        notices = _passed_gate(prepared, environment, root, now)
+        return Runtime(
+            engine=engine, prepared=prepared, root=root, notices=notices, users=users, **_asked(prepared, loaded)
+        )
+    except BaseException:
+        users.close()
+        raise
+
+
+def governed_root(environment: Environment) -> Path | None:
+    """The governed project that the working directory is in.
+
+    Signatures and records take 50 ms to import, so a project without a folder `.attest` pays nothing.
+
+    Raises:
+        ConfigurationError: governance was removed by deleting its file.
+    """
+    if not any((folder / ".attest").is_dir() for folder in (environment.cwd, *environment.cwd.parents)):
+        return None
+    from attest_governance.govern.project import find_root, is_governed  # noqa: PLC0415
+
+    root = find_root(environment.cwd, environment.home)
+    return root if is_governed(root) else None
+
+
+def _passed_gate(prepared: Prepared, environment: Environment, root: Path | None, now: datetime) -> tuple[str, ...]:
+    """Insists that the policies in use are an approved set, unless nothing is judged by them; returns notices."""
+    try:
+        return _gate(prepared, environment, root, now)
+    except GovernanceError as error:
+        if not prepared.request.draft:
+            raise
+        return (f"these are not the approved policies: {error.message}",)
+
+
+def _gate(prepared: Prepared, environment: Environment, root: Path | None, now: datetime) -> tuple[str, ...]:
+    pin = environment.variables.get(PIN, "")
+    if root is None:
+        if pin:
+            raise GovernanceError(
+                f"`{PIN}` is set, but no governance file is here", hint="run in the governed project, or unset it"
+            )
+        return ()
+    from attest_governance.govern.policysets.gate import policy_gate  # noqa: PLC0415 (see `governed_root`)
+
+    shipped = environment.shipped.resolve()
+    sources = [Path(path) for path in prepared.sources.paths if Path(path) != prepared.downloaded]
+    used = [path for path in sources if not path.resolve().is_relative_to(shipped)]
+    return policy_gate(root, now, sources=used, bundle=_download(prepared), pin=pin)
+
+
+def _download(prepared: Prepared) -> Download | None:
+    """The bundle from a server, with what the engine insists on before it reads it."""
+    if prepared.downloaded is None:
+        return None
+    from attest_governance.govern.policysets.downloads import Download  # noqa: PLC0415 (see `governed_root`)
+    from attest_governance.govern.policysets.history import digest_of  # noqa: PLC0415
+
+    url, trusted = prepared.settings.policy.policy_bundle_url, prepared.sources.verification
+    if trusted is None:
+        return Download(prepared.downloaded, url)
+    return Download(prepared.downloaded, url, digest_of(trusted.keys.encode()), tuple(trusted.exclude))
+
+
+def _asked(prepared: Prepared, loaded: LoadedPolicies) -> dict[str, Any]:
+    """The members of a runtime that follow from its policy set and the configuration."""
+    if not loaded.usable:
+        # A name that is missing, or a parameter that nobody takes, is no news where a policy can't be read.
+        return {"loaded": loaded, "selected": (), "enforcement": {}, "problems": prepared.problems}
+    selected = prepared.choose(loaded.policies)
+    wrong = check_parameters(prepared.settings, loaded.policies, complete=not prepared.request.folders)
+    silent = () if selected or prepared.request.allow_empty else (_no_policy(prepared, loaded),)
+    return {
+        "loaded": loaded,
+        "selected": selected,
+        "enforcement": {one.name: prepared.settings.for_policy(one.name).enforcement for one in selected},
+        "problems": (*prepared.problems, *wrong, *silent),
+    }
+
+
+def _no_policy(prepared: Prepared, loaded: LoadedPolicies) -> Problem:
+    """Where no policy is asked, nothing is judged, so nothing is allowed."""
+    settings, folders = prepared.settings, ", ".join(prepared.request.folders)
+    if not settings.policy.enabled:
+        at = settings.source(("policy", "enabled"))
+        return Problem(
+            "error",
+            "no_policy",
+            "no policy is asked: `policy.enabled` is false",
+            file=at.file,
+            line=at.line,
+            column=at.column,
+            hint="set it to true; --allow-empty where nothing is to be judged",
+        )
+    found = f"none of {len(loaded.policies)} is enabled" if loaded.policies else "none was found"
+    hint = "name a folder that holds policies, or enable some; --allow-empty where nothing is to be judged"
+    return Problem("error", "no_policy", f"there is no policy to judge by: {found}", file=folders, hint=hint)
+
+
+def _exempting(request: Request, settings: Settings, in_force: InForce | None) -> Exempting:
+    if request.disallow_exemptions:
+        return Exempting(annotations=Annotations.IGNORED)
+    exemptions = in_force.exemptions if in_force else declared(settings.exemptions)
+    worth = in_force.annotations if in_force else Annotations.SELF_DECLARED
+    annotations = Annotations.IGNORED if request.disallow_annotation_exemptions else worth
+    return Exempting(exemptions=exemptions, annotations=annotations)
+
+
+class _Users:
+    """Counts who uses a policy set, its owner among them, and frees it after the last."""
+
+    def __init__(self, engine: Engine, loaded: LoadedPolicies) -> None:
+        self._engine, self._loaded = engine, loaded
+        self._lock = threading.Lock()
+        self._count, self._closed = 1, False
+
+    @contextlib.contextmanager
+    def one_more(self) -> Iterator[None]:
+        """Keeps the set until the block ends.
+
+        Raises:
+            EngineError: it was closed.
+        """
+        with self._lock:
+            if self._closed:
+                raise EngineError("the runtime was closed", hint="open another one")
+            self._count += 1
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def close(self) -> None:
+        """Ends the owner's use; a second time does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._leave()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+            last = not self._count
+        if last:
+            with contextlib.suppress(EngineError):  # an engine that is gone has nothing to free
+                self._engine.unload(self._loaded)
