@@ -56,7 +56,7 @@ def pod(root: Path, name: str = "legacy-app", namespace: str = "monitoring", ann
 
 def as_server(root: Path, now: datetime, **variables: str) -> Outcome:
     """The core as a server calls it: everything that it depends on is given."""
-    around = Environment(cwd=root, home=root.parent, variables=variables, shipped=shipped_policies())
+    around = Environment(cwd=root, home=Path.home(), variables=variables, shipped=shipped_policies())
     with open_runtime(session.engine(), REQUEST, around, now=now) as runtime:
         return runtime.judge(Manifests(paths=("pod.yaml",)), now)
 
@@ -171,5 +171,4 @@ def test_a_folder_below_the_project_is_governed_too(project: Path, monkeypatch: 
     below.mkdir(parents=True)
     (project / "pod.yaml").rename(below / "pod.yaml")
     monkeypatch.chdir(below)
-    around = Environment(cwd=below, home=project.parent, variables={}, shipped=shipped_policies())
-    assert judge(session.engine(), REQUEST, around, now=NOW).summary.verdict == "deny"
+    assert as_server(below, NOW).summary.verdict == "deny"

@@ -14,7 +14,7 @@ from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import Format, ShownAs
-from attest_governance.cli.session import engine, environment, fetch_bundle
+from attest_governance.cli.session import engine, environment, fetch_bundle, open_here
 from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.load.bundles import read_verification, remote
@@ -22,6 +22,7 @@ from attest_governance.load.configuration import load_settings
 from attest_governance.load.selection import LIBRARY
 from attest_governance.model.bundle import BundleAnswer, Signing
 from attest_governance.report.bundles import write_bundle
+from attest_governance.request import Request
 from attest_governance.resources import shipped_policies
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def build(
     output_format: Format = ShownAs.text,
 ) -> int:
     """Build a bundle of policies, Gatekeeper objects and data; the same input gives the same bytes."""
-    return show(engine().build_bundle(paths, output, revision), "built", output_format)
+    with open_here(Request(folders=tuple(paths)), system_clock()) as runtime:
+        return show(runtime.engine.build_bundle(paths, output, revision), "built", output_format)
 
 
 @app.command()

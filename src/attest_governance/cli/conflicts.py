@@ -25,6 +25,7 @@ from attest_governance.request import Request
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from attest_governance.model.authoring import Conflicts
     from attest_governance.runtime import Runtime
 
 
@@ -57,19 +58,23 @@ def command(
     """
     now = system_clock()
     with open_here(msgspec.structs.replace(request, draft=True), now) as runtime:
-        refuse_broken(runtime.loaded)
-        wish = Wish(
-            selected=runtime.selected,
-            enforcement={name: level for name, level in runtime.enforcement.items() if level},
-            examples=tuple(examples or ()),
-            inputs=inputs,
-            timeout=timeout,
-        )
-        with Progress("looking for conflicts") as progress:
-            found = find_conflicts(runtime.engine, runtime.loaded, wish, _exemptions(runtime, now), progress.show)
+        found = conflicts_of(runtime, Wish(examples=tuple(examples or ()), inputs=inputs, timeout=timeout), now)
     showing = Showing(no_color=True, detailed=detailed, command="attest policy conflicts")
     write_conflicts(found, shown_as.value, sys.stdout, report_options(showing, now))
     return DENIED if found.certain else OK
+
+
+def conflicts_of(runtime: Runtime, wish: Wish, now: datetime) -> Conflicts:
+    """The conflicts of a runtime's policies.
+
+    Raises:
+        AttestError: a policy is invalid, the engine failed, or the time was up.
+    """
+    refuse_broken(runtime.loaded)
+    enforcement = {name: level for name, level in runtime.enforcement.items() if level}
+    wanted = msgspec.structs.replace(wish, selected=runtime.selected, enforcement=enforcement)
+    with Progress("looking for conflicts") as progress:
+        return find_conflicts(runtime.engine, runtime.loaded, wanted, _exemptions(runtime, now), progress.show)
 
 
 def _exemptions(runtime: Runtime, now: datetime) -> Exemptions:

@@ -67,11 +67,20 @@ def judge(request: Request, manifests: Manifests, showing: Showing) -> Outcome:
         AttestError: nothing could be decided, or the report could not be written.
     """
     targets, now = showing.targets, system_clock()
-    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets))
-    with Progress("checking") as progress, open_here(wanted, now) as runtime:
-        outcome = runtime.judge(manifests, now, progress.advance)
+    outcome = judged(request, manifests, targets, now)
     write_reports(outcome, targets, report_options(showing, now), sys.stdout)
     return outcome
+
+
+def judged(request: Request, manifests: Manifests, targets: Sequence[Target], now: datetime) -> Outcome:
+    """Checks, and keeps what passed where a format tells of it.
+
+    Raises:
+        AttestError: nothing could be decided.
+    """
+    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets))
+    with Progress("checking") as progress, open_here(wanted, now) as runtime:
+        return runtime.judge(manifests, now, progress.advance)
 
 
 def report_options(showing: Showing, now: datetime) -> ReportOptions:

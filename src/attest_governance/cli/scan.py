@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from attest_governance.cli.judging import Showing, exit_code, judge, named
+from attest_governance.adapters.clock import system_clock
+from attest_governance.cli.conflicts import conflicts_of
+from attest_governance.cli.judging import Showing, exit_code, judged, named, report_options
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import JUDGING, RESOURCES, SHOWING, takes
+from attest_governance.cli.progress import Progress
+from attest_governance.cli.session import engine, open_here
 from attest_governance.decide import make_baseline
+from attest_governance.develop.conflicts import Wish
+from attest_governance.develop.scanning import met_nothing, scanned
+from attest_governance.load.selection import LIBRARY
 from attest_governance.model.sources import Manifests
-from attest_governance.report import write_file
+from attest_governance.report import write_file, write_reports
 from attest_governance.request import Request
+from attest_governance.resources import shipped_policies
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from attest_governance.model import Outcome
 
 
 @takes(request=JUDGING, manifests=RESOURCES, showing=SHOWING)
@@ -33,13 +47,29 @@ def command(
 ) -> int:
     """Scan the project: the same check, as SARIF unless another format is asked for.
 
-    With --create-baseline the findings of today are written down; with --baseline only new ones fail.
+    With --create-baseline the findings of today are written down; with --baseline only new ones fail. Where there
+    are policies and no resources, the policies themselves are looked at, as `validate` and `conflicts` do.
     """
-    formats = showing.formats or ("sarif",)
-    shown = msgspec.structs.replace(showing, formats=formats, command="attest policy scan")
-    outcome = judge(request, named(paths or ["."], manifests), shown)
+    shown = msgspec.structs.replace(showing, formats=showing.formats or ("sarif",), command="attest policy scan")
+    given, now = named(paths or ["."], manifests), system_clock()
+    outcome = judged(request, given, shown.targets, now)
+    if met_nothing(outcome):
+        outcome = _policies(given, now) or outcome
+    write_reports(outcome, shown.targets, report_options(shown, now), sys.stdout)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)
     document = msgspec.json.format(msgspec.json.encode(make_baseline(outcome.findings)), indent=2).decode()
     write_file(create_baseline, lambda out: out.write(document + "\n"))
     return OK
+
+
+def _policies(given: Manifests, now: datetime) -> Outcome | None:
+    """What there is to say of the policies in the folders that hold no resource; None where there are none."""
+    with Progress("looking at policies"):
+        validation = engine().validate(given.paths, [str(shipped_policies() / LIBRARY)])
+    if not validation.policies:
+        return None
+    if any(problem.severity == "error" for problem in validation.problems):
+        return scanned(validation, ())
+    with open_here(Request(folders=given.paths, draft=True), now) as runtime:
+        return scanned(validation, conflicts_of(runtime, Wish(), now).conflicts)

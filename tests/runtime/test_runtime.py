@@ -1,0 +1,129 @@
+"""A runtime: what it holds, when its policy set is freed, and that any thread may judge with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from attest_governance.errors import EngineError, PolicyError
+from attest_governance.evaluate import Engine, LoadedPolicies
+from attest_governance.model.sources import Manifests, Text
+from attest_governance.request import Environment, Request
+from attest_governance.resources import engine_path, shipped_policies
+from attest_governance.runtime import Runtime, open_runtime
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+POLICY = """package own
+violation contains {"msg": "no"} if input.resource.metadata.name == "bad"
+"""
+POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n"
+WARN = "policies: [{name: own, enforcement: warn}]\n"
+
+
+class Counting(Engine):
+    """An engine that tells which sets were freed."""
+
+    def __init__(self) -> None:
+        super().__init__(engine_path())
+        self.freed: list[str] = []
+
+    def unload(self, loaded: LoadedPolicies) -> None:
+        self.freed.append(loaded.set)
+        super().unload(loaded)
+
+
+@pytest.fixture
+def engine() -> Iterator[Counting]:
+    engine = Counting()
+    yield engine
+    engine.close()
+
+
+def opened(engine: Engine, folder: Path, *names: str) -> Runtime:
+    (folder / "own.rego").write_text(POLICY)
+    around = Environment(cwd=folder, home=folder, variables={}, shipped=shipped_policies())
+    return open_runtime(engine, Request(folders=(str(folder / "own.rego"),), names=names), around, now=NOW)
+
+
+def pod(name: str) -> Manifests:
+    return Manifests(inputs=(Text("<stdin>", POD.format(name=name)),))
+
+
+def test_a_closed_runtime_frees_its_set_once(engine: Counting, tmp_path: Path) -> None:
+    runtime = opened(engine, tmp_path)
+    runtime.close()
+    runtime.close()
+    assert engine.freed == [runtime.loaded.set]
+
+
+def test_a_closed_runtime_judges_nothing(engine: Counting, tmp_path: Path) -> None:
+    runtime = opened(engine, tmp_path)
+    runtime.close()
+    with pytest.raises(EngineError, match="closed"):
+        runtime.judge(pod("good"), NOW)
+
+
+def test_the_set_stays_until_the_last_judgement_has_ended(engine: Counting, tmp_path: Path) -> None:
+    runtime = opened(engine, tmp_path)
+    during: list[list[str]] = []
+
+    def close_half_way(_: object) -> None:
+        runtime.close()
+        during.append(list(engine.freed))
+
+    assert runtime.judge(pod("bad"), NOW, close_half_way).summary.verdict == "deny"
+    assert during[0] == []
+    assert engine.freed == [runtime.loaded.set]
+
+
+def test_a_runtime_that_can_not_be_opened_leaves_nothing_behind(engine: Counting, tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match="no policy is named"):
+        opened(engine, tmp_path, "other")
+    assert len(engine.freed) == 1
+
+
+def test_many_threads_judge_with_one_runtime(engine: Counting, tmp_path: Path) -> None:
+    with opened(engine, tmp_path) as runtime, ThreadPoolExecutor(8) as threads:
+        names = ["bad", "good"] * 20
+        verdicts = list(threads.map(lambda name: runtime.judge(pod(name), NOW).summary.verdict, names))
+    assert verdicts == ["deny", "allow"] * 20
+
+
+def test_runtimes_that_are_opened_and_closed_at_once_don_t_disturb_one_another(
+    engine: Counting, tmp_path: Path
+) -> None:
+    started = threading.Barrier(4)
+
+    def use(number: int) -> str:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        started.wait()
+        with opened(engine, folder) as runtime:
+            return runtime.judge(pod("bad"), NOW).summary.verdict
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(use, range(4))) == ["deny"] * 4
+    assert len(set(engine.freed)) == 4
+
+
+def test_what_configuration_says_is_in_the_runtime(engine: Counting, tmp_path: Path) -> None:
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text(WARN)
+    with opened(engine, tmp_path) as runtime:
+        assert runtime.enforcement == {"own": "warn"}
+        assert runtime.judge(pod("bad"), NOW).summary.verdict == "allow"
+
+
+def test_another_set_is_asked_as_the_configuration_says(engine: Counting, tmp_path: Path) -> None:
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text(WARN)
+    with opened(engine, tmp_path) as runtime:
+        loaded = engine.load(runtime.sources)
+        plan = runtime.drafted(loaded).plan(pod("bad"), NOW)
+    assert [one.name for one in plan.selected] == ["own"]
+    assert plan.enforcement == {"own": "warn"}
