@@ -11,21 +11,22 @@ from attest_governance.model.description import Description, Row
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest_governance.load.settings import Settings
     from attest_governance.model import Policy
     from attest_governance.runtime import Runtime
 
 
-def overview(runtime: Runtime) -> tuple[Row, ...]:
-    """One row for each policy, by name; all of them, also those that are not enabled.
+def overview(runtime: Runtime, names: Sequence[str] = ()) -> tuple[Row, ...]:
+    """One row for each policy, by name, enabled or not; only those of `names` (globs) if there are any.
 
     Raises:
         PolicyError: a policy is invalid.
     """
     refuse(runtime.loaded.problems)
-    wanted = runtime.prepared.request.names
     rows = (_row(policy, runtime.settings) for policy in sorted(runtime.policies, key=lambda policy: policy.name))
-    return tuple(row for row in rows if not wanted or any(fnmatchcase(row.name, name) for name in wanted))
+    return tuple(row for row in rows if not names or any(fnmatchcase(row.name, name) for name in names))
 
 
 def find_policy(runtime: Runtime, name: str) -> Policy:

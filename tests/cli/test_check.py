@@ -330,7 +330,7 @@ def test_a_policy_without_evaluation_allows_nothing(attest: Attest, project: Pat
     (project / "empty").mkdir()
     (project / "m.yaml").write_text(manifest("ConfigMap", "fine"))
     ran = attest("policy", "check", "m.yaml", "-p", "empty", code=2)
-    assert "no policy to judge by" in ran.err
+    assert "no policy to judge by" in ran.out
 
 
 def test_scan_fails_on_new_findings_only(attest: Attest, project: Path, policies: Path) -> None:

@@ -6,6 +6,7 @@ import http.client
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,13 +14,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from attest_governance.check import Plan
 from attest_governance.develop.playground import Playground
-from attest_governance.evaluate import Engine
+from attest_governance.evaluate import Engine, LoadedPolicies
 from attest_governance.model import Enforcement
-from attest_governance.model.sources import PolicySources, Selected
+from attest_governance.model.sources import Manifests, PolicySources, Selected
 from attest_governance.resources import engine_path, shipped_policies
 from attest_governance.web.server import PageServer, Start
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 POLICY = """\
 package example
 
@@ -124,13 +127,12 @@ def make_playground(
 ) -> Playground:
     """A playground with the shipped library, and no configuration but `configured` enforcements."""
     sources = PolicySources(libraries=(str(shipped_policies() / "lib"),))
-    return Playground(
-        engine,
-        sources,
-        lambda loaded: [Selected(policy.name) for policy in loaded.policies],
-        timeout=timeout,
-        configured=configured.get,
-    )
+
+    def plan(loaded: LoadedPolicies, manifests: Manifests, _: datetime) -> Plan:
+        selected = tuple(Selected(policy.name) for policy in loaded.policies)
+        return Plan(manifests=manifests, selected=selected, enforcement=configured)
+
+    return Playground(engine, sources, plan, clock=lambda: NOW, timeout=timeout)
 
 
 @pytest.fixture(scope="module")
