@@ -1,0 +1,143 @@
+package compiled
+
+import "github.com/open-policy-agent/opa/v1/ast"
+
+// document is the value of a document, nil where it has none. It is found once for a layer.
+func (m *Machine) document(d *document) *ast.Term {
+	if known := m.layer.docs[d.id]; known != nil {
+		return defined(known)
+	}
+	l := m.layer
+	v := m.evaluate(d)
+	if m.why != "" {
+		return nil
+	}
+	l.docs[d.id] = cached(v)
+	return v
+}
+
+func (m *Machine) evaluate(d *document) *ast.Term {
+	if d.kind == function || d.choices == nil && d.def == nil {
+		return nil
+	}
+	f := m.enter(d.slots)
+	defer m.leave(d.slots)
+	switch d.kind {
+	case set:
+		return m.setOf(d, f)
+	case object:
+		f[0] = ast.ObjectTerm()
+		m.runAll(d, f)
+		return f[0]
+	}
+	return m.decide(d, f)
+}
+
+func (m *Machine) runAll(d *document, f frame) {
+	for i := range d.choices {
+		if m.stopped() {
+			return
+		}
+		d.choices[i][0].run(m, f)
+	}
+}
+
+func (m *Machine) setOf(d *document, f frame) *ast.Term {
+	from := len(m.items)
+	m.runAll(d, f)
+	v := takeSet(m, m.items[from:])
+	m.drop(from)
+	return v
+}
+
+// decide runs the rules of a document or function until its value is known.
+func (m *Machine) decide(d *document, f frame) *ast.Term {
+	var value *ast.Term
+	for i := range d.choices {
+		v := m.choose(d.choices[i], f)
+		if m.stopped() {
+			return nil
+		}
+		if v == nil {
+			continue
+		}
+		if value != nil && !same(value, v) {
+			m.fail("conflicting values")
+			return nil
+		}
+		if value = v; d.exit {
+			break
+		}
+	}
+	if value == nil && d.def != nil {
+		value = m.choose(choice{*d.def}, f)
+	}
+	return value
+}
+
+// choose is the value of the first branch that holds.
+func (m *Machine) choose(branches choice, f frame) *ast.Term {
+	for i := range branches {
+		f[0] = nil
+		branches[i].run(m, f)
+		if f[0] != nil || m.why != "" {
+			return f[0]
+		}
+	}
+	return nil
+}
+
+// drop forgets the items that were collected since there were so many.
+func (m *Machine) drop(from int) {
+	clear(m.items[from:])
+	m.items = m.items[:from]
+}
+
+// memo is what a function came to for the arguments that it was given in a layer.
+type memo struct{ calls map[uint64][]call }
+
+type call struct {
+	args  []*ast.Term
+	value *ast.Term
+}
+
+func (c *memo) forget() { clear(c.calls) }
+
+// apply calls a function with the arguments in the slots after the first of a frame of its own.
+func (m *Machine) apply(d *document, f frame) *ast.Term {
+	args := f[1 : 1+d.arity]
+	hash := hashOf(args)
+	calls := &m.layer.memos[d.id]
+	for _, c := range calls.calls[hash] {
+		if equalTerms(c.args, args) {
+			return defined(c.value)
+		}
+	}
+	kept := append([]*ast.Term(nil), args...)
+	v := m.decide(d, f)
+	if m.why != "" {
+		return nil
+	}
+	if calls.calls == nil {
+		calls.calls = map[uint64][]call{}
+	}
+	calls.calls[hash] = append(calls.calls[hash], call{kept, cached(v)})
+	return v
+}
+
+func hashOf(args []*ast.Term) uint64 {
+	hash := uint64(17)
+	for _, arg := range args {
+		hash = hash*1099511628211 + uint64(arg.Value.Hash()) // wraps around, as hashes do
+	}
+	return hash
+}
+
+func equalTerms(a, b []*ast.Term) bool {
+	for i := range a {
+		if !same(a[i], b[i]) {
+			return false
+		}
+	}
+	return true
+}
