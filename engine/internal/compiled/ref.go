@@ -1,6 +1,7 @@
 package compiled
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -98,13 +99,22 @@ func (m *Machine) child(v, key *ast.Term) *ast.Term {
 // baseChild is child for references that begin with data. OPA reads those from its store by a path of strings,
 // where `0` and `"0"` are one key of an object and one place of an array, unless it has cached the document.
 func (m *Machine) baseChild(v, key *ast.Term) *ast.Term {
-	_, text := key.Value.(ast.String)
-	_, number := key.Value.(ast.Number)
-	_, array := v.Value.(*ast.Array)
-	if array != number || !array && !text {
-		m.fail("a step through data of another type than the document has")
+	switch at := v.Value.(type) {
+	case ast.Object:
+		if n, isNumber := key.Value.(ast.Number); isNumber && at.Get(ast.StringTerm(string(n))) != nil {
+			m.fail("a number as the key of an object of data")
+			return nil
+		}
+		return at.Get(key)
+	case *ast.Array:
+		text, isText := key.Value.(ast.String)
+		if _, err := strconv.Atoi(string(text)); isText && err == nil {
+			m.fail("a text as the place of an array of data")
+			return nil
+		}
+		return at.Get(key)
 	}
-	return m.child(v, key)
+	return m.child(v, key) // `with` may put anything there
 }
 
 // iterate compiles a step with variables: every member of the document whose key fits.
