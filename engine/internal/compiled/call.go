@@ -25,7 +25,7 @@ func (u *unit) call(e *ast.Expr, terms []*ast.Term, s *scope, k func() op) op {
 	if decl.Relation {
 		return u.relation(name.String(), run, e.Location, u.values(args, s), out, s, k)
 	}
-	g := u.builtin(name.String(), decl, run, e.Location, u.values(args, s))
+	g := u.builtin(name.String(), run, e.Location, u.values(args, s))
 	return u.result(g, out, s, k)
 }
 
@@ -51,7 +51,7 @@ func changing(decl *ast.Builtin) bool {
 // builtin finds a builtin as OPA's evaluator does: its own go first.
 func (p *Program) builtin(name string) (*ast.Builtin, topdown.BuiltinFunc) {
 	decl, run := ast.BuiltinMap[name], topdown.GetBuiltin(name)
-	if decl == nil || run == nil {
+	if decl == nil || run == nil || p.builtins[name] != nil {
 		refuse("the builtin `%s`", name)
 	}
 	if changing(decl) {
@@ -60,8 +60,8 @@ func (p *Program) builtin(name string) (*ast.Builtin, topdown.BuiltinFunc) {
 	return decl, run
 }
 
-func (u *unit) builtin(name string, decl *ast.Builtin, run topdown.BuiltinFunc, at *ast.Location, args []getter) getter {
-	direct := native(decl, args)
+func (u *unit) builtin(name string, run topdown.BuiltinFunc, at *ast.Location, args []getter) getter {
+	direct := native(name, run, at, args)
 	if direct == nil {
 		direct = func(m *Machine, f frame) *ast.Term {
 			values := all(m, f, args)

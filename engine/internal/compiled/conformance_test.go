@@ -105,7 +105,7 @@ func module(t testing.TB, name string) string {
 // tally counts what became of cases.
 type tally struct {
 	cases, compiled, answered, errors, different int
-	reasons                              map[string]int
+	reasons                                      map[string]int
 }
 
 func (c *tally) refused(reason string) {

@@ -199,7 +199,9 @@ func (c chance) container() fields {
 		return inner
 	})
 	for _, probe := range []string{"livenessProbe", "readinessProbe"} {
-		c.maybe(f, probe, 0.5, func() any { return c.of(fields{"httpGet": fields{"path": "/", "port": 80}}, fields{"periodSeconds": 3}) })
+		c.maybe(f, probe, 0.5, func() any {
+			return c.of(fields{"httpGet": fields{"path": "/", "port": 80}}, fields{"periodSeconds": 3})
+		})
 	}
 	c.maybe(f, "env", 0.4, func() any { return []any{fields{"name": fmt.Sprintf("E%d", c.IntN(9)), "value": c.of("1", "secret")}} })
 	c.maybe(f, "ports", 0.5, func() any { return []any{fields{"containerPort": c.IntN(9000)}} })

@@ -212,7 +212,9 @@ func (w *writer) any() string { return fmt.Sprintf("id(%s)", w.term()) }
 
 func (w *writer) text() string { return w.pick(`"a"`, `"ab"`, "sprintf(\"%v\", ["+w.term()+"])") }
 
-func (w *writer) scalar() string { return w.pick("1", "2", `"a"`, `"b"`, "true", "false", "null", "0.5") }
+func (w *writer) scalar() string {
+	return w.pick("1", "2", `"a"`, `"b"`, "true", "false", "null", "0.5")
+}
 
 func (w *writer) key() string { return w.pick(`"a"`, `"k"`, w.leaf(), "1") }
 

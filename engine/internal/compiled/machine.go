@@ -16,6 +16,7 @@ type Machine struct {
 	top     int
 	items   []*ast.Term // elements of the collections under construction
 	ticks   uint
+	limit   uint   // most steps of an evaluation, 0 for no limit
 	why     string // why OPA has to answer, "" where it has not
 	result  *ast.Term
 	rows    int // solutions of the query
@@ -78,10 +79,19 @@ func (m *Machine) stopped() bool {
 		return true
 	}
 	m.ticks++
-	if m.ticks%ticksPerLook == 0 && m.cancel != nil && m.cancel.Cancelled() {
-		m.fail("cancelled")
+	if m.ticks%ticksPerLook == 0 {
+		m.look()
 	}
 	return m.why != ""
+}
+
+func (m *Machine) look() {
+	if m.cancel != nil && m.cancel.Cancelled() {
+		m.fail("cancelled")
+	}
+	if m.limit > 0 && m.ticks > m.limit {
+		m.fail("too many steps")
+	}
 }
 
 // fresh empties a layer for the evaluation of an input.

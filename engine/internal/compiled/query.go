@@ -97,7 +97,7 @@ func (m *Machine) Run(ctx context.Context, q *Query, input *ast.Term, env Enviro
 func (m *Machine) Why() string { return m.why }
 
 func (m *Machine) prepare(ctx context.Context, input *ast.Term, env Environment) {
-	m.why, m.top, m.rows = "", 0, 0
+	m.why, m.top, m.rows, m.ticks = "", 0, 0, 0
 	m.root = nil
 	if env.Data != nil {
 		m.root = ast.NewTerm(env.Data)

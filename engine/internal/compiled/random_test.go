@@ -1,7 +1,10 @@
 package compiled
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -10,7 +13,10 @@ import (
 
 // Policies that people use, asked about Pods of random shape.
 func TestPoliciesOnRandomPods(t *testing.T) {
-	const seed, inputs = 7, 400
+	seed, inputs := uint64(7), 400
+	if testing.Short() {
+		inputs = 60
+	}
 	for _, f := range fixtures(t) {
 		t.Run(f.name, func(t *testing.T) {
 			s := f.subject(t)
@@ -29,9 +35,12 @@ func TestPoliciesOnRandomPods(t *testing.T) {
 	}
 }
 
-// Random policies, asked about random inputs. ATTEST_RANDOM_POLICIES asks for more of them, from another seed on.
+// Random policies, asked about random inputs. ATTEST_RANDOM_POLICIES asks for so many more, from a seed that is told.
 func TestRandomPolicies(t *testing.T) {
-	first, policies := uint64(1), 1500
+	first, policies := uint64(1), 200
+	if more, err := strconv.Atoi(os.Getenv("ATTEST_RANDOM_POLICIES")); err == nil {
+		first, policies = rand.Uint64()>>1, more
+	}
 	var c tally
 	for seed := first; seed < first+uint64(policies); seed++ {
 		c.try(t, seed, 4)
@@ -72,4 +81,35 @@ func (c *tally) try(t *testing.T, seed uint64, inputs int) {
 	if c.different > before {
 		t.Logf("seed %d:\n%s", seed, text)
 	}
+}
+
+// FuzzRandomPolicies is `go test -fuzz FuzzRandomPolicies`: the seed makes the policy and its inputs.
+func FuzzRandomPolicies(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		var c tally
+		c.try(t, seed, 4)
+	})
+}
+
+// FuzzInputs gives benchmark policies inputs that nobody thought of.
+func FuzzInputs(f *testing.F) {
+	for _, pod := range pods(1, 5) {
+		f.Add([]byte(pod.String()))
+	}
+	var subjects []*subject
+	all := fixtures(f)
+	for _, fixture := range all {
+		subjects = append(subjects, fixture.subject(f))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		value, err := ast.ValueFromReader(bytes.NewReader(text))
+		if err != nil {
+			return
+		}
+		var c tally
+		for i, s := range subjects {
+			c.compare(t, s, all[i].input(ast.NewTerm(value)))
+		}
+	})
 }

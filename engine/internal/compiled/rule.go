@@ -1,6 +1,10 @@
 package compiled
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
 
 // document is the value of a document, nil where it has none. It is found once for a layer.
 func (m *Machine) document(d *document) *ast.Term {
@@ -61,7 +65,7 @@ func (m *Machine) decide(d *document, f frame) *ast.Term {
 		if v == nil {
 			continue
 		}
-		if value != nil && !same(value, v) {
+		if value != nil && !alike(value, v) {
 			m.fail("conflicting values")
 			return nil
 		}
@@ -109,9 +113,14 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	hash := hashOf(args)
 	calls := &m.layer.memos[d.id]
 	for _, c := range calls.calls[hash] {
-		if equalTerms(c.args, args) {
-			return defined(c.value)
+		if !equalTerms(c.args, args) {
+			continue
 		}
+		if !slices.EqualFunc(c.args, args, alike) {
+			m.fail("equal arguments that are written differently")
+			return nil
+		}
+		return defined(c.value)
 	}
 	kept := append([]*ast.Term(nil), args...)
 	v := m.decide(d, f)

@@ -1,6 +1,10 @@
 package compiled
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
 
 // unify compiles `a = b`.
 func (u *unit) unify(a, b *ast.Term, s *scope, k func() op) op {
@@ -59,6 +63,28 @@ func same(x, y *ast.Term) bool {
 		return ok && a == b
 	}
 	return ast.ValueEqual(x.Value, y.Value)
+}
+
+// alike says whether equal values are also written alike: 1 and 1.0 are equal, and which of the two a rule has is for
+// OPA to tell.
+func alike(x, y *ast.Term) bool {
+	if x == y {
+		return true
+	}
+	switch a := x.Value.(type) {
+	case ast.Null, ast.Boolean, ast.String, ast.Number:
+		return x.Value == y.Value
+	case *ast.Array:
+		b, ok := y.Value.(*ast.Array)
+		return ok && a.Len() == b.Len() && slices.EqualFunc(elements(a), elements(b), alike)
+	case ast.Object:
+		b, ok := y.Value.(ast.Object)
+		return ok && a.Len() == b.Len() && slices.EqualFunc(members(a), members(b), alike)
+	case ast.Set:
+		b, ok := y.Value.(ast.Set)
+		return ok && a.Len() == b.Len() && slices.EqualFunc(a.Slice(), b.Slice(), alike)
+	}
+	return false
 }
 
 // match compiles the destructuring of a value: variables of the pattern that have none yet get theirs.

@@ -1,0 +1,58 @@
+package compiled
+
+import (
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// samples are values of every type, some of them equal in another form.
+var samples = func() []*ast.Term {
+	var out []*ast.Term
+	for _, text := range []string{
+		"null", "true", "false", "0", "1", "1.0", "-2", "1e3", `""`, `"a"`, `"ab"`, `"ä€"`, "[]", "[1]", `["a", 1.0, null]`,
+		"set()", "{1}", `{"a", [1]}`, "{}", `{"a": 1}`, `{"a": {"b": 2}, "1": 3}`, `{1: "a", [1]: 2}`, `["a", "b"]`,
+	} {
+		out = append(out, ast.MustParseTerm(text))
+	}
+	return out
+}()
+
+// What is done natively is what OPA's builtin says. Where it has an error, nothing is done.
+func TestNativesAreTheBuiltins(t *testing.T) {
+	for name, own := range unary {
+		for _, x := range samples {
+			compareNative(t, name, own(x), x)
+		}
+	}
+	for name, own := range binary {
+		for _, x := range samples {
+			for _, y := range samples {
+				compareNative(t, name, own(x, y), x, y)
+			}
+		}
+	}
+	for name, own := range ternary {
+		for _, x := range samples {
+			for _, y := range samples {
+				compareNative(t, name, own(x, y, samples[0]), x, y, samples[0])
+			}
+		}
+	}
+}
+
+func compareNative(t *testing.T, name string, got *ast.Term, args ...*ast.Term) {
+	t.Helper()
+	if got == nil {
+		return
+	}
+	var want *ast.Term
+	err := topdown.GetBuiltin(name)(topdown.BuiltinContext{}, args, func(v *ast.Term) error {
+		want = v
+		return nil
+	})
+	if err != nil || !alike(want, got) {
+		t.Errorf("%s%v: OPA says %v, %v; we say %v", name, args, want, err, got)
+	}
+}
