@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest_governance.evaluate import Batch
-    from attest_governance.govern.inforce import InForce
     from attest_governance.govern.policysets.downloads import Download
+    from attest_governance.govern.snapshot import InForce
     from attest_governance.load.settings import Settings
     from attest_governance.model import Outcome, Policy
     from attest_governance.model.sources import Manifests, PolicySources
@@ -98,7 +98,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
             in_force = self.in_force(now)
             outcome = check(self.engine, self.loaded, self._plan(manifests, in_force), now=now, progress=progress)
         if in_force is not None and in_force.project is not None and not self.prepared.request.draft:
-            from attest_governance.govern.inforce import record_enforcement  # noqa: PLC0415 (see `governed_root`)
+            from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
 
             record_enforcement(in_force.project, outcome.findings, now)
         return outcome
@@ -115,7 +115,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.root is None:
             return None
-        from attest_governance.govern.inforce import exemptions_in_force  # noqa: PLC0415 (see `governed_root`)
+        from attest_governance.govern.snapshot import exemptions_in_force  # noqa: PLC0415 (see `governed_root`)
 
         return exemptions_in_force(self.root, now, declared(self.settings.exemptions))
 

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from attest_governance.errors import ConfigurationError, GovernanceError
-from attest_governance.govern.inforce import InForce, exemptions_in_force, gather
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.project import open_project
 from attest_governance.govern.records.event import Event, SignedEvent, sign_event, to_document
@@ -19,6 +18,7 @@ from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import parse_rules
 from attest_governance.govern.signing import sshsig
 from attest_governance.govern.signing.canonical import canonical
+from attest_governance.govern.snapshot import InForce, Snapshot, exemptions_in_force
 from attest_governance.govern.trust import parse_trust
 
 from .people import (
@@ -454,7 +454,7 @@ def test_the_servers_core_gives_the_same_answer_as_a_fresh_reading(tmp_path: Pat
     project = govern(tmp_path)
     approve(tmp_path, ask(tmp_path))
     for moment in (NOW, NOW + 30 * DAY - SECOND, NOW + 30 * DAY, NOW + 30 * DAY + SECOND):
-        assert gather(project, moment).exemptions == judged(tmp_path, moment).exemptions
+        assert Snapshot(project).in_force(moment).exemptions == judged(tmp_path, moment).exemptions
 
 
 def test_rules_and_keys_of_the_attackers_own_do_not_help(tmp_path: Path) -> None:
@@ -466,4 +466,4 @@ def test_rules_and_keys_of_the_attackers_own_do_not_help(tmp_path: Path) -> None
         rules=parse_rules(RULES.replace("required_approvers: 1", "required_approvers: 2")),
         trust=parse_trust("".join(map(signer_line, PEOPLE))),
     )
-    assert gather(strict, NOW).exemptions == ()
+    assert Snapshot(strict).in_force(NOW).exemptions == ()

@@ -17,9 +17,9 @@ import pytest
 from attest_governance.adapters.store_trail import TrailFile
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import apply
-from attest_governance.govern.inforce import exemptions_in_force, record_enforcement
 from attest_governance.govern.project import HEAD_FILE, TRAIL_FILE, open_project
 from attest_governance.govern.session import seal
+from attest_governance.govern.snapshot import exemptions_in_force, record_enforcement
 from attest_governance.govern.trail import audit
 from attest_governance.govern.trail.history import Query, all_entries, verify_all
 from attest_governance.govern.trust import parse_trust
@@ -244,7 +244,7 @@ def test_the_enforcement_of_an_exemption_is_an_event(tmp_path: Path) -> None:
     assert found.project is not None
     record_enforcement(found.project, exempted.findings, NOW, "ci")
     last = audit.verify(open_project(tmp_path).trail)[-1]
-    assert (last.kind, last.actor, last.record, last.policy) == ("approved.enforce", "ci", record, "attest-security")
+    assert (last.kind, last.actor, last.record, last.policy) == ("exemption.enforce", "ci", record, "attest-security")
     assert last.detail["findings"] == 2
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest_governance.errors import UsageError
-from attest_governance.govern.inforce import exemptions_in_force
 from attest_governance.govern.policysets.change import finding_changes, verify_change
+from attest_governance.govern.snapshot import exemptions_in_force
 from attest_governance.model import Finding, Location, Resource, Waiver
 from attest_governance.model.governance import Gate
 from attest_governance.report.governance import gate_lines

@@ -17,9 +17,9 @@ import sqlalchemy
 from attest_governance.adapters.store import MAX_BYTES, Store
 from attest_governance.adapters.store_files import FileStore
 from attest_governance.errors import GovernanceError, OutputError
-from attest_governance.govern.inforce import gather
 from attest_governance.govern.project import copy_records, database_stores, open_project
 from attest_governance.govern.records.workflow import Workflow
+from attest_governance.govern.snapshot import Snapshot
 
 from .people import NOW, approve, ask, govern, signer, terms
 
@@ -157,13 +157,13 @@ def test_records_of_a_repository_count_the_same_in_a_database(tmp_path: Path, da
     with database_stores(database) as stores:
         assert copy_records(project.stores["exemption"], stores["exemption"]) == 2
         server = open_project(tmp_path, stores=stores)
-        (one,) = gather(server, NOW).exemptions
-        (other,) = gather(project, NOW).exemptions
+        (one,) = Snapshot(server).in_force(NOW).exemptions
+        (other,) = Snapshot(project).in_force(NOW).exemptions
         assert (one.scope, one.expires_at, one.approved_by) == (other.scope, other.expires_at, other.approved_by)
         record = Workflow(server, signer("bob"), NOW).request("exemption", terms(name="second")).record.id
         person = Workflow(server, signer("carol"), NOW)
         person.approve(person.find("exemption", record))
-        assert len(gather(server, NOW).exemptions) == 2
+        assert len(Snapshot(server).in_force(NOW).exemptions) == 2
 
 
 def test_an_unreachable_database_is_an_error_of_ours() -> None:

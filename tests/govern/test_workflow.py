@@ -11,9 +11,9 @@ import pytest
 
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import Annotations
-from attest_governance.govern.inforce import by_status, exemptions_in_force, survey
 from attest_governance.govern.project import open_project
 from attest_governance.govern.signing.canonical import canonical
+from attest_governance.govern.snapshot import by_status, exemptions_in_force, survey
 from attest_governance.govern.strictyaml import read
 from attest_governance.govern.trail import audit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -10,6 +11,7 @@ from attest_governance.adapters.store import MAX_BYTES, Stored, checked_name, sa
 from attest_governance.errors import GovernanceError, OutputError
 
 _SUFFIX = ".yaml"
+_READ_ITSELF = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # Windows has neither
 
 
 class FileStore:
@@ -26,17 +28,12 @@ class FileStore:
 
     def records(self) -> list[str]:
         """See `Store`; an entry that is no record is an error, never skipped in silence."""
-        if not self._folder.exists():
-            return []
-        self._checked(self._folder, folder=True)
-        return sorted(checked_name(self._checked(entry, folder=True).name) for entry in self._entries(self._folder))
+        return [checked_name(entry.name) for entry in self._entries(self._folder, folders=True)]
 
     def documents(self, record: str) -> list[Stored]:
         """See `Store`."""
         folder = self._folder / checked_name(record)
-        if not folder.is_dir():
-            return []
-        return [self._read(record, self._checked(entry)) for entry in self._entries(self._checked(folder, folder=True))]
+        return [self._read(record, folder / entry.name) for entry in self._entries(folder, folders=False)]
 
     def add(self, record: str, name: str, text: str) -> None:
         """See `Store`."""
@@ -45,30 +42,51 @@ class FileStore:
             raise GovernanceError("the document is larger than 1 MiB", file=self._where(path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._checked(path.parent, folder=True)
+            self._refuse_link(path.parent)
             _publish(path, text)
         except FileExistsError:
-            same(self._read(record, self._checked(path)).text, text, self._where(path))
+            same(self._read(record, path).text, text, self._where(path))
         except OSError as error:
             raise OutputError(f"the record can't be written: {error.strerror}", file=self._where(path)) from error
 
-    def _entries(self, folder: Path) -> list[Path]:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    def _entries(self, folder: Path, *, folders: bool) -> list[os.DirEntry[str]]:
+        """What stands in a folder, sorted; links and foreign files are refused: nothing else may be a record."""
+        try:
+            self._refuse_link(folder)
+            with os.scandir(folder) as found:
+                entries = sorted((one for one in found if not one.name.startswith(".")), key=lambda one: one.name)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise GovernanceError(f"the records can't be read: {error.strerror}", file=self._where(folder)) from error
+        for one in entries:
+            if not (one.is_dir(follow_symlinks=False) if folders else one.name.endswith(_SUFFIX)):
+                raise self._refusal(folder / one.name)
+        return entries
 
-    def _checked(self, path: Path, *, folder: bool = False) -> Path:
-        """Refuses links and foreign files: a record must be what stands in the repository."""
-        if path.is_symlink() or not (path.is_dir() if folder else path.is_file() and path.suffix == _SUFFIX):
-            raise GovernanceError("this does not belong among the records", file=self._where(path), hint="remove it")
-        return path
+    def _refuse_link(self, folder: Path) -> None:
+        if folder.is_symlink():
+            raise self._refusal(folder)
+
+    def _refusal(self, path: Path) -> GovernanceError:
+        return GovernanceError("this does not belong among the records", file=self._where(path), hint="remove it")
 
     def _read(self, record: str, path: Path) -> Stored:
+        """Reads a file once; a link at its place is never followed."""
         try:
-            if path.stat().st_size > MAX_BYTES:
+            with os.fdopen(os.open(path, _READ_ITSELF), "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise self._refusal(path)
+                data = file.read(MAX_BYTES + 1)
+            if len(data) > MAX_BYTES:
                 raise GovernanceError("the document is larger than 1 MiB", file=self._where(path))
-            text = path.read_bytes().decode()
-        except (OSError, UnicodeDecodeError) as error:
+            return Stored(record, checked_name(path.stem), data.decode(), self._where(path))
+        except OSError as error:
+            if path.is_symlink():
+                raise self._refusal(path) from error
+            raise GovernanceError(f"the document can't be read: {error.strerror}", file=self._where(path)) from error
+        except UnicodeDecodeError as error:
             raise GovernanceError(f"the document can't be read: {error}", file=self._where(path)) from error
-        return Stored(record, checked_name(path.stem), text, self._where(path))
 
     def _where(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path)

@@ -6,17 +6,20 @@ the next writer removes it: it was never acknowledged.
 
 from __future__ import annotations
 
+import errno
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 _BLOCK = 1 << 16
+_READ_AT_ONCE = 1 << 22
 _IGNORE = "# The audit trail belongs to this machine; what people signed travels with the records.\n*\n"
 
 
@@ -54,14 +57,45 @@ class TrailFile:
         except OSError as error:
             raise OutputError(f"the audit trail can't be written: {error.strerror}", file=self.name) from error
 
-    def lines(self) -> Iterator[bytes]:
-        """All whole lines, without their ends; none when there is no trail."""
+    def blocks(self, start: int = 0) -> Iterator[bytes]:
+        """The file from a byte on, in blocks of whole lines; none when there is no trail."""
         if not self._path.exists():
             return
+        rest = b""
         with self._path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line[:-1]
+            file.seek(start)
+            while data := file.read(_READ_AT_ONCE):
+                whole, end, rest = (rest + data).rpartition(b"\n")
+                if end:
+                    yield whole + end
+
+    def line_before(self, end: int) -> bytes:
+        """The line whose end is the byte before `end`, without it; empty where no line ends there."""
+        try:
+            with self._path.open("rb") as file:
+                if _pread(file.fileno(), 1, end - 1) == b"\n":
+                    return _last_line(file.fileno(), end) or b""
+        except OSError:
+            pass
+        return b""
+
+    @property
+    def _index(self) -> Path:
+        return self._path.with_suffix(".index")
+
+    def index(self) -> bytes:
+        """What `keep_index` kept last, if it is still there."""
+        try:
+            return self._index.read_bytes()
+        except OSError:
+            return b""
+
+    def keep_index(self, data: bytes) -> None:
+        """Keeps what a reader has found out, beside the trail; where that can't be written, it is found out again."""
+        with suppress(OSError), NamedTemporaryFile(dir=self._path.parent, prefix=".index-", delete=False) as file:
+            file.write(data)
+            file.flush()
+            Path(file.name).replace(self._index)
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
@@ -69,7 +103,9 @@ class TrailFile:
         if not folder.exists():
             folder.mkdir(parents=True, exist_ok=True)
             (folder / ".gitignore").write_text(_IGNORE)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        if folder.is_symlink():  # the trail of another project, or no trail at all, would be written to
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         try:
             _lock(file)
             yield file

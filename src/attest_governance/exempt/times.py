@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -12,6 +13,7 @@ _DURATION = re.compile(r"(?:([0-9]{1,5})w)?(?:([0-9]{1,5})d)?(?:([0-9]{1,6})h)?(
 _UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 
 
+@lru_cache(maxsize=4096)
 def parse_instant(text: str) -> datetime:
     """Reads an RFC 3339 timestamp, such as `2024-06-30T23:59:59Z`, and returns it in UTC.
 

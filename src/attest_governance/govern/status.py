@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import GovernanceError
-from attest_governance.govern.inforce import Survey, survey
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.policysets.history import PIN
 from attest_governance.govern.records.view import view_record
+from attest_governance.govern.snapshot import Survey, survey
 from attest_governance.model.governance import StatusView
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ import msgspec
 from attest_governance.adapters import git
 from attest_governance.adapters.store import Stored
 from attest_governance.errors import GovernanceError, UsageError
-from attest_governance.govern.inforce import survey
 from attest_governance.govern.policysets.files import (
     DEFAULT_ROOTS,
     belongs,
@@ -37,6 +36,7 @@ from attest_governance.govern.project import FOLDERS, TRUST_FILES, Project, open
 from attest_governance.govern.records.quorum import may_approve
 from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import RULES_FILE, parse_rules
+from attest_governance.govern.snapshot import survey
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
 from attest_governance.model.governance import ChangedExemption, Gate
 

@@ -18,7 +18,7 @@ from attest_governance.exempt.times import format_instant, parse_instant
 from attest_governance.govern import strictyaml
 from attest_governance.govern.records.terms import terms_of
 from attest_governance.govern.signing import sshsig
-from attest_governance.govern.signing.canonical import canonical, digest
+from attest_governance.govern.signing.canonical import canonical, digest_of
 from attest_governance.govern.signing.keys import PublicKey
 
 if TYPE_CHECKING:
@@ -57,15 +57,20 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     comment: str = ""
     terms: dict[str, Any] = {}
 
-    @property
+    @cached_property
     def moment(self) -> datetime:
         """When the person says that it was done."""
         return parse_instant(self.at)
 
     @cached_property
+    def canonical(self) -> bytes:
+        """The bytes that are signed."""
+        return canonical(msgspec.to_builtins(self))
+
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of the signed bytes: what other events link to."""
-        return digest(msgspec.to_builtins(self))
+        return digest_of(self.canonical)
 
     @property
     def id(self) -> str:
@@ -89,7 +94,7 @@ class SignedEvent(msgspec.Struct, frozen=True):
 
 def sign_event(event: Event, signer: sshsig.Signer) -> SignedEvent:
     """Signs an event; the result is checked as a reader would check it."""
-    signature = sshsig.sign(canonical(msgspec.to_builtins(event)), signer)
+    signature = sshsig.sign(event.canonical, signer)
     return SignedEvent(event, signature, signer.key)
 
 
@@ -108,7 +113,7 @@ def from_document(stored: Stored) -> SignedEvent:
     try:
         event, signature = _parse(stored)
         parsed = sshsig.parse(signature)
-        key = sshsig.verify(canonical(msgspec.to_builtins(event)), parsed)
+        key = sshsig.verify(event.canonical, parsed)
     except ConfigurationError as error:
         raise GovernanceError(
             error.message, file=error.file, line=error.line, column=error.column, hint=error.hint
@@ -154,14 +159,14 @@ def check_event(event: Event) -> None:
         raise ValueError("`parents` must be digests, sorted, each of them once")
 
 
-def ensure_clock(now: datetime, latest: datetime) -> None:
-    """Insists that the clock is not behind what has been signed already.
+def ensure_clock(now: datetime, latest: datetime, whose: str = "records hold an act") -> None:
+    """Insists that the clock is not behind what has been signed, or put on the trail, already.
 
     Raises:
         GovernanceError: it is, by more than `CLOCK_SKEW`: judging by it could revive what is over.
     """
     if now + CLOCK_SKEW < latest:
         raise GovernanceError(
-            f"the clock says {format_instant(now)}, but records hold an act of {format_instant(latest)}",
+            f"the clock says {format_instant(now)}, but {whose} of {format_instant(latest)}",
             hint="set the clock right; nothing is exempted by a clock that goes backwards",
         )

@@ -24,6 +24,7 @@ from attest_governance.govern.records.quorum import may_approve
 from attest_governance.govern.records.record import Record, read_record, resolve
 from attest_governance.govern.records.terms import Terms, to_dict
 from attest_governance.govern.trail import audit
+from attest_governance.govern.trail.known import known
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -199,6 +200,7 @@ class Workflow:
             check_event(event)
         except ValueError as error:
             raise GovernanceError(f"this can't be signed: {error}") from error
+        known(self._project.trail).ensure_not_after(self._now)
         signed = sign_event(event, self._signer)
         after = Record(event.id, (*(record.events if record else ()), signed))
         judgement = judge_in(self._project, after, self._now)

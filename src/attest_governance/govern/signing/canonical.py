@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from json.encoder import encode_basestring
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -32,14 +32,19 @@ def canonical(value: Json) -> bytes:
 
 def digest(value: Json) -> str:
     """The SHA-256 of the canonical form, as `sha256:` and 64 hex digits."""
-    return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+    return digest_of(canonical(value))
+
+
+def digest_of(data: bytes) -> str:
+    """The SHA-256 of bytes, in the same form."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _text(value: Json) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return encode_basestring(value)
     if isinstance(value, int | float):
         return _number(value)
     if isinstance(value, Mapping):

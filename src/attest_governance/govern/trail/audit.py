@@ -20,7 +20,7 @@ from attest_governance.govern.signing.canonical import canonical, digest
 from attest_governance.model.governance import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from attest_governance.govern.trust import Trust
 
@@ -51,8 +51,17 @@ class Lines(Protocol):
     def append(self, make: Callable[[bytes | None], list[bytes]]) -> None:
         """Appends lines that depend on the last one, durably and alone."""
 
-    def lines(self) -> Iterator[bytes]:
-        """All whole lines."""
+    def blocks(self, start: int = 0) -> Iterator[bytes]:
+        """The trail from a byte on, in blocks of whole lines."""
+
+    def line_before(self, end: int) -> bytes:
+        """The line that ends at a byte, if one does."""
+
+    def index(self) -> bytes:
+        """What `keep_index` kept, or nothing."""
+
+    def keep_index(self, data: bytes) -> None:
+        """Keeps what is known of the trail; nothing is lost with it."""
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +87,7 @@ def append(lines: Lines, happenings: Iterable[Happening]) -> None:
     wanted = list(happenings)
 
     def make(last: bytes | None) -> list[bytes]:
-        entries = [_decode(last, lines.name, 0)] if last is not None else []
+        entries = [decode(last, lines.name, 0)] if last is not None else []
         beginning = [] if entries else [_beginning(wanted)]
         for happening in [*beginning, *wanted]:
             entries.append(_next(entries[-1] if entries else None, happening))
@@ -94,18 +103,9 @@ def entries(lines: Lines) -> Iterator[Entry]:
     Raises:
         GovernanceError: a line is no entry.
     """
-    for number, line in enumerate(lines.lines(), 1):
-        yield _decode(line, lines.name, number)
-
-
-def entries_of(lines: Lines, kinds: Collection[str]) -> Iterator[Entry]:
-    """The entries of some kinds; quick on long trails, since other lines are not decoded."""
-    marks = [f'"kind":"{kind}"'.encode() for kind in kinds]
-    for number, line in enumerate(lines.lines(), 1):
-        if any(mark in line for mark in marks):
-            entry = _decode(line, lines.name, number)
-            if entry.kind in kinds:
-                yield entry
+    every = (line for block in lines.blocks() for line in block[:-1].split(b"\n"))
+    for number, line in enumerate(every, 1):
+        yield decode(line, lines.name, number)
 
 
 def verify(lines: Lines) -> list[Entry]:
@@ -160,7 +160,9 @@ def _beginning(wanted: list[Happening]) -> Happening:
 
 
 def _next(before: Entry | None, happening: Happening) -> Entry:
-    fields = {**msgspec.to_builtins(happening), "at": format_instant(happening.at)}
+    # An entry is never older than the one before it, so the last one tells how late it has been.
+    at = max(format_instant(happening.at), before.at if before else "")
+    fields = {**msgspec.to_builtins(happening), "at": at}
     seq, previous = (before.seq + 1, before.hash) if before else (0, _NOTHING)
     entry = Entry(seq=seq, previous=previous, **fields)
     return msgspec.structs.replace(entry, hash=_hash(entry))
@@ -170,7 +172,12 @@ def _hash(entry: Entry) -> str:
     return digest(msgspec.to_builtins(msgspec.structs.replace(entry, hash="")))
 
 
-def _decode(line: bytes, name: str, number: int) -> Entry:
+def decode(line: bytes, name: str, number: int) -> Entry:
+    """Reads one line of the trail.
+
+    Raises:
+        GovernanceError: it is no entry.
+    """
     try:
         return msgspec.json.decode(line, type=Entry)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
