@@ -20,10 +20,11 @@ from attest_governance.load.bundles import Fetched, Remote, remote
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import data_documents, read_document
 from attest_governance.load.evidence import read_evidence
+from attest_governance.load.files import Files
 from attest_governance.load.selection import Selection, policy_sources, select
 from attest_governance.load.settings import Settings
 from attest_governance.model import Problem, Severity
-from attest_governance.model.sources import PolicySources, Selected
+from attest_governance.model.sources import PolicySources, ReadFile, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     disallow_exemptions: bool = False
     disallow_annotation_exemptions: bool = False
     baseline: Path | None = None
+    judged: tuple[str, ...] = ()
+    """Files and folders that are about to be judged; the working directory where none is named."""
     checked: bool = False
     """Whether to tell what passed, too."""
     prints: bool = False
@@ -77,7 +80,11 @@ class Prepared(msgspec.Struct, frozen=True):
     request: Request
     settings: Settings
     sources: PolicySources
+    parameters: Mapping[str, Any] = {}
+    """Those of `--parameters`, by the name of the policy."""
     baseline: Baseline | None = None
+    read: tuple[ReadFile, ...] = ()
+    """Every file that was read for all this."""
     problems: tuple[Problem, ...] = ()
     """What a person should know about where policies come from."""
     downloaded: Path | None = None
@@ -95,7 +102,13 @@ class Prepared(msgspec.Struct, frozen=True):
             AttestError: a name or a file of the request is wrong.
         """
         selected = select(policies, self.settings, names or self.request.names)
-        return _with_parameters(selected, self.request.parameters, policies)
+        if self.request.parameters is None:
+            return selected
+        _refuse_unknown(self.parameters, [policy.name for policy in policies], self.request.parameters)
+        return tuple(
+            msgspec.structs.replace(one, parameters={**one.parameters, **self.parameters.get(one.name, {})})
+            for one in selected
+        )
 
 
 def prepare(request: Request, environment: Environment, overrides: Mapping[str, object] | None = None) -> Prepared:
@@ -109,21 +122,30 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
     Raises:
         AttestError: a file is missing or wrong.
     """
+    files = Files()
     settings = load_settings(
-        start=environment.cwd, home=environment.home, environ=environment.variables, overrides=overrides
+        start=environment.cwd,
+        home=environment.home,
+        environ=environment.variables,
+        overrides=overrides,
+        reader=files,
     )
     selection = Selection(request.folders, request.with_shipped, request.names)
-    data = data_documents(request.data, read_evidence(request.evidence) if request.evidence else None)
+    data = data_documents(request.data, read_evidence(request.evidence, files) if request.evidence else None, files)
     fetched = _fetched(request, settings, environment)
     downloaded = fetched.path if fetched else None
     sources = policy_sources(selection, settings, environment.shipped, data, downloaded)
+    parameters = read_document(request.parameters, "parameters file", files) if request.parameters else {}
+    baseline = read_baseline(request.baseline, files) if request.baseline else None
     return Prepared(
-        request,
-        settings,
-        msgspec.structs.replace(sources, prints=request.prints),
-        read_baseline(request.baseline) if request.baseline else None,
-        fetched.problems if fetched else (),
-        downloaded,
+        request=request,
+        settings=settings,
+        sources=msgspec.structs.replace(sources, prints=request.prints),
+        parameters=parameters,
+        baseline=baseline,
+        read=tuple(files.seen),
+        problems=fetched.problems if fetched else (),
+        downloaded=downloaded,
     )
 
 
@@ -137,13 +159,13 @@ def _fetched(request: Request, settings: Settings, environment: Environment) -> 
     return environment.fetch_bundle(wanted, EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
 
 
-def read_baseline(path: Path) -> Baseline:
+def read_baseline(path: Path, files: Files) -> Baseline:
     """Reads a baseline file.
 
     Raises:
         InputError: the file can't be read or is no baseline.
     """
-    document = read_document(path, "baseline")
+    document = read_document(path, "baseline", files)
     try:
         baseline = msgspec.convert(document, Baseline)
     except msgspec.ValidationError as error:
@@ -155,19 +177,6 @@ def read_baseline(path: Path) -> Baseline:
             f"unknown baseline schema `{baseline.schema}`", file=str(path), hint="make one with --create-baseline"
         )
     return baseline
-
-
-def _with_parameters(
-    selected: tuple[Selected, ...], path: Path | None, policies: Sequence[Policy]
-) -> tuple[Selected, ...]:
-    """Lays the parameters of `--parameters FILE` over those of the configuration."""
-    if path is None:
-        return selected
-    given = read_document(path, "parameters file")
-    _refuse_unknown(given, [policy.name for policy in policies], path)
-    return tuple(
-        msgspec.structs.replace(one, parameters={**one.parameters, **given.get(one.name, {})}) for one in selected
-    )
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str], path: Path) -> None:

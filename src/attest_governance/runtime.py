@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from attest_governance.govern.snapshot import InForce
     from attest_governance.load.settings import Settings
     from attest_governance.model import Outcome, Policy
-    from attest_governance.model.sources import Manifests, PolicySources
+    from attest_governance.model.sources import Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
 
 PIN = "ATTEST_TRUST_ROOT"
@@ -76,6 +77,23 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     def sources(self) -> PolicySources:
         """Where the policies come from."""
         return self.prepared.sources
+
+    @property
+    def read(self) -> tuple[ReadFile, ...]:
+        """Every file that a verdict depends on, but for manifests, with the digest of the bytes that were used."""
+        return (*self.prepared.read, *self.loaded.read)
+
+    @property
+    def generation(self) -> str:
+        """A digest of all that a finding depends on, but for the resource: two runtimes that share it agree."""
+        parts = [
+            sorted((one.file, one.sha256) for one in self.read),
+            self.sources,
+            self.selected,
+            self.prepared.baseline,
+            self.enforcement,
+        ]
+        return sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
     @property
     def policies(self) -> tuple[Policy, ...]:

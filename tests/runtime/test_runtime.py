@@ -127,3 +127,35 @@ def test_another_set_is_asked_as_the_configuration_says(engine: Counting, tmp_pa
         plan = runtime.drafted(loaded).plan(pod("bad"), NOW)
     assert [one.name for one in plan.selected] == ["own"]
     assert plan.enforcement == {"own": "warn"}
+
+
+def test_the_generation_changes_with_what_findings_depend_on(engine: Counting, tmp_path: Path) -> None:
+    with opened(engine, tmp_path) as first, opened(engine, tmp_path) as same:
+        assert first.generation == same.generation
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text("policies: [{name: own, enforcement: warn}]\n")
+    with opened(engine, tmp_path) as configured:
+        assert configured.generation != first.generation
+
+
+def test_a_runtime_knows_every_file_that_it_was_made_of(engine: Counting, tmp_path: Path) -> None:
+    named = {name: tmp_path / f"{name}.json" for name in ("data", "evidence", "parameters", "baseline")}
+    contents = {"data": "{}", "evidence": "{}", "parameters": "{}"}
+    contents["baseline"] = '{"schema": "attest.continuu.ms/baseline/v1"}'
+    for name, path in named.items():
+        path.write_text(contents[name])
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text(WARN)
+    (tmp_path / "own.rego").write_text(POLICY)
+    around = Environment(cwd=tmp_path, home=tmp_path / "home", variables={}, shipped=shipped_policies())
+    request = Request(
+        folders=(str(tmp_path / "own.rego"),),
+        data=(named["data"],),
+        evidence=named["evidence"],
+        parameters=named["parameters"],
+        baseline=named["baseline"],
+    )
+    with open_runtime(engine, request, around, now=NOW) as runtime:
+        read = {one.file for one in runtime.read}
+    wanted = [*named.values(), tmp_path / "own.rego", tmp_path / ".attest" / "policies.yaml"]
+    assert {str(path.resolve()) for path in wanted} <= read

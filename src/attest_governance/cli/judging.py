@@ -78,7 +78,7 @@ def judged(request: Request, manifests: Manifests, targets: Sequence[Target], no
     Raises:
         AttestError: nothing could be decided.
     """
-    wanted = msgspec.structs.replace(request, checked=_needs_passes(targets))
+    wanted = msgspec.structs.replace(request, judged=manifests.paths, checked=_needs_passes(targets))
     with Progress("checking") as progress, open_here(wanted, now) as runtime:
         return runtime.judge(manifests, now, progress.advance)
 

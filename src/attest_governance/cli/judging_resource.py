@@ -34,7 +34,10 @@ def judge_resource(policies: Sequence[str], resource: str, showing: Showing) -> 
     if name not in ("text", "json") or len(showing.formats) > 1:
         raise UsageError(f"unknown format `{name}` for --resource", hint="use text or json")
     now, view = system_clock(), View(explain="" if showing.verbose else "fired")
-    with Progress("tracing"), open_here(policy_request(policies, Request(prints=True)), now) as runtime:
+    with (
+        Progress("tracing"),
+        open_here(policy_request(policies, Request(judged=(resource,), prints=True)), now) as runtime,
+    ):
         plan = runtime.plan(named([resource]), now)
         traces = trace(runtime.engine, runtime.loaded, plan, view, now)
     write_stdout(sys.stdout, name, lambda out: write_traces(traces, name, out, color=showing.color))

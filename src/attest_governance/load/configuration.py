@@ -25,6 +25,7 @@ from attest_governance.load.configuration_layers import (
     merge_sources,
     override_layer,
 )
+from attest_governance.load.files import Files
 from attest_governance.load.settings import Compliance, InlineModule, Key, PolicyOptions, Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,12 @@ _BUNDLE_KEY: Key = ("policy", "policy_bundle_key")
 
 
 def load_settings(
-    *, start: Path, home: Path, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+    *,
+    start: Path,
+    home: Path,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object] | None = None,
+    reader: Files | None = None,
 ) -> Settings:
     """Loads the configuration that holds in a folder.
 
@@ -45,6 +51,7 @@ def load_settings(
         home: the user's home folder, absolute.
         environ: the environment variables.
         overrides: what flags say, by key (`{"policy.timeout": "5s"}`); None as value says nothing.
+        reader: what remembers the files that were read.
 
     Raises:
         ConfigurationError: with every error of every file, variable and flag.
@@ -53,7 +60,7 @@ def load_settings(
     root = project_root(start, home)
     project = root / PROJECT_FILE if root else None
     files = [path for path in (at, project) if path and os.path.lexists(path)]
-    layers = _layers(files, at, start, environ, overrides or {})
+    layers = _layers(files, at, start, environ, overrides or {}, reader=reader or Files())
     settings = merged(layers)
     return msgspec.structs.replace(
         settings,
@@ -79,11 +86,17 @@ def merged(layers: Sequence[Layer]) -> Settings:
 
 
 def _layers(
-    files: Sequence[Path], at: Path, start: Path, environ: Mapping[str, str], overrides: Mapping[str, object]
+    files: Sequence[Path],
+    at: Path,
+    start: Path,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object],
+    *,
+    reader: Files,
 ) -> list[Layer]:
     """Reads every layer before it gives up, so that one run shows all there is to mend."""
     readers: list[Callable[[], Layer]] = [
-        *(partial(read_layer, path, _shown(path, at, start), _base(path, at)) for path in files),
+        *(partial(read_layer, path, _shown(path, at, start), _base(path, at), reader) for path in files),
         partial(environment_layer, environ, start),
         partial(override_layer, overrides, start),
     ]
