@@ -18,7 +18,7 @@ from attest_governance.errors import InputError, PolicyError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.load.bundles import Fetched, Remote, remote
 from attest_governance.load.configuration import load_settings
-from attest_governance.load.documents import data_documents, read_document
+from attest_governance.load.documents import convert, data_documents, read_document
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
 from attest_governance.load.selection import Selection, policy_sources, select
@@ -166,17 +166,8 @@ def read_baseline(path: Path, files: Files) -> Baseline:
         InputError: the file can't be read or is no baseline.
     """
     document = read_document(path, "baseline", files)
-    try:
-        baseline = msgspec.convert(document, Baseline)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"this is no baseline: {error}", file=str(path), hint="make one with --create-baseline"
-        ) from error
-    if baseline.schema != BASELINE_SCHEMA:
-        raise InputError(
-            f"unknown baseline schema `{baseline.schema}`", file=str(path), hint="make one with --create-baseline"
-        )
-    return baseline
+    hint = "make one with --create-baseline"
+    return convert(document, Baseline, str(path), "baseline", hint=hint, schema=BASELINE_SCHEMA)
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str], path: Path) -> None:

@@ -37,8 +37,8 @@ CASES = {
     "trace: broken JSON": (f"{TRACE} bad/broken.json", "bad/broken.json:1:2: invalid JSON"),
     "trace: no resource": (f"{TRACE} bad/values.yaml", "no Kubernetes resource and no input document"),
     "trace: no such rule": (f"{TRACE} examples/pod.yaml --rule nothing", "no rule named `nothing`"),
-    "explain: no JSON": ("explain bad/broken.json", "this is no JSON"),
-    "explain: no finding": ("explain finding.json", "this is no finding"),
+    "explain: no JSON": ("explain bad/broken.json", "bad/broken.json:1:2: the report is not JSON"),
+    "explain: no finding": ("explain finding.json", "the report is not shaped as it must be"),
     "explain: nothing found": ("explain nothing.json", "there is no finding in the report"),
     "profile: broken Rego": (f"{PROFILE} bad/broken.rego", "bad/broken.rego:4:1: "),
     "profile: no data": ("profile bad/conflict.rego", "there are no resources to measure with"),
@@ -49,7 +49,7 @@ CASES = {
     "optimize: no text": (f"{OPTIMIZE} bad/latin.rego", "bad/latin.rego: the file is not UTF-8"),
     "optimize: no policy in it": (f"{OPTIMIZE} bad/library.rego", "bad/library.rego:1:1: the file is no policy"),
     "optimize: a wrong format": (f"{OPTIMIZE} policies/security.rego --format svg", "'svg' is not one of"),
-    "profile: no profile": (f"{PROFILE} policies --compare finding.json", "this is no profile"),
+    "profile: no profile": (f"{PROFILE} policies --compare finding.json", "the profile is not shaped as it must be"),
 }
 
 

@@ -56,7 +56,7 @@ REFUSED = {
     "yes": (RULES.replace("enabled: true", "enabled: yes"), 10, "more than one way"),
     "a flag that is text": (RULES.replace("enabled: true", 'enabled: "false"'), 10, "true or false"),
     "an unknown word": (RULES.replace("audit_trail: required", "audit_trail: maybe"), 12, "`required` or `optional`"),
-    "a section twice": (RULES + POLICY_APPROVAL + POLICY_APPROVAL, 17, "there twice"),
+    "a section twice": (RULES + POLICY_APPROVAL + POLICY_APPROVAL, 17, "given twice"),
 }
 
 

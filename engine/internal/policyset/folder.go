@@ -1,7 +1,6 @@
 package policyset
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"github.com/open-policy-agent/opa/v1/util"
 
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -123,12 +122,8 @@ func (f *folder) readData(root, path string) {
 	if !ok {
 		return
 	}
-	raw, err := yaml.YAMLToJSON([]byte(text))
 	var document any
-	if err == nil {
-		err = json.Unmarshal(raw, &document)
-	}
-	if err != nil {
+	if err := util.Unmarshal([]byte(text), &document); err != nil { // keeps the digits of numbers, as bundles do
 		f.fail(path, "data_syntax", model.OneLine(err.Error()), "write the document as JSON or YAML")
 		return
 	}

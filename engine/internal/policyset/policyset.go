@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/open-policy-agent/opa/v1/util"
+
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
@@ -133,7 +135,7 @@ func (i Inline) module() rego.Module {
 func gather(params Params, tests bool) *folder {
 	all := &folder{data: map[string]any{}, tests: tests, reads: &load.Reads{}}
 	if len(params.Data) > 0 {
-		if err := json.Unmarshal(params.Data, &all.data); err != nil || all.data == nil {
+		if err := util.UnmarshalJSON(params.Data, &all.data); err != nil || all.data == nil {
 			all.fail("", "data_syntax", "the data of the request is no object", "")
 			all.data = map[string]any{}
 		}

@@ -3,6 +3,7 @@
 package rpc
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,7 +175,9 @@ func coded(ctx context.Context, err error) *jsonrpc2.Error {
 // Params reads the parameters of a request.
 func Params[T any](r *Request) (T, error) {
 	var params T
-	if err := json.Unmarshal(r.Params, &params); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(r.Params))
+	decoder.UseNumber() // policies see the digits that were written, as in OPA: a float changes long ones
+	if err := decoder.Decode(&params); err != nil {
 		return params, Fail(CodeInvalidInput, "parameters: %v", err)
 	}
 	return params, nil

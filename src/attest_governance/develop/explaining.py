@@ -8,6 +8,7 @@ import msgspec
 
 from attest_governance.errors import InputError
 from attest_governance.evaluate import View
+from attest_governance.load.documents import convert, parse_json
 from attest_governance.model import Finding
 from attest_governance.model.problem import refuse
 from attest_governance.model.trace import Explanation
@@ -29,19 +30,10 @@ def read_findings(text: str | bytes, name: str, index: int) -> tuple[Finding, ..
     Raises:
         InputError: the text is something else, or has no such finding.
     """
-    try:
-        document = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise InputError(
-            f"this is no JSON: {error}", file=name, hint="make it with `attest policy check --format json`"
-        ) from error
+    hint = "give a finding of `attest policy check --format json`"
+    document = parse_json(text.encode() if isinstance(text, str) else text, name, "report")
     entries = document.get("findings", [document]) if isinstance(document, dict) else document
-    try:
-        findings = msgspec.convert(entries, tuple[Finding, ...], strict=False)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"this is no finding: {error}", file=name, hint="give a finding of `attest policy check --format json`"
-        ) from error
+    findings = convert(entries, tuple[Finding, ...], name, "report", hint=hint)
     if not findings:
         raise InputError(
             "there is no finding in the report", file=name, hint="a check that finds nothing denies nothing"

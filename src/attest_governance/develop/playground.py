@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.develop.tracing import findings_of, verdict, weighed
-from attest_governance.errors import AttestError, EngineError, InputError
+from attest_governance.errors import AttestError, EngineError
 from attest_governance.evaluate import CheckOptions, View
 from attest_governance.load.documents import parse_document
 from attest_governance.model import Problem
@@ -129,10 +129,7 @@ def read_data(text: str) -> dict[str, Any]:
     """
     if not text.strip():
         return {}
-    value = parse_document(text.encode(), Path(DATA), "data")
-    if _larger(value, MAX_VALUES):
-        raise InputError(f"the data holds more than {MAX_VALUES:,} values", file=DATA, line=1, hint="remove aliases")
-    return value
+    return parse_document(text.encode(), Path(DATA), "data", MAX_VALUES)
 
 
 def problem(error: AttestError) -> Problem:
@@ -146,20 +143,6 @@ def problem(error: AttestError) -> Problem:
         column=error.column,
         hint=error.hint,
     )
-
-
-def _larger(value: object, limit: int) -> bool:
-    waiting, seen = [value], 0
-    while waiting:
-        one = waiting.pop()
-        seen += 1
-        if seen > limit:
-            return True
-        if isinstance(one, dict):
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-    return False
 
 
 def _no_rule() -> Problem:

@@ -9,6 +9,7 @@ import msgspec
 
 from attest_governance.develop.examples import find_examples
 from attest_governance.errors import InputError, PolicyError
+from attest_governance.load.documents import convert, parse_json
 from attest_governance.load.files import Files
 from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change, PolicyCost, Profile
@@ -85,14 +86,9 @@ def read_profile(path: Path) -> Profile:
     Raises:
         InputError: the file can't be read, or is no profile.
     """
-    try:
-        saved = msgspec.json.decode(Files().read(path, "profile"), type=Saved)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise InputError(
-            f"this is no profile: {error}", file=str(path), hint="make one with `attest policy profile --output FILE`"
-        ) from error
-    if saved.schema != SCHEMA:
-        raise InputError(f"unknown profile schema `{saved.schema}`", file=str(path), hint="make the profile again")
+    document = parse_json(Files().read(path, "profile"), str(path), "profile")
+    hint = "make one with `attest policy profile --output FILE`"
+    saved = convert(document, Saved, str(path), "profile", hint=hint, schema=SCHEMA)
     return saved.profile
 
 

@@ -11,9 +11,10 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
-import yaml
 
 from attest_governance.errors import ConfigurationError
+from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, ScalarKind, Sequence, plain_scalar
+from attest_governance.load.yaml_reader import Dialect, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +31,6 @@ _AMBIGUOUS = re.compile(
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
-
-_PLAIN_EVENTS = (yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent)
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -60,100 +59,49 @@ def read(text: str, file: str) -> Document:
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise ConfigurationError("the file is larger than 1 MiB", file=file)
-    return _Reader(text, file).document()
+    root = read_yaml(text, file, _RECORD)
+    document = Document({}, file, {})
+    if not isinstance(root, Mapping):
+        document.refuse((), "the file is empty" if root is None else "the file does not hold a mapping")
+    value = _value(root, (), root.mark, document)
+    return msgspec.structs.replace(document, value=value)
 
 
-class _Reader:
-    def __init__(self, text: str, file: str) -> None:
-        self._file = file
-        self._places: dict[Path, tuple[int, int]] = {}
-        self._events = self._parse(text)
-
-    def document(self) -> Document:
-        self._expect(yaml.StreamStartEvent, "the file can't be read")
-        self._expect(yaml.DocumentStartEvent, "the file is empty")
-        value = self._value(next(self._events), ())
-        if not isinstance(value, dict):
-            self._refuse_at((1, 1), "the file does not hold a mapping")
-        self._expect(yaml.DocumentEndEvent, "the document goes on after its end")
-        self._expect(yaml.StreamEndEvent, "the file holds more than one document")
-        return Document(value, self._file, self._places)
-
-    def _parse(self, text: str) -> Iterator[yaml.Event]:
-        try:
-            yield from yaml.parse(text, Loader=yaml.CSafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            at = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            self._refuse_at(at, f"the file is no valid YAML: {error.problem}")
-        except (yaml.YAMLError, RecursionError) as error:
-            self._refuse_at((1, 1), f"the file is no valid YAML: {str(error).splitlines()[0]}")
-
-    def _expect(self, kind: type[yaml.Event], message: str) -> None:
-        event = next(self._events)
-        if not isinstance(event, kind):
-            self._refuse(event, message)
-
-    def _value(self, event: yaml.Event, path: Path) -> Value:
-        self._places[path] = _place(event)
-        if not isinstance(event, _PLAIN_EVENTS):
-            self._refuse(event, "aliases are not allowed here", "write the value out")
-        if event.anchor is not None:
-            self._refuse(event, f"the anchor `&{event.anchor}` is not allowed here", "write the value out")
-        if event.tag is not None:
-            self._refuse(event, f"the tag `{event.tag}` is not allowed here", "remove it")
-        if len(path) > _MAX_DEPTH:
-            self._refuse(event, "the file is nested too deeply")
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(path)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path)
-        return self._scalar(event)
-
-    def _mapping(self, path: Path) -> dict[str, Value]:
-        values: dict[str, Value] = {}
-        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
-            key = self._value(event, (*path, ""))
-            if not isinstance(key, str):
-                self._refuse(event, "a key is no text", "put it in quotes")
-            if key in values:
-                self._refuse(event, f"the key `{key}` is there twice", "keep one of them")
-            place = _place(event)
-            values[key] = self._value(next(self._events), (*path, key))
-            self._places[(*path, key)] = place
-        return values
-
-    def _sequence(self, path: Path) -> list[Value]:
-        values: list[Value] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            values.append(self._value(event, (*path, len(values))))
-        return values
-
-    def _scalar(self, event: yaml.ScalarEvent) -> Value:
-        text: str = event.value
-        if found := _CONTROL.search(text):
-            self._refuse(event, f"the control character U+{ord(found[0]):04X} is not allowed here", "remove it")
-        if event.style:
-            return text
-        if text in ("true", "false"):
-            return text == "true"
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        if _AMBIGUOUS.fullmatch(text):
-            what = f"`{text}` can be read in more than one way" if text else "a value is missing"
-            self._refuse(event, what, "put texts in quotes; write `true`, `false` or a decimal number")
-        return text
-
-    def _refuse(self, event: yaml.Event, message: str, hint: str = "") -> NoReturn:
-        self._refuse_at(_place(event), message, hint)
-
-    def _refuse_at(self, at: tuple[int, int], message: str, hint: str = "") -> NoReturn:
-        raise ConfigurationError(message, file=self._file, line=at[0], column=at[1], hint=hint)
+def _kind_of(text: str) -> ScalarKind:
+    if text in ("true", "false"):
+        return "boolean"
+    if _INTEGER.fullmatch(text):
+        return "integer"
+    return "ambiguous" if _AMBIGUOUS.fullmatch(text) else "string"
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
-    mark = event.start_mark
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+_RECORD = Dialect(what="file", depth=_MAX_DEPTH, aliases=False, kind_of=_kind_of)
+
+
+def _value(node: Node, path: Path, at: Mark, document: Document) -> Value:
+    """The value of a node whose place is that of its key, where it has one."""
+    document.places[path] = at.line, at.column
+    if isinstance(node, Mapping):
+        return {key: _entry(key, entry, path, document) for key, entry in node.entries.items()}
+    if isinstance(node, Sequence):
+        return [_value(item, (*path, index), item.mark, document) for index, item in enumerate(node.items)]
+    if node.kind == "ambiguous":
+        what = f"`{node.text}` can be read in more than one way" if node.text else "a value is missing"
+        document.refuse(path, what, "put texts in quotes; write `true`, `false` or a decimal number")
+    _check_shown(node.text, path, document)
+    value = plain_scalar(node)
+    return node.text if value is None or isinstance(value, float) else value
+
+
+def _entry(key: str, entry: Entry, path: Path, document: Document) -> Value:
+    document.places[*path, key] = entry.key.line, entry.key.column
+    _check_shown(key, (*path, key), document)
+    return _value(entry.value, (*path, key), entry.key, document)
+
+
+def _check_shown(text: str, path: Path, document: Document) -> None:
+    if found := _CONTROL.search(text):
+        document.refuse(path, f"the control character U+{ord(found[0]):04X} is not allowed here", "remove it")
 
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9@._/+-]*")

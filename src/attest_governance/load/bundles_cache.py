@@ -70,7 +70,7 @@ class BundleCache:
         """What is in use; None where there is nothing, or nothing that is whole."""
         try:
             state = msgspec.json.decode((self._folder / _STATE).read_bytes(), type=State)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, RecursionError):
             return None
         return state if state.url == self._url and self._whole(state) else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -15,7 +14,7 @@ from attest_governance.errors import ConfigurationError
 from attest_governance.load import yaml_positions
 from attest_governance.load.quantities import QUANTITIES, check_host
 from attest_governance.load.settings import Key, Source
-from attest_governance.load.yaml_positions import Mark, Node, Scalar, shown
+from attest_governance.load.yaml_positions import Mark, Node, Scalar, plain_scalar, shown
 
 T = TypeVar("T", bound=msgspec.Struct)
 TypeForm: TypeAlias = Any
@@ -27,7 +26,6 @@ SourceOf = Callable[[Mark, Mark], Source]
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
-_LONGEST_NUMBER = 300
 _LONGEST_NAME = 253
 
 
@@ -214,32 +212,11 @@ class Decoder:
             return self._mapping(node, Any, key)
         if isinstance(node, yaml_positions.Sequence):
             return [self._value(item, Any, {}, (*key, index), item.mark) for index, item in enumerate(node.items)]
-        if node.kind == "text":
-            return node.text
-        if node.kind == "ambiguous":
-            hint = f'for text write "{shown(node.text)}" in quotes, else `true`, `false` or a plain decimal number'
-            raise self._wrong(node, key, f"holds `{shown(node.text)}`, which can be read in two ways", hint)
-        return self._json(node, key)
-
-    def _json(self, node: Scalar, key: Key) -> Value:
-        if node.kind in {"integer", "float"} and len(node.text) > _LONGEST_NUMBER:
-            raise self._wrong(node, key, "holds a number with too many digits")
-        match node.kind:
-            case "null":
-                return None
-            case "boolean":
-                return node.text.lower() == "true"
-            case "integer":
-                return int(node.text)
-            case "float":
-                return self._finite(node, key)
-        return node.text
-
-    def _finite(self, node: Scalar, key: Key) -> float:
-        number = float(node.text)
-        if math.isinf(number):
-            raise self._wrong(node, key, "holds a number that is too large")
-        return number
+        try:
+            return plain_scalar(node)
+        except ValueError as error:
+            quotes = f'for text write "{shown(node.text)}" in quotes, else `true`, `false` or a plain decimal number'
+            raise self._wrong(node, key, str(error), quotes if node.kind == "ambiguous" else "") from None
 
     def _read(self, reader: str, node: Node, key: Key) -> Value:
         if parse := QUANTITIES.get(reader):

@@ -1,16 +1,35 @@
-"""Documents given on the command line: data, evidence, parameters (JSON or YAML)."""
+"""The documents that a run is given: data, evidence, parameters, baselines, findings (JSON or YAML).
+
+What policies are to see keeps the digits of its numbers: OPA compares and prints them as they were written.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+import re
+from decimal import Decimal
+from itertools import accumulate, islice
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
 from attest_governance.errors import InputError
-from attest_governance.load.files import Files
+from attest_governance.load.files import Files, decode_text
+from attest_governance.load.yaml_positions import EXACT, SMALL, Mapping, Node, Scalar, plain_scalar
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+T = TypeVar("T")
+
+MAX_DEPTH = 200
+MAX_VALUES = 4_000_000
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,300}")
+_TEXTS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKETS = re.compile(rf"{_TEXTS.pattern}|[\[\]{{}}]", re.DOTALL)
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
+_ESCAPES = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+"""Escaped characters of a JSON text; the group is half of a pair of surrogates without the other half."""
 
 
 def read_document(path: Path, what: str, files: Files | None = None) -> dict[str, Any]:
@@ -27,18 +46,46 @@ def read_document(path: Path, what: str, files: Files | None = None) -> dict[str
     return parse_document((files or Files()).read(path, what), path, what)
 
 
-def parse_document(text: bytes, path: Path, what: str) -> dict[str, Any]:
-    """Reads JSON or YAML whose top is an object; `path` is what messages call it.
+def parse_document(data: bytes, path: Path, what: str, values: int = MAX_VALUES) -> dict[str, Any]:
+    """Reads JSON or YAML whose top is an object; `path` is what messages call it, `values` how many it may hold.
+
+    Numbers of JSON that Python would write in other digits are `msgspec.Raw`.
 
     Raises:
         InputError: it holds something else.
     """
-    value = _json(path, text, what) if path.suffix == ".json" else _yaml(path, text, what)
-    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+    name = str(path)
+    text = decode_text(data, what, name)
+    value = _Json(text, name, what, values).value() if path.suffix == ".json" else _yaml(text, name, what, values)
+    if not isinstance(value, dict):
         raise InputError(
-            f"the top of the {what} must be an object", file=str(path), line=1, hint="write `name: value` pairs"
+            f"the top of the {what} must be an object", file=name, line=1, hint="write `name: value` pairs"
         )
     return value
+
+
+def parse_json(data: bytes, name: str, what: str) -> object:
+    """Reads a JSON document whatever its top is; `name` and `what` are what messages call it.
+
+    Raises:
+        InputError: it is no JSON.
+    """
+    return _Json(decode_text(data, what, name), name, what, MAX_VALUES).value()
+
+
+def convert(document: object, type_: type[T], name: str, what: str, *, hint: str, schema: str = "") -> T:
+    """Gives a document the type that it must have, and its `schema` the only value that is known.
+
+    Raises:
+        InputError: it is of another type, or of another version.
+    """
+    try:
+        made = msgspec.json.decode(msgspec.json.encode(document), type=type_)
+    except msgspec.ValidationError as error:
+        raise InputError(f"the {what} is not shaped as it must be: {error}", file=name, hint=hint) from None
+    if (found := getattr(made, "schema", schema)) != schema:
+        raise InputError(f"the {what} has the schema `{found}`, not `{schema}`", file=name, hint=hint)
+    return made
 
 
 def data_documents(
@@ -55,26 +102,6 @@ def data_documents(
     return merged
 
 
-def _json(path: Path, text: bytes, what: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise InputError(f"the {what} is not JSON: {error}", file=str(path), hint="check its syntax") from error
-
-
-def _yaml(path: Path, text: bytes, what: str) -> object:
-    import yaml  # noqa: PLC0415 (only documents in YAML pay for it)
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.load(text, loader)  # noqa: S506 (a safe loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problem = getattr(error, "problem", None) or "it can't be read"
-        raise InputError(f"the {what} is not YAML: {problem}", file=str(path), line=line, column=column) from error
-
-
 def _merge(into: dict[str, Any], new: dict[str, Any], path: Path, at: str) -> None:
     for key, value in new.items():
         old = into.get(key)
@@ -86,3 +113,86 @@ def _merge(into: dict[str, Any], new: dict[str, Any], path: Path, at: str) -> No
             raise InputError(
                 f"`{at}.{key}` is already defined by another file", file=str(path), hint="rename one of them"
             )
+
+
+def _yaml(text: str, file: str, what: str, values: int) -> object:
+    from attest_governance.load.yaml_reader import Dialect, read_yaml  # noqa: PLC0415 - only documents in YAML pay for it
+
+    dialect = Dialect(error=InputError, what=what, depth=MAX_DEPTH, nodes=values, number_keys=True)
+    root = read_yaml(text, file, dialect)
+    return None if root is None else _plain(root, file)
+
+
+def _plain(node: Node, file: str) -> object:
+    """The value of a node, as OPA reads YAML: a whole number of more than 64 bits is a float."""
+    if isinstance(node, Mapping):
+        return {name: _plain(entry.value, file) for name, entry in node.entries.items()}
+    if not isinstance(node, Scalar):
+        return [_plain(item, file) for item in node.items]
+    try:
+        value = plain_scalar(node)
+    except ValueError as error:
+        mark, hint = node.mark, "put text in quotes; write `true`, `false` or a plain decimal number"
+        raise InputError(f"the value {error}", file=file, line=mark.line, column=mark.column, hint=hint) from None
+    if type(value) is int and not -(1 << 63) <= value < 1 << 64:
+        value = float(value)
+    return _as_go_writes(value) if isinstance(value, float) else value
+
+
+def _as_go_writes(value: float) -> msgspec.Raw:
+    plain = SMALL <= abs(value) < EXACT
+    return msgspec.Raw((f"{Decimal(repr(value)):f}" if plain else repr(value).replace("e-0", "e-")).encode())
+
+
+class _Json:
+    """Reads a JSON text within the limits."""
+
+    def __init__(self, text: str, file: str, what: str, values: int) -> None:
+        self.text = text
+        self.file = file
+        self.what = what
+        self.values = values
+
+    def value(self) -> object:
+        self._check_size()
+        if half := next((found for found in _ESCAPES.finditer(self.text) if found[1]), None):
+            self._refuse(f"is not JSON: `{half[0]}` is half a character", half.start())
+        try:
+            return json.loads(
+                self.text,
+                parse_int=_number,
+                parse_float=_number,
+                parse_constant=self._constant,
+                object_pairs_hook=self._object,
+            )
+        except json.JSONDecodeError as error:
+            self._refuse(f"is not JSON: {error.msg[0].lower()}{error.msg[1:]}", error.pos)
+
+    def _check_size(self) -> None:
+        """Refuses what is nested too deeply or holds too much, before anything is built."""
+        bare = _TEXTS.sub("", self.text)
+        if bare.count(",") + bare.count("[") + bare.count("{") > self.values:
+            self._refuse(f"has more than {self.values} values", 0)
+        depths = accumulate(map(_STEPS.__getitem__, re.sub(r"[^\[\]{}]+", "", bare)))
+        nth = next((index for index, depth in enumerate(depths) if depth > MAX_DEPTH), None)
+        if nth is not None:
+            brackets = (found for found in _BRACKETS.finditer(self.text) if found[0] in _STEPS)
+            self._refuse(f"is nested more than {MAX_DEPTH} levels deep", next(islice(brackets, nth, None)).start())
+
+    def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            _yaml(self.text, self.file, self.what, self.values)  # refuses the key at its place
+            self._refuse("gives a key twice", 0)
+        return made
+
+    def _constant(self, name: str) -> object:
+        return self._refuse(f"is not JSON: `{name}` is no number", self.text.index(name))
+
+    def _refuse(self, message: str, at: int) -> NoReturn:
+        line, column = self.text.count("\n", 0, at) + 1, at - self.text.rfind("\n", 0, at)
+        raise InputError(f"the {self.what} {message}", file=self.file, line=line, column=column)
+
+
+def _number(text: str) -> int | msgspec.Raw:
+    return int(text) if _INTEGER.fullmatch(text) else msgspec.Raw(text.encode())

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from attest_governance.errors import InputError
-from attest_governance.load.documents import read_document
+from attest_governance.load.documents import convert, read_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,16 +70,6 @@ def read_evidence(path: Path, files: Files | None = None) -> dict[str, Any]:
         InputError: the file can't be read, or is not shaped as evidence is.
     """
     document = read_document(path, "evidence file", files)
-    try:
-        evidence = msgspec.convert(document, Evidence)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"the evidence file is not shaped as it must be: {error}",
-            file=str(path),
-            hint="see docs/reference/evidence.md for what it may hold",
-        ) from error
-    if evidence.schema != SCHEMA:
-        raise InputError(
-            f"unknown evidence schema `{evidence.schema}`", file=str(path), hint=f"this version reads {SCHEMA}"
-        )
+    hint = "see docs/reference/evidence.md for what it may hold"
+    convert(document, Evidence, str(path), "evidence file", hint=hint, schema=SCHEMA)
     return document

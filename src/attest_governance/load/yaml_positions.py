@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -52,6 +53,11 @@ class Mapping(msgspec.Struct, frozen=True):
     flow: bool = False
 
 
+LONGEST_NUMBER = 300
+"""Digits of a number that anybody would write."""
+SMALL, EXACT = 1e-6, 1e21
+"""Floats between them are written without an exponent, in Go as in JavaScript."""
+
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
@@ -59,3 +65,32 @@ def shown(text: str) -> str:
     """Text from a file, fit for a message: on one line, without control characters, and short."""
     safe = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:80])
     return safe if len(text) <= 80 else f"{safe}..."  # noqa: PLR2004
+
+
+def plain_scalar(node: Scalar) -> str | int | float | bool | None:
+    """The value of a scalar; a float without a fraction is a whole number, as Go writes it.
+
+    Raises:
+        ValueError: it can be read in two ways, or is no number that fits; the message goes on from the value's name.
+    """
+    if node.kind == "ambiguous":
+        raise ValueError(f"holds `{shown(node.text)}`, which can be read in two ways")
+    if node.kind in {"integer", "float"} and len(node.text) > LONGEST_NUMBER:
+        raise ValueError("holds a number with too many digits")
+    match node.kind:
+        case "null":
+            return None
+        case "boolean":
+            return node.text.lower() == "true"
+        case "integer":
+            return int(node.text)
+        case "float":
+            return _float(float(node.text))
+    return node.text
+
+
+def _float(value: float) -> int | float:
+    if math.isinf(value):
+        raise ValueError("holds a number that is too large")
+    whole = value.is_integer() and abs(value) < EXACT and (value or math.copysign(1, value) > 0)
+    return int(value) if whole else value

@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(413, f"the documents are larger than {MAX_BODY >> 20} MiB")
         try:
             return msgspec.json.decode(self.rfile.read(int(length)), type=Documents)
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise Refused(400, f"this is no request: {error}") from error
 
     def _send(self, status: int, kind: str, body: bytes, nonce: str = "") -> None:

@@ -180,7 +180,7 @@ def decode(line: bytes, name: str, number: int) -> Entry:
     """
     try:
         return msgspec.json.decode(line, type=Entry)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GovernanceError(f"the audit trail is damaged: {error}", file=name, line=number) from error
 
 

@@ -121,7 +121,7 @@ def _check_heads(project: Project, chain: list[Entry], head: Path | None, broken
         try:
             read = msgspec.json.decode(path.read_bytes(), type=audit.Head)
             person = audit.check_head(chain, read, project.trust)
-        except (GovernanceError, msgspec.DecodeError, OSError) as error:
+        except (GovernanceError, msgspec.DecodeError, OSError, RecursionError) as error:
             broken.append(f"{path}: {error}")
         else:
             sealed, sealed_by = max((sealed, sealed_by), (read.length, person))
