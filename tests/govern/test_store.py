@@ -152,8 +152,9 @@ def test_writers_of_the_same_name_agree_on_one(store: Store) -> None:
 
 
 def test_records_of_a_repository_count_the_same_in_a_database(tmp_path: Path, database: str) -> None:
-    project = govern(tmp_path)
+    govern(tmp_path)
     approve(tmp_path, ask(tmp_path))
+    project = open_project(tmp_path)
     with database_stores(database) as stores:
         assert copy_records(project.stores["exemption"], stores["exemption"]) == 2
         server = open_project(tmp_path, stores=stores)

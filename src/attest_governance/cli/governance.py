@@ -26,6 +26,7 @@ from attest_governance.cli.governing import (
 from attest_governance.govern import setup
 from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.change import verify_change
+from attest_governance.govern.records.workflow import with_identity
 from attest_governance.govern.session import override_terms
 from attest_governance.govern.status import read_status
 from attest_governance.model.governance import GateView
@@ -60,12 +61,20 @@ def init(
         print(line)
 
 
+@app.command("migrate")
+def migrate() -> None:
+    """Give the project its id, and adopt the records that were signed before it had one: they stay in force."""
+    for line in setup.migrate(session().project):
+        print(line)
+
+
 @app.command("propose")
 def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as: Format = ShownAs.text) -> None:
     """Propose the policies, configuration and trust files as they are here."""
     required(reason=reason)
     here = session()
-    terms = proposal.propose_terms(here.project, here.history, roots, reason)
+    project = here.project if here.project.identity.id else with_identity(here.project)
+    terms = proposal.propose_terms(project, here.history, roots, reason)
     show_record(here.for_policies().act(lambda work: work.request("policy-set", terms), key), shown_as)
 
 

@@ -13,6 +13,7 @@ from attest_governance.adapters.store import Store
 from attest_governance.adapters.store_files import FileStore
 from attest_governance.adapters.store_trail import TrailFile
 from attest_governance.errors import ConfigurationError, GovernanceError, OutputError
+from attest_governance.govern.records.belonging import IDENTITY_FILE, Identity, parse_identity
 from attest_governance.govern.records.event import Subject
 from attest_governance.govern.rules import RULES_FILE, ApprovalRule, Governance, parse_rules
 from attest_governance.govern.trail.audit import Lines
@@ -26,7 +27,7 @@ FOLDERS: dict[Subject, str] = {
 }
 TRAIL_FILE = ".attest/audit/trail.jsonl"
 HEAD_FILE = ".attest/audit/head.json"
-TRUST_FILES = (RULES_FILE, SIGNERS_FILE, REVOKED_FILE)
+TRUST_FILES = (RULES_FILE, SIGNERS_FILE, REVOKED_FILE, IDENTITY_FILE)
 
 
 class Project(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Project(msgspec.Struct, frozen=True):
     trust: Trust
     stores: Mapping[Subject, Store]
     trail: Lines
+    identity: Identity = Identity()
 
     def rule(self, subject: Subject) -> ApprovalRule:
         """The rule for a kind of record.
@@ -107,6 +109,7 @@ def open_project(root: Path, stores: Mapping[Subject, Store] | None = None, trai
         trust=parse_trust(read_trusted(root, SIGNERS_FILE), read_trusted(root, REVOKED_FILE)),
         stores=stores or {subject: FileStore(root / folder, root) for subject, folder in FOLDERS.items()},
         trail=trail or TrailFile(root / TRAIL_FILE),
+        identity=parse_identity(read_trusted(root, IDENTITY_FILE)),
     )
 
 

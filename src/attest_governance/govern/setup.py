@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from attest_governance.govern.project import Project, open_project
+from attest_governance.govern.records.workflow import unbound, with_identity
 from attest_governance.govern.rules import RULES_FILE
 from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trust import SIGNERS_FILE, Trust, parse_trust
@@ -58,7 +60,18 @@ def initialize(root: Path, name: str, key: Path | None) -> list[str]:
     line = f"{name} {choose_signer(root, Trust(), key, '', os.environ).key.line}\n" if name else ""
     parse_trust(_SIGNERS + line)
     wanted = {RULES_FILE: _RULES.format(name=name or "alice@company.com"), SIGNERS_FILE: _SIGNERS + line}
-    return [_write(root / file, file, text) for file, text in wanted.items()]
+    written = [_write(root / file, file, text) for file, text in wanted.items()]
+    return [*written, *migrate(open_project(root))]
+
+
+def migrate(project: Project) -> list[str]:
+    """Gives the project an id, adopts the records that were signed without one, and says what it did."""
+    adopted = unbound(project)
+    bound = with_identity(project)
+    return [
+        f"project: {bound.identity.id}",
+        *(f"adopted: {one.id}, {one.terms['policy']}, by {one.actor}: {one.terms['reason']}" for one in adopted),
+    ]
 
 
 def _write(path: Path, shown: str, text: str) -> str:

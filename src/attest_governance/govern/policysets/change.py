@@ -33,6 +33,7 @@ from attest_governance.govern.policysets.history import (
 )
 from attest_governance.govern.policysets.weakened import weakened
 from attest_governance.govern.project import FOLDERS, TRUST_FILES, Project, open_project
+from attest_governance.govern.records.belonging import IDENTITY_FILE, parse_identity
 from attest_governance.govern.records.quorum import may_approve
 from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import RULES_FILE, parse_rules
@@ -148,6 +149,9 @@ def _judged(gate: Gate, root: Path, before: Mapping[str, Entry], now: datetime) 
         for name in (RULES_FILE, SIGNERS_FILE, REVOKED_FILE)
     )
     own = msgspec.structs.replace(head, rules=parse_rules(rules), trust=parse_trust(signers, revoked))
+    if IDENTITY_FILE in before:
+        identity = parse_identity(before[IDENTITY_FILE].content.decode(errors="replace"))
+        own = msgspec.structs.replace(own, identity=identity)
     stores = {**head.stores, "policy-set": _Records(before)}
     settled = read_history(msgspec.structs.replace(own, stores=stores), now, settled=lambda _: True)
     base = with_trust_of(own, settled.current) if settled.current else own
@@ -194,7 +198,8 @@ def _with_changes(
     if base.rules.policy_approval is not None:
         return _with_missing(gate, base, history, _Wanted(here), now)
     weaker = weakened(base.root, tree, changed, git.blobs_at(base.root, gate.base))
-    names = {*(one.path for one in changed if one.path in TRUST_FILES), *(one.file for one in weaker)}
+    begun = {IDENTITY_FILE} - before.keys()  # a first request makes the file: it gives the project its id
+    names = {*(one.path for one in changed if one.path in TRUST_FILES), *(one.file for one in weaker)} - begun
     gate = msgspec.structs.replace(gate, weakened=tuple(one.words for one in weaker))
     wanted = _Wanted({**here, **digests(base.root, names)}, names, _digest(settled))
     return _with_missing(gate, base, history, wanted, now)

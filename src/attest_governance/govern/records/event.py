@@ -24,8 +24,9 @@ from attest_governance.govern.signing.keys import PublicKey
 if TYPE_CHECKING:
     from attest_governance.adapters.store import Stored
 
-SCHEMA: Final = "attest.continuu.ms/event/v1"
-ID_DIGITS = 12
+SCHEMA: Final = "attest.continuu.ms/event/v2"
+_DIGITS = {"attest.continuu.ms/event/v1": 12, SCHEMA: 24}
+"""How many digits of its digest name an event. 24 are 96 bits: nobody finds a second event of one name."""
 CLOCK_SKEW = timedelta(minutes=5)
 """How far two honest machines' clocks may be apart."""
 
@@ -44,9 +45,11 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     `record` is empty in a request, whose digest makes the record's id. `terms` are what a request
     or an extension asks for; `about` is the digest of that event in an approval or rejection.
+    `project` is the id of the project in which it was signed, empty where that has none; the first
+    version of the form had none, and shorter names.
     """
 
-    schema: Literal["attest.continuu.ms/event/v1"]
+    schema: Literal["attest.continuu.ms/event/v1", "attest.continuu.ms/event/v2"]
     subject: Subject
     act: Act
     actor: str
@@ -56,6 +59,7 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     about: str = ""
     comment: str = ""
     terms: dict[str, Any] = {}
+    project: str = ""
 
     @cached_property
     def moment(self) -> datetime:
@@ -75,12 +79,16 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     @property
     def id(self) -> str:
         """The id of the record that the event belongs to."""
-        return self.record or f"{self.subject}-{self.digest.removeprefix('sha256:')[:ID_DIGITS]}"
+        return self.record or f"{self.subject}-{self._digits}"
 
     @property
     def name(self) -> str:
         """The name of the event's document in its record."""
-        return f"{self.act}-{self.digest.removeprefix('sha256:')[:ID_DIGITS]}"
+        return f"{self.act}-{self._digits}"
+
+    @property
+    def _digits(self) -> str:
+        return self.digest.removeprefix("sha256:")[: _DIGITS[self.schema]]
 
 
 class SignedEvent(msgspec.Struct, frozen=True):
@@ -153,6 +161,8 @@ def check_event(event: Event) -> None:
         raise ValueError("`record` and `parents` belong into every event but the request")
     if (event.act in ("approve", "reject")) is not bool(event.about):
         raise ValueError("`about` belongs into approvals and rejections")
+    if event.project and event.schema != SCHEMA:
+        raise ValueError("`project` belongs into events of the second version")
     if event.terms:
         terms_of(event)
     if event.parents != sorted(set(event.parents)) or not all(map(_DIGEST.fullmatch, event.parents)):

@@ -5,10 +5,14 @@ Every act is judged before it is kept: what would not count is refused with the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt.times import format_instant
+from attest_governance.govern.records.belonging import adopt, ensure_own
 from attest_governance.govern.records.event import (
     SCHEMA,
     TAKING,
@@ -21,7 +25,7 @@ from attest_governance.govern.records.event import (
 )
 from attest_governance.govern.records.judgement import Judgement, judge, too_long
 from attest_governance.govern.records.quorum import may_approve
-from attest_governance.govern.records.record import Record, read_record, resolve
+from attest_governance.govern.records.record import Record, read_events, read_record, resolve
 from attest_governance.govern.records.terms import Terms, to_dict
 from attest_governance.govern.trail import audit
 from attest_governance.govern.trail.known import known
@@ -61,8 +65,10 @@ class Workflow:
         Raises:
             GovernanceError: the terms are incomplete, over already, or longer than the rules allow.
         """
-        rule = self._project.rule(subject)
-        event = self._event(subject, "request", terms=self._dict(terms), comment=comment)
+        rule, wanted = self._project.rule(subject), self._dict(terms)
+        if subject != "policy-set" and not self._project.identity.id and self._project.rules.policy_approval is None:
+            self._project = with_identity(self._project)
+        event = self._event(subject, "request", terms=wanted, comment=comment)
         self._check_time(event, rule)
         return self._keep(None, event)
 
@@ -192,6 +198,7 @@ class Workflow:
             about=about,
             comment=comment,
             terms=terms or {},
+            project="" if subject == "policy-set" else self._project.identity.id,
         )
 
     def _keep(self, record: Record | None, event: Event) -> Judgement:
@@ -230,9 +237,35 @@ class Workflow:
 
 
 def judge_in(project: Project, record: Record, now: datetime) -> Judgement:
-    """Judges a record under the project's present rules and keys."""
+    """Judges a record under the project's present rules and keys.
+
+    Raises:
+        GovernanceError: it is another project's, or see `judge`.
+    """
+    ensure_own(project.identity, record)
     rule = project.rule(record.request.event.subject)
     return judge(record, rule, project.trust, project.rules.teams, now)
+
+
+def with_identity(project: Project) -> Project:
+    """The project with an id, which makes what was signed without one its own.
+
+    Under `policy_approval` the file that holds the id needs an approval as any trust file.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
+    return msgspec.structs.replace(project, identity=adopt(project.root, project.identity, unbound(project)))
+
+
+def unbound(project: Project) -> list[Event]:
+    """The requests that were signed without a project and are not adopted; damaged records count anyway never."""
+    found = list[Event]()
+    for store in (project.stores["exemption"], project.stores["override"]):
+        for record in store.records():
+            with suppress(GovernanceError):
+                found += [one.event for one in read_events(store, record) if one.event.act == "request"]
+    return [one for one in found if not one.project and one.digest not in project.identity.adopted]
 
 
 def happening(signed: SignedEvent) -> audit.Happening:
