@@ -216,11 +216,11 @@ func (b *builder) versions() {
 			continue
 		}
 		old[glob.QuoteMeta("/"+file.Path)] = 0
-		if parsed.Dialect == rego.V0Lenient {
+		if parsed.Dialect == rego.V0In {
 			b.problems = append(b.problems, model.Problem{
 				Severity: model.Warning, Code: "rego_v0", File: from, Line: parsed.Module.Package.Location.Row, Column: 1,
-				Message: "the file uses keywords that it does not import: `opa` itself will refuse it",
-				Hint:    "add `import rego.v1`, or run `opa fmt --write --v0-v1` on it",
+				Message: "the file uses `in` without importing it: `opa` itself will refuse it",
+				Hint:    "add `import future.keywords.in`",
 			})
 		}
 	}

@@ -10,13 +10,6 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 )
 
-// Dialects of Rego, in the order in which a file is tried (design.md §2).
-const (
-	V1        = "v1"
-	V0        = "v0"
-	V0Lenient = "v0 with future keywords"
-)
-
 // Source is one Rego text. Line and Column say where it starts in File when it is embedded in
 // another document (a YAML block scalar): 0 or 1 means that it is a file of its own.
 type Source struct {
@@ -34,17 +27,8 @@ type Parsed struct {
 	Dialect string
 }
 
-var dialects = []struct {
-	name string
-	opts ast.ParserOptions
-}{
-	{V1, ast.ParserOptions{RegoVersion: ast.RegoV1, ProcessAnnotation: true}},
-	{V0, ast.ParserOptions{RegoVersion: ast.RegoV0, ProcessAnnotation: true}},
-	{V0Lenient, ast.ParserOptions{RegoVersion: ast.RegoV0, AllFutureKeywords: true, ProcessAnnotation: true}},
-}
-
-// Parse reads a module as v1, else v0, else v0 with every future keyword known. When none fits, the
-// problems are those of the dialect that came furthest into the text.
+// Parse reads a module as v1, else v0, else v0 with `in` known. When none fits, the problems are those
+// of the dialect that came furthest into the text.
 func Parse(src Source) (*Parsed, []model.Problem) {
 	if strings.TrimSpace(src.Text) == "" {
 		return nil, []model.Problem{{
@@ -59,6 +43,9 @@ func Parse(src Source) (*Parsed, []model.Problem) {
 			continue
 		}
 		module, err := ast.ParseModuleWithOpts(src.File, text, d.opts)
+		if err == nil && d.name != V1 {
+			err = torn(module, text)
+		}
 		if err == nil {
 			return &Parsed{Source: src, Module: module, Dialect: d.name}, nil
 		}
@@ -120,6 +107,8 @@ func (s Source) problem(e *ast.Error) model.Problem {
 // hints maps what OPA says to what a person should do. The first fragment that occurs wins.
 var hints = []struct{ fragment, advice string }{
 	{"found empty body", "write at least one condition between the braces; a rule that always holds is `{ true }`"},
+	{"begins a rule of its own", "write `if` before a body in Rego v1, or begin the rule on a line of its own"},
+	{"names a rule here", "write the whole file in Rego v1 (`import rego.v1`), or name the rule otherwise"},
 	{"`if` keyword is required", "put `if` before the body: `violation contains msg if { … }`"},
 	{"`contains` keyword is required", "write a set rule as `violation contains msg if { … }`"},
 	{"undefined function", "define the function in this package, or import the package that has it"},

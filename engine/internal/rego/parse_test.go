@@ -10,24 +10,55 @@ import (
 
 func TestEachFileIsReadInItsOwnDialect(t *testing.T) {
 	cases := map[string]struct{ text, dialect string }{
-		"v1":                          {"package p\nviolation contains \"x\" if input.a in [1]", V1},
-		"v0":                          {"package p\nviolation[\"x\"] { input.a == 1 }", V0},
-		"v0 with the import":          {"package p\nimport future.keywords.in\nviolation[\"x\"] { input.a in [1] }", V0},
-		"v0 without the import":       {"package p\nviolation[\"x\"] { input.a in [1] }", V0Lenient},
-		"v0 with contains as a rule":  {"package p\ncontains_it { true }\nviolation[\"x\"] { contains_it }", V0},
-		"v1 after a byte order mark":  {"\ufeffpackage p\nx := 1", V1},
-		"v1 with Windows line ends":   {"package p\r\nx := 1 if {\r\n  true\r\n}\r\n", V1},
-		"valid in both counts as v1":  {"package p\nx := 1", V1},
-		"import rego.v1 stays v1":     {"package p\nimport rego.v1\nx if { true }", V1},
-		"a set of objects, as in §3":  {"package p\nviolation[{\"msg\": m}] { m := \"x\" }", V0},
-		"every with its v0 import":    {"package p\nimport future.keywords\nx { every a in [1] { a == 1 } }", V0},
-		"every without its v0 import": {"package p\nx { every a in [1] { a == 1 } }", V0Lenient},
+		"v1":                         {"package p\nviolation contains \"x\" if input.a in [1]", V1},
+		"v0":                         {"package p\nviolation[\"x\"] { input.a == 1 }", V0},
+		"v0 with the import":         {"package p\nimport future.keywords.in\nviolation[\"x\"] { input.a in [1] }", V0},
+		"v0 without the import":      {"package p\nviolation[\"x\"] { input.a in [1] }", V0In},
+		"v0 with contains as a rule": {"package p\ncontains_it { true }\nviolation[\"x\"] { contains_it }", V0},
+		"v1 after a byte order mark": {"\ufeffpackage p\nx := 1", V1},
+		"v1 with Windows line ends":  {"package p\r\nx := 1 if {\r\n  true\r\n}\r\n", V1},
+		"valid in both counts as v1": {"package p\nx := 1", V1},
+		"import rego.v1 stays v1":    {"package p\nimport rego.v1\nx if { true }", V1},
+		"a set of objects, as in §3": {"package p\nviolation[{\"msg\": m}] { m := \"x\" }", V0},
+		"v0 with rules in one line":  {"package p\nx { true } y { true } z := 1", V0},
+		"v0 with two bodies":         {"package p\nx { true }\n{ false }", V0},
+		"v0 with constants":          {"package p\ny { true }\nx := 1\nz := 2", V0},
+		"v0, each rule deeper":       {"package p\nx { true }\n  y { true }\n    z { true }", V0},
+		"v0 whose body is true":      {"package p\nx := 1 { true } y { true }", V0},
+		"every with its v0 import":   {"package p\nimport future.keywords\nx { every a in [1] { a == 1 } }", V0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			parsed, problems := Parse(Source{File: "p.rego", Text: c.text})
 			if parsed == nil || parsed.Dialect != c.dialect {
 				t.Errorf("%+v, %v; want %s", parsed, problems, c.dialect)
+			}
+		})
+	}
+}
+
+func TestNoReadingMakesTwoRulesOfOne(t *testing.T) {
+	cases := map[string]string{
+		"a typo for if":                     "trusted := true fi { input.a }",
+		"a typo for if where in is used":    "a { 1 in [1] }\ntrusted := true fi { input.a }",
+		"if that is not imported":           "a { true }\ntrusted := true if { input.a }",
+		"a typo on an indented line":        "trusted := true\n\tfi { input.a }",
+		"if on a line of its own":           "a { true }\ntrusted := true\nif { input.a }",
+		"a typo after an object":            "trusted := {\n\t\"a\": 1,\n} fi { input.a }",
+		"a typo after a key":                "trusted[\"shop\"] iff { input.a }",
+		"a typo after a function":           "f(x) iff { x == 1 }",
+		"a typo after a default":            "default trusted := true iff { input.a }",
+		"a typo after an else":              "x := 1 { input.a } else := 2 iff { input.b }",
+		"contains that is misspelled":       "trusted contian \"shop\" { input.a }",
+		"contains that is not imported":     "a { true }\ntrusted contains \"shop\" { input.a }",
+		"every that is not imported":        "a { true }\nx { every y in [1] { y == 1 } }",
+		"a typo after letters beyond Latin": "x := \"é世\" fi { input.a }",
+	}
+	for name, text := range cases {
+		t.Run(name, func(t *testing.T) {
+			parsed, problems := Parse(Source{File: "p.rego", Text: "package p\n" + text})
+			if parsed != nil || len(problems) == 0 || problems[0].Line < 2 {
+				t.Errorf("read as %+v; %v", parsed, problems)
 			}
 		})
 	}

@@ -54,6 +54,10 @@ func oldDialect(m member) []model.Problem {
 		Message: "the file is Rego v0: it works here, but OPA 1.0 and later refuse it unless told otherwise",
 		Hint:    "change what the next lines name, or run `opa fmt --write --v0-v1` on it",
 	}}
+	if m.Dialect == V0In {
+		problems[0].Message = "the file is Rego v0 and uses `in` without importing it: it works here, but OPA refuses it"
+		problems[0].Hint = "add `import rego.v1` and change what the next lines name, or add `import future.keywords.in`"
+	}
 	for _, e := range asErrors(m.Source, err) {
 		p := m.Source.problem(e)
 		p.Severity, p.Code = model.Warning, "rego_v0"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LENIENT = {
     "v0": "",
-    "v0 with future keywords": ", once the policy has the line `import future.keywords`",
+    "v0 with in": ", once the policy has the line `import future.keywords.in`",
 }
 
 SCHEMA = "attest.continuu.ms/generate-tests/v1"
