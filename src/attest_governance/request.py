@@ -128,6 +128,7 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
         home=environment.home,
         environ=environment.variables,
         overrides=overrides,
+        judged=request.judged,
         reader=files,
     )
     selection = Selection(request.folders, request.with_shipped, request.names)

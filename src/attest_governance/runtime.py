@@ -27,6 +27,7 @@ from attest_governance.decide import Rules
 from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, declared
+from attest_governance.load.configuration_files import project_root
 from attest_governance.load.parameters import check_parameters
 from attest_governance.model import Enforcement, Problem
 from attest_governance.model.sources import Selected
@@ -206,16 +207,16 @@ def open_runtime(
 def governed_root(environment: Environment) -> Path | None:
     """The governed project that the working directory is in.
 
-    Signatures and records take 50 ms to import, so a project without a folder `.attest` pays nothing.
+    Signatures and records take 50 ms to import, so a folder that is in no project pays nothing.
 
     Raises:
-        ConfigurationError: governance was removed by deleting its file.
+        ConfigurationError: governance was removed by deleting its file, or it can't be told.
     """
-    if not any((folder / ".attest").is_dir() for folder in (environment.cwd, *environment.cwd.parents)):
+    root = project_root(environment.cwd, environment.home)
+    if root is None:
         return None
-    from attest_governance.govern.project import find_root, is_governed  # noqa: PLC0415
+    from attest_governance.govern.project import is_governed  # noqa: PLC0415
 
-    root = find_root(environment.cwd, environment.home)
     return root if is_governed(root) else None
 
 

@@ -205,14 +205,6 @@ class TestProjectRoot:
         (project / "home" / "a").mkdir(parents=True)
         assert project_root(project / "home" / "a", project / "home") is None
 
-    @pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
-    def test_does_not_enter_a_folder_that_everyone_can_write_to(self, project: Path, home: Path) -> None:
-        (project / ".attest/policies.yaml").write_text("policy: {enabled: false}\n")
-        (project / "mine").mkdir()
-        project.chmod(0o1777)
-        assert project_root(project / "mine", home) is None
-        assert project_root(project, home) == project
-
 
 class TestBundles:
     """Where `policy_bundle_path` starts, and what is refused."""

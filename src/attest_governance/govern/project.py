@@ -61,12 +61,8 @@ class Project(msgspec.Struct, frozen=True):
 
 
 def find_root(start: Path, home: Path) -> Path:
-    """The project's root: the nearest folder upward that is governed, else configured, else `start`."""
-    for marker in (RULES_FILE, ".attest/governance", ".attest/policies.yaml"):
-        found = project_root(start, home, Path(marker))
-        if found is not None:
-            return found
-    return start
+    """The project that a folder belongs to, or the folder itself where there is none."""
+    return project_root(start, home) or start
 
 
 def is_governed(root: Path) -> bool:

@@ -16,21 +16,15 @@ from attest_governance.load.configuration_files import (
     project_root,
     read_layer,
 )
-from attest_governance.load.configuration_layers import (
-    environment_layer,
-    merge_entries,
-    merge_exemptions,
-    merge_options,
-    merge_section,
-    merge_sources,
-    override_layer,
-)
+from attest_governance.load.configuration_layers import environment_layer, merged, override_layer
 from attest_governance.load.files import Files
-from attest_governance.load.settings import Compliance, InlineModule, Key, PolicyOptions, Settings
+from attest_governance.load.nested import nested_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from attest_governance.load.settings import Key, Settings
 
 _BUNDLE: Key = ("policy", "policy_bundle_path")
 _BUNDLE_KEY: Key = ("policy", "policy_bundle_key")
@@ -42,6 +36,7 @@ def load_settings(
     home: Path,
     environ: Mapping[str, str],
     overrides: Mapping[str, object] | None = None,
+    judged: Iterable[str] = (),
     reader: Files | None = None,
 ) -> Settings:
     """Loads the configuration that holds in a folder.
@@ -51,55 +46,38 @@ def load_settings(
         home: the user's home folder, absolute.
         environ: the environment variables.
         overrides: what flags say, by key (`{"policy.timeout": "5s"}`); None as value says nothing.
+        judged: the files and folders that are judged: what stands in `.attest` on the way to them counts as well.
         reader: what remembers the files that were read.
 
     Raises:
         ConfigurationError: with every error of every file, variable and flag.
     """
-    at = global_file(home, environ)
+    at, reader = global_file(home, environ), reader or Files()
     root = project_root(start, home)
     project = root / PROJECT_FILE if root else None
-    files = [path for path in (at, project) if path and os.path.lexists(path)]
-    layers = _layers(files, at, start, environ, overrides or {}, reader=reader or Files())
+    found = [path for path in (at, project) if path and os.path.lexists(path)]
+    layers = _read_all(
+        [
+            *(partial(read_layer, path, _shown(path, at, start), _base(path, at), reader) for path in found),
+            partial(environment_layer, environ, start),
+            partial(override_layer, overrides or {}, start),
+        ]
+    )
+    own = layers[: len(found)]
+    layers[len(found) : len(found)] = nested_layers(root, start, judged, own, reader) if root else []
     settings = merged(layers)
     return msgspec.structs.replace(
         settings,
         root=root,
         global_file=at,
-        files=tuple(files),
+        files=tuple(found),
         bundle=_path(settings.policy.policy_bundle_path, _BUNDLE, layers, home),
         bundle_key=_path(settings.policy.policy_bundle_key, _BUNDLE_KEY, layers, home),
     )
 
 
-def merged(layers: Sequence[Layer]) -> Settings:
-    """What layers come to, the later winning; paths stay as they are written."""
-    options = merge_options(layers)
-    return Settings(
-        policy=options,
-        policies=merge_entries(layers),
-        exemptions=merge_exemptions(layers),
-        compliance=merge_section(layers, Compliance, ("compliance",)),
-        modules=_modules(options, layers),
-        sources=merge_sources(layers),
-    )
-
-
-def _layers(
-    files: Sequence[Path],
-    at: Path,
-    start: Path,
-    environ: Mapping[str, str],
-    overrides: Mapping[str, object],
-    *,
-    reader: Files,
-) -> list[Layer]:
+def _read_all(readers: Iterable[Callable[[], Layer]]) -> list[Layer]:
     """Reads every layer before it gives up, so that one run shows all there is to mend."""
-    readers: list[Callable[[], Layer]] = [
-        *(partial(read_layer, path, _shown(path, at, start), _base(path, at), reader) for path in files),
-        partial(environment_layer, environ, start),
-        partial(override_layer, overrides, start),
-    ]
     layers: list[Layer] = []
     errors: list[ConfigurationError] = []
     for read in readers:
@@ -119,11 +97,6 @@ def _base(path: Path, at: Path) -> Path:
 
 def _shown(path: Path, at: Path, start: Path) -> str:
     return str(path) if path == at else os.path.relpath(path, start)
-
-
-def _modules(options: PolicyOptions, layers: Sequence[Layer]) -> tuple[InlineModule, ...]:
-    placed = {module.policy.name: module for layer in layers for module in layer.modules}
-    return tuple(placed[policy.name] for policy in options.custom_policies if policy.enabled)
 
 
 def _path(path: str, key: Key, layers: Sequence[Layer], home: Path) -> Path | None:

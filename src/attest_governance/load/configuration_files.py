@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from attest_governance.load.yaml_positions import Mark, Scalar
 
 PROJECT_FILE = Path(".attest", "policies.yaml")
+GOVERNING = tuple(Path(".attest", name) for name in ("governance.yaml", "governance", "exemptions"))
+"""What only a governed project has; whatever of it is left, governance is not off."""
 MAX_BYTES = 4 * 2**20
 
 
@@ -40,27 +42,51 @@ def global_file(home: Path, environ: Mapping[str, str]) -> Path:
     return base / "attest" / "policies.yaml"
 
 
-def project_root(start: Path, home: Path, marker: Path = PROJECT_FILE) -> Path | None:
-    """The nearest folder, from `start` upward, with a `.attest/policies.yaml` (or another `marker`).
+def project_root(start: Path, home: Path) -> Path | None:
+    """The project that a folder belongs to: the outermost one with `.attest`, as far as its repository reaches.
 
-    The search ends at the root of the repository and at the home folder, and it does not enter a
-    folder above `start` that everyone can write to, such as `/tmp`: anyone could put a file there.
+    Repositories in repositories (submodules, vendored code) belong to the outer one where that is governed, so that
+    nobody leaves governance by standing elsewhere; its mere configuration ends at the inner repository. Without any
+    repository the search ends at the home folder. ADR 0020 has the reasons.
+
+    Raises:
+        ConfigurationError: it can't be told, since a folder can't be looked into.
     """
-    for folder in (start, *start.parents):
-        if folder != start and _open_to_everyone(folder):
-            return None
-        if os.path.lexists(folder / marker):
-            return folder
-        if folder == home or (folder / ".git").exists():
-            return None
-    return None
+    folders = [start, *start.parents]
+    tops = [at for at, folder in enumerate(folders) if is_there(folder, Path(".git"))]
+    inner = tops[0] if tops else folders.index(home) if home in folders else len(folders) - 1
+    above = folders[inner + 1 : tops[-1] + 1] if tops else []
+    found = [folder for folder in above if any(is_there(folder, one) for one in GOVERNING)]
+    if not found:
+        markers = (PROJECT_FILE, *GOVERNING)
+        found = [folder for folder in folders[: inner + 1] if any(is_there(folder, one) for one in markers)]
+    return found[-1] if found else None
 
 
-def _open_to_everyone(folder: Path) -> bool:
+def is_there(folder: Path, marker: Path) -> bool:
+    """Whether something is there that counts: not what anybody may have put into a folder that is shared, as `/tmp` is.
+
+    Raises:
+        ConfigurationError: it can't be told.
+    """
     try:
-        return os.name == "posix" and bool(folder.stat().st_mode & stat.S_IWOTH)
-    except OSError:
-        return True
+        os.lstat(folder / marker)
+        ours = (0, os.geteuid(), folder.stat().st_uid) if _shared(folder) else ()
+        return not ours or os.lstat(folder / marker.parts[0]).st_uid in ours
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        hint = "whether it is governed decides what is allowed: let it be read"
+        raise ConfigurationError(f"can't look for `{marker}`: {error.strerror}", file=str(folder), hint=hint) from error
+
+
+def _shared(folder: Path) -> bool:
+    """Whether everybody may add to a folder, and nobody replace what is another's.
+
+    Where they may do both, a folder below could be replaced as well: nothing is gained by not believing what is beside.
+    """
+    shared = stat.S_IWOTH | stat.S_ISVTX
+    return os.name == "posix" and folder.stat().st_mode & shared == shared
 
 
 def read_file(path: Path, shown: str, files: Files | None = None) -> str:

@@ -12,11 +12,14 @@ from attest_governance.load.configuration_files import Layer
 from attest_governance.load.configuration_keys import Target, decode_value, find_target
 from attest_governance.load.decoding import fields_of, is_section, suggestion
 from attest_governance.load.settings import (
+    Compliance,
     ConfigurationFile,
     ExemptionEntry,
+    InlineModule,
     Key,
     PolicyEntry,
     PolicyOptions,
+    Settings,
     Source,
 )
 
@@ -98,6 +101,24 @@ def _contents(tree: dict[str, Any]) -> ConfigurationFile:
     entries = tuple(PolicyEntry(name, **fields) for name, fields in tree.pop("policies", {}).items())
     whole = msgspec.convert(tree, ConfigurationFile)
     return msgspec.structs.replace(whole, policies=entries)
+
+
+def merged(layers: Sequence[Layer]) -> Settings:
+    """What layers come to, the later winning; paths stay as they are written."""
+    options = merge_options(layers)
+    return Settings(
+        policy=options,
+        policies=merge_entries(layers),
+        exemptions=merge_exemptions(layers),
+        compliance=merge_section(layers, Compliance, ("compliance",)),
+        modules=_modules(options, layers),
+        sources=merge_sources(layers),
+    )
+
+
+def _modules(options: PolicyOptions, layers: Sequence[Layer]) -> tuple[InlineModule, ...]:
+    placed = {module.policy.name: module for layer in layers for module in layer.modules}
+    return tuple(placed[policy.name] for policy in options.custom_policies if policy.enabled)
 
 
 def merge_sources(layers: Sequence[Layer]) -> dict[Key, Source]:

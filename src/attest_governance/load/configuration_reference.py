@@ -42,9 +42,9 @@ _INTRODUCTION = """\
 Two files of one form are read, then variables and flags. Where several of them set the same key, the later wins:
 
 1. the global file, `$XDG_CONFIG_HOME/attest/policies.yaml` or `~/.config/attest/policies.yaml`;
-2. the project's file, `.attest/policies.yaml`: in the working directory or the nearest folder above it. The search
-   ends at the root of the repository and at the home folder, and never enters a folder above the working directory
-   that everyone can write to, such as `/tmp`;
+2. the project's file, `.attest/policies.yaml`, in the outermost folder that has one, from the working directory up to
+   the root of the repository (without a repository, up to the home folder). Folders on the way to what is judged may
+   have one that asks for more: policies switched on, added, or made stricter. Anything else in them is an error;
 3. environment variables;
 4. flags.
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attest_governance.model import Severity
 
-_STRICTER_ON = {
+STRICTER_ON = {
     "enabled": "policies are switched off",
     "opa_enabled": "Rego policies are switched off",
     "gatekeeper_enabled": "Gatekeeper constraints are switched off",
@@ -42,16 +42,16 @@ def weaker(before: Settings, after: Settings) -> dict[Key, str]:
 def switched_off(settings: Settings) -> list[str]:
     """What a configuration switches off or turns into less than a failure, each with its place."""
     found = weaker(Settings(), settings)
-    told = {key: words for key, words in found.items() if key[-1] in {"enforcement", *_STRICTER_ON} - {"strict_errors"}}
+    told = {key: words for key, words in found.items() if key[-1] in {"enforcement", *STRICTER_ON} - {"strict_errors"}}
     return [f"{words} ({settings.source(key)})" for key, words in told.items()]
 
 
 def _options(before: PolicyOptions, after: PolicyOptions) -> Iterator[tuple[Key, str]]:
     for name in fields_of(PolicyOptions):
         old, new = getattr(before, name), getattr(after, name)
-        if name in _STRICTER_ON and old and not new:
-            yield ("policy", name), _STRICTER_ON[name]
-        elif name not in {*_STRICTER_ON, *CAN_NOT_WEAKEN, "custom_policies"} and old != new:
+        if name in STRICTER_ON and old and not new:
+            yield ("policy", name), STRICTER_ON[name]
+        elif name not in {*STRICTER_ON, *CAN_NOT_WEAKEN, "custom_policies"} and old != new:
             yield ("policy", name), f"`policy.{name}` is another"
 
 

@@ -17,8 +17,8 @@ import msgspec
 from attest_governance.decide.baseline import SCHEMA
 from attest_governance.errors import AttestError, ConfigurationError
 from attest_governance.govern.policysets.files import CONFIGURATION_FILE
-from attest_governance.load.configuration import merged
 from attest_governance.load.configuration_files import parse_layer
+from attest_governance.load.configuration_layers import merged
 from attest_governance.load.documents import read_document
 from attest_governance.load.files import decode_text
 from attest_governance.load.weakening import weaker
