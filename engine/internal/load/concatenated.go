@@ -3,27 +3,31 @@ package load
 import (
 	"errors"
 	"io"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // readJSON reads concatenated JSON objects. As in kubectl, what follows at most one object may be YAML.
 func (r *reader) readJSON() {
-	offset := 0
-	for objects := 0; ; objects++ {
-		offset += len(r.text[offset:]) - len(strings.TrimLeft(r.text[offset:], " \t\r\n"))
+	for objects, end := 0, 0; ; objects++ {
+		offset := end + len(r.text[end:]) - len(strings.TrimLeft(r.text[end:], " \t\r\n"))
 		if offset == len(r.text) {
 			return
 		}
-		value, end, err := r.decodeJSON(offset)
+		value, length, err := r.decodeJSON(offset)
 		if syntax := isSyntax(err); syntax && objects > 1 {
 			r.failed(chunk{offset, len(r.text)}, jsonFailure(err, r.text[offset:]))
 			return
 		} else if syntax {
-			r.readRest(offset, err)
+			r.readRest(end, offset, err)
 			return
 		}
-		document := chunk{offset, offset + end}
-		if offset = document.end; !r.within(document) {
+		document := chunk{offset, offset + length}
+		if end = document.end; !r.within(document) {
 			return
 		}
 		if err != nil {
@@ -35,31 +39,45 @@ func (r *reader) readJSON() {
 }
 
 // decodeJSON decodes the object at offset. What is larger than the limit is refused without looking further.
-func (r *reader) decodeJSON(offset int) (value decoded, end int, err error) {
+func (r *reader) decodeJSON(offset int) (value decoded, length int, err error) {
 	text := r.text[offset:]
 	if limit := r.limits.DocumentBytes; int64(len(text)) > limit {
 		text = text[:limit]
 	}
-	value, end, err = decodeJSON(text, r.limits)
+	value, length, err = decodeJSON(text, r.limits)
 	if len(text) < len(r.text)-offset && errors.Is(err, io.ErrUnexpectedEOF) {
 		return value, len(r.text) - offset, tooLarge("document", r.limits.DocumentBytes)
 	}
-	return value, end, err
+	return value, length, err
 }
 
-// readRest reads as YAML what is no JSON, and explains the JSON error when it is no YAML either.
-func (r *reader) readRest(offset int, jsonErr error) {
-	if isCommentedJSON(r.path, r.text) {
-		r.failed(chunk{offset, len(r.text)}, jsonFailure(jsonErr, r.text[offset:]))
+// readRest reads as YAML what is no JSON: from the end of the last object on, where kubectl takes it up. Where nothing
+// of it is YAML and the file is called JSON, the error of the JSON decoder, at offset, explains it.
+func (r *reader) readRest(end, offset int, jsonErr error) {
+	before := r.file
+	r.readYAML(end + whiteSpace(r.text[end:]))
+	isSyntax := func(p model.Problem) bool { return p.Code == CodeSyntax }
+	wrong := slices.ContainsFunc(r.file.Problems[len(before.Problems):], isSyntax)
+	read := len(r.file.Documents) > len(before.Documents) || len(r.file.Skipped) > len(before.Skipped)
+	if !wrong || read || !strings.HasSuffix(strings.ToLower(r.path), ".json") {
 		return
 	}
-	before := len(r.file.Problems)
-	r.readYAML(offset)
-	if len(r.file.Problems) == before || !strings.HasSuffix(strings.ToLower(r.path), ".json") {
-		return
+	r.file.Problems = before.Problems
+	r.report(jsonFailure(jsonErr, r.text[offset:]).problem(r.path, r.lineOf(offset)))
+}
+
+// whiteSpace is the length of what kubectl drops between JSON and YAML: white space up to the end of its first line.
+func whiteSpace(text string) (length int) {
+	for length < len(text) {
+		character, size := utf8.DecodeRuneInString(text[length:])
+		if !unicode.IsSpace(character) {
+			break
+		}
+		if length += size; character == '\n' {
+			break
+		}
 	}
-	r.file.Problems = r.file.Problems[:before]
-	r.failed(chunk{offset, len(r.text)}, jsonFailure(jsonErr, r.text[offset:]))
+	return length
 }
 
 // isSyntax tells an error of the JSON decoder from a refusal of ours.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/util"
+	kubernetesjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"attest.continuu.ms/engine/internal/load/syntax"
@@ -63,17 +64,17 @@ func same(who string, got *ast.Term, err error, want ast.Value, wantErr error) e
 	return nil
 }
 
-// sameAsJSON compares both ways of decoding JSON with encoding/json.
+// sameAsJSON compares both ways of decoding JSON with Kubernetes' own.
 func sameAsJSON(text string) error {
-	var value any
-	wantErr := util.NewJSONDecoder(strings.NewReader(text)).Decode(&value)
-	var want ast.Value
-	if wantErr == nil {
-		want, wantErr = ast.InterfaceToValue(value)
-	}
-	if fast, end, declined := syntax.DecodeJSON(text, DefaultLimits.Depth); declined == nil {
-		if err := same("fast parser", fast, nil, want, wantErr); err != nil {
-			return err
+	var want any
+	wantErr := kubernetesjson.NewDecoderCaseSensitivePreserveInts(strings.NewReader(text)).Decode(&want)
+	fast, end, declined := syntax.DecodeJSON(text, DefaultLimits.Depth)
+	if declined == nil {
+		if wantErr != nil {
+			return fmt.Errorf("fast parser: %s, Kubernetes: %w", fast, wantErr)
+		}
+		if err := sameContent(nativeValue(fast.Value), want); err != nil {
+			return fmt.Errorf("fast parser: %w", err)
 		}
 		if !json.Valid([]byte(text[:end])) {
 			return fmt.Errorf("fast parser: ends at %d, where no JSON value ends", end)
@@ -83,7 +84,19 @@ func sameAsJSON(text string) error {
 	if failure := new(Failure); errors.As(err, &failure) && failure.Code == CodeLimit {
 		return nil
 	}
-	return same("library", slow, err, want, wantErr)
+	if (err == nil) != (wantErr == nil) {
+		return fmt.Errorf("library: error %v, Kubernetes: error %v", err, wantErr)
+	}
+	if err != nil {
+		return nil
+	}
+	if err := sameContent(nativeValue(slow.Value), want); err != nil {
+		return fmt.Errorf("library: %w", err)
+	}
+	if declined == nil && fast.String() != slow.String() {
+		return fmt.Errorf("fast parser %s, library %s", fast, slow)
+	}
+	return nil
 }
 
 func TestTheCorpusDecodesAsKubectlDecodesIt(t *testing.T) {

@@ -70,20 +70,30 @@ func (d *Document) item(i int, term *ast.Term) *Document {
 	return &Document{Term: term, File: d.File, prefix: prefix, positions: d.positions}
 }
 
-// withListType gives an item of a typed list, which names neither kind nor version, those of its list.
-func withListType(item *ast.Term, list ast.Object) *ast.Term {
-	object, ok := item.Value.(ast.Object)
-	if !ok || !isAbsent(object.Get(termKind)) || !isAbsent(object.Get(termAPIVersion)) {
+// withTypeOf gives an item that names neither kind nor version those of its list, as kubectl does: any kind will do,
+// with or without a `List` at its end, and an item that is null is an empty one.
+func withTypeOf(item *ast.Term, list ast.Object) *ast.Term {
+	listKind, _ := stringOf(list.Get(termKind))
+	kind := strings.TrimSuffix(listKind, "List")
+	if kind == "" {
 		return item
+	}
+	typed := ast.NewObject()
+	if !isAbsent(item) {
+		object, ok := item.Value.(ast.Object)
+		if !ok || nonEmpty(object, termKind) || nonEmpty(object, termAPIVersion) {
+			return item
+		}
+		object.Foreach(typed.Insert)
 	}
 	version, _ := stringOf(list.Get(termAPIVersion))
-	kind, _ := stringOf(list.Get(termKind))
-	itemKind := strings.TrimSuffix(kind, "List")
-	if version == "" || itemKind == "" || itemKind == kind {
-		return item
-	}
-	typed := object.Copy()
 	typed.Insert(termAPIVersion, ast.StringTerm(version))
-	typed.Insert(termKind, ast.StringTerm(itemKind))
+	typed.Insert(termKind, ast.StringTerm(kind))
 	return ast.NewTerm(typed)
+}
+
+// nonEmpty says whether a text stands at a key.
+func nonEmpty(object ast.Object, key *ast.Term) bool {
+	value, _ := stringOf(object.Get(key))
+	return value != ""
 }

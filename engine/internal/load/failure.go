@@ -13,11 +13,11 @@ import (
 
 // Codes of the problems that this package reports.
 const (
-	CodeUnreadable = "manifest_unreadable" // missing, not permitted, not a regular file
-	CodeSyntax     = "manifest_syntax"     // neither YAML nor JSON
-	CodeInvalid    = "manifest_invalid"    // a resource whose shape no API server accepts
-	CodeLimit      = "manifest_limit"      // refused for its size, depth or aliases
-	CodeDuplicate  = "manifest_duplicate_key"
+	CodeUnreadable = "manifest_unreadable"    // missing, not permitted, not a regular file
+	CodeSyntax     = "manifest_syntax"        // neither YAML nor JSON
+	CodeInvalid    = "manifest_invalid"       // a resource whose shape no API server accepts
+	CodeLimit      = "manifest_limit"         // refused for its size, depth or aliases
+	CodeDuplicate  = "manifest_duplicate_key" // a warning where the last one counts, an error where either may
 )
 
 // Failure is why one document can't be decoded. Line and Column are 1-based in the decoded text, 0 when unknown.

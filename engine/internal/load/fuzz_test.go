@@ -18,7 +18,7 @@ func TestNastyDocumentsDecodeAsKubectlDecodesThem(t *testing.T) {
 	}
 }
 
-func TestNastyJSONDecodesAsInGo(t *testing.T) {
+func TestNastyJSONDecodesAsInKubernetes(t *testing.T) {
 	for _, text := range nastyJSON {
 		if err := sameAsJSON(text); err != nil {
 			t.Errorf("%s: %v", text, err)

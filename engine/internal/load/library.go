@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/util"
 	"go.yaml.in/yaml/v2"
 
+	"attest.continuu.ms/engine/internal/load/syntax"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -79,7 +80,7 @@ func yamlObject(value map[any]any, depth int) (*ast.Term, error) {
 		}
 		if _, twice := seen[name]; twice { // `1` and `"1"`: kubectl keeps one of them at random
 			return nil, &Failure{
-				Code: CodeSyntax, Message: fmt.Sprintf("the key `%s` is given twice, with and without quotes", name),
+				Code: CodeDuplicate, Message: fmt.Sprintf("the key `%s` is given twice, with and without quotes", name),
 				Hint: "remove one of the two",
 			}
 		}
@@ -144,7 +145,7 @@ func numberTerm(number json.Number) (*ast.Term, error) {
 	return ast.NewTerm(value), nil
 }
 
-// jsonTerm converts a value of encoding/json, its numbers left as written.
+// jsonTerm converts a value of encoding/json, its numbers as Kubernetes holds them.
 func jsonTerm(value any, depth int) (*ast.Term, error) {
 	if depth < 0 {
 		return nil, errTooDeep
@@ -163,7 +164,13 @@ func jsonTerm(value any, depth int) (*ast.Term, error) {
 	case []any:
 		return arrayTerm(value, depth, jsonTerm)
 	case json.Number:
-		return numberTerm(value)
+		text, ok := syntax.JSONNumber(string(value))
+		if !ok {
+			return nil, &Failure{
+				Code: CodeSyntax, Message: fmt.Sprintf("the number `%s` is out of range", shorten(string(value))), Hint: "quote the value",
+			}
+		}
+		return numberTerm(json.Number(text))
 	case string:
 		return ast.StringTerm(value), nil
 	case bool:

@@ -25,7 +25,7 @@ type File struct {
 // Read decodes every document of a source. A document that can't be read becomes a problem, one that is no
 // Kubernetes resource is skipped with the reason; the others are returned all the same.
 func Read(source Source, limits Limits) File {
-	r := reader{path: source.Path, limits: limits.orDefault(), line: 1}
+	r := reader{path: source.Path, onDisk: source.Text == nil, limits: limits.orDefault(), line: 1}
 	raw, problem := readSource(source, r.limits.FileBytes)
 	if problem != nil {
 		r.file.Problems = append(r.file.Problems, *problem)
@@ -33,8 +33,9 @@ func Read(source Source, limits Limits) File {
 	}
 	r.text = string(raw)
 	if encoding := foreignEncoding(r.text); encoding != "" {
-		r.failed(chunk{0, len(r.text)}, &Failure{
-			Code: CodeSyntax, Message: "the file is encoded as " + encoding, Hint: "save the file as UTF-8",
+		r.report(model.Problem{ // kubectl may be able to read it
+			Severity: model.Error, Code: CodeSyntax, Line: 1, Column: 1,
+			Message: "the file is encoded as " + encoding, Hint: "save the file as UTF-8",
 		})
 		return r.file
 	}
@@ -49,6 +50,7 @@ func Read(source Source, limits Limits) File {
 // reader holds the state of reading one source.
 type reader struct {
 	path   string
+	onDisk bool // whether path is that of a file, not the name of a text
 	text   string
 	limits Limits
 	file   File
@@ -137,7 +139,7 @@ func (r *reader) expand(document *Document) {
 		return
 	}
 	for i := range items.Len() {
-		item := document.item(i, withListType(items.Elem(i), object))
+		item := document.item(i, withTypeOf(items.Elem(i), object))
 		if isAbsent(item.Term) {
 			continue
 		}

@@ -46,21 +46,39 @@ var readCases = map[string]struct{ file, text, want string }{
 	"UTF-16":                {"x.yaml", "\xff\xfea\x00", "1:1 error manifest_syntax: the file is encoded as UTF-16"},
 	"infinity":              {"x.yaml", "a: .inf\n", "1:4 error manifest_syntax: the number `+Inf` does not exist in JSON"},
 	"null key":              {"x.yaml", "a: 1\n~: 2\n", "2:1 error manifest_syntax: a key must be text, not `<nil>`"},
-	"twin keys":             {"x.yaml", "1: a\n'1': b\n", "2:1 error manifest_syntax: the key `1` is given twice, with and without quotes"},
+	"twin keys":             {"x.yaml", "1: a\n'1': b\n", "2:1 error manifest_duplicate_key: the key `1` is given twice, with and without quotes"},
 	"duplicate key":         {"x.yaml", a + "spec: {b: 1,\n b: 2}\n", "1 A /\n4:2 warning manifest_duplicate_key: the key is given twice in this mapping; only the last one counts"},
 
-	"helm template":           {"x.yaml", "{{- if .Values.x }}\n" + a + "{{- end }}\n", "1 skipped: " + aTemplate},
-	"helm template, value":    {"x.yaml", a + "---\n" + b + "data: {{ .Values.x | quote }}\n", "1 A /\n4 skipped: " + aTemplate},
-	"other template":          {"x.yaml", "a: {{x}}\n", "1 skipped: " + aTemplate},
-	"template in text":        {"x.yaml", a + "data: '{{ $labels.x }}'\n", "1 A /"},
-	"broken, with a template": {"x.yaml", "a: '{{ $labels.x }}'\n\tb: 1\n", "2:1 error manifest_syntax: found character that cannot start any token"},
-	"kustomization":           {"x.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", "1 skipped: " + aKustomization},
-	"bare kustomization":      {"kustomization.yaml", "resources: [a.yaml]\n", "1 skipped: " + aKustomization},
-	"helm values":             {"values.yaml", "replicas: 1\n", "1 skipped: not a Kubernetes resource: Helm values"},
-	"helm chart":              {"Chart.yaml", "apiVersion: v2\nname: x\n", "1 skipped: not a Kubernetes resource: Helm chart metadata"},
-	"another tool":            {"ci.yaml", "# c\non: push\n", "2 skipped: not a Kubernetes resource: no `apiVersion` and `kind`"},
-	"a list of patches":       {"x.yaml", "- op: add\n", "1 skipped: not a Kubernetes resource: the document is a list"},
-	"plain text":              {"x.yaml", "hello\n", "1 skipped: not a Kubernetes resource: the document is a string"},
+	"helm template":                     {"x.yaml", "{{- if .Values.x }}\n" + a + "{{- end }}\n", "1 skipped: " + aTemplate},
+	"helm template, value":              {"x.yaml", a + "---\n" + b + "data: {{ .Values.x | quote }}\n", "1 A /\n4 skipped: " + aTemplate},
+	"other template":                    {"x.yaml", "a: {{x}}\n", "1 skipped: " + aTemplate},
+	"template in text":                  {"x.yaml", a + "data: '{{ $labels.x }}'\n", "1 A /"},
+	"broken, with a template":           {"x.yaml", "a: '{{ $labels.x }}'\n\tb: 1\n", "2:1 error manifest_syntax: found character that cannot start any token"},
+	"action that holds quotes":          {"x.yaml", "a: \"{{ .x | default \"y\" }}\"\n", "1 skipped: " + aTemplate},
+	"action in place of a block":        {"x.yaml", "a: {{- toYaml .x | nindent 2 }}\n  b: 1\n", "1 skipped: " + aTemplate},
+	"action before an entry":            {"x.yaml", "a:\n- b\n{{ if .x }}- c{{ end }}\n", "1 skipped: " + aTemplate},
+	"key that is an action":             {"x.yaml", "{{ .a }}: b\n{{ .b }}-c: [{{ .d }}, e]\n", "1 skipped: " + aTemplate},
+	"comment of a template, over lines": {"x.yaml", "{{/*\n a: [\n*/}}\n  {{- /* b: [ */ -}}\nc: 1\n", "1 skipped: " + aTemplate},
+
+	"broken, with an action in a comment": {"x.yaml", "# {{- x }}\na: b: c\n", "2:5 error manifest_syntax: mapping values are not allowed in this context"},
+	"broken, with an action in a text":    {"x.yaml", "a: '{{- x }}'\nb: c: d\n", "2:5 error manifest_syntax: mapping values are not allowed in this context"},
+	"broken, with an action elsewhere":    {"x.yaml", "a: {{ .x }}\nb: c: d\n", "2:5 error manifest_syntax: mapping values are not allowed in this context"},
+	"broken, over lines in an action":     {"x.yaml", "a: {{\nb: c: d }}\n", "1:5 error manifest_syntax: did not find expected ',' or '}'"},
+	"broken between quotes in actions":    {"x.yaml", "a: \"{{ ' \"\nb: c: d\ne: \"' }}\"\n", "2:5 error manifest_syntax: mapping values are not allowed in this context"},
+	"broken in a comment of a template that begins in a comment": {"x.yaml", "# {{/*\na: b: c\n# */}}\n",
+		"2:5 error manifest_syntax: mapping values are not allowed in this context"},
+	"broken in a comment of a template that does not end as one": {"x.yaml", "{{/*\na: b: c\n*/ }}\n",
+		"1:2 error manifest_syntax: did not find expected ',' or '}'"},
+	"broken, and the name of a chart's template": {"templates/x.yaml", "# {{ x }}\na: b: c\n", "2:5 error manifest_syntax: mapping values are not allowed in this context"},
+
+	"kustomization":          {"x.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", "1 Kustomization /"},
+	"kustomization, no kind": {"x.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nresources: [a.yaml]\n", "1 skipped: " + aKustomization},
+	"bare kustomization":     {"kustomization.yaml", "resources: [a.yaml]\n", "1 skipped: " + aKustomization},
+	"helm values":            {"values.yaml", "replicas: 1\n", "1 skipped: not a Kubernetes resource: Helm values"},
+	"helm chart":             {"Chart.yaml", "apiVersion: v2\nname: x\n", "1 skipped: not a Kubernetes resource: Helm chart metadata"},
+	"another tool":           {"ci.yaml", "# c\non: push\n", "2 skipped: not a Kubernetes resource: no `apiVersion` and `kind`"},
+	"a list of patches":      {"x.yaml", "- op: add\n", "1 skipped: not a Kubernetes resource: the document is a list"},
+	"plain text":             {"x.yaml", "hello\n", "1 skipped: not a Kubernetes resource: the document is a string"},
 
 	"kind missing":        {"x.yaml", "apiVersion: v1\nmetadata: {name: x}\n", "1:1 error manifest_invalid: the resource has no `kind`"},
 	"version missing":     {"x.yaml", "kind: Pod\nmetadata: {name: x}\n", "1:1 error manifest_invalid: the resource has no `apiVersion`"},
@@ -97,12 +115,16 @@ var readCases = map[string]struct{ file, text, want string }{
 		"1 B /\n2:1 warning manifest_duplicate_key: the key is given twice in this mapping; only the last one counts"},
 	"flow YAML":             {"x.yaml", "{apiVersion: v1, kind: A}\n---\n{apiVersion: v1, kind: B}\n", "1 A /\n3 B /"},
 	"JSON of another shape": {"x.json", "[{\"op\":\"add\"}]", "1 skipped: not a Kubernetes resource: the document is a list"},
-	"JSON with comments":    {"tsconfig.json", "{\n // c\n \"a\": 1,\n}\n", "1 skipped: not a Kubernetes resource: JSON with comments"},
-	"JSON with tabs":        {"x.json", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"A\"\n}\n", "2 A /"},
+	"JSON with comments":    {"tsconfig.json", "{\n // c, \"\n \"a\": \"/*, ]\", /* , } */ \"b\": [1, /**/],\n}\n", "1 skipped: not a Kubernetes resource: JSON with comments"},
+	"JSON with comments, a resource": {"x.json", "{\n // c\n \"apiVersion\": \"v1\", \"kind\": \"A\",\n}\n",
+		"2:2 error manifest_syntax: invalid JSON: invalid character '/' looking for beginning of object key string"},
+	"JSON with comments, and broken": {"x.json", "{\n // c\n \"a\": [1\n}\n",
+		"2:2 error manifest_syntax: invalid JSON: invalid character '/' looking for beginning of object key string"},
+	"JSON with tabs": {"x.json", "{\n\t\"apiVersion\": \"v1\",\n\t\"kind\": \"A\"\n}\n", "2 A /"},
 }
 
 const (
-	aTemplate      = "a template: check what it renders to, as in `helm template … | attest policy check -`"
+	aTemplate      = aTemplateReason
 	aKustomization = "a kustomization: check what `kustomize build` makes of it"
 )
 

@@ -15,24 +15,12 @@ func (r *reader) failed(document chunk, err error) {
 	if !errors.As(err, &failure) {
 		failure = &Failure{Code: CodeSyntax, Message: model.OneLine(err.Error())}
 	}
-	if reason := r.excuse(failure, text); reason != "" {
+	reason, rest := r.excuse(failure, text)
+	if reason != "" {
 		r.file.Skipped = append(r.file.Skipped, model.Skipped{File: r.path, Line: line, Reason: reason})
 		return
 	}
-	r.report(failure.problem(r.path, line))
-}
-
-// excuse says why a text that can't be decoded is no manifest at all; "" when it is a broken one.
-func (r *reader) excuse(failure *Failure, text string) string {
-	switch {
-	case failure.Code != CodeSyntax:
-		return ""
-	case isTemplate(text, r.limits):
-		return "a template: check what it renders to, as in `helm template … | attest policy check -`"
-	case isCommentedJSON(r.path, text):
-		return "not a Kubernetes resource: JSON with comments"
-	}
-	return ""
+	r.report(rest.problem(r.path, line))
 }
 
 func (r *reader) report(problem model.Problem) {

@@ -11,9 +11,12 @@ type chunk struct{ start, end int }
 // separator starts a line that ends one YAML document and begins the next.
 const separator = "---"
 
+// lookAhead is how far kubectl looks for the beginning of JSON, in bytes.
+const lookAhead = 4096
+
 // looksLikeJSON says whether kubectl would try JSON first.
 func looksLikeJSON(text string) bool {
-	return strings.HasPrefix(strings.TrimLeftFunc(text, unicode.IsSpace), "{")
+	return strings.HasPrefix(strings.TrimLeftFunc(text[:min(len(text), lookAhead)], unicode.IsSpace), "{")
 }
 
 // nextYAML finds the YAML document that starts at start: up to the next separator or the end of the text.

@@ -183,3 +183,22 @@ func TestAFileThatVanishes(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestATemplateOfAChartIsTold(t *testing.T) {
+	const broken = "{{- if .x }}\na: b: c\n{{- end }}\n"
+	root := folder(t, map[string]string{
+		"chart/Chart.yaml": "name: x\n", "chart/templates/deep/x.yaml": broken, "chart/files/x.yaml": broken, "chart/templates/no-action.yaml": "a: b: c\n",
+		"chart/templates/pod.yaml": "# {{- x }}\n" + a + "metadata: {annotations: {1: a, \"1\": b}}\n", "other/templates/x.yaml": broken,
+		"odd/Chart.yaml/": "", "odd/templates/x.yaml": broken, "chart/templates/whole.yaml": "# {{ x }}\n" + a,
+	})
+	const wrong = "2:5 error manifest_syntax: mapping values are not allowed in this context"
+	for path, want := range map[string]string{
+		"chart/templates/deep/x.yaml": "1 skipped: " + aTemplate, "chart/files/x.yaml": wrong, "other/templates/x.yaml": wrong, "odd/templates/x.yaml": wrong,
+		"chart/templates/no-action.yaml": "1:5 error manifest_syntax: mapping values are not allowed in this context", "chart/templates/whole.yaml": "2 A /",
+		"chart/templates/pod.yaml": "4:32 error manifest_duplicate_key: the key `1` is given twice, with and without quotes",
+	} {
+		if got := summary(Read(Source{Path: filepath.Join(root, path)}, Limits{})); got != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+		}
+	}
+}

@@ -125,6 +125,26 @@ func classifyFloat(value string) (class, string) {
 	return isFloat, string(text)
 }
 
+// JSONNumber writes a number of JSON as Kubernetes does once it has read it: a whole number with its digits, any other
+// as the float of 64 bits that it is held in, so that 1e-400 is 0. It is false for what no float can hold.
+func JSONNumber(text string) (string, bool) {
+	if isPlainInteger(text) {
+		return text, true
+	}
+	number, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return "", false
+	}
+	if number == 0 {
+		return "0", true // -0 and what is too small for a float, too
+	}
+	if !strings.ContainsAny(text, ".eE") {
+		return text, true
+	}
+	written, err := json.Marshal(number)
+	return string(written), err == nil
+}
+
 // isDecimal recognises a decimal number: sign, digits with at most one dot and one digit at least, exponent.
 func isDecimal(value string) bool {
 	value = trimSign(value)

@@ -47,7 +47,7 @@ func TestRareFormsAreDeclinedAtTheirPlace(t *testing.T) {
 func TestJSONIsReadUpToItsEnd(t *testing.T) {
 	const text = ` {"a": [1, 1.50, true, null, "\ud83d\ude00\/"]} {"b": 2}`
 	term, end, err := DecodeJSON(text, 10)
-	if err != nil || term.String() != `{"a": [1, 1.50, true, null, "😀/"]}` || text[end:] != ` {"b": 2}` {
+	if err != nil || term.String() != `{"a": [1, 1.5, true, null, "😀/"]}` || text[end:] != ` {"b": 2}` {
 		t.Errorf("%v, %v, rest %q", term, err, text[end:])
 	}
 	for _, broken := range []string{"", "{", `{"a":01}`, `{"a":1,}`, `{"a":"\ud800"}`, `{a:1}`, "[[[[]]]]"} {

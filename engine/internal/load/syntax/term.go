@@ -60,7 +60,7 @@ func (b *builder) build(index int) (*ast.Term, int) {
 	case Text:
 		return b.text(node.Value), index + 1
 	case Number:
-		return b.checkedNumber(node.Value, index)
+		return b.jsonNumber(node.Value, index)
 	}
 	return b.plain(node.Value, index)
 }
@@ -192,14 +192,11 @@ func (b *builder) number(text string) *ast.Term {
 	return b.term(ast.Number(text))
 }
 
-// checkedNumber makes a number of JSON, whose exponent may be out of range.
-func (b *builder) checkedNumber(text string, index int) (*ast.Term, int) {
-	if known := ast.InternedIntNumberTermFromString(text); known != nil {
-		return known, index + 1
-	}
-	value, err := ast.NumberChecked(text)
-	if err != nil {
+// jsonNumber makes a number of JSON, which may be out of range.
+func (b *builder) jsonNumber(text string, index int) (*ast.Term, int) {
+	text, ok := JSONNumber(text)
+	if !ok {
 		return b.decline("a number out of range", index)
 	}
-	return b.term(value), index + 1
+	return b.number(text), index + 1
 }
