@@ -66,6 +66,7 @@ def _row(policy: Policy, settings: Settings) -> Row:
         enforcement=own.enforcement or policy.enforcement or "strict",
         enabled=own.enabled,
         file=policy.file,
+        compiled=policy.compiled,
     )
 
 

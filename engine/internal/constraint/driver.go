@@ -16,6 +16,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/virtual"
 )
@@ -37,6 +38,8 @@ type driver struct {
 	caches     cache.InterQueryCache
 	strict     bool
 	locate     func(*ast.Location) (file string, line, column int)
+	mode       compiled.Mode
+	runner     *compiled.Runner
 }
 
 // Name is that of the framework's Rego driver, which this one stands in for.
@@ -140,8 +143,9 @@ func (d *driver) compile(kinds []string) error {
 	if d.compiler.Compile(modules); d.compiler.Failed() {
 		return d.compiler.Errors
 	}
+	d.runner = compiled.NewRunner(d.mode, d.compiler, d.builtins)
 	for _, kind := range kinds {
-		if err := d.templates[kind].prepare(d.compiler); err != nil {
+		if err := d.templates[kind].prepare(d.compiler, d.runner); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego" // also makes a refused host end the evaluation where http.send must not raise errors
@@ -45,6 +46,10 @@ func (e *evaluation) run(ctx context.Context) []found {
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, cancel.Cancel)()
 	}
+	answers, answered := e.compiled(ctx, cancel)
+	if answered && e.driver.runner.Mode == compiled.Compiled {
+		return e.read(answers)
+	}
 	query := e.query(cancel, &builtinErrors)
 	done := func() {}
 	var kept *virtual.Kept
@@ -70,7 +75,28 @@ func (e *evaluation) run(ctx context.Context) []found {
 		}
 		return nil
 	}
+	if answered {
+		e.compare(entries, answers)
+	}
 	return e.read(entries)
+}
+
+// compiled asks the compiled evaluator; who watches an evaluation watches OPA's.
+func (e *evaluation) compiled(ctx context.Context, cancel topdown.Cancel) (entries []*ast.Term, answered bool) {
+	if e.request.watch != nil {
+		return nil, false
+	}
+	d := e.driver
+	return d.runner.Run(ctx, e.template.query.asked, e.input, compiled.Environment{
+		Data: e.request.inventory.stored, Cancel: cancel, Caches: d.caches, Values: d.values,
+	})
+}
+
+// compare makes a problem of a difference between the two evaluators. OPA's answer counts.
+func (e *evaluation) compare(opa, ours []*ast.Term) {
+	if said := compiled.Difference(ast.ArrayTerm(opa...), ast.ArrayTerm(ours...), e.input); said != "" {
+		e.problem(model.Warning, compiled.DifferenceCode, said, compiled.DifferenceHint, nil)
+	}
 }
 
 func (e *evaluation) query(cancel topdown.Cancel, builtinErrors *[]topdown.Error) *topdown.Query {

@@ -16,6 +16,7 @@ import (
 // Namespace objects. It never changes and may be shared by goroutines.
 type Inventory struct {
 	tree       *ast.Term
+	stored     ast.Value // what stands in store
 	store      storage.Store
 	txn        storage.Transaction
 	namespaces map[string]*namespace
@@ -53,6 +54,7 @@ func newInventory(ctx context.Context, resources []*ast.Term, referential bool) 
 	}
 	inv.store = inmem.NewWithOpts(inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
 	inv.tree = tree.term()
+	inv.stored = ast.NewObject(ast.Item(ast.StringTerm("inventory"), inv.tree))
 	if err := inv.write(ctx, inv.tree); err != nil {
 		return nil, err
 	}

@@ -152,5 +152,6 @@ func (l *loader) describe(o *Object) model.Policy {
 		Name: policyName(u), Engine: Engine, Title: t.Annotations[annotationTitle], Description: t.Annotations["description"],
 		Severity:   severity(u.GetAnnotations(), t.Annotations),
 		Parameters: parameters, File: o.File, Line: o.Line, Enforcement: l.declared(u),
+		Compiled: t.rego != nil && t.rego.query.asked != nil,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/open-policy-agent/frameworks/constraint/pkg/regorewriter"
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/locate"
 )
 
@@ -36,6 +37,8 @@ type query struct {
 	body ast.Body
 	out  ast.Var
 	qc   ast.QueryCompiler
+	// asked is nil where OPA evaluates it.
+	asked *compiled.Asked
 }
 
 // sourceError is an error in one of a template's Rego texts.
@@ -188,13 +191,14 @@ func defines(module *ast.Module, name string) bool {
 }
 
 // prepare compiles the query that asks for the template's violations.
-func (t *regoTemplate) prepare(c *ast.Compiler) error {
+func (t *regoTemplate) prepare(c *ast.Compiler, runner *compiled.Runner) error {
 	q := query{ref: packageOf(t.kind, "template").Append(ast.StringTerm(violation)), out: ast.Var("entry"), qc: c.QueryCompiler()}
 	body := ast.NewBody(ast.NewExpr(ast.NewTerm(q.ref.Append(ast.NewTerm(q.out)))))
 	var err error
 	if q.body, err = q.qc.Compile(body); err != nil {
 		return err
 	}
+	q.asked = runner.Prepare(q.body, q.qc, q.out)
 	t.query = q
 	return nil
 }

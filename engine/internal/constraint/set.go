@@ -13,6 +13,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -36,6 +37,7 @@ type Options struct {
 	AllowNet      []string
 	// StrictErrors makes errors of builtins errors, not warnings.
 	StrictErrors bool
+	Evaluator    compiled.Mode
 }
 
 // Set is an immutable set of constraints, safe for concurrent use.
@@ -88,7 +90,7 @@ func newDriver(ctx context.Context, opts Options) *driver {
 		templates: map[string]*regoTemplate{}, parameters: map[string]*ast.Term{}, keepers: map[string]*keeper{}, caps: caps, providers: providers,
 		builtins: map[string]*topdown.Builtin{externalDataName: providers.builtin()},
 		values:   cache.NewInterQueryValueCache(ctx, nil), caches: cache.NewInterQueryCacheWithContext(ctx, nil),
-		strict: opts.StrictErrors,
+		strict: opts.StrictErrors, mode: opts.Evaluator,
 	}
 }
 

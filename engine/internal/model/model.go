@@ -84,6 +84,7 @@ type Policy struct {
 	Line        int            `json:"line,omitempty"`
 	RegoVersion string         `json:"regoVersion,omitempty"`
 	Enforcement string         `json:"enforcement,omitempty"`
+	Compiled    bool           `json:"compiled,omitempty"` // the compiled evaluator asks it
 }
 
 // IsSeverity says whether a text names the severity of a finding.

@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/util"
 
 	"attest.continuu.ms/engine/internal/bundle"
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -31,6 +32,7 @@ type Params struct {
 	// Verification is what bundles in archives are held against, and folders that Signed names.
 	Verification *bundle.Verification `json:"verification"`
 	Signed       []string             `json:"signed"`
+	Evaluator    compiled.Mode        `json:"evaluator"`
 	Print        bool                 `json:"print"` // keep calls of print, for the tools that show what they say
 }
 
@@ -71,7 +73,7 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	problems := all.problems
 	var more []model.Problem
 	set.Rego, more = rego.Compile(ctx, all.modules, rego.Options{
-		Data: all.data, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors, Print: params.Print,
+		Data: all.data, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors, Print: params.Print, Evaluator: params.Evaluator,
 	})
 	problems = append(problems, more...)
 	policies := make([]model.Policy, 0, len(set.Rego.Policies))
@@ -90,6 +92,7 @@ func (s *Set) loadConstraints(ctx context.Context, all *folder, params Params) (
 	objects, problems := gatekeeperObjects(all.manifests, all.reads)
 	set, policies, more := constraint.Load(ctx, objects, constraint.Options{
 		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
+		Evaluator: params.Evaluator,
 	})
 	s.Gatekeeper, s.Severities = set, map[string]string{}
 	for _, p := range policies {

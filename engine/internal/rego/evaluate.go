@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
@@ -158,14 +159,56 @@ func located(problems []model.Problem, id model.Resource) []model.Problem {
 	return problems
 }
 
-// ask evaluates one rule of one policy.
+// ask evaluates one rule of one policy: compiled where that has an answer, else with OPA.
 func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term) ([]Violation, []model.Problem) {
-	var result *ast.Term
-	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
 	defer deadline.Watch("policy "+c.policy.Name, e.timeout, cancel)()
 	stop := context.AfterFunc(ctx, cancel.Cancel)
 	defer stop()
+	if e.watcher != nil { // who watches an evaluation watches OPA's
+		_, violations, problems := e.askOPA(ctx, c, q, input, cancel)
+		return violations, problems
+	}
+	values, answered := e.set.runner.Run(ctx, q.asked, input, e.set.environment(cancel))
+	if answered && e.set.runner.Mode == compiled.Compiled {
+		return read(c, q, one(values), input)
+	}
+	result, violations, problems := e.askOPA(ctx, c, q, input, cancel)
+	if answered {
+		problems = append(problems, e.difference(c.policy, result, one(values), input)...)
+	}
+	return violations, problems
+}
+
+func one(values []*ast.Term) *ast.Term {
+	if len(values) == 0 {
+		return nil
+	}
+	return values[0]
+}
+
+func (s *Set) environment(cancel topdown.Cancel) compiled.Environment {
+	return compiled.Environment{Data: s.stored, Cancel: cancel, Caches: s.caches, Values: s.values}
+}
+
+// difference is a problem where the two evaluators disagree. OPA's answer counts.
+func (e *Evaluator) difference(policy *Policy, opa, ours, input *ast.Term) []model.Problem {
+	said := compiled.Difference(opa, ours, input)
+	if said == "" {
+		return nil
+	}
+	return []model.Problem{{
+		Severity: model.Warning, Code: compiled.DifferenceCode, Policy: policy.Name, File: policy.File, Line: policy.Line,
+		Message: said, Hint: compiled.DifferenceHint,
+	}}
+}
+
+// askOPA evaluates one rule of one policy with OPA's evaluator; the result is nil where it is undefined.
+func (e *Evaluator) askOPA(
+	ctx context.Context, c choice, q *query, input *ast.Term, cancel topdown.Cancel,
+) (*ast.Term, []Violation, []model.Problem) {
+	var result *ast.Term
+	var builtinErrors []topdown.Error
 	query := e.set.NewQuery(q.body, e.txn).WithQueryCompiler(q.qc).WithInput(input).WithCancel(cancel).
 		WithBuiltinErrorList(&builtinErrors)
 	if e.watcher == nil {
@@ -183,12 +226,12 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 	if err != nil {
 		problems = append(problems, e.failure(ctx, c.policy, q, err))
 		end(nil, problems)
-		return nil, problems
+		return nil, nil, problems
 	}
 	violations, malformed := read(c, q, result, input)
 	problems = append(problems, malformed...)
 	end(violations, problems)
-	return violations, problems
+	return result, violations, problems
 }
 
 // builtinProblems are errors of builtins that left an expression undefined: shown, never swallowed

@@ -14,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/virtual"
@@ -38,6 +39,7 @@ type Options struct {
 	AllowNet     []string
 	StrictErrors bool
 	Print        bool
+	Evaluator    compiled.Mode
 }
 
 // Policy is a compiled plain policy.
@@ -60,14 +62,17 @@ type Set struct {
 	reads        reading
 	same         *virtual.Rules
 	strict       bool
+	runner       *compiled.Runner
+	stored       ast.Value // what stands in Store
 }
 
 type query struct {
-	rule string
-	ref  ast.Ref
-	body ast.Body
-	out  ast.Var
-	qc   ast.QueryCompiler
+	rule  string
+	ref   ast.Ref
+	body  ast.Body
+	out   ast.Var
+	qc    ast.QueryCompiler
+	asked *compiled.Asked // nil where OPA evaluates it
 	// plans are shared by all evaluations that look for the field to blame.
 	plans *locate.Plans
 }
@@ -85,6 +90,8 @@ func Compile(ctx context.Context, modules []Module, options Options) (*Set, []mo
 	set.Store = inmem.NewFromObjectWithOpts(options.Data, inmem.OptReturnASTValuesOnRead(true))
 	set.caches = cache.NewInterQueryCacheWithContext(ctx, nil)
 	set.values = cache.NewInterQueryValueCache(ctx, nil)
+	set.stored = set.Document(ctx, ast.DefaultRootRef)
+	set.runner = compiled.NewRunner(options.Evaluator, set.Compiler, nil)
 	problems = append(problems, set.prepare(parsed)...)
 	return set, problems
 }
@@ -175,6 +182,7 @@ func packages(parsed []member) [][]member {
 
 func (s *Set) policy(group []member) (*Policy, error) {
 	policy := &Policy{Policy: describe(parsedOf(group))}
+	policy.Compiled = true
 	for _, m := range group {
 		set(&policy.Name, m.Module.Name)
 		set(&policy.Policy.Severity, m.Module.Severity)
@@ -187,6 +195,7 @@ func (s *Set) policy(group []member) (*Policy, error) {
 			return nil, err
 		}
 		policy.queries = append(policy.queries, q)
+		policy.Compiled = policy.Compiled && q.asked != nil
 	}
 	return policy, nil
 }
@@ -196,7 +205,11 @@ func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
 	out := ast.Var("result")
 	qc := s.Compiler.QueryCompiler()
 	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(out), ast.NewTerm(ref))))
-	return query{rule: rule, ref: ref, body: body, out: out, qc: qc, plans: &locate.Plans{}}, err
+	if err != nil {
+		return query{}, err
+	}
+	asked := s.runner.Prepare(body, qc, out)
+	return query{rule: rule, ref: ref, body: body, out: out, qc: qc, asked: asked, plans: &locate.Plans{}}, nil
 }
 
 // ReadsNamespace says whether some policy looks at `input.namespace`: only then are the Namespace
@@ -214,6 +227,7 @@ func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, err
 	})
 	with := *s
 	with.Store = store
+	with.stored = with.Document(ctx, ast.DefaultRootRef)
 	return &with, err
 }
 

@@ -17,10 +17,15 @@ from attest_governance.request import Request
 
 
 @takes(request=POLICIES)
-def list_policies(*, request: Request, shown_as: Format = ShownAs.text) -> None:
+def list_policies(
+    *,
+    request: Request,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say how many are evaluated compiled.")] = False,
+    shown_as: Format = ShownAs.text,
+) -> None:
     """List the policies that a check would use, with what configuration makes of them."""
     with open_here(msgspec.structs.replace(request, names=(), draft=True), system_clock()) as runtime:
-        write_policies(overview(runtime, request.names), shown_as.value, sys.stdout)
+        write_policies(overview(runtime, request.names), shown_as.value, sys.stdout, verbose=verbose)
 
 
 @takes(request=("folders", "with_shipped"))

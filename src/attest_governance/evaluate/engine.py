@@ -501,6 +501,7 @@ def _load_params(sources: PolicySources) -> dict[str, object]:
         "gatekeeper": sources.gatekeeper,
         "allowNet": sources.allow_net,
         "strictErrors": sources.strict_errors,
+        "evaluator": sources.evaluator,
         "external": sources.external,
         "verification": sources.verification,
         "signed": sources.signed,

@@ -72,6 +72,7 @@ def policy_sources(
         gatekeeper=options.gatekeeper_enabled and options.enabled,
         allow_net=options.allow_net,
         strict_errors=options.strict_errors,
+        evaluator=options.evaluator,
         external=options.external_data,
         verification=verification(settings),
         signed=(str(settings.bundle),) if settings.bundle_key and settings.bundle else (),

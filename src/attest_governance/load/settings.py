@@ -182,6 +182,12 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     memory: Annotated[
         MemorySize, Meta(description="Memory that the engine may use before it ends itself; 0 for no limit.")
     ] = 2 * 2**30
+    evaluator: Annotated[
+        Literal["compiled", "opa", "both"],
+        Meta(
+            description="Who evaluates Rego: OPA's evaluator, the compiled one, or both, of which OPA's answer counts."
+        ),
+    ] = "opa"
     debug: Annotated[bool, Meta(description="Whether every evaluation is logged in detail.")] = False
     strict_errors: Annotated[
         bool, Meta(description="Whether an error inside a builtin function is an error instead of a warning.")

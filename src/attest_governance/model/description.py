@@ -19,6 +19,7 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
     enforcement: str
     enabled: bool
     file: str
+    compiled: bool
 
 
 class Description(msgspec.Struct, frozen=True, rename="camel"):

@@ -30,3 +30,5 @@ class Policy(msgspec.Struct, frozen=True, rename="camel"):
     rego_version: Literal["v1", "v0", ""] = ""
     enforcement: str = ""
     """Of a constraint: its own enforcement, already mapped to strict, warn or dryrun."""
+    compiled: bool = False
+    """Whether the compiled evaluator is asked; else OPA's, or CEL."""

@@ -46,6 +46,7 @@ class PolicySources(msgspec.Struct, frozen=True):
     external: bool = False
     """Whether Gatekeeper's external data providers may be asked."""
     strict_errors: bool = False
+    evaluator: str = ""
     verification: Verification | None = None
     """Who must have signed the bundles among `paths`: archives, and the folders that `signed` names."""
     signed: tuple[str, ...] = ()

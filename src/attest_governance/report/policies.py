@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 LIST_SCHEMA, SHOW_SCHEMA = "attest.continuu.ms/policies/v1", "attest.continuu.ms/policy/v1"
 
 
-def write_policies(rows: Sequence[Row], name: str, out: TextIO) -> None:
-    """Writes a list.
+def write_policies(rows: Sequence[Row], name: str, out: TextIO, *, verbose: bool = False) -> None:
+    """Writes a list; as text, verbosely, with how many policies are evaluated compiled.
 
     Raises:
         UsageError: for an unknown format.
     """
     document = {"schema": LIST_SCHEMA, "policies": msgspec.to_builtins(rows)}
-    _write(name, document, out, lambda: _list_lines(rows))
+    _write(name, document, out, lambda: _list_lines(rows) + [_evaluators(rows)] * verbose)
 
 
 def write_policy(description: Description, name: str, out: TextIO) -> None:
@@ -52,6 +52,12 @@ def _list_lines(rows: Sequence[Row]) -> list[str]:
         for row in rows
     ]
     return [f"{'policy':<{width}}  severity  action    what it asks", *(line.rstrip() for line in lines)]
+
+
+def _evaluators(rows: Sequence[Row]) -> str:
+    return (
+        f"{sum(row.compiled for row in rows)} of {len(rows)} policies are evaluated compiled, the others by OPA or CEL"
+    )
 
 
 def _show_lines(description: Description) -> list[str]:
