@@ -12,6 +12,7 @@ file of its own and reads no clock, so all of them give the same verdict for the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from operator import attrgetter
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
     from attest_governance.evaluate import Batch
     from attest_governance.model import Finding
+
+
+_KINDS = 3
+"""How many kinds a notice names."""
 
 
 class Exempting(msgspec.Struct, frozen=True):
@@ -92,7 +97,7 @@ def check(
         policies=loaded.policies,
         skipped=skipped,
         checked=tuple(one for batch in batches for one in batch.checked),
-        notices=(*plan.notices, *notices(weighed)),
+        notices=(*plan.notices, *notices(weighed), *_unspoken(batches, counted)),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
 
@@ -125,6 +130,16 @@ def _judge(
         if progress is not None:
             progress(batch)
     return tuple(batches)
+
+
+def _unspoken(batches: Sequence[Batch], counted: Counted) -> tuple[str, ...]:
+    """Who reads "allowed" must know of which resources no policy said anything."""
+    kinds = sum((Counter(batch.unspoken) for batch in batches), Counter[str]())
+    if not kinds:
+        return ()
+    shown = ", ".join(f"{kind} ({number})" for kind, number in kinds.most_common(_KINDS))
+    more = f" and {len(kinds) - _KINDS} more kinds" if len(kinds) > _KINDS else ""
+    return (f"no selected policy speaks of {kinds.total()} of {counted.resources} resources: {shown}{more}",)
 
 
 def _counted(batches: Sequence[Batch], selected: Sequence[Selected]) -> Counted:

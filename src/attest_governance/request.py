@@ -21,18 +21,22 @@ from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import convert, data_documents, read_document
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
-from attest_governance.load.selection import Selection, policy_sources, select
+from attest_governance.load.selection import LIBRARY, Selection, policy_sources, select
 from attest_governance.load.settings import Settings
 from attest_governance.model import Problem, Severity
+from attest_governance.model.bundle import BundleAnswer
 from attest_governance.model.sources import PolicySources, ReadFile, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attest_governance.evaluate import Engine
     from attest_governance.model import Policy
 
-FetchBundle: TypeAlias = Callable[[Remote, EngineOptions], Fetched]
-"""Fetches a bundle; the options are those that the engine is to run with."""
+Inspect: TypeAlias = Callable[[Path], BundleAnswer]
+"""Verifies and compiles an archive."""
+FetchBundle: TypeAlias = Callable[[Remote, Inspect], Fetched]
+"""Brings a bundle onto this machine, once it is inspected."""
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -90,11 +94,6 @@ class Prepared(msgspec.Struct, frozen=True):
     downloaded: Path | None = None
     """The bundle from a server that is among the sources."""
 
-    @property
-    def engine(self) -> EngineOptions:
-        """How the engine is to run."""
-        return EngineOptions(memory=self.settings.policy.memory, jobs=self.request.jobs)
-
     def choose(self, policies: Sequence[Policy], *names: str) -> tuple[Selected, ...]:
         """The policies that the request means, or those of other `names`, with their parameters.
 
@@ -111,10 +110,13 @@ class Prepared(msgspec.Struct, frozen=True):
         )
 
 
-def prepare(request: Request, environment: Environment, overrides: Mapping[str, object] | None = None) -> Prepared:
-    """Reads configuration and documents, and settles where policies come from.
+def prepare(
+    engine: Engine, request: Request, environment: Environment, overrides: Mapping[str, object] | None = None
+) -> Prepared:
+    """Reads configuration and documents, settles how the engine runs and where policies come from.
 
     Args:
+        engine: gets the options that the configuration gives it.
         request: what is asked.
         environment: what is found around it.
         overrides: configuration that the caller states itself, by key.
@@ -131,9 +133,10 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
         judged=request.judged,
         reader=files,
     )
+    engine.configure(EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
     selection = Selection(request.folders, request.with_shipped, request.names)
     data = data_documents(request.data, read_evidence(request.evidence, files) if request.evidence else None, files)
-    fetched = _fetched(request, settings, environment)
+    fetched = _fetched(engine, request, settings, environment)
     downloaded = fetched.path if fetched else None
     sources = policy_sources(selection, settings, environment.shipped, data, downloaded)
     parameters = read_document(request.parameters, "parameters file", files) if request.parameters else {}
@@ -150,14 +153,20 @@ def prepare(request: Request, environment: Environment, overrides: Mapping[str, 
     )
 
 
-def _fetched(request: Request, settings: Settings, environment: Environment) -> Fetched | None:
+def _fetched(engine: Engine, request: Request, settings: Settings, environment: Environment) -> Fetched | None:
     """The bundle of `policy_bundle_url`, where the request uses what is configured."""
     wanted = None if request.folders or not settings.policy.enabled else remote(settings)
     if wanted is None:
         return None
     if environment.fetch_bundle is None:
         raise PolicyError("`policy.policy_bundle_url` can't be loaded here", hint="set `policy_bundle_path` instead")
-    return environment.fetch_bundle(wanted, EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
+    return environment.fetch_bundle(wanted, inspector(engine, environment.shipped, wanted))
+
+
+def inspector(engine: Engine, shipped: Path, wanted: Remote) -> Inspect:
+    """Has the engine verify and compile what a server sends."""
+    libraries = [str(shipped / LIBRARY)]
+    return lambda path: engine.inspect_bundle(str(path), wanted.verification, libraries)
 
 
 def read_baseline(path: Path, files: Files) -> Baseline:

@@ -189,9 +189,8 @@ def open_runtime(
     Raises:
         AttestError: a file is missing or wrong, the policies are not approved, or the engine failed.
     """
-    prepared = prepare(request, environment, overrides)
+    prepared = prepare(engine, request, environment, overrides)
     root = governed_root(environment)
-    engine.configure(prepared.engine)
     loaded = engine.load(prepared.sources)
     users = _Users(engine, loaded)
     try:

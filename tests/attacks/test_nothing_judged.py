@@ -9,7 +9,6 @@ import pytest
 from tests.cli.conftest import Attest
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: []}\n"
-SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {}\n"
 OWN = 'package own\nviolation contains {"msg": "no"} if input.resource.kind == "Nothing"\n'
 
 
@@ -74,10 +73,22 @@ def test_allow_empty_hides_no_error(attest: Attest, project: Path) -> None:
     attest("policy", "check", "a.yaml", "--allow-empty", code=2)
 
 
+CUSTOM = """policy:
+  custom_policies:
+    - name: own
+      level: Namespace
+      rego_code: |
+        package own
+        violation contains "no" if input.resource.kind == "Nothing"
+"""
+
+
 def test_what_no_policy_speaks_of_is_judged(attest: Attest, project: Path) -> None:
-    fill(project, {"a.yaml": SETTINGS, "p/own.rego": OWN})
-    ran = attest("policy", "check", "a.yaml", "-p", "p", code=0)
-    assert "in 1 resource" in ran.out
+    namespaces = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
+    fill(project, {"a.yaml": namespaces, ".attest/policies.yaml": CUSTOM})
+    ran = attest("policy", "check", "a.yaml", "--policy", "own", code=0)
+    assert "no selected policy speaks of 1 of 1 resources: Namespace (1)" in ran.out
+    assert "no violations in 1 resource (1 policy): allowed" in ran.out
 
 
 POLICIES: dict[str, tuple[dict[str, str], int, str]] = {

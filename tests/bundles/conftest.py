@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -148,12 +149,16 @@ class Publisher:
     server: Server
 
     def publish(self, revision: str, message: str, *, key: str = "ed") -> None:
-        """Offers a new state of the policy; signed unless `key` is empty."""
-        say(self.policies, message)
-        self.attest("policy", "bundle", "build", "policies", "-o", "b.tar.gz", "--revision", revision, code=0)
+        """Offers a new state of the policy, made outside of the project; signed unless `key` is empty."""
+        elsewhere = self.project.parent / "publisher"
+        shutil.copytree(self.policies, elsewhere / "policies", dirs_exist_ok=True)
+        say(elsewhere / "policies", message)
+        build = ("policy", "bundle", "build", "policies", "-o", "b.tar.gz", "--revision", revision)
+        self.attest(*build, cwd=elsewhere, code=0)
         if key:
-            self.attest("policy", "bundle", "sign", "b.tar.gz", "--signing-key", self.keys.private(key), code=0)
-        self.server.body = (self.project / "b.tar.gz").read_bytes()
+            sign = ("policy", "bundle", "sign", "b.tar.gz", "--signing-key", self.keys.private(key))
+            self.attest(*sign, cwd=elsewhere, code=0)
+        self.server.body = (elsewhere / "b.tar.gz").read_bytes()
         self.server.etag = f'"{revision}-{message}"'
 
     def configure(self, **options: str) -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest_governance.load.bundles_cache import Known, State
-from attest_governance.load.bundles_remote import _older
+from attest_governance.adapters.bundle_cache import Known, State
+from attest_governance.adapters.bundles import _older
 
 MAYBE = st.text(st.characters(codec="utf-8"), max_size=12) | st.integers(0, 10**9).map(str)
 

@@ -48,16 +48,20 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def attest(tmp_path: Path, project: Path) -> Attest:
-    """Runs `attest …` in the project and returns what came of it."""
+    """Runs `attest …` in the project, or in another folder, and returns what came of it."""
     home = tmp_path / "home"
     home.mkdir()
 
     def run(
-        *arguments: str | Path, stdin: str = "", env: Mapping[str, str] | None = None, code: int | None = None
+        *arguments: str | Path,
+        stdin: str = "",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        code: int | None = None,
     ) -> Ran:
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
-            cwd=project,
+            cwd=cwd or project,
             env=environment(home, env),
             input=stdin.encode(),
             capture_output=True,

@@ -19,10 +19,9 @@ from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.load.bundles import read_verification, remote
 from attest_governance.load.configuration import load_settings
-from attest_governance.load.selection import LIBRARY
 from attest_governance.model.bundle import BundleAnswer, Signing
 from attest_governance.report.bundles import write_bundle
-from attest_governance.request import Request
+from attest_governance.request import Request, inspector
 from attest_governance.resources import shipped_policies
 
 if TYPE_CHECKING:
@@ -134,9 +133,10 @@ def pull(
         raise ConfigurationError("there is no `policy.policy_bundle_url`", hint="set it in .attest/policies.yaml")
     allowed = wanted.allow_rollback or allow_rollback
     now = msgspec.structs.replace(wanted, max_age=0.0, allow_rollback=allowed)
-    fetched = fetch_bundle(now, EngineOptions(memory=settings.policy.memory))
-    libraries = [str(shipped_policies() / LIBRARY)]
-    answer = engine().inspect_bundle(str(fetched.path), wanted.verification, libraries)
+    engine().configure(EngineOptions(memory=settings.policy.memory))
+    inspect = inspector(engine(), shipped_policies(), wanted)
+    fetched = fetch_bundle(now, inspect)
+    answer = inspect(fetched.path)
     problems = (*fetched.problems, *answer.problems)
     code = show(msgspec.structs.replace(answer, problems=problems), "in use", output_format)
     return UNDECIDED if any(problem.code in ("bundle_stale", "bundle_refused") for problem in problems) else code

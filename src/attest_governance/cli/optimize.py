@@ -47,9 +47,8 @@ def command(
     text = read_policy(policy)
     if benchmark_data and not benchmark_data.exists():
         raise InputError("there is no such file or folder", file=str(benchmark_data), hint="check --benchmark-data")
-    prepared = prepare(policy_request([str(policy)], request), environment())
     running = engine()
-    running.configure(prepared.engine)
+    prepared = prepare(running, policy_request([str(policy)], request), environment())
     wish = OptimizeWish(
         policy=policy,
         data=(str(benchmark_data),) if benchmark_data else (),

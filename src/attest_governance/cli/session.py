@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from attest_governance.evaluate import EngineOptions
     from attest_governance.load.bundles import Fetched, Remote
-    from attest_governance.request import Environment, Request
+    from attest_governance.request import Environment, Inspect, Request
     from attest_governance.runtime import Runtime
 
 _JUDGING = {
@@ -100,24 +99,17 @@ def open_here(request: Request, now: datetime) -> Runtime:
     return runtime
 
 
-def fetch_bundle(remote: Remote, options: EngineOptions) -> Fetched:
+def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:
     """Brings a bundle onto this machine.
 
     Raises:
         AttestError: there is none that may be used.
     """
+    from attest_governance.adapters.bundle_cache import BundleCache, cache_folder  # noqa: PLC0415
+    from attest_governance.adapters.bundles import fetch  # noqa: PLC0415
     from attest_governance.adapters.http import get  # noqa: PLC0415 (few commands need any of this)
     from attest_governance.cli.progress import Progress  # noqa: PLC0415
-    from attest_governance.load.bundles_cache import BundleCache, cache_folder  # noqa: PLC0415
-    from attest_governance.load.bundles_remote import fetch  # noqa: PLC0415
 
-    running, libraries = engine(), [str(shipped_policies() / "lib")]
-    running.configure(options)
     with Progress(f"fetching {remote.url}"):
-        return fetch(
-            remote,
-            BundleCache(cache_folder(Path.home(), os.environ), remote.url),
-            get,
-            lambda path: running.inspect_bundle(str(path), remote.verification, libraries),
-            time.time(),
-        )
+        cache = BundleCache(cache_folder(Path.home(), os.environ), remote.url)
+        return fetch(remote, cache, get, inspect, time.time())

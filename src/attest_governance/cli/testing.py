@@ -112,8 +112,7 @@ def _targets(testing: Testing, showing: Showing) -> tuple[Target, ...]:
 
 
 def _plans(what: list[str], testing: Testing, request: Request, *, everything: bool) -> list[TestPlan]:
-    prepared = prepare(request, environment())
-    engine().configure(prepared.engine)
+    prepared = prepare(engine(), request, environment())
     paths, names = [word for word in what if is_path(word)], [word for word in what if not is_path(word)]
     plans = [plan_paths(paths, prepared.sources)] if paths else []
     if names or not what:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from attest_governance.adapters.bundle_cache import BundleCache, Known, State
 from attest_governance.errors import NetworkError, PolicyError
 from attest_governance.load.bundles import Fetched
-from attest_governance.load.bundles_cache import BundleCache, Known, State
 from attest_governance.model import Problem
 
 if TYPE_CHECKING:
