@@ -14,7 +14,7 @@ package numbers
 
 violation contains {"msg": json.marshal(input.resource.number)} if true
 """
-NUMBERS = {
+NUMBERS: dict[str, dict[str, float]] = {
     ".json": {
         "1e-400": 0,
         "-1e-400": 0,

@@ -42,6 +42,7 @@ def test_every_package_of_the_engine_is_listed() -> None:
 def test_a_decision_has_its_parts_and_its_line_in_the_index(record: Path) -> None:
     text = record.read_text(encoding="utf-8")
     parts = [line for line in text.splitlines() if line.startswith("## ")]
-    assert parts == ["## Context", "## Options", "## Decision", "## Consequences"]
+    assert parts[:4] == ["## Context", "## Options", "## Decision", "## Consequences"]
+    assert all(part.startswith("## Amendment") for part in parts[4:])
     assert text.startswith(f"# {record.name[:4]} ")
     assert f"]({record.name})" in (ADR / "README.md").read_text(encoding="utf-8")
