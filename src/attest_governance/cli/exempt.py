@@ -14,7 +14,9 @@ from attest_governance.cli.governing import (
     Key,
     Reason,
     ShownAs,
+    Yes,
     application,
+    approving,
     decide,
     required,
     session,
@@ -75,17 +77,16 @@ def exempt(
 
 @app.command("approve")
 def approve(
-    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+    record: Id,
+    *,
+    approver: Approver = "",
+    comment: Comment = "",
+    key: Key = None,
+    yes: Yes = False,
+    shown_as: Format = ShownAs.text,
 ) -> None:
-    """Approve what was asked for last: the request, or its extension."""
-    decide(
-        "exemption",
-        record,
-        lambda work, found: work.approve(found, comment),
-        key=key,
-        shown_as=shown_as,
-        person=approver,
-    )
+    """Approve what was asked for last, the request or its extension: shown first, and asked on a terminal."""
+    show_record(session().act(approving("exemption", record, comment, unasked=yes), key, approver), shown_as)
 
 
 @app.command("reject")

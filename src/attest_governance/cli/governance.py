@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,9 @@ from attest_governance.cli.governing import (
     Key,
     Reason,
     ShownAs,
+    Yes,
     application,
+    approving,
     decide,
     required,
     root,
@@ -31,10 +33,6 @@ from attest_governance.govern.session import override_terms
 from attest_governance.govern.status import read_status
 from attest_governance.model.governance import GateView
 from attest_governance.report.governance import gate_lines, status_lines
-
-if TYPE_CHECKING:
-    from attest_governance.govern.records.judgement import Judgement
-    from attest_governance.govern.records.workflow import Workflow
 
 app = application("Govern who may change policies and excuse resources.")
 override = application("Break the glass: waive policies for a short time, signed by several people.", bare=True)
@@ -80,16 +78,23 @@ def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as:
 
 @app.command("approve")
 def approve(
-    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+    record: Id,
+    *,
+    approver: Approver = "",
+    comment: Comment = "",
+    key: Key = None,
+    yes: Yes = False,
+    shown_as: Format = ShownAs.text,
 ) -> None:
     """Approve a proposal; the files here must be exactly those that it holds."""
     here = session().for_policies()
-
-    def do(work: Workflow) -> Judgement:
-        found = work.find("policy-set", record)
-        proposal.ensure_seen(here.project.root, work.judge(found))
-        return work.approve(found, comment)
-
+    do = approving(
+        "policy-set",
+        record,
+        comment,
+        unasked=yes,
+        check=lambda judgement: proposal.ensure_seen(here.project.root, judgement),
+    )
     show_record(here.act(do, key, approver), shown_as)
 
 
@@ -142,17 +147,16 @@ def emergency_override(
 
 @override.command("approve")
 def approve_override(
-    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+    record: Id,
+    *,
+    approver: Approver = "",
+    comment: Comment = "",
+    key: Key = None,
+    yes: Yes = False,
+    shown_as: Format = ShownAs.text,
 ) -> None:
     """Sign an override."""
-    decide(
-        "override",
-        record,
-        lambda work, found: work.approve(found, comment),
-        key=key,
-        shown_as=shown_as,
-        person=approver,
-    )
+    show_record(session().act(approving("override", record, comment, unasked=yes), key, approver), shown_as)
 
 
 @override.command("end")

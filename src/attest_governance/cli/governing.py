@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,11 @@ import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.errors import UsageError
+from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.project import find_root
 from attest_governance.govern.records.view import view_record
 from attest_governance.govern.session import open_session
+from attest_governance.report.clean import one_line
 from attest_governance.report.governance import record_lines
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ Key = Annotated[
 Id = Annotated[str, typer.Argument(metavar="ID", help="The record's id, or any beginning of it that is unique.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is signed and kept.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; approvers and reports show it.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Sign without being asked, also on a terminal.")]
 Approver = Annotated[
     str, typer.Option("--approver", metavar="NAME", help="Who approves; must be whoever has the key that signs.")
 ]
@@ -87,6 +90,36 @@ def decide(
 ) -> None:
     """Lets a person act on a record, and shows what became of it."""
     show_record(session().act(lambda work: do(work, work.find(subject, record)), key, person), shown_as)
+
+
+def approving(
+    subject: Subject, record: str, comment: str, *, unasked: bool, check: Callable[[Judgement], None] | None = None
+) -> Callable[[Workflow], Judgement]:
+    """The approval of what was asked for last: it is checked and shown before it is signed."""
+
+    def do(work: Workflow) -> Judgement:
+        found = work.find(subject, record)
+        judgement = work.judge(found)
+        if check is not None:
+            check(judgement)
+        _agree(judgement, unasked=unasked)
+        return work.approve(found, comment)
+
+    return do
+
+
+def _agree(judgement: Judgement, *, unasked: bool) -> None:
+    """Shows what is about to be signed; on a terminal, asks whether it shall be.
+
+    Raises:
+        GovernanceError: the answer is no.
+    """
+    print("about to approve:", *map(one_line, record_lines(view_record(judgement))), sep="\n", file=sys.stderr)
+    if unasked or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    print("sign this? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise GovernanceError("nothing was signed", hint="answer `y`, or give `--yes`")
 
 
 def show_record(judgement: Judgement, shown_as: ShownAs) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,7 @@ import msgspec
 from attest_governance.adapters.store import Store
 from attest_governance.adapters.store_files import FileStore
 from attest_governance.adapters.store_trail import TrailFile
-from attest_governance.errors import ConfigurationError, GovernanceError, OutputError
+from attest_governance.errors import ConfigurationError, GovernanceError
 from attest_governance.govern.records.belonging import IDENTITY_FILE, Identity, parse_identity
 from attest_governance.govern.records.event import Subject
 from attest_governance.govern.rules import RULES_FILE, ApprovalRule, Governance, parse_rules
@@ -107,47 +106,6 @@ def open_project(root: Path, stores: Mapping[Subject, Store] | None = None, trai
         trail=trail or TrailFile(root / TRAIL_FILE),
         identity=parse_identity(read_trusted(root, IDENTITY_FILE)),
     )
-
-
-@contextmanager
-def database_stores(url: str) -> Iterator[Mapping[Subject, Store]]:
-    """The stores of a server, one database for all kinds of records, open as long as the context is.
-
-    Args:
-        url: as SQLAlchemy takes it, `sqlite:///records.db` or `postgresql+psycopg://…`.
-
-    Raises:
-        OutputError: the database can't be opened, or SQLAlchemy is not installed.
-    """
-    try:
-        from attest_governance.adapters.store_sql import SqlStore, open_database  # noqa: PLC0415 (an extra, and slow)
-    except ImportError as error:
-        hint = "install it with `pip install attest-governance[database]`"
-        raise OutputError("records can't be kept in a database without SQLAlchemy", hint=hint) from error
-    engine = open_database(url)
-    try:
-        yield {
-            "exemption": SqlStore(engine, "exemptions"),
-            "override": SqlStore(engine, "overrides"),
-            "policy-set": SqlStore(engine, "policy-sets"),
-        }
-    finally:
-        engine.dispose()
-
-
-def copy_records(source: Store, target: Store) -> int:
-    """Adds every document of one store to another, from a repository to a server for instance.
-
-    Returns:
-        How many documents there are. Those that the target has already stay as they are.
-
-    Raises:
-        GovernanceError: a document is there already with another content.
-    """
-    documents = [document for record in source.records() for document in source.documents(record)]
-    for document in documents:
-        target.add(document.record, document.name, document.text)
-    return len(documents)
 
 
 def read_trusted(root: Path, name: str) -> str:

@@ -27,8 +27,8 @@ class ApprovalRule(msgspec.Struct, frozen=True):
     approvers: int
     teams: tuple[str, ...] = ()
     max_duration: timedelta | None = None
-    voters: frozenset[str] = frozenset()
-    """Who may sign where no team is required; everybody with a key when it is empty."""
+    voters: frozenset[str] | None = None
+    """Who may sign where no team is required; `None` for everybody with a key."""
 
 
 class Governance(msgspec.Struct, frozen=True):
@@ -51,6 +51,12 @@ class Governance(msgspec.Struct, frozen=True):
         return self.policy_approval or self.exemption_approval or self.emergency_override
 
     @property
+    def sections(self) -> dict[str, ApprovalRule]:
+        """The rules that are switched on, by the name of their section."""
+        rules = {name: getattr(self, name) for name in ("policy_approval", "exemption_approval", "emergency_override")}
+        return {name: rule for name, rule in rules.items() if rule is not None}
+
+    @property
     def members(self) -> frozenset[str]:
         """Everybody who is in some team."""
         return frozenset().union(*self.teams.values())
@@ -70,12 +76,22 @@ class _Rules:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._teams: dict[str, frozenset[str]] = {}
+        self._empty: dict[str, Path] = {}
+        """Teams that are required and have no members, all of which are told at once."""
 
     def governance(self) -> Governance:
         self._known((), ["governance"])
         sections = ("teams", "policy_approval", "exemption_approval", "emergency_override")
         self._known(("governance",), sections)
         self._teams = self._read_teams()
+        rules = self._sections()
+        if self._empty:
+            names = ", ".join(f"`{team}`" for team in self._empty)
+            what = f"the team {names} has no members" if len(self._empty) == 1 else f"the teams {names} have no members"
+            self._document.refuse(next(iter(self._empty.values())), what, "list their members under `governance.teams`")
+        return rules
+
+    def _sections(self) -> Governance:
         return Governance(
             policy_approval=self._rule("policy_approval", "required_reviewers", ["auto_merge", "bundle_keys"]),
             exemption_approval=self._rule("exemption_approval", "required_approvers", ["max_duration"]),
@@ -92,7 +108,7 @@ class _Rules:
         if rule is None or not self._flag((*base, "enabled"), default=True):
             return None
         # Without teams of its own, an override takes the signatures of the members of any team.
-        voters = frozenset() if rule.teams else frozenset().union(*self._teams.values())
+        voters = None if rule.teams else frozenset().union(*self._teams.values())
         return msgspec.structs.replace(rule, max_duration=rule.max_duration or LONGEST_OVERRIDE, voters=voters)
 
     def _rule(self, section: str, count: str, others: list[str]) -> ApprovalRule | None:
@@ -101,10 +117,9 @@ class _Rules:
             return None
         self._known(base, [count, "required_teams", *others])
         teams = self._texts((*base, "required_teams"))
-        for place, team in enumerate(teams):
-            if not self._teams.get(team):
-                hint = "list its members under `governance.teams`"
-                self._document.refuse((*base, "required_teams", place), f"the team `{team}` has no members", hint)
+        self._empty |= {
+            team: (*base, "required_teams", at) for at, team in enumerate(teams) if not self._teams.get(team)
+        }
         return ApprovalRule(self._count((*base, count)), tuple(teams), self._duration((*base, "max_duration")))
 
     def _read_teams(self) -> dict[str, frozenset[str]]:

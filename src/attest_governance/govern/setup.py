@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from attest_governance.govern.project import Project, open_project
+from attest_governance.errors import ConfigurationError
+from attest_governance.govern.project import Project, open_project, read_trusted
+from attest_governance.govern.records.quorum import tally
 from attest_governance.govern.records.workflow import unbound, with_identity
-from attest_governance.govern.rules import RULES_FILE
+from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.signing.identity import choose_signer
-from attest_governance.govern.trust import SIGNERS_FILE, Trust, parse_trust
+from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +63,31 @@ def initialize(root: Path, name: str, key: Path | None) -> list[str]:
     parse_trust(_SIGNERS + line)
     wanted = {RULES_FILE: _RULES.format(name=name or "alice@company.com"), SIGNERS_FILE: _SIGNERS + line}
     written = [_write(root / file, file, text) for file, text in wanted.items()]
-    return [*written, *migrate(open_project(root))]
+    lacking = [f"missing: {one}" for one in missing(root)]
+    try:
+        return [*written, *migrate(open_project(root)), *lacking]
+    except ConfigurationError:
+        return [*written, *lacking]
+
+
+def missing(root: Path) -> list[str]:
+    """All that the rules need before anybody can fulfil them, one sentence each."""
+    try:
+        trust = parse_trust(read_trusted(root, SIGNERS_FILE), read_trusted(root, REVOKED_FILE))
+        lacking = [] if trust.people else [f"nobody has a key: list them in `{SIGNERS_FILE}`"]
+    except ConfigurationError as error:
+        trust, lacking = Trust(), [str(error)]
+    try:
+        rules = parse_rules(read_trusted(root, RULES_FILE))
+    except ConfigurationError as error:
+        return [*lacking, str(error).replace("\n", "; ")]
+    for person in sorted(rules.members - trust.people) if trust.people else ():
+        lacking.append(f"`{person}` is in a team and has no key in `{SIGNERS_FILE}`")
+    for section, rule in rules.sections.items():
+        able = tally(trust.people, "", rule, rules.teams)
+        if not able.complete:
+            lacking.append(f"`{section}` can't be fulfilled by those who have a key: {able} would be needed")
+    return lacking
 
 
 def migrate(project: Project) -> list[str]:

@@ -8,6 +8,7 @@ from attest_governance.errors import GovernanceError
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.policysets.history import PIN
 from attest_governance.govern.records.view import view_record
+from attest_governance.govern.setup import missing
 from attest_governance.govern.snapshot import Survey, survey
 from attest_governance.model.governance import StatusView
 
@@ -29,6 +30,7 @@ def read_status(session: Session) -> StatusView:
     return StatusView(
         policy_set=view_record(session.history.current.judgement) if session.history.current else None,
         problem=_gate_problem(session),
+        missing=tuple(missing(session.project.root)),
         proposals=tuple(map(view_record, session.history.pending)),
         exemptions_pending=tuple(map(view_record, pending)),
         overrides_in_force=tuple(view_record(one) for one in overrides.judgements if one.status == "approved"),

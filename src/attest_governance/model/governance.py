@@ -51,8 +51,12 @@ class RecordView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     reason: str
     requested_by: str
     requested_at: str
+    labels: dict[str, str] = {}
+    images: tuple[str, ...] = ()
     not_before: str = ""
     expires_at: str = ""
+    extended_to: str = ""
+    """The end that a pending extension asks for."""
     approved_by: tuple[str, ...] = ()
     missing: str = ""
     """What is missing for the terms asked for last; empty when nothing is."""
@@ -79,6 +83,8 @@ class StatusView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     policy_set: RecordView | None = None
     problem: str = ""
     """Why the policies here may not be used, if they may not."""
+    missing: tuple[str, ...] = ()
+    """What the rules need before anybody can fulfil them."""
     proposals: tuple[RecordView, ...] = ()
     exemptions_pending: tuple[RecordView, ...] = ()
     overrides_in_force: tuple[RecordView, ...] = ()

@@ -23,10 +23,13 @@ def record_lines(view: RecordView) -> list[str]:
         ("status", view.status + (", an extension is pending" if view.extension_pending else "")),
         ("policy", view.policy),
         ("resource", view.resource),
+        ("labels", ", ".join(f"{key}={glob}" for key, glob in view.labels.items())),
+        ("images", ", ".join(view.images)),
         ("reason", view.reason),
         ("requested by", f"{view.requested_by} at {view.requested_at}"),
         ("not before", view.not_before),
         ("expires at", view.expires_at),
+        ("extended to", view.extended_to),
         ("approved by", ", ".join(view.approved_by)),
         ("missing", view.missing),
         ("review", "still to be done" if view.review_pending else ""),
@@ -54,6 +57,7 @@ def status_lines(view: StatusView) -> list[str]:
     """How governance stands, for a terminal: what shouts comes first."""
     lines = [f"EMERGENCY OVERRIDE IN FORCE: {_short(one)}" for one in view.overrides_in_force]
     lines += [f"review to be done: {_short(one)}" for one in view.reviews_pending]
+    lines += [f"missing: {one}" for one in view.missing]
     lines += [f"policies: {view.problem}"] if view.problem else []
     lines += [f"policy set in force: {_short(view.policy_set)}"] if view.policy_set else []
     lines += [f"proposal: {_short(one)}" for one in view.proposals]

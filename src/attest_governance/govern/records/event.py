@@ -20,8 +20,11 @@ from attest_governance.govern.records.terms import terms_of
 from attest_governance.govern.signing import sshsig
 from attest_governance.govern.signing.canonical import canonical, digest_of
 from attest_governance.govern.signing.keys import PublicKey
+from attest_governance.report.clean import UNSAFE, escape_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attest_governance.adapters.store import Stored
 
 SCHEMA: Final = "attest.continuu.ms/event/v2"
@@ -36,6 +39,8 @@ INTRODUCING: tuple[Act, ...] = ("request", "extend")
 TAKING: tuple[Act, ...] = ("reject", "revoke")
 
 _HEADER = "# A signed event. Changing anything but this comment and the layout makes it void.\n"
+_FILES_WORD_FOR_WORD = ("governance", "signers", "revoked")
+_UNREADABLE = re.compile(f"[{UNSAFE}]")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_TEXT = 4000
 
@@ -167,6 +172,30 @@ def check_event(event: Event) -> None:
         terms_of(event)
     if event.parents != sorted(set(event.parents)) or not all(map(_DIGEST.fullmatch, event.parents)):
         raise ValueError("`parents` must be digests, sorted, each of them once")
+
+
+def ensure_readable(event: Event) -> None:
+    """Insists that what is to be signed can be read by people as it was written.
+
+    Raises:
+        ValueError: a text holds a character that is invisible, moves the cursor or reorders the line. A
+            comment may have several lines, and the trust files of a policy set are what they are.
+    """
+    terms = {name: value for name, value in event.terms.items() if name not in _FILES_WORD_FOR_WORD}
+    for field, text in (("comment", event.comment.replace("\n", " ")), *_texts("", terms)):
+        if found := _UNREADABLE.search(text):
+            raise ValueError(f"`{field}` holds `{escape_of(found[0])}`, which reports can't show as it is")
+
+
+def _texts(field: str, value: object) -> Iterator[tuple[str, str]]:
+    """Every text in a value, keys too, with the field that it belongs to."""
+    if isinstance(value, str):
+        yield field, value
+    for key, each in value.items() if isinstance(value, dict) else ():
+        yield field or key, key
+        yield from _texts(field or key, each)
+    for each in value if isinstance(value, list) else ():
+        yield from _texts(field, each)
 
 
 def ensure_clock(now: datetime, latest: datetime, whose: str = "records hold an act") -> None:

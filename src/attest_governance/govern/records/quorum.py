@@ -38,7 +38,7 @@ def may_approve(person: str, requester: str, rule: ApprovalRule, teams: Mapping[
         return f"`{person}` asked for it, and nobody approves their own request"
     if rule.teams and not any(person in teams.get(team, ()) for team in rule.teams):
         return f"`{person}` is in none of the teams that approve: {', '.join(rule.teams)}"
-    if rule.voters and person not in rule.voters:
+    if rule.voters is not None and person not in rule.voters:
         return f"`{person}` is in no team"
     return ""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from attest_governance.adapters.store import Stored
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt.times import format_instant
 from attest_governance.govern.records.belonging import adopt, ensure_own
@@ -20,6 +21,8 @@ from attest_governance.govern.records.event import (
     SignedEvent,
     check_event,
     ensure_clock,
+    ensure_readable,
+    from_document,
     sign_event,
     to_document,
 )
@@ -205,10 +208,12 @@ class Workflow:
         """Signs an event, judges the record with it, and only then writes trail and record."""
         try:
             check_event(event)
+            ensure_readable(event)
         except ValueError as error:
             raise GovernanceError(f"this can't be signed: {error}") from error
         known(self._project.trail).ensure_not_after(self._now)
         signed = sign_event(event, self._signer)
+        from_document(Stored(event.id, event.name, to_document(signed), "what is to be signed"))  # as readers will
         after = Record(event.id, (*(record.events if record else ()), signed))
         judgement = judge_in(self._project, after, self._now)
         self._write(signed)
