@@ -100,7 +100,6 @@ format: $(VENV)/.installed-dev ## format Python and Go
 
 .PHONY: docs
 docs: $(VENV)/.installed-dev $(ENGINE) ## write the reference pages that are made from the code
-	@$(BIN)/python -m attest_governance.load.configuration_reference docs/reference
 	@PYTHONPATH=tools $(BIN)/python -m reference_pages
 
 # ---- building, measuring, locking ----

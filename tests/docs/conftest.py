@@ -1,16 +1,12 @@
-"""Makes the generators of `tools/` importable, and runs commands as a reader of the documentation would."""
+"""Runs commands as a reader of the documentation would."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
 from .running import Ran, Run, run_line
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
 
 
 @pytest.fixture

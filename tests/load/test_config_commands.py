@@ -14,10 +14,10 @@ import yaml
 
 from attest_governance.cli.main import run
 from attest_governance.load.configuration import bundle_paths, load_settings
-from attest_governance.load.configuration_reference import json_schemas
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.scaffold import FILES
 from attest_governance.model import Policy
+from reference_pages.configuration import json_schemas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reference_pages import commands, policies, schemas
+from reference_pages import commands, configuration, policies, schemas
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
 def main() -> None:
     """Writes every page and schema, and removes the pages of policies that are gone."""
+    configuration.write_reference(REFERENCE)
     for name in schemas.DOCUMENTS:
         (REFERENCE / schemas.FOLDER / name).write_text(schemas.schema_text(name), encoding="utf-8")
     (REFERENCE / commands.PAGE).write_text(commands.commands_page(), encoding="utf-8")

@@ -1,12 +1,7 @@
-"""Makes the reference page and the JSON schemas from the settings' types.
-
-`python -m attest_governance.load.configuration_reference DIR` writes both into a `docs/reference` folder.
-"""
+"""The reference page of the configuration, and its JSON schemas, from the settings' types."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
@@ -26,6 +21,7 @@ from attest_governance.load.settings import ConfigurationFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PAGE = "configuration.md"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -203,7 +199,3 @@ def write_reference(folder: Path) -> None:
 def schema_text(schema: dict[str, Any]) -> str:
     """A schema as it stands in its file."""
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
-
-
-if __name__ == "__main__":
-    write_reference(Path(sys.argv[1]))
