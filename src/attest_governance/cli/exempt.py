@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attest_governance.cli.governing import (
-    Approver,
     Comment,
     Format,
     Id,
     Key,
     Reason,
     ShownAs,
-    Yes,
     application,
-    approving,
-    decide,
+    approval,
+    decision,
     required,
     session,
     show_record,
 )
 from attest_governance.errors import UsageError
 from attest_governance.govern.records.record import read_record, resolve
-from attest_governance.govern.records.workflow import judge_in
+from attest_governance.govern.records.workflow import Workflow, judge_in
 from attest_governance.govern.session import exemption_terms, extended_terms
+
+if TYPE_CHECKING:
+    from attest_governance.govern.records.judgement import Judgement
 
 app = application("Ask for an exemption from a policy, and decide about requests.", bare=True)
 
@@ -75,48 +76,9 @@ def exempt(
     show_record(here.act(lambda work: work.request("exemption", terms, comment), key), shown_as)
 
 
-@app.command("approve")
-def approve(
-    record: Id,
-    *,
-    approver: Approver = "",
-    comment: Comment = "",
-    key: Key = None,
-    yes: Yes = False,
-    shown_as: Format = ShownAs.text,
-) -> None:
-    """Approve what was asked for last, the request or its extension: shown first, and asked on a terminal."""
-    show_record(session().act(approving("exemption", record, comment, unasked=yes), key, approver), shown_as)
-
-
-@app.command("reject")
-def reject(
-    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
-) -> None:
-    """Reject what was asked for last."""
-    decide(
-        "exemption",
-        record,
-        lambda work, found: work.reject(found, comment),
-        key=key,
-        shown_as=shown_as,
-        person=approver,
-    )
-
-
-@app.command("revoke")
-def revoke(
-    record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
-) -> None:
-    """End an exemption for good; whoever asked for it may do so, too."""
-    decide(
-        "exemption",
-        record,
-        lambda work, found: work.revoke(found, comment),
-        key=key,
-        shown_as=shown_as,
-        person=approver,
-    )
+approval(app, "Approve what was asked for last, the request or its extension: shown first.", "exemption")
+decision(app, "reject", "Reject what was asked for last.", "exemption", Workflow.reject)
+decision(app, "revoke", "End an exemption for good; who asked for it may, too.", "exemption", Workflow.revoke)
 
 
 @app.command("extend")
@@ -131,13 +93,12 @@ def extend(
 ) -> None:
     """Ask for a later end, counted from now; it needs approval like a request."""
     here = session()
-    decide(
-        "exemption",
-        record,
-        lambda work, found: work.extend(found, extended_terms(work.judge(found), duration, reason, here.now), comment),
-        key=key,
-        shown_as=shown_as,
-    )
+
+    def act(work: Workflow) -> Judgement:
+        found = work.find("exemption", record)
+        return work.extend(found, extended_terms(work.judge(found), duration, reason, here.now), comment)
+
+    show_record(here.act(act, key), shown_as)
 
 
 @app.command("show")

@@ -8,17 +8,13 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.governing import (
-    Approver,
-    Comment,
     Format,
-    Id,
     Key,
     Reason,
     ShownAs,
-    Yes,
     application,
-    approving,
-    decide,
+    approval,
+    decision,
     required,
     root,
     session,
@@ -28,7 +24,7 @@ from attest_governance.cli.governing import (
 from attest_governance.govern import setup
 from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.change import verify_change
-from attest_governance.govern.records.workflow import with_identity
+from attest_governance.govern.records.workflow import Workflow, with_identity
 from attest_governance.govern.session import override_terms
 from attest_governance.govern.status import read_status
 from attest_governance.model.governance import GateView
@@ -76,26 +72,7 @@ def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as:
     show_record(here.for_policies().act(lambda work: work.request("policy-set", terms), key), shown_as)
 
 
-@app.command("approve")
-def approve(
-    record: Id,
-    *,
-    approver: Approver = "",
-    comment: Comment = "",
-    key: Key = None,
-    yes: Yes = False,
-    shown_as: Format = ShownAs.text,
-) -> None:
-    """Approve a proposal; the files here must be exactly those that it holds."""
-    here = session().for_policies()
-    do = approving(
-        "policy-set",
-        record,
-        comment,
-        unasked=yes,
-        check=lambda judgement: proposal.ensure_seen(here.project.root, judgement),
-    )
-    show_record(here.act(do, key, approver), shown_as)
+approval(app, "Approve a proposal, whose files must be those that are here.", "policy-set", proposal.ensure_seen)
 
 
 @app.command("status")
@@ -145,27 +122,6 @@ def emergency_override(
     show_record(here.act(lambda work: work.request("override", terms), key), shown_as)
 
 
-@override.command("approve")
-def approve_override(
-    record: Id,
-    *,
-    approver: Approver = "",
-    comment: Comment = "",
-    key: Key = None,
-    yes: Yes = False,
-    shown_as: Format = ShownAs.text,
-) -> None:
-    """Sign an override."""
-    show_record(session().act(approving("override", record, comment, unasked=yes), key, approver), shown_as)
-
-
-@override.command("end")
-def end_override(record: Id, comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text) -> None:
-    """End an override early, or withdraw it."""
-    decide("override", record, lambda work, found: work.revoke(found, comment), key=key, shown_as=shown_as)
-
-
-@override.command("review")
-def review_override(record: Id, comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text) -> None:
-    """Close the review that an override leaves behind: what happened, and what follows."""
-    decide("override", record, lambda work, found: work.review(found, comment), key=key, shown_as=shown_as)
+approval(override, "Sign an override.", "override")
+decision(override, "end", "End an override early, or withdraw it.", "override", Workflow.revoke)
+decision(override, "review", "Close the review that an override leaves behind.", "override", Workflow.review)

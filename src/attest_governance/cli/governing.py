@@ -53,7 +53,7 @@ Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is signed
 Reason = Annotated[str, typer.Option("--reason", help="Why; approvers and reports show it.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Sign without being asked, also on a terminal.")]
 Approver = Annotated[
-    str, typer.Option("--approver", metavar="NAME", help="Who approves; must be whoever has the key that signs.")
+    str, typer.Option("--approver", metavar="NAME", help="Who acts; must be whoever has the key that signs.")
 ]
 
 
@@ -79,33 +79,47 @@ def session() -> Session:
     return open_session(root(), system_clock(), os.environ)
 
 
-def decide(
-    subject: Subject,
-    record: str,
-    do: Callable[[Workflow, Record], Judgement],
-    *,
-    key: Path | None,
-    shown_as: ShownAs,
-    person: str = "",
+def decision(
+    app: typer.Typer, name: str, about: str, subject: Subject, act: Callable[[Workflow, Record, str], Judgement]
 ) -> None:
-    """Lets a person act on a record, and shows what became of it."""
-    show_record(session().act(lambda work: do(work, work.find(subject, record)), key, person), shown_as)
+    """Adds a command that lets a person act on a record, with a comment, and shows what became of it."""
+
+    def command(
+        record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+    ) -> None:
+        done = session().act(lambda work: act(work, work.find(subject, record), comment), key, approver)
+        show_record(done, shown_as)
+
+    app.command(name, help=about)(command)
 
 
-def approving(
-    subject: Subject, record: str, comment: str, *, unasked: bool, check: Callable[[Judgement], None] | None = None
-) -> Callable[[Workflow], Judgement]:
-    """The approval of what was asked for last: it is checked and shown before it is signed."""
+def approval(
+    app: typer.Typer, about: str, subject: Subject, check: Callable[[Path, Judgement], None] | None = None
+) -> None:
+    """Adds the command that approves what was asked for last; it is checked and shown before it is signed."""
 
-    def do(work: Workflow) -> Judgement:
-        found = work.find(subject, record)
-        judgement = work.judge(found)
-        if check is not None:
-            check(judgement)
-        _agree(judgement, unasked=unasked)
-        return work.approve(found, comment)
+    def command(
+        record: Id,
+        *,
+        approver: Approver = "",
+        comment: Comment = "",
+        key: Key = None,
+        yes: Yes = False,
+        shown_as: Format = ShownAs.text,
+    ) -> None:
+        here = session().for_policies() if subject == "policy-set" else session()
 
-    return do
+        def act(work: Workflow) -> Judgement:
+            found = work.find(subject, record)
+            judgement = work.judge(found)
+            if check is not None:
+                check(here.project.root, judgement)
+            _agree(judgement, unasked=yes)
+            return work.approve(found, comment)
+
+        show_record(here.act(act, key, approver), shown_as)
+
+    app.command("approve", help=about)(command)
 
 
 def _agree(judgement: Judgement, *, unasked: bool) -> None:

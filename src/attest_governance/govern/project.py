@@ -24,6 +24,11 @@ FOLDERS: dict[Subject, str] = {
     "override": ".attest/governance/overrides",
     "policy-set": ".attest/governance/policy-sets",
 }
+_SECTIONS: dict[Subject, str] = {
+    "exemption": "exemption_approval",
+    "override": "emergency_override",
+    "policy-set": "policy_approval",
+}
 TRAIL_FILE = ".attest/audit/trail.jsonl"
 HEAD_FILE = ".attest/audit/head.json"
 TRUST_FILES = (RULES_FILE, SIGNERS_FILE, REVOKED_FILE, IDENTITY_FILE)
@@ -45,16 +50,9 @@ class Project(msgspec.Struct, frozen=True):
         Raises:
             GovernanceError: governance does not ask for approvals of this kind.
         """
-        rules = {
-            "exemption": self.rules.exemption_approval,
-            "override": self.rules.emergency_override,
-            "policy-set": self.rules.change_approval,
-        }
-        rule = rules[subject]
+        section = _SECTIONS[subject]
+        rule = self.rules.change_approval if subject == "policy-set" else self.rules.sections.get(section)
         if rule is None:
-            section = {"exemption": "exemption_approval", "override": "emergency_override"}.get(
-                subject, "policy_approval"
-            )
             raise GovernanceError(f"`{section}` is not switched on", file=RULES_FILE, hint=f"add `{section}` to it")
         return rule
 

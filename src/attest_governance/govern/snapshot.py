@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from attest_governance.model import Finding
 
 
+_TOLD = ("approved", "expired")
+"""Approved exemptions that are over are told, too: reports say that they have ended."""
+
+
 class InForce(msgspec.Struct, frozen=True):
     """What `exempt.apply` is to be given, and what people must be told beside it."""
 
@@ -116,12 +120,8 @@ class Snapshot:
         return InForce(
             exemptions=(
                 *(() if approval_needed else self._declared),
-                *(
-                    _approved(one)
-                    for one in exemptions.judgements
-                    if one.status in ("approved", "expired") and one.approved
-                ),
-                *(_override(one) for one in overrides.judgements if one.status == "approved"),
+                *(_exemption(one) for one in exemptions.judgements if one.approved and one.status in _TOLD),
+                *(_exemption(one) for one in overrides.judgements if one.status == "approved"),
             ),
             annotations=Annotations.POINTER if approval_needed else Annotations.SELF_DECLARED,
             notices=(
@@ -262,32 +262,18 @@ def _ensure_nothing_removed(records: Records, trail: Known) -> None:
             )
 
 
-def _approved(judgement: Judgement) -> Approved:
+def _exemption(judgement: Judgement) -> Exemption:
     version = judgement.approved
     terms = terms_of(version.event) if version else None
-    if version is None or not isinstance(terms, ExemptionTerms):
+    if version is None or not isinstance(terms, ExemptionTerms | OverrideTerms):
         raise GovernanceError(f"`{judgement.record.id}` is no approved exemption")
-    return Approved(
+    begin = version.event.terms.get("not_before")
+    return (Approved if isinstance(terms, ExemptionTerms) else Override)(
         scope=terms.scope,
         reason=terms.reason,
         approved_by=version.tally.counted,
         expires_at=parse_instant(terms.expires_at),
-        not_before=parse_instant(terms.not_before) if terms.not_before else None,
-        id=judgement.record.id,
-        source=judgement.record.request.where,
-    )
-
-
-def _override(judgement: Judgement) -> Override:
-    version = judgement.approved
-    terms = terms_of(version.event) if version else None
-    if version is None or not isinstance(terms, OverrideTerms):
-        raise GovernanceError(f"`{judgement.record.id}` is no approved override")
-    return Override(
-        scope=terms.scope,
-        reason=terms.reason,
-        approved_by=version.tally.counted,
-        expires_at=parse_instant(terms.expires_at),
+        not_before=parse_instant(begin) if begin else None,
         id=judgement.record.id,
         source=judgement.record.request.where,
     )
