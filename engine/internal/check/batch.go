@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"attest.continuu.ms/engine/internal/model"
@@ -78,15 +79,22 @@ type judged struct {
 	spoken bool
 }
 
+// object is what Kubernetes tells objects apart by: an API group's versions show the same ones.
+type object struct{ group, kind, namespace, name string }
+
 // duplicates warns of objects that an earlier file, or the same one, defines too: the cluster keeps
 // only the last of them.
 func (r *run) duplicates(resources []judged) []model.Problem {
 	var problems []model.Problem
 	for _, j := range resources {
-		if j.id.Name == "" {
-			continue // generateName: every apply makes a new object
+		if j.id.Name == "" || j.id.Generated {
+			continue // every apply makes a new object
 		}
-		key := j.id.APIVersion + "|" + rego.Name(j.id)
+		group, _, found := strings.Cut(j.id.APIVersion, "/")
+		if !found {
+			group = "" // of the core group, whose versions stand alone
+		}
+		key := object{group, j.id.Kind, j.id.Namespace, j.id.Name}
 		first, taken := r.seen[key]
 		if !taken {
 			r.seen[key] = fmt.Sprintf("%s:%d", j.file, j.line)

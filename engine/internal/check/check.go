@@ -28,9 +28,10 @@ type Params struct {
 	Jobs      int              `json:"jobs"`
 	Checked   bool             `json:"checked"`
 	FailFast  bool             `json:"failFast"`
-	Debug     bool             `json:"debug"`     // record every evaluation
-	Watch     func() Watcher   `json:"-"`         // makes what observes a worker; nil for none
-	Inventory []string         `json:"inventory"` // resources that policies may look up, beside the inputs
+	Debug     bool             `json:"debug"`           // record every evaluation
+	Watch     func() Watcher   `json:"-"`               // makes what observes a worker; nil for none
+	Inventory []string         `json:"inventory"`       // resources that policies may look up, beside the inputs
+	Known     []Text           `json:"inventoryInputs"` // the same, where they come with the request
 	Point     string           `json:"enforcementPoint"`
 }
 
@@ -79,20 +80,18 @@ type Result struct {
 // Run judges the inputs and streams the result to emit, in order. An error means that the run itself
 // failed; whatever is wrong with an input or a policy is a problem in a batch.
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
-	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[string]string{}}
+	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]string{}}
 	sources, skipped, problems := load.Walk(params.Paths)
-	for _, input := range params.Inputs {
-		sources = append(sources, load.Source{Path: input.File, Text: []byte(input.Text)})
-	}
-	run.sources, run.limits = sources, load.DefaultLimits
+	run.sources, run.limits = append(sources, texts(params.Inputs)...), load.DefaultLimits
 	if params.Limits.DocumentBytes > 0 {
 		run.limits.DocumentBytes = params.Limits.DocumentBytes
 	}
 	if err := run.begin(); err != nil {
 		return Result{}, err
 	}
-	run.pending.Problems, run.pending.Skipped = problems, skipped
-	inOrder(ctx, len(sources), params.Jobs, run.worker, run.deliver)
+	run.pending.Problems = append(run.pending.Problems, problems...)
+	run.pending.Skipped = append(run.pending.Skipped, skipped...)
+	inOrder(ctx, len(run.sources), params.Jobs, run.worker, run.deliver)
 	if run.failed == nil {
 		run.failed = ctx.Err()
 	}
@@ -100,6 +99,14 @@ func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch
 		run.failed = run.flush()
 	}
 	return run.result, run.failed
+}
+
+func texts(inputs []Text) []load.Source {
+	sources := make([]load.Source, len(inputs))
+	for i, input := range inputs {
+		sources[i] = load.Source{Path: input.File, Text: []byte(input.Text)}
+	}
+	return sources
 }
 
 type run struct {
@@ -117,7 +124,7 @@ type run struct {
 	emit       func(Batch) error
 
 	// Below: used by the delivering goroutine alone.
-	seen      map[string]string
+	seen      map[object]string
 	pending   Batch
 	lastFlush time.Time
 	result    Result

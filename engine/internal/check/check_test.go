@@ -230,3 +230,81 @@ func TestWhatNoPolicyLooksAtIsCounted(t *testing.T) {
 		})
 	}
 }
+
+const inventoryPolicy = `# METADATA
+# custom:
+#   inventory: [Secret]
+package demo
+violation contains {"msg": name} if some name, _ in data.inventory.namespace[_].v1.Secret
+`
+
+func secret(name string) string {
+	return "apiVersion: v1\nkind:\n  Secret\nmetadata: {name: " + name + ", namespace: x}\n"
+}
+
+func TestTheInventoryIsReadAsAWhole(t *testing.T) {
+	for name, test := range map[string]struct {
+		policy, text string
+		findings     int
+		problem      string
+	}{
+		"a kind on another line":                   {inventoryPolicy, secret("known"), 1, ""},
+		"a syntax error":                           {inventoryPolicy, secret("known") + "---\na: b: c\n", 1, "mapping values are not allowed in this context"},
+		"a syntax error that no policy would meet": {unnamed, "a: b: c\n", 0, "mapping values are not allowed in this context"},
+		"keys that collide":                        {unnamed, secret("{1: a, '1': b}"), 0, "the key `1` is given twice, with and without quotes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "known.yaml")
+			if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for way, params := range map[string]Params{"file": {Inventory: []string{path}}, "text": {Known: []Text{{File: "known", Text: test.text}}}} {
+				params.Inputs = []Text{{File: "a", Text: configMap("a", "x")}}
+				all, result := collect(t, loadSet(t, test.policy), params)
+				if len(all.Findings) != test.findings || result.Resources != 1 {
+					t.Errorf("%s: %d findings, %+v", way, len(all.Findings), result)
+				}
+				if test.problem == "" != (len(all.Problems) == 0) || test.problem != "" && all.Problems[0].Message != test.problem {
+					t.Errorf("%s: problems %+v", way, all.Problems)
+				}
+			}
+		})
+	}
+}
+
+func TestObjectsAreToldApartAsKubernetesDoes(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, second string
+		twice         bool
+	}{
+		"the same":                          {"v1 Pod x name: a", "v1 Pod x name: a", true},
+		"two versions of a group":           {"apps/v1 Deployment x name: a", "apps/v1beta1 Deployment x name: a", true},
+		"two groups":                        {"apps/v1 Deployment x name: a", "extensions/v1beta1 Deployment x name: a", false},
+		"two groups, the core group's kind": {"v1 Service x name: a", "serving.knative.dev/v1 Service x name: a", false},
+		"two kinds":                         {"v1 Pod x name: a", "v1 Secret x name: a", false},
+		"two namespaces":                    {"v1 Pod x name: a", "v1 Pod y name: a", false},
+		"two names":                         {"v1 Pod x name: a", "v1 Pod x name: b", false},
+		"generated names":                   {"v1 Pod x generateName: a-", "v1 Pod x generateName: a-", false},
+		"a name like a generated one":       {"v1 Pod x generateName: a", "v1 Pod x name: a", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := ""
+			for _, object := range []string{test.first, test.second} {
+				part := strings.SplitN(object, " ", 4)
+				text += fmt.Sprintf("---\napiVersion: %s\nkind: %s\nmetadata: {namespace: %s, %s}\n", part[0], part[1], part[2], part[3])
+			}
+			all, _ := collect(t, loadSet(t, unnamed), Params{Inputs: []Text{{File: "a", Text: text}}})
+			if got := len(all.Problems) == 1 && all.Problems[0].Code == "duplicate_object"; got != test.twice || len(all.Problems) > 1 {
+				t.Errorf("problems %+v", all.Problems)
+			}
+		})
+	}
+}
+
+func TestAGeneratedNameIsAnIdentity(t *testing.T) {
+	const text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  generateName: web-\ndata: {careful: \"1\"}\n"
+	all, _ := collect(t, loadSet(t, unnamed), Params{Inputs: []Text{{File: "a", Text: text}}})
+	if len(all.Findings) != 1 || all.Resources[0].Name != "web-" {
+		t.Errorf("%+v of %+v", all.Findings, all.Resources)
+	}
+}

@@ -1,8 +1,7 @@
 package check
 
 import (
-	"bytes"
-	"os"
+	"fmt"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -14,28 +13,27 @@ import (
 )
 
 // lookAround finds what policies may want to know beside the resource that they judge. It reads the
-// inputs a first time, and only as far as some policy asks for it.
+// inputs a first time, and only as far as some policy asks for it; the inventory as a whole, since what it lacks
+// changes verdicts.
 func (r *run) lookAround() error {
-	around, problems := r.sources, []model.Problem(nil)
-	if len(r.params.Inventory) > 0 {
-		var more []load.Source
-		more, _, problems = load.Walk(r.params.Inventory)
-		around = append(more, around...)
-	}
-	r.pending.Problems = append(r.pending.Problems, problems...)
+	inventory, skipped, problems := load.Walk(r.params.Inventory)
+	inventory = append(inventory, texts(r.params.Known)...)
+	r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, problems...), append(r.pending.Skipped, skipped...)
 	wanted := r.rego.Inventory()
 	wanted.All = wanted.All || r.set.Gatekeeper.NeedsInventory()
+	around := append(inventory, r.sources...)
 	if !wanted.Any() && r.set.Gatekeeper.Empty() && !r.rego.ReadsNamespace() {
-		return nil
+		around = inventory
 	}
 	wanted.Kinds = append(wanted.Kinds, "Namespace")
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
-	reader := func() func(int) []*load.Document {
-		return func(i int) []*load.Document { return r.wantedOf(around[i], wanted) }
+	reader := func() func(int) load.File {
+		return func(i int) load.File { return r.wantedOf(around[i], wanted, i < len(inventory)) }
 	}
-	inOrder(r.ctx, len(around), r.params.Jobs, reader, func(documents []*load.Document) bool {
-		for _, document := range documents {
+	inOrder(r.ctx, len(around), r.params.Jobs, reader, func(file load.File) bool {
+		r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, file.Problems...), append(r.pending.Skipped, file.Skipped...)
+		for _, document := range file.Documents {
 			if isNamespace(document.Resource) {
 				r.namespaces[document.Resource.Name] = document.Term
 			}
@@ -43,7 +41,7 @@ func (r *run) lookAround() error {
 		}
 		return true
 	})
-	if r.ctx.Err() != nil {
+	if r.ctx.Err() != nil || len(around) == 0 {
 		return r.ctx.Err()
 	}
 	return r.takeInventory(resources, wanted.All)
@@ -51,20 +49,28 @@ func (r *run) lookAround() error {
 
 func isNamespace(id model.Resource) bool { return id.Kind == "Namespace" && id.APIVersion == "v1" }
 
-// wantedOf reads the resources of a file that policies may look up.
-func (r *run) wantedOf(source load.Source, wanted rego.Wanted) (found []*load.Document) {
-	// A panic is a bug of ours; the file's own turn meets it again and reports it.
-	defer func() { _ = recover() }()
-	if !wanted.All && !mayHold(source, wanted.Kinds, r.limits) {
-		return nil
-	}
-	for _, document := range load.Read(source, r.limits).Documents {
-		if wanted.All || slices.Contains(wanted.Kinds, document.Resource.Kind) {
-			r.placeIn(document)
-			found = append(found, document)
+// wantedOf reads the resources of a file that policies may look up. What is wrong with a file of the inventory, or
+// skipped in it, is told here; a file that is judged has a turn of its own.
+func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (file load.File) {
+	defer func() {
+		if p := recover(); p != nil { // a bug of ours
+			file = load.File{Problems: failedFile(source, fmt.Sprint(p)).problems}
 		}
+		if !inventory {
+			file.Problems, file.Skipped = nil, nil
+		}
+	}()
+	if !inventory && !wanted.All && !load.MayHold(&source, wanted.Kinds, r.limits) {
+		return load.File{}
 	}
-	return found
+	file = load.Read(source, r.limits)
+	file.Documents = slices.DeleteFunc(file.Documents, func(document *load.Document) bool {
+		return !wanted.All && !slices.Contains(wanted.Kinds, document.Resource.Kind)
+	})
+	for _, document := range file.Documents {
+		r.placeIn(document)
+	}
+	return file
 }
 
 func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
@@ -77,38 +83,4 @@ func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
 		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Tree())
 	}
 	return err
-}
-
-// mayHold says whether a file could hold a resource of one of the kinds: a look at its bytes spares
-// decoding the others.
-func mayHold(source load.Source, kinds []string, limits load.Limits) bool {
-	text := source.Text
-	if text == nil {
-		info, err := os.Stat(source.Path)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > limits.FileBytes {
-			return false // the file's own turn will say what is wrong with it
-		}
-		if text, err = os.ReadFile(source.Path); err != nil {
-			return false
-		}
-	}
-	return slices.ContainsFunc(kinds, func(kind string) bool { return mentionsKind(text, kind) })
-}
-
-// mentionsKind looks for the kind on a line that has `kind` before it.
-func mentionsKind(text []byte, kind string) bool {
-	for rest := text; ; {
-		at := bytes.Index(rest, []byte(kind))
-		if at < 0 {
-			return false
-		}
-		if bytes.Contains(lineBefore(rest, at), []byte("kind")) {
-			return true
-		}
-		rest = rest[at+len(kind):]
-	}
-}
-
-func lineBefore(text []byte, at int) []byte {
-	return text[bytes.LastIndexByte(text[:at], '\n')+1 : at]
 }

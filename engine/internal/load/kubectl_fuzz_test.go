@@ -104,6 +104,12 @@ func TestRandomFilesAreWhatKubectlMakesOfThem(t *testing.T) {
 		if err := sameAsKubectl(name, text); err != nil {
 			t.Fatalf("file %d of seed %d, %s: %v\n%q", i, seed, name, err, text)
 		}
+		for _, document := range Read(Source{Path: name, Text: []byte(text)}, Limits{}).Documents {
+			kind := document.Resource.Kind
+			if !strings.ContainsAny(kind, " \n") && !MayHold(&Source{Path: name, Text: []byte(text)}, []string{"No", kind}, Limits{}) {
+				t.Fatalf("file %d of seed %d, %s, seems to hold no %s\n%q", i, seed, name, kind, text)
+			}
+		}
 		outcomes[outcomeOf(name, text)]++
 	}
 	t.Log(outcomes)

@@ -14,18 +14,19 @@ const annotationPrefix = "policy.attest.continuu.ms/"
 
 // Terms to look fields up with.
 var (
-	termAPIVersion  = ast.StringTerm("apiVersion")
-	termKind        = ast.StringTerm("kind")
-	termMetadata    = ast.StringTerm("metadata")
-	termName        = ast.StringTerm("name")
-	termNamespace   = ast.StringTerm("namespace")
-	termLabels      = ast.StringTerm("labels")
-	termAnnotations = ast.StringTerm("annotations")
-	termItems       = ast.StringTerm("items")
-	termSpec        = ast.StringTerm("spec")
-	termTemplate    = ast.StringTerm("template")
-	termJobTemplate = ast.StringTerm("jobTemplate")
-	termImage       = ast.StringTerm("image")
+	termAPIVersion   = ast.StringTerm("apiVersion")
+	termKind         = ast.StringTerm("kind")
+	termMetadata     = ast.StringTerm("metadata")
+	termName         = ast.StringTerm("name")
+	termNamespace    = ast.StringTerm("namespace")
+	termGenerateName = ast.StringTerm("generateName")
+	termLabels       = ast.StringTerm("labels")
+	termAnnotations  = ast.StringTerm("annotations")
+	termItems        = ast.StringTerm("items")
+	termSpec         = ast.StringTerm("spec")
+	termTemplate     = ast.StringTerm("template")
+	termJobTemplate  = ast.StringTerm("jobTemplate")
+	termImage        = ast.StringTerm("image")
 )
 
 // misshapen is a field that no API server accepts as it is.
@@ -52,7 +53,7 @@ func identify(object ast.Object) (model.Resource, *misshapen) {
 	return resource, nil
 }
 
-// identifyMetadata reads name, namespace, labels and annotations.
+// identifyMetadata reads name or generateName, namespace, labels and annotations.
 func identifyMetadata(resource *model.Resource, term *ast.Term) *misshapen {
 	if isAbsent(term) {
 		return nil
@@ -64,6 +65,13 @@ func identifyMetadata(resource *model.Resource, term *ast.Term) *misshapen {
 	var wrong *misshapen
 	if resource.Name, wrong = text(metadata, termName, "metadata", "name"); wrong != nil {
 		return wrong
+	}
+	prefix, wrong := text(metadata, termGenerateName, "metadata", "generateName")
+	if wrong != nil {
+		return wrong
+	}
+	if resource.Name == "" && prefix != "" {
+		resource.Name, resource.Generated = prefix, true
 	}
 	if resource.Namespace, wrong = text(metadata, termNamespace, "metadata", "namespace"); wrong != nil {
 		return wrong

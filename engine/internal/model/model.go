@@ -18,7 +18,8 @@ type Resource struct {
 	APIVersion  string            `json:"apiVersion"`
 	Kind        string            `json:"kind"`
 	Namespace   string            `json:"namespace"`
-	Name        string            `json:"name"`
+	Name        string            `json:"name"` // or what its generateName says, which every apply completes anew
+	Generated   bool              `json:"-"`    // whether that is so
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Images      []string          `json:"images,omitempty"`

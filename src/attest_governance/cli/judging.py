@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import open_here
 from attest_governance.errors import InputError, UsageError
+from attest_governance.load.files import Files
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.report import ReportOptions, find_repository, pair_targets, write_reports
 
@@ -109,17 +111,38 @@ def _needs_passes(targets: Sequence[Target]) -> bool:
 
 
 def named(paths: Sequence[str], manifests: Manifests | None = None) -> Manifests:
-    """What a command line names: files and folders, and standard input where a path is `-`.
+    """What a command line names: files and folders, standard input where a path is `-`, and pipes.
 
     Raises:
         UsageError: nothing is named.
-        InputError: standard input is too large, or no text.
+        InputError: standard input or a pipe is too large, or no text.
     """
     if not paths:
         raise UsageError("nothing to check", hint="name files or folders, or `-` for standard input")
-    inputs = (Text(STDIN, read_stdin()),) if "-" in paths else ()
-    files = tuple(path for path in paths if path != "-")
-    return msgspec.structs.replace(manifests or Manifests(), paths=files, inputs=inputs)
+    given = manifests or Manifests()
+    texts = {path: name for path in (*paths, *given.inventory) if (name := _piped(path))}
+    read = {name: Text(name, read_stdin() if name == STDIN else _read_pipe(name)) for name in set(texts.values())}
+    return msgspec.structs.replace(
+        given,
+        paths=tuple(path for path in paths if path not in texts),
+        inputs=tuple({texts[path]: read[texts[path]] for path in paths if path in texts}.values()),
+        inventory=tuple(path for path in given.inventory if path not in texts),
+        inventory_inputs=tuple(read[texts[path]] for path in given.inventory if path in texts),
+    )
+
+
+def _piped(path: str) -> str:
+    """The name of what only this process can read, such as a shell's `<(command)`; "" for a file or folder."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - links are not to be followed
+    if path == "-" or re.fullmatch(r"/dev/stdin|/(dev|proc/self)/fd/0", whole):
+        return STDIN
+    if re.fullmatch(r"/(dev|proc/self)/fd/\d+", whole):
+        return whole
+    return os.path.realpath(path) if Path(path).is_fifo() else ""
+
+
+def _read_pipe(name: str) -> str:
+    return _text(Files().read(Path(name), "pipe", limit=MAX_STDIN), name)
 
 
 def read_stdin() -> str:
@@ -128,13 +151,16 @@ def read_stdin() -> str:
     Raises:
         InputError: it is too large, or no text.
     """
-    raw = sys.stdin.buffer.read(MAX_STDIN + 1)
+    return _text(sys.stdin.buffer.read(MAX_STDIN + 1), "standard input")
+
+
+def _text(raw: bytes, what: str) -> str:
     if len(raw) > MAX_STDIN:
-        raise InputError(f"standard input is larger than {MAX_STDIN >> 20} MiB", hint="write it to files")
+        raise InputError(f"{what} is larger than {MAX_STDIN >> 20} MiB", hint="write it to files")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError(f"standard input is not UTF-8 at byte {error.start}", hint="convert it to UTF-8") from error
+        raise InputError(f"{what} is not UTF-8 at byte {error.start}", hint="convert it to UTF-8") from error
 
 
 def _step_summary() -> Path | None:

@@ -457,6 +457,7 @@ def _check_params(
         "namespace": manifests.namespace,
         "operation": manifests.operation,
         "inventory": manifests.inventory,
+        "inventoryInputs": manifests.inventory_inputs,
         "timeout": _milliseconds(options.timeout),
         "jobs": options.jobs,
         "checked": options.checked,

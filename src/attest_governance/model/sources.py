@@ -78,4 +78,5 @@ class Manifests(msgspec.Struct, frozen=True):
     """For namespaced resources whose manifest names none."""
     operation: str = "CREATE"
     inventory: tuple[str, ...] = ()
+    inventory_inputs: tuple[Text, ...] = ()
     """Files and folders whose resources policies may look up, beside those that are judged."""

@@ -30,7 +30,7 @@ def standing(finding: Finding | Complaint) -> str:
 
 
 def resource(subject: Resource) -> str:
-    """`Pod prod/web`, `ClusterRole admin` without a namespace, `Job` without a name (`generateName`)."""
+    """`Pod prod/web`, `ClusterRole admin` without a namespace, `Job` without a name."""
     name = "/".join(part for part in (subject.namespace, subject.name) if part)
     return f"{subject.kind} {name}" if name else subject.kind
 
