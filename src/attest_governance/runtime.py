@@ -16,6 +16,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,11 +37,10 @@ from attest_governance.request import Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from attest_governance.evaluate import Batch
     from attest_governance.govern.policysets.downloads import Download
-    from attest_governance.govern.snapshot import InForce
+    from attest_governance.govern.snapshot import InForce, Snapshot
     from attest_governance.load.settings import Settings
     from attest_governance.model import Outcome, Policy
     from attest_governance.model.sources import Manifests, PolicySources, ReadFile
@@ -49,7 +50,7 @@ PIN = "ATTEST_TRUST_ROOT"
 """The variable that names the trust a project must start from: then it must be governed."""
 
 
-class Runtime(msgspec.Struct, frozen=True, kw_only=True):
+class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Policies, configuration and exemptions, ready to judge. Open one with `open_runtime`.
 
     Any thread may judge with it. Its policy set is freed when it is closed and nobody uses it any more.
@@ -64,6 +65,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
     """What configuration says of a policy, by name."""
     root: Path | None
     """The governed project; None where there is none."""
+    opened: datetime
     problems: tuple[Problem, ...]
     """What is known to be wrong before anything is judged."""
     notices: tuple[str, ...]
@@ -132,11 +134,17 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             GovernanceError: the records can't be trusted.
         """
+        return self._records.in_force(now) if self._records else None
+
+    @cached_property
+    def _records(self) -> Snapshot | None:
+        """The records of governance, read and verified once for this runtime, when they are first asked for."""
         if self.root is None:
             return None
-        from attest_governance.govern.snapshot import exemptions_in_force  # noqa: PLC0415 (see `governed_root`)
+        from attest_governance.govern.policysets.history import open_trusted  # noqa: PLC0415 (see `governed_root`)
+        from attest_governance.govern.snapshot import Snapshot  # noqa: PLC0415
 
-        return exemptions_in_force(self.root, now, declared(self.settings.exemptions))
+        return Snapshot(open_trusted(self.root, self.opened), declared(self.settings.exemptions))
 
     def drafted(self, loaded: LoadedPolicies) -> Runtime:
         """The same with another policy set, which stays the caller's: for a policy that is being written."""
@@ -196,7 +204,13 @@ def open_runtime(
     try:
         notices = _passed_gate(prepared, environment, root, now)
         return Runtime(
-            engine=engine, prepared=prepared, root=root, notices=notices, users=users, **_asked(prepared, loaded)
+            engine=engine,
+            prepared=prepared,
+            root=root,
+            opened=now,
+            notices=notices,
+            users=users,
+            **_asked(prepared, loaded),
         )
     except BaseException:
         users.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from attest_governance.model.sources import Manifests, Text
 from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path, shipped_policies
 from attest_governance.runtime import Runtime, open_runtime
+from tests.govern import people
+from tests.govern.people import DAY, SECOND, approve, ask, govern
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 POLICY = """package own
@@ -127,6 +130,17 @@ def test_another_set_is_asked_as_the_configuration_says(engine: Counting, tmp_pa
         plan = runtime.drafted(loaded).plan(pod("bad"), NOW)
     assert [one.name for one in plan.selected] == ["own"]
     assert plan.enforcement == {"own": "warn"}
+
+
+def test_records_are_read_once_and_answer_for_every_moment(engine: Counting, tmp_path: Path) -> None:
+    govern(tmp_path)
+    now = people.NOW
+    approve(tmp_path, ask(tmp_path, policy="own", namespace="*", name="bad", days=5))
+    with opened(engine, tmp_path) as runtime:
+        assert runtime.judge(pod("bad"), now).summary.verdict == "allow"
+        shutil.rmtree(tmp_path / ".attest/exemptions")
+        assert runtime.judge(pod("bad"), now + 5 * DAY - SECOND).summary.verdict == "allow"
+        assert runtime.judge(pod("bad"), now + 5 * DAY).summary.verdict == "deny"
 
 
 def test_the_generation_changes_with_what_findings_depend_on(engine: Counting, tmp_path: Path) -> None:
