@@ -31,9 +31,10 @@ import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.is_production_namespace
-	lib.field(lib.pod, "serviceAccountName", "default") in {"", "default"}
-	lib.field(lib.pod, "automountServiceAccountToken", true) != false
-	path := lib.deepest(lib.pod_path, ["serviceAccountName"])
+	some pod_path, pod in lib.pods
+	lib.field(pod, "serviceAccountName", "default") in {"", "default"}
+	lib.field(pod, "automountServiceAccountToken", true) != false
+	path := lib.deepest(pod_path, ["serviceAccountName"])
 	message := sprintf("%s uses the token of the ServiceAccount 'default', which it shares with others", [lib.this])
 }
 

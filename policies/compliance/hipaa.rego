@@ -97,9 +97,10 @@ claims[path] := claim.spec if {
 }
 
 claims[path] := volume.ephemeral.volumeClaimTemplate.spec if {
-	some i, volume in lib.pod.volumes
+	some pod_path, pod in lib.pods
+	some i, volume in pod.volumes
 	is_object(volume.ephemeral.volumeClaimTemplate.spec)
-	path := array.concat(lib.pod_path, ["volumes", i, "ephemeral", "volumeClaimTemplate", "spec"])
+	path := array.concat(pod_path, ["volumes", i, "ephemeral", "volumeClaimTemplate", "spec"])
 }
 
 named(class) := "the default storage class" if class == null

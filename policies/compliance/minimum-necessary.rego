@@ -43,10 +43,10 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 }
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
-	lib.pod
+	some pod_path, pod in lib.pods
 	lib.handles_phi
-	not lib.field(lib.pod, "automountServiceAccountToken", null) in {true, false}
-	path := lib.deepest(lib.pod_path, ["automountServiceAccountToken"])
+	not lib.field(pod, "automountServiceAccountToken", null) in {true, false}
+	path := lib.deepest(pod_path, ["automountServiceAccountToken"])
 	message := sprintf("%s handles PHI and does not say whether it needs a token of the Kubernetes API", [lib.this])
 }
 

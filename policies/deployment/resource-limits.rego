@@ -41,10 +41,10 @@ import data.attest.lib
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.parameter("require_limits", true)
 	some container_path, container in resource_owners
-	container_path != lib.pod_path
+	pod := lib.pods[lib.pod_path_of(container_path)]
 	some resource in lib.parameter("required_limits", ["cpu", "memory"])
 	not is_limited(container, resource)
-	not is_limited(lib.pod, resource)
+	not is_limited(pod, resource)
 	path := lib.deepest(container_path, ["resources", "limits", resource])
 	message := sprintf("%s has no %v limit", [lib.describe(container_path), resource])
 }
@@ -110,8 +110,8 @@ resource_owners[path] := container if {
 	path[count(path) - 2] != "ephemeralContainers"
 }
 
-resource_owners[lib.pod_path] := lib.pod
+resource_owners[path] := pod if some path, pod in lib.pods
 
-describe(path) := "The pod" if path == lib.pod_path
+describe(path) := "The pod" if lib.pods[path]
 
-describe(path) := lib.describe(path) if path != lib.pod_path
+describe(path) := lib.describe(path) if not lib.pods[path]

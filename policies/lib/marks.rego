@@ -4,7 +4,7 @@ package attest.lib
 # A declaration may put a duty on a resource; it never proves that a duty is met by others.
 metadata contains input.resource.metadata
 
-metadata contains pod_metadata
+metadata contains field(input.resource, metadata_path_of(path), {}) if some path in all_pod_paths
 
 metadata contains input.namespace.metadata
 
@@ -61,9 +61,9 @@ missing_data_protection_annotations contains key if {
 	count([value | some value in marks(key); trim_space(sprintf("%v", [value])) != ""]) == 0
 }
 
-# The non-empty annotations of the resource itself and its pod template: key, path, value.
+# The non-empty annotations of the resource itself and its pod templates: key, path, value.
 annotations_at[key][path] := value if {
-	some metadata_path in [["metadata"], array.concat(template_path, ["metadata"])]
+	some metadata_path in {["metadata"]} | {metadata_path_of(path) | some path in all_pod_paths}
 	some key, value in object.get(input.resource, array.concat(metadata_path, ["annotations"]), {})
 	is_string(value)
 	trim_space(value) != ""

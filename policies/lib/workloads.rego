@@ -5,7 +5,7 @@
 #   Defines no violations. All functions read `input.resource`, never `input.review`.
 package attest.lib
 
-# Where each workload kind keeps its pod specification.
+# Where Kubernetes' own workload kinds keep their pod specification.
 pod_paths := {
 	"Pod": ["spec"],
 	"PodTemplate": ["template", "spec"],
@@ -24,23 +24,34 @@ container_fields := {
 	"ephemeralContainers": "Ephemeral container",
 }
 
-pod_path := pod_paths[input.resource.kind]
-
-# The pod specification of the workload; undefined for every other resource.
-pod := spec if {
-	spec := object.get(input.resource, pod_path, null)
+# Every pod specification of the resource, by its path: that of a workload kind, and what has the shape of one in a
+# kind that Kubernetes itself does not know (pods.rego). No other resource has any.
+pods[path] := spec if {
+	some path in all_pod_paths
+	spec := object.get(input.resource, path, null)
 	is_object(spec)
 }
 
-# The pod template, or the Pod itself.
-template_path := array.slice(pod_path, 0, count(pod_path) - 1)
+all_pod_paths contains pod_paths[input.resource.kind]
 
-pod_metadata := field(input.resource, array.concat(template_path, ["metadata"]), {})
+# The first of them, which in Kubernetes' own kinds is the only one; undefined where there is none.
+pod := pods[pod_path]
+
+pod_path := min(object.keys(pods))
+
+pod_metadata := field(input.resource, metadata_path_of(min(all_pod_paths)), {})
+
+# Where the metadata of the Pod, or of its template, stand whose specification is at a path.
+metadata_path_of(path) := array.concat(array.slice(path, 0, count(path) - 1), ["metadata"])
+
+# The pod specification that a container belongs to.
+pod_path_of(container_path) := array.slice(container_path, 0, count(container_path) - 2)
 
 # Every container of the workload: normal, init and ephemeral, by its path in the resource.
 containers[path] := container if {
+	some pod_path, spec in pods
 	some field, _ in container_fields
-	some i, entry in pod[field]
+	some i, entry in spec[field]
 	container := element(entry)
 	path := array.concat(pod_path, [field, i])
 }
@@ -66,7 +77,8 @@ this := sprintf("%v '%v'", [input.resource.kind, name]) if {
 
 # The volumes of the workload that are folders of the node, by the path to their name.
 host_paths[path] := source if {
-	some i, volume in pod.volumes
+	some pod_path, spec in pods
+	some i, volume in spec.volumes
 	source := volume.hostPath.path
 	is_string(source)
 	path := array.concat(pod_path, ["volumes", i, "hostPath", "path"])
@@ -75,8 +87,8 @@ host_paths[path] := source if {
 # Where a finding about a missing annotation points.
 annotations_path := deepest(["metadata"], ["annotations"])
 
-# Security contexts and some other fields do not exist for Windows pods.
-is_windows if pod.os.name == "windows"
+# Security contexts and some other fields do not exist for Windows pods: does a container belong to one?
+is_windows(container_path) if pods[pod_path_of(container_path)].os.name == "windows"
 
 # API group of the resource: "" for the core group.
 api_group := group if {

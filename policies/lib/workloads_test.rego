@@ -89,8 +89,9 @@ test_api_group if {
 }
 
 test_windows_pods_say_so if {
-	lib.is_windows with input.resource as {"kind": "Pod", "spec": {"os": {"name": "windows"}}}
-	not lib.is_windows with input.resource as {"kind": "Pod", "spec": {"os": {"name": "linux"}}}
+	container := ["spec", "containers", 0]
+	lib.is_windows(container) with input.resource as {"kind": "Pod", "spec": {"os": {"name": "windows"}}}
+	not lib.is_windows(container) with input.resource as {"kind": "Pod", "spec": {"os": {"name": "linux"}}}
 }
 
 test_a_parameter_is_the_callers_or_else_the_fallback if {

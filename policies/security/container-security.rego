@@ -99,14 +99,17 @@ privileged_keys(context) := {key |
 }
 
 violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
-	lib.pod.securityContext.windowsOptions.hostProcess == true
-	path := array.concat(lib.pod_path, ["securityContext", "windowsOptions", "hostProcess"])
+	some pod_path, pod in lib.pods
+	pod.securityContext.windowsOptions.hostProcess == true
+	path := array.concat(pod_path, ["securityContext", "windowsOptions", "hostProcess"])
 	message := "Privileged containers are not allowed: all containers of the pod are host processes"
 }
 
-violation contains {"message": message, "severity": "high", "path": array.concat(lib.pod_path, [field]), "fix": fixes.host_namespaces} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.host_namespaces} if {
+	some pod_path, pod in lib.pods
 	some field in ["hostNetwork", "hostPID", "hostIPC"]
-	lib.pod[field] == true
+	pod[field] == true
+	path := array.concat(pod_path, [field])
 	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
 }
 
@@ -166,7 +169,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.escalation} if {
 	lib.parameter("require_no_privilege_escalation", true)
 	some container_path, container in lib.containers
-	not lib.is_windows
+	not lib.is_windows(container_path)
 	object.get(container, ["securityContext", "allowPrivilegeEscalation"], null) == null
 	path := lib.deepest(container_path, ["securityContext"])
 	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
@@ -182,7 +185,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root} if {
 	lib.parameter("require_non_root", true)
 	some container_path, _ in lib.containers
-	not lib.is_windows
+	not lib.is_windows(container_path)
 	not says_non_root(container_path)
 	path := non_root_path(container_path)
 	message := sprintf("%s may run as root: runAsNonRoot is not true", [lib.describe(container_path)])
@@ -201,8 +204,9 @@ non_root_path(container_path) := path if {
 in_context(container_path, field) := [value, array.concat(container_path, ["securityContext", field])] if {
 	value := lib.containers[container_path].securityContext[field]
 	value != null
-} else := [value, array.concat(lib.pod_path, ["securityContext", field])] if {
-	value := lib.pod.securityContext[field]
+} else := [value, array.concat(pod_path, ["securityContext", field])] if {
+	pod_path := lib.pod_path_of(container_path)
+	value := lib.pods[pod_path].securityContext[field]
 	value != null
 }
 

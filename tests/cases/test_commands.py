@@ -31,7 +31,6 @@ LATER = {
 }
 
 
-@PENDING
 @pytest.mark.parametrize(
     ("number", "paths", "skipped"),
     [
@@ -267,7 +266,6 @@ def _generated(case: Case, run: Run) -> tuple[Path, list[tuple[str, str]]]:
     return folder, sorted(plain)
 
 
-@PENDING
 def test_generated_templates_find_what_the_policies_find(case: Case, run: Run) -> None:
     folder, plain = _generated(case, run)
     document = run(folder, "policy check -p out pod.yaml -f json", 1).json()
@@ -283,7 +281,6 @@ GENERATED = [
 ]
 
 
-@PENDING
 @pytest.mark.slow
 def test_gator_finds_in_generated_templates_what_the_policies_find(case: Case, run: Run, gator: Path) -> None:
     folder, plain = _generated(case, run)

@@ -222,10 +222,8 @@ class Decoder:
         if parse := QUANTITIES.get(reader):
             return self._parsed(self._number_or_string(node, key), parse, node, key)
         text = self._string(node, key)
-        if reader == "host":
-            return self._parsed(text, check_host, node, key)
-        if reader == "name":
-            return self._parsed(text, _check_name, node, key)
+        if check := _CHECKS.get(reader):
+            return self._parsed(text, check, node, key)
         return self._rego(text, node, key)
 
     def _parsed(self, text: str, parse: Callable[[str], Any], node: Node, key: Key) -> Value:
@@ -316,6 +314,15 @@ def _check_name(text: str) -> str:
     if not _is_name(text):
         raise ValueError("must be a name of 1 to 253 printable characters without space around it")
     return text
+
+
+def _check_keys(text: str) -> str:
+    if not all(text.split(".")):
+        raise ValueError("must be keys with dots between them, such as `spec.template.spec`")
+    return text
+
+
+_CHECKS = {"host": check_host, "name": _check_name, "keys": _check_keys}
 
 
 def _belongs(name: str, section: type[msgspec.Struct]) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from attest_governance.load.settings import InlineModule, Settings
+    from attest_governance.load.settings import InlineModule, Settings, WorkloadKind
     from attest_governance.model import Policy
 
 LIBRARY = "lib"
@@ -67,7 +67,7 @@ def policy_sources(
         paths=tuple(dict.fromkeys(folders)),
         libraries=(str(shipped / LIBRARY),),
         modules=tuple(map(_inline, settings.modules)) if configured else (),
-        data=dict(data or {}),
+        data=_with_workload_kinds(data or {}, options.workload_kinds),
         opa=options.opa_enabled and options.enabled,
         gatekeeper=options.gatekeeper_enabled and options.enabled,
         allow_net=options.allow_net,
@@ -77,6 +77,14 @@ def policy_sources(
         verification=verification(settings),
         signed=(str(settings.bundle),) if settings.bundle_key and settings.bundle else (),
     )
+
+
+def _with_workload_kinds(data: Mapping[str, Any], kinds: tuple[WorkloadKind, ...]) -> dict[str, Any]:
+    """The documents, with what the shipped library reads as `data.attest.workload_kinds`."""
+    if not kinds:
+        return dict(data)
+    named = [{"kind": each.kind, "group": each.group, "path": each.path.split(".")} for each in kinds]
+    return {**data, "attest": {**data.get("attest", {}), "workload_kinds": named}}
 
 
 def _shipped_folders(shipped: Path) -> list[str]:

@@ -119,6 +119,21 @@ class CustomPolicy(_Section, frozen=True, forbid_unknown_fields=True):
     parameters: Annotated[Parameters, Meta(description="`input.parameters` of the policy.")] = {}
 
 
+class WorkloadKind(_Section, frozen=True, forbid_unknown_fields=True):
+    """A kind that is not Kubernetes' own, and where it keeps a pod specification."""
+
+    kind: Annotated[Name, Meta(description="The kind, such as `Rollout`.")]
+    group: Annotated[Name, Meta(description="Its API group, such as `argoproj.io`.")]
+    path: Annotated[
+        str,
+        Meta(
+            description="The keys that lead to the pod specification; `*` stands for every element of a list.",
+            pattern=r"^[^.]+(\.[^.]+)*$",
+            extra={"reader": "keys", "notation": "`spec.tasks.*.template.spec`"},
+        ),
+    ]
+
+
 class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     """How policies are found and evaluated."""
 
@@ -192,6 +207,15 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     strict_errors: Annotated[
         bool, Meta(description="Whether an error inside a builtin function is an error instead of a warning.")
     ] = False
+    workload_kinds: Annotated[
+        tuple[WorkloadKind, ...],
+        Meta(
+            description=(
+                "Where kinds that are not Kubernetes' own keep pods; what has the shape of a pod specification there"
+                " is judged as one without being named."
+            )
+        ),
+    ] = ()
     external_data: Annotated[bool, Meta(description="Whether Gatekeeper's external data providers may be called.")] = (
         False
     )

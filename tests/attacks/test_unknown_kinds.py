@@ -1,0 +1,259 @@
+"""Pods in kinds that Kubernetes does not know are judged as those of a Deployment; what only looks like one is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import COMMAND, Attest, environment
+
+PRIVILEGED = {"name": "c", "image": "r.company.com/x:1", "securityContext": {"privileged": True}}
+POD: dict[str, Any] = {"containers": [PRIVILEGED]}
+TEMPLATE = {"metadata": {"labels": {"app": "x"}}, "spec": POD}
+JOB = {"spec": {"template": TEMPLATE}}
+AT = "/containers/0/securityContext/privileged"
+
+# What is deployed: the group and version, the kind, its fields, and where the Pods stand in it.
+WORKLOADS: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
+    "a Rollout of Argo": (
+        "argoproj.io/v1alpha1",
+        "Rollout",
+        {"spec": {"template": TEMPLATE}},
+        ("/spec/template/spec",),
+    ),
+    "a CloneSet": ("apps.kruise.io/v1alpha1", "CloneSet", {"spec": {"template": TEMPLATE}}, ("/spec/template/spec",)),
+    "a StatefulSet of others": (
+        "apps.kruise.io/v1beta1",
+        "StatefulSet",
+        {"spec": {"template": TEMPLATE}},
+        ("/spec/template/spec",),
+    ),
+    "a Service of Knative": (
+        "serving.knative.dev/v1",
+        "Service",
+        {"spec": {"template": TEMPLATE}},
+        ("/spec/template/spec",),
+    ),
+    "a DeploymentConfig of OpenShift": (
+        "apps.openshift.io/v1",
+        "DeploymentConfig",
+        {"spec": {"template": TEMPLATE}},
+        ("/spec/template/spec",),
+    ),
+    "a JobSet": (
+        "jobset.x-k8s.io/v1alpha2",
+        "JobSet",
+        {"spec": {"replicatedJobs": [{"name": "a", "template": JOB}, {"name": "b", "template": JOB}]}},
+        ("/spec/replicatedJobs/0/template/spec/template/spec", "/spec/replicatedJobs/1/template/spec/template/spec"),
+    ),
+    "a Job of Volcano": (
+        "batch.volcano.sh/v1alpha1",
+        "Job",
+        {"spec": {"tasks": [{"template": TEMPLATE}]}},
+        ("/spec/tasks/0/template/spec",),
+    ),
+    "a PyTorchJob": (
+        "kubeflow.org/v1",
+        "PyTorchJob",
+        {"spec": {"pytorchReplicaSpecs": {"Master": {"template": TEMPLATE}}}},
+        ("/spec/pytorchReplicaSpecs/Master/template/spec",),
+    ),
+    "a ScaledJob of KEDA": (
+        "keda.sh/v1alpha1",
+        "ScaledJob",
+        {"spec": {"jobTargetRef": {"template": TEMPLATE}}},
+        ("/spec/jobTargetRef/template/spec",),
+    ),
+    "a RayCluster": (
+        "ray.io/v1",
+        "RayCluster",
+        {"spec": {"headGroupSpec": {"template": TEMPLATE}, "workerGroupSpecs": [{"template": TEMPLATE}]}},
+        ("/spec/headGroupSpec/template/spec", "/spec/workerGroupSpecs/0/template/spec"),
+    ),
+    "an Elasticsearch": (
+        "elasticsearch.k8s.elastic.co/v1",
+        "Elasticsearch",
+        {"spec": {"nodeSets": [{"podTemplate": TEMPLATE}]}},
+        ("/spec/nodeSets/0/podTemplate/spec",),
+    ),
+    "a Prometheus, whose containers add to those of its operator": (
+        "monitoring.coreos.com/v1",
+        "Prometheus",
+        {"spec": {"containers": [{"name": "prometheus", "securityContext": {"privileged": True}}]}},
+        ("/spec",),
+    ),
+    "a SparkApplication, in a group that sounds like Kubernetes' own": (
+        "sparkoperator.k8s.io/v1beta2",
+        "SparkApplication",
+        {"spec": {"driver": {"template": TEMPLATE}}},
+        ("/spec/driver/template/spec",),
+    ),
+    "a Deployment within an Object of Crossplane": (
+        "kubernetes.crossplane.io/v1alpha2",
+        "Object",
+        {"spec": {"forProvider": {"manifest": {"kind": "Deployment", "spec": {"template": TEMPLATE}}}}},
+        ("/spec/forProvider/manifest/spec/template/spec",),
+    ),
+    "a ClusterServiceVersion": (
+        "operators.coreos.com/v1alpha1",
+        "ClusterServiceVersion",
+        {"spec": {"install": {"spec": {"deployments": [{"name": "x", "spec": {"template": TEMPLATE}}]}}}},
+        ("/spec/install/spec/deployments/0/spec/template/spec",),
+    ),
+    "a kind of nobody's": (
+        "shop.company.com/v1",
+        "Till",
+        {"workload": {"pods": [{"of": POD}, None, {"of": {"containers": None}}]}},
+        ("/workload/pods/0/of",),
+    ),
+    "a kind that configuration names": (
+        "shop.company.com/v1",
+        "Kiosk",
+        {"spec": {"boxes": [{"runs": {"initContainers": [PRIVILEGED]}}]}},
+        ("/spec/boxes/0/runs",),
+    ),
+}
+SCHEMA = {
+    "type": "object",
+    "properties": {"spec": {"properties": {"containers": {"items": {"properties": {"image": {"type": "string"}}}}}}},
+}
+# What is not deployed, or no Pod.
+OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "a ConfigMap": ("v1", "ConfigMap", {"data": {"pod.yaml": json.dumps(POD)}}),
+    "a ConfigMap that is malformed": ("v1", "ConfigMap", {"data": POD}),
+    "a CustomResourceDefinition": (
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        {"spec": {"versions": [{"schema": {"openAPIV3Schema": SCHEMA}}], "containers": [PRIVILEGED]}},
+    ),
+    "a pattern of a policy": (
+        "kyverno.io/v1",
+        "ClusterPolicy",
+        {"spec": {"rules": [{"validate": {"pattern": {"spec": POD}}}]}},
+    ),
+    "a PolicyException": ("kyverno.io/v2", "PolicyException", {"spec": {"match": POD}}),
+    "a policy of kyverno's newer groups": ("policies.kyverno.io/v1", "ValidatingPolicy", {"spec": POD}),
+    "a PodPreset": ("settings.k8s.io/v1alpha1", "PodPreset", {"spec": POD}),
+    "a mutation of Gatekeeper": ("mutations.gatekeeper.sh/v1", "Assign", {"spec": {"parameters": {"assign": POD}}}),
+    "a Kustomization": ("kustomize.config.k8s.io/v1beta1", "Kustomization", {"patches": [{"patch": "spec: {}"}]}),
+    "a status": ("shop.company.com/v1", "Report", {"status": POD}),
+    "names of containers": ("shop.company.com/v1", "Report", {"spec": {"containers": ["a", {"name": "b"}]}}),
+    "containers of another trade": (
+        "shop.company.com/v1",
+        "Ship",
+        {"spec": {"containers": [{"teu": 2}], "container": {"image": 1}}},
+    ),
+    "a Service": ("v1", "Service", {"spec": {"ports": [{"port": 1}]}}),
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
+    """What the shipped policy of containers finds in each of them, by name."""
+    folder = tmp_path_factory.mktemp("kinds")
+    (folder / ".attest").mkdir()
+    named = [{"kind": "Kiosk", "group": "shop.company.com", "path": "spec.boxes.*.runs"}]
+    (folder / ".attest/policies.yaml").write_text(json.dumps({"policy": {"workload_kinds": named}}))
+    resources = {**{name: entry[:3] for name, entry in WORKLOADS.items()}, **OTHERS}
+    for number, (version, kind, fields) in enumerate(resources.values()):
+        resource = {
+            "apiVersion": version,
+            "kind": kind,
+            "metadata": {"name": f"x{number}", "namespace": "shop"},
+            **fields,
+        }
+        (folder / f"{number}.json").write_text(json.dumps(resource, indent=1))
+    done = subprocess.run(
+        [*COMMAND, "policy", "check", ".", "--policy", "attest-security", "-f", "json"],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert document["problems"] == []
+    names = {f"{number}.json": name for number, name in enumerate(resources)}
+    findings: dict[str, list[dict[str, Any]]] = {name: [] for name in resources}
+    for finding in document["findings"]:
+        place = finding["location"]
+        text = (folder / place["file"]).read_text().splitlines()[place["line"] - 1]
+        findings[names[place["file"]]].append({**finding, "text": text})
+    return findings
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_a_pod_is_judged_wherever_it_stands(found: dict[str, list[dict[str, Any]]], name: str) -> None:
+    privileged = [each for each in found[name] if each["message"].startswith("Privileged containers")]
+    fields = {"a kind that configuration names": "initContainers"}
+    path = AT.replace("containers", fields.get(name, "containers"))
+    assert [each["location"]["path"] for each in privileged] == [f"{pod}{path}" for pod in WORKLOADS[name][3]]
+    assert {each["text"].strip().rstrip(",") for each in privileged} == {'"privileged": true'}
+    assert len(found[name]) > len(privileged), "the other rules look at it, too"
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_only_looks_like_a_pod_is_none(found: dict[str, list[dict[str, Any]]], name: str) -> None:
+    assert found[name] == []
+
+
+def _write(project: Path, version: str, kind: str, fields: dict[str, Any]) -> None:
+    resource = {"apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": "production"}, **fields}
+    (project / "resource.json").write_text(json.dumps(resource))
+
+
+def test_all_shipped_policies_look_at_such_pods(attest: Attest, project: Path) -> None:
+    version, kind, fields, _ = WORKLOADS["a JobSet"]
+    _write(project, version, kind, fields)
+    other = attest("policy", "check", "resource.json", "-f", "json", code=1).json()["findings"]
+    _write(project, "batch/v1", "Job", JOB)
+    own = attest("policy", "check", "resource.json", "-f", "json", code=1).json()["findings"]
+    assert {each["policy"] for each in other} == {each["policy"] for each in own}
+    assert sorted(each["message"] for each in other) == sorted(
+        message.replace("Job '", "JobSet '") for each in own for message in _twice(each["message"])
+    )
+
+
+def _twice(message: str) -> list[str]:
+    """A message about the resource is given once, one about a Pod or its containers for each of the two Pods."""
+    return [message] if "Job 'x' " in message and "ServiceAccount" not in message else [message, message]
+
+
+def test_a_policy_of_the_user_s_sees_such_containers(attest: Attest, project: Path) -> None:
+    version, kind, fields, pods = WORKLOADS["a JobSet"]
+    _write(project, version, kind, fields)
+    (project / "p.rego").write_text(
+        "package own\n\nimport data.attest.lib\n\n"
+        'violation contains {"msg": "privileged", "path": path} if {\n'
+        "\tsome path, container in lib.containers\n\tcontainer.securityContext.privileged\n}\n"
+    )
+    found = attest("policy", "check", "resource.json", "-p", "p.rego", "-f", "json", code=1).json()["findings"]
+    assert [each["location"]["path"] for each in found] == [f"{pod}/containers/0" for pod in pods]
+
+
+def test_generated_templates_judge_such_pods(attest: Attest, project: Path) -> None:
+    version, kind, fields, _ = WORKLOADS["a JobSet"]
+    _write(project, version, kind, fields)
+    attest("gatekeeper", "generate", "attest-security", "--output", "templates", code=0)
+    ran = attest("policy", "check", "resource.json", "-p", "templates", "-f", "json", code=1)
+    messages = [each["message"] for each in ran.json()["findings"]]
+    assert sum(message.startswith("Privileged containers") for message in messages) == 2
+
+
+WRONG = {
+    "no path": {"kind": "Kiosk", "group": "shop.company.com"},
+    "an empty path": {"kind": "Kiosk", "group": "shop.company.com", "path": ""},
+    "an empty key": {"kind": "Kiosk", "group": "shop.company.com", "path": "spec..pods"},
+    "another key": {"kind": "Kiosk", "group": "shop.company.com", "path": "spec", "version": "v1"},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_kind_that_configuration_names_wrongly_is_an_error(attest: Attest, project: Path, name: str) -> None:
+    (project / ".attest").mkdir()
+    (project / ".attest/policies.yaml").write_text(json.dumps({"policy": {"workload_kinds": [WRONG[name]]}}))
+    assert ".attest/policies.yaml:1" in attest("policy", "list", code=2).err
