@@ -114,6 +114,10 @@ bench: $(VENV)/.installed-dev $(ENGINE) ## compare with opa, conftest and gator,
 	@$(GO); export PATH; tools/with-peers gator -- $(BIN)/python benchmarks/gatekeeper.py
 	@$(GO); export PATH; tools/with-peers opa -- $(BIN)/python benchmarks/generated_tests.py
 
+.PHONY: mutants
+mutants: $(VENV)/.installed-dev $(ENGINE) ## plant faults and see which ones no test notices (an hour); FAULTS=420
+	@$(GO); export PATH; $(BIN)/python tools/mutants.py --faults $(or $(FAULTS),420)
+
 .PHONY: lock
 lock: $(VENV)/.installed ## bring requirements/*.txt up to date; UPGRADE=1 takes the newest versions
 	$(INSTALL_LOCK) requirements/uv.txt

@@ -34,7 +34,8 @@ COMMAND = (sys.executable, "-m", "attest_governance.cli")
 
 def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a user who has configured nothing."""
-    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "ATTEST_ENGINE") if name in os.environ}
+    names = ("PATH", "PYTHONPATH", "SYSTEMROOT", "ATTEST_ENGINE")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, "HOME": str(home), "TERM": "dumb", "PYTHONWARNINGS": "error", **(more or {})}
 
 

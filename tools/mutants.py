@@ -1,0 +1,277 @@
+"""Plants small faults in the code, one at a time, and sees whether the tests of its module notice.
+
+`python tools/mutants.py [--faults N] [--seed S] [--area NAME]` works on a copy of the checkout and prints what nobody
+noticed. A fault that does not compile is no fault. `make mutants` runs it; docs/mutants.md holds what came of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 300.0
+"""Seconds after which tests that still run have noticed the fault: it made something endless."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """Code, and the tests that are to notice a fault in it; `share` is its part of all faults."""
+
+    name: str
+    code: str
+    tests: tuple[str, ...]
+    share: int
+
+
+AREAS = (
+    Area("decide", "src/attest_governance/decide", ("tests/decide",), 2),
+    Area("exempt", "src/attest_governance/exempt", ("tests/exempt",), 3),
+    Area("govern", "src/attest_governance/govern", ("tests/govern", "tests/attacks"), 6),
+    Area("runtime", "src/attest_governance/runtime.py", ("tests/runtime", "tests/attacks/test_doors.py"), 1),
+    Area("evaluate", "src/attest_governance/evaluate", ("tests/evaluate",), 3),
+    Area("check", "engine/internal/check", ("./internal/check/...",), 2),
+    Area("bundle", "engine/internal/bundle", ("./internal/bundle/...",), 2),
+    Area("locate", "engine/internal/locate", ("./internal/locate/...",), 2),
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One change of one file."""
+
+    area: Area
+    file: str
+    line: int
+    what: str
+    text: str
+    """The whole file with the fault in it."""
+
+
+class Possible(NamedTuple):
+    """A fault that a file can have; `make` gives the file with it."""
+
+    line: int
+    what: str
+    make: Callable[[], str]
+
+
+# ---- faults in Python, by the syntax tree ----
+
+_OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+}
+
+
+class Change(NamedTuple):
+    """What to put where in a syntax tree: `key` is a field of a node, or a place in a list."""
+
+    line: int
+    what: str
+    holder: Any
+    key: Any
+    new: object
+
+
+def python_faults(text: str) -> Iterator[Possible]:
+    """Every fault that a file of Python can have."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]  # what only the type checker reads can't be at fault
+    forms = [keyword for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for keyword in node.keywords]
+    harmless = {part for form in forms for part in ast.walk(form)}  # `frozen=True` forbids what no code does
+    for node in [node for node in ast.walk(tree) if node not in harmless]:
+        for change in (*_of_expression(node), *_of_statements(node)):
+            yield Possible(change.line, change.what, partial(_changed, tree, change))
+
+
+def _changed(tree: ast.Module, change: Change) -> str:
+    old = _put(change, change.new)
+    text = ast.unparse(tree)
+    _put(change, old)
+    return text
+
+
+def _put(change: Change, value: object) -> object:
+    if isinstance(change.holder, list):
+        old, change.holder[change.key] = change.holder[change.key], value
+    else:
+        old = getattr(change.holder, change.key)
+        setattr(change.holder, change.key, value)
+    return old
+
+
+def _of_expression(node: ast.AST) -> Iterator[Change]:
+    match node:
+        case ast.Compare(ops=operators):
+            for at, operator in enumerate(operators):
+                yield _opposite(node, operators, at, operator)
+        case ast.BoolOp(op=operator) | ast.BinOp(op=ast.Add() | ast.Sub() as operator):
+            yield _opposite(node, node, "op", operator)
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
+            yield Change(node.lineno, f"not {ast.unparse(test)}", node, "test", ast.UnaryOp(ast.Not(), test))
+        case ast.Constant(value=bool(value)):
+            yield Change(node.lineno, f"{not value}", node, "value", not value)
+        case ast.Constant(value=int(value)):
+            yield Change(node.lineno, f"{value} + 1", node, "value", value + 1)
+        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
+            yield Change(node.lineno, f"None for {ast.unparse(value)}", node, "value", ast.Constant(None))
+
+
+def _opposite(node: ast.expr, holder: object, key: object, operator: ast.AST) -> Change:
+    new = _OPPOSITES[type(operator)]
+    return Change(node.lineno, f"{new.__name__} in {ast.unparse(node)}", holder, key, new())
+
+
+def _of_statements(node: ast.AST) -> Iterator[Change]:
+    for field in ("body", "orelse", "finalbody"):
+        statements = getattr(node, field, None)
+        for at, one in enumerate(statements if isinstance(statements, list) else ()):
+            if isinstance(one, ast.Raise) or (isinstance(one, ast.Expr) and isinstance(one.value, ast.Call)):
+                yield Change(one.lineno, f"without {ast.unparse(one)}", statements, at, ast.Pass())
+
+
+# ---- faults in Go, by its words ----
+
+_WORDS = (
+    (r" == ", " != "),
+    (r" != ", " == "),
+    (r" < ", " <= "),
+    (r" <= ", " < "),
+    (r" > ", " >= "),
+    (r" >= ", " > "),
+    (r" && ", " || "),
+    (r" \|\| ", " && "),
+    (r"\btrue\b", "false"),
+    (r"\bfalse\b", "true"),
+    (r"\bif !", "if "),
+    (r" \+ 1\b", " + 2"),
+    (r" - 1\b", " - 2"),
+    (r"\breturn (nil, )?err$", r"return \1nil"),
+    (r"\bcontinue$", "break"),
+)
+
+
+def go_faults(text: str) -> Iterator[Possible]:
+    """Every fault that a file of Go can have."""
+    lines = text.split("\n")
+    for at, line in enumerate(lines):
+        code = line.split("//")[0]
+        for found, word in ((found, word) for pattern, word in _WORDS for found in re.finditer(pattern, code)):
+            if code[: found.start()].count('"') % 2:
+                continue  # within a string
+            mutant = line[: found.start()] + found.expand(word) + line[found.end() :]
+            yield Possible(at + 1, mutant.strip(), partial("\n".join, [*lines[:at], mutant, *lines[at + 1 :]]))
+
+
+# ---- trying them ----
+
+
+def faults_of(area: Area, number: int, chance: random.Random) -> list[Fault]:
+    """A sample of an area's faults, in the order of the files."""
+    found: list[tuple[str, Possible]] = []
+    path = ROOT / area.code
+    for file in sorted([path] if path.is_file() else path.rglob("*.*")):
+        if file.suffix not in (".py", ".go") or file.name.endswith("_test.go"):
+            continue
+        kinds = python_faults if file.suffix == ".py" else go_faults
+        found += [(str(file.relative_to(ROOT)), one) for one in kinds(file.read_text(encoding="utf-8"))]
+    chosen = sorted(chance.sample(range(len(found)), min(number, len(found))))
+    return [Fault(area, file, one.line, one.what[:100], one.make()) for file, one in (found[at] for at in chosen)]
+
+
+def noticed(fault: Fault, copy: Path) -> bool | None:
+    """Whether the tests notice; None where the fault does not compile."""
+    file = copy / fault.file
+    before = file.read_text(encoding="utf-8")
+    file.write_text(fault.text, encoding="utf-8")
+    try:
+        return _go(fault, copy) if fault.file.endswith(".go") else _python(fault, copy)
+    finally:
+        file.write_text(before, encoding="utf-8")
+
+
+def _python(fault: Fault, copy: Path) -> bool:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not cluster"]
+    environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "ATTEST_ENGINE": str(_engine())}
+    return not _passes([*command, *fault.area.tests], copy, environment)
+
+
+def _go(fault: Fault, copy: Path) -> bool | None:
+    if not _passes(["go", "vet", *fault.area.tests], copy / "engine", dict(os.environ)):
+        return None
+    return not _passes(["go", "test", "-short", "-failfast", *fault.area.tests], copy / "engine", dict(os.environ))
+
+
+def _passes(command: list[str], folder: Path, environment: dict[str, str]) -> bool:
+    try:
+        ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return ran.returncode == 0
+
+
+def _engine() -> Path:
+    return ROOT / "src" / "attest_governance" / "bin" / "attest-engine"
+
+
+def copied(folder: Path) -> Path:
+    """The checkout without what is built, in a folder of its own."""
+    left_out = shutil.ignore_patterns(
+        ".git", ".venv", "bin", "build", "dist", "node_modules", "__pycache__", ".*_cache"
+    )
+    return shutil.copytree(ROOT, folder / "copy", ignore=left_out, symlinks=True)
+
+
+def main() -> None:
+    """Tries a sample of faults; prints those that nobody noticed, and how many were noticed in each area."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faults", type=int, default=420, help="how many in all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--area", action="append", help="only this area; repeats")
+    given = parser.parse_args()
+    areas = [area for area in AREAS if not given.area or area.name in given.area]
+    shares = sum(area.share for area in AREAS)
+    with tempfile.TemporaryDirectory(prefix="attest-mutants-") as folder:
+        copy = copied(Path(folder))
+        for area in areas:
+            results = []
+            for fault in faults_of(area, given.faults * area.share // shares, random.Random(given.seed)):  # noqa: S311
+                seen = noticed(fault, copy)
+                results.append(seen)
+                if seen is False:
+                    print(f"NOT NOTICED {fault.file}:{fault.line}: {fault.what}", flush=True)
+            tried = [one for one in results if one is not None]
+            print(f"{area.name}: {sum(tried)} of {len(tried)} noticed", flush=True)
+
+
+if __name__ == "__main__":
+    main()
