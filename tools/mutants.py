@@ -103,14 +103,17 @@ class Change(NamedTuple):
 def python_faults(text: str) -> Iterator[Possible]:
     """Every fault that a file of Python can have."""
     tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            node.body = [ast.Pass()]  # what only the type checker reads can't be at fault
-    forms = [keyword for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for keyword in node.keywords]
-    harmless = {part for form in forms for part in ast.walk(form)}  # `frozen=True` forbids what no code does
+    harmless = {part for node in ast.walk(tree) for form in _harmless(node) for part in ast.walk(form)}
     for node in [node for node in ast.walk(tree) if node not in harmless]:
         for change in (*_of_expression(node), *_of_statements(node)):
             yield Possible(change.line, change.what, partial(_changed, tree, change))
+
+
+def _harmless(node: ast.AST) -> list[ast.AST]:
+    """Parts that no run can be at fault for: what only the type checker reads, and `frozen=True`."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return [node]
+    return list(node.keywords) if isinstance(node, ast.ClassDef) else []
 
 
 def _changed(tree: ast.Module, change: Change) -> str:
