@@ -13,7 +13,6 @@ from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.policysets.history import read_history
 from attest_governance.govern.policysets.proposal import propose_terms
 from attest_governance.govern.project import open_project
-from attest_governance.govern.snapshot import exemptions_in_force
 from tests.govern.people import (
     DAY,
     NOW,
@@ -21,6 +20,7 @@ from tests.govern.people import (
     POLICY_APPROVAL,
     RULES,
     SECOND,
+    exemptions_in_force,
     govern,
     signer_line,
     work,

@@ -10,12 +10,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from attest_governance.exempt import Declared, Scope
 from attest_governance.exempt.times import format_instant
-from attest_governance.govern.project import Project, open_project
+from attest_governance.govern.policysets.history import open_trusted
+from attest_governance.govern.project import Project, is_governed, open_project
 from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.signing.signers import FileSigner
+from attest_governance.govern.snapshot import InForce, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -113,3 +116,10 @@ def approve(root: Path, record: str, name: str = "alice", now: datetime = NOW, c
 def declared() -> Declared:
     """An exemption as the configuration declares it."""
     return Declared(Scope("attest-security"), "legacy", ("team@company.com",), NOW + DAY, source="policies.yaml:3")
+
+
+def exemptions_in_force(root: Path, now: datetime, declared: Sequence[Declared] = ()) -> InForce:
+    """What a check of the folder would be given at a moment."""
+    if not is_governed(root):
+        return InForce(exemptions=tuple(declared))
+    return Snapshot(open_trusted(root, now), declared).in_force(now)

@@ -18,7 +18,7 @@ from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import parse_rules
 from attest_governance.govern.signing import sshsig
 from attest_governance.govern.signing.canonical import canonical
-from attest_governance.govern.snapshot import InForce, Snapshot, exemptions_in_force
+from attest_governance.govern.snapshot import InForce, Snapshot
 from attest_governance.govern.trust import parse_trust
 
 from .people import (
@@ -30,6 +30,7 @@ from .people import (
     address,
     approve,
     ask,
+    exemptions_in_force,
     govern,
     override_terms,
     signer,

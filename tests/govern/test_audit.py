@@ -19,7 +19,7 @@ from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import apply
 from attest_governance.govern.project import HEAD_FILE, TRAIL_FILE, open_project
 from attest_governance.govern.session import seal
-from attest_governance.govern.snapshot import exemptions_in_force, record_enforcement
+from attest_governance.govern.snapshot import record_enforcement
 from attest_governance.govern.trail import audit
 from attest_governance.govern.trail.history import Query, all_entries, verify_all
 from attest_governance.govern.trust import parse_trust
@@ -27,7 +27,7 @@ from attest_governance.model import Finding, Location, Resource
 from attest_governance.model.governance import Entry
 from attest_governance.report.governance import export_csv, export_jsonl
 
-from .people import DAY, NOW, address, approve, ask, govern, signer, signer_line, work
+from .people import DAY, NOW, address, approve, ask, exemptions_in_force, govern, signer, signer_line, work
 
 if TYPE_CHECKING:
     from collections.abc import Callable

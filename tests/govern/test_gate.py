@@ -10,12 +10,24 @@ import pytest
 
 from attest_governance.errors import UsageError
 from attest_governance.govern.policysets.change import finding_changes, verify_change
-from attest_governance.govern.snapshot import exemptions_in_force
 from attest_governance.model import Finding, Location, Resource, Waiver
 from attest_governance.model.governance import Gate
 from attest_governance.report.governance import gate_lines
 
-from .people import NOW, POLICY_APPROVAL, RULES, SECOND, approve, ask, govern, signer, signer_line, work, write
+from .people import (
+    NOW,
+    POLICY_APPROVAL,
+    RULES,
+    SECOND,
+    approve,
+    ask,
+    exemptions_in_force,
+    govern,
+    signer,
+    signer_line,
+    work,
+    write,
+)
 from .test_policyset import POLICY, approve_set, approved_set, propose
 
 if TYPE_CHECKING:

@@ -15,11 +15,25 @@ import pytest
 from attest_governance.adapters.store_trail import TrailFile
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.project import TRAIL_FILE, open_project
-from attest_governance.govern.snapshot import Snapshot, exemptions_in_force, record_enforcement
+from attest_governance.govern.snapshot import Snapshot, record_enforcement
 from attest_governance.govern.trail import audit, known
 from attest_governance.model import Finding, Location, Resource, Waiver
 
-from .people import DAY, NOW, PEOPLE, RULES, SECOND, approve, ask, govern, override_terms, signer_line, work, write
+from .people import (
+    DAY,
+    NOW,
+    PEOPLE,
+    RULES,
+    SECOND,
+    approve,
+    ask,
+    exemptions_in_force,
+    govern,
+    override_terms,
+    signer_line,
+    work,
+    write,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,10 +20,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt import apply
 from attest_governance.exempt.times import format_instant
-from attest_governance.govern.snapshot import exemptions_in_force
 from attest_governance.model import Finding, Location, Resource
 
-from .people import DAY, NOW, PEOPLE, address, signer, signer_line, terms, work, write
+from .people import DAY, NOW, PEOPLE, address, exemptions_in_force, signer, signer_line, terms, work, write
 
 RULES = """\
 governance:

@@ -13,11 +13,25 @@ from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import Annotations
 from attest_governance.govern.project import open_project
 from attest_governance.govern.signing.canonical import canonical
-from attest_governance.govern.snapshot import by_status, exemptions_in_force, survey
+from attest_governance.govern.snapshot import by_status, survey
 from attest_governance.govern.strictyaml import read
 from attest_governance.govern.trail import audit
 
-from .people import DAY, NOW, RULES, SECOND, approve, ask, declared, govern, override_terms, terms, work, write
+from .people import (
+    DAY,
+    NOW,
+    RULES,
+    SECOND,
+    approve,
+    ask,
+    declared,
+    exemptions_in_force,
+    govern,
+    override_terms,
+    terms,
+    work,
+    write,
+)
 
 if TYPE_CHECKING:
     from datetime import datetime

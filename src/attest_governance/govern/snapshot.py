@@ -19,8 +19,7 @@ import msgspec
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt import Annotations, Approved, Declared, Exemption, Override
 from attest_governance.exempt.times import parse_instant
-from attest_governance.govern.policysets.history import open_trusted
-from attest_governance.govern.project import Project, is_governed
+from attest_governance.govern.project import Project
 from attest_governance.govern.records.event import CLOCK_SKEW, SignedEvent, Subject, ensure_clock
 from attest_governance.govern.records.judgement import Judgement
 from attest_governance.govern.records.record import assemble, read_events
@@ -33,7 +32,6 @@ from attest_governance.model import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from attest_governance.model import Finding
 
@@ -131,26 +129,6 @@ class Snapshot:
             problems=(*exemptions.problems, *overrides.problems),
             project=self.project,
         )
-
-
-def exemptions_in_force(root: Path, now: datetime, declared: Sequence[Declared] = ()) -> InForce:
-    """The exemptions of a project at one moment.
-
-    Where no governance file exists, those declared in the configuration count, and annotations are
-    honoured as self-declared (§6). With `exemption_approval`, only approved requests count (§11).
-
-    Args:
-        root: the folder that holds `.attest`.
-        now: the moment of the check.
-        declared: the exemptions of the configuration.
-
-    Raises:
-        ConfigurationError: a governance or trust file is wrong.
-        GovernanceError: see `Snapshot`.
-    """
-    if not is_governed(root):
-        return InForce(exemptions=tuple(declared))
-    return Snapshot(open_trusted(root, now), declared).in_force(now)
 
 
 def survey(project: Project, subject: Subject, now: datetime) -> Survey:
