@@ -41,9 +41,14 @@ class AttestError(Exception):
                 parts.append(str(self.column))
         return ":".join(parts)
 
-    def __str__(self) -> str:
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The error and its hint, as they are: names and texts in them may hold anything."""
         text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text}\nhint: {self.hint}" if self.hint else text
+        return (text, f"hint: {self.hint}") if self.hint else (text,)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class UsageError(AttestError):
@@ -83,8 +88,10 @@ class ConfigurationError(AttestError):
             others=tuple(others),
         )
 
-    def __str__(self) -> str:
-        return "\n".join(AttestError.__str__(error) for error in (self, *self.others))
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Those of every error."""
+        return (*super().lines, *(line for error in self.others for line in error.lines))
 
 
 class PolicyError(AttestError):

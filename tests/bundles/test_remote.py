@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import stat
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Publisher
+from ..cli.conftest import COMMAND, Attest, environment
+from .conftest import POD, Publisher
 
 
 def cached(project: Path) -> Path:
@@ -216,3 +219,26 @@ def _until_open(port: int) -> None:
             assert time.monotonic() < deadline, "nginx did not start"
         else:
             return
+
+
+def test_what_one_project_allows_is_in_no_other(
+    publisher: Publisher, attest: Attest, project: Path, tmp_path: Path
+) -> None:
+    """Another project takes an older revision from the same server; this one goes on with what it has."""
+    publisher.publish("2", "two")
+    assert publisher.says() == ("two", [])
+    publisher.publish("1", "one")
+    other = project / "other"
+    shutil.copytree(project / ".attest", other / ".attest")
+    configuration = other / ".attest" / "policies.yaml"
+    allowed = configuration.read_text(encoding="utf-8") + "  policy_bundle_allow_rollback: true\n"
+    configuration.write_text(allowed, encoding="utf-8")
+    (other / ".git").mkdir()
+    (other / "pod.yaml").write_text(POD, encoding="utf-8")
+    line = ["policy", "check", "pod.yaml", "--policy", "example-owner", "-f", "json"]
+    done = subprocess.run(
+        [*COMMAND, *line], cwd=other, env=environment(tmp_path / "home"), capture_output=True, check=False
+    )
+    assert json.loads(done.stdout)["findings"][0]["message"] == "one"
+    assert publisher.says() == ("two", ["bundle_refused"])
+    assert attest("policy", "bundle", "pull", code=2).code == 2

@@ -1,4 +1,6 @@
-"""Downloaded bundles on disk: one folder a URL, readable by its owner alone.
+"""Downloaded bundles on disk: one folder a project and URL, readable by its owner alone.
+
+What one project allows (an older revision, a bundle without a signature) is in no other's folder.
 
 `state.json` says which archive is in use; archives are named by their hash and never change, so that
 whoever has read the state can read the archive, whatever another process does meanwhile.
@@ -60,11 +62,11 @@ def cache_folder(home: Path, environ: Mapping[str, str]) -> Path:
 
 
 class BundleCache:
-    """The archives of one URL."""
+    """The archives of one URL, for one project."""
 
-    def __init__(self, root: Path, url: str) -> None:
+    def __init__(self, root: Path, url: str, project: str = "") -> None:
         self._url = url
-        self._folder = root / hashlib.sha256(url.encode()).hexdigest()[:32]
+        self._folder = root / hashlib.sha256(msgspec.json.encode([url, project])).hexdigest()[:32]
 
     def read(self) -> State | None:
         """What is in use; None where there is nothing, or nothing that is whole."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from attest_governance.cli.governing import Format, Key, ShownAs, application, session, show
+from attest_governance.cli.saying import say, tell
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import seal as seal_trail
 from attest_governance.govern.signing.identity import choose_signer
@@ -69,9 +70,9 @@ def seal(key: Key = None) -> None:
     person = Workflow(here.project, signer, here.now).person
     head = seal_trail(here.project, person, signer, here.now)
     if head is None:
-        print("there is no trail yet", file=sys.stderr)
+        tell("there is no trail yet")
     else:
-        print(f"{head.length} entries sealed by {head.actor} at {head.at}: {head.hash}")
+        say(f"{head.length} entries sealed by {head.actor} at {head.at}: {head.hash}")
 
 
 @app.command("export")

@@ -21,6 +21,7 @@ from attest_governance.load.bundles import read_verification, remote
 from attest_governance.load.configuration import load_settings
 from attest_governance.model.bundle import BundleAnswer, Signing
 from attest_governance.report.bundles import write_bundle
+from attest_governance.report.output import check_place
 from attest_governance.request import Request, inspector
 from attest_governance.resources import shipped_policies
 
@@ -71,6 +72,7 @@ def build(
 ) -> int:
     """Build a bundle of policies, Gatekeeper objects and data; the same input gives the same bytes."""
     with open_here(Request(folders=tuple(paths)), system_clock()) as runtime:
+        check_place(Path(output))
         return show(runtime.engine.build_bundle(paths, output, revision), "built", output_format)
 
 
@@ -90,6 +92,7 @@ def sign(
     output_format: Format = ShownAs.text,
 ) -> int:
     """Sign a bundle: an archive, or a folder, which gets a file `.signatures.json`."""
+    check_place(Path(output or bundle))
     signing = Signing(signing_key, algorithm.value if algorithm else "", key_id, scope, output)
     return show(engine().sign_bundle(bundle, signing), "signed", output_format, verified=False)
 

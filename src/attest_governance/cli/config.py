@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.saying import say, say_document, tell
 from attest_governance.load import configuration_view as view
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.configuration_editing import set_value
@@ -36,9 +35,9 @@ def get(key: Key, shown_as: Format = ShownAs.text) -> None:
     """Print the value that is in force: of one key, or of every key of a section."""
     found = view.get_settings(_settings(), key)
     if shown_as is ShownAs.json:
-        _print_json(view.GetDocument(found))
+        say_document(view.GetDocument(found))
     elif [one.key for one in found] == [key]:
-        print(view.value_text(found[0]))
+        say(view.value_text(found[0]))
     else:
         _print_lines(found)
 
@@ -53,9 +52,9 @@ def set_(
     file = global_file(Path.home(), os.environ)
     changed = set_value(file, key, value)
     if shown_as is ShownAs.json:
-        _print_json(view.SetDocument(key, str(file), changed))
+        say_document(view.SetDocument(key, str(file), changed))
         return
-    print(f"{'set' if changed else 'already set'}: {key} in {file}", file=sys.stderr)
+    tell(f"{'set' if changed else 'already set'}: {key} in {file}")
 
 
 @app.command("show")
@@ -64,7 +63,7 @@ def show(shown_as: Format = ShownAs.text) -> None:
     settings = _settings()
     found = view.show_settings(settings)
     if shown_as is ShownAs.json:
-        _print_json(view.ShowDocument(tuple(map(str, settings.files)), found))
+        say_document(view.ShowDocument(tuple(map(str, settings.files)), found))
     else:
         _print_lines(found)
 
@@ -73,11 +72,6 @@ def _settings() -> Settings:
     return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ)
 
 
-def _print_json(document: msgspec.Struct) -> None:
-    print(msgspec.json.format(msgspec.json.encode(document)).decode())
-
-
 def _print_lines(found: tuple[view.Setting, ...]) -> None:
     width = max((len(one.key) for one in found), default=0)
-    for one in found:
-        print(view.setting_line(one, width))
+    say(*(view.setting_line(one, width) for one in found))

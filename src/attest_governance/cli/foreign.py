@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 FOREIGN = frozenset(
     {"run", "verify", "keys", "image", "receipt", "receipts", "capsule", "causal", "cache", "keygen", "sign", "trust"}
 )
+
+GUARD = "ATTEST_HANDED_TO"
+"""The variable that says what was handed on: how often (a stroke each), the command, and the programs that had it.
+
+A wrapper of this program on PATH would hand a command back for ever.
+"""
+MOST = 9
 
 
 def is_foreign(arguments: Sequence[str], ours: Container[str]) -> bool:
@@ -32,23 +40,29 @@ def run_foreign(arguments: Sequence[str]) -> int:
     """Hands the command to the next `attest` on PATH; this process becomes that one.
 
     Raises:
-        UsageError: there is no other `attest`.
+        UsageError: there is no other `attest`, or only such as hand the command back.
     """
-    other = _other_attest()
-    if other is None:
+    words = shlex.join(arguments)
+    strokes, before, *tried = [*os.environ.get(GUARD, "").split("\n"), ""][: MOST + 2]
+    tried = tried if before == words else []
+    other = _other_attest(tried)
+    if other is None or len(strokes) >= MOST:
         raise UsageError(
-            f"`attest {arguments[0]}` belongs to the ATTEST pipeline runner, which is not on PATH",
+            f"`attest {arguments[0]}` belongs to the ATTEST pipeline runner, which is not on PATH"
+            + (f": `{tried[0]}` calls this program again" if tried and tried[0] else ""),
             hint="install it, or see `attest --help` for what this program does",
         )
     sys.stdout.flush()
-    os.execv(other, [other, *arguments])  # noqa: S606 (no shell is what we want)
+    handed = "\n".join([f"{strokes}+", words, other, *tried])
+    os.execve(other, [other, *arguments], {**os.environ, GUARD: handed})  # noqa: S606 (no shell is what we want)
 
 
-def _other_attest() -> str | None:
-    """The next `attest` on PATH that is not this program."""
+def _other_attest(tried: Container[str] = ()) -> str | None:
+    """The next `attest` on PATH that is not this program, nor one that was tried."""
     own = Path(sys.argv[0]).resolve()
     for folder in os.get_exec_path():
         found = shutil.which("attest", path=folder)
-        if found and Path(found).resolve() not in (own, Path(sys.prefix, "bin", "attest").resolve()):
+        known = (own, Path(sys.prefix, "bin", "attest").resolve())
+        if found and found not in tried and Path(found).resolve() not in known:
             return found
     return None

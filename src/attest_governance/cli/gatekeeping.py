@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.progress import Progress
+from attest_governance.cli.saying import say, say_document, tell
 from attest_governance.cli.session import open_here
 from attest_governance.gatekeeper.belonging import is_constraint
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
 from attest_governance.gatekeeper.generate import generate as make_generated
 from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Selected
-from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -127,13 +126,12 @@ def _diff_lines(difference: Difference) -> list[str]:
 def warn(problems: Sequence[Problem]) -> None:
     """Prints warnings to standard error."""
     for problem in problems:
-        print(f"warning: {one_line(problem.message)}", file=sys.stderr)
+        tell(f"warning: {problem.message}")
 
 
 def show(document: Mapping[str, Any], lines: Sequence[str], name: str) -> None:
     """Prints a result as text or JSON."""
     if name == "json":
-        print(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
+        say_document(document)
     else:
-        for line in lines:
-            print(one_line(line))
+        say(*lines)

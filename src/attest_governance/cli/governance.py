@@ -21,6 +21,7 @@ from attest_governance.cli.governing import (
     show,
     show_record,
 )
+from attest_governance.cli.saying import say
 from attest_governance.govern import setup
 from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.change import verify_change
@@ -51,15 +52,13 @@ def init(
     key: Key = None,
 ) -> None:
     """Turn governance on: write the rules and the list of keys, ready to be edited; overwrite nothing."""
-    for line in setup.initialize(root(), name, key):
-        print(line)
+    say(*setup.initialize(root(), name, key))
 
 
 @app.command("migrate")
 def migrate() -> None:
     """Give the project its id, and adopt the records that were signed before it had one: they stay in force."""
-    for line in setup.migrate(session().project):
-        print(line)
+    say(*setup.migrate(session().project))
 
 
 @app.command("propose")

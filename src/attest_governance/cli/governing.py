@@ -8,19 +8,20 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
+from attest_governance.cli.saying import say, say_document, tell
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.project import find_root
 from attest_governance.govern.records.view import view_record
 from attest_governance.govern.session import open_session
-from attest_governance.report.clean import one_line
 from attest_governance.report.governance import record_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import msgspec
 
     from attest_governance.govern.records.event import Subject
     from attest_governance.govern.records.judgement import Judgement
@@ -128,10 +129,10 @@ def _agree(judgement: Judgement, *, unasked: bool) -> None:
     Raises:
         GovernanceError: the answer is no.
     """
-    print("about to approve:", *map(one_line, record_lines(view_record(judgement))), sep="\n", file=sys.stderr)
+    tell("about to approve:", *record_lines(view_record(judgement)))
     if unasked or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    print("sign this? [y/N] ", end="", file=sys.stderr, flush=True)
+    tell("sign this? [y/N] ", end="")
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise GovernanceError("nothing was signed", hint="answer `y`, or give `--yes`")
 
@@ -145,9 +146,9 @@ def show_record(judgement: Judgement, shown_as: ShownAs) -> None:
 def show(document: msgspec.Struct, lines: Iterable[str], shown_as: ShownAs) -> None:
     """Prints a document: itself for programs, its lines for people."""
     if shown_as is ShownAs.json:
-        print(msgspec.json.format(msgspec.json.encode(document)).decode())
+        say_document(document)
     else:
-        print("\n".join(lines))
+        say(*lines)
 
 
 def required(**options: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.saying import say, say_document
 from attest_governance.load.scaffold import InitDocument, scaffold
 
 
@@ -19,9 +19,8 @@ def command(
     """Write a commented configuration, a first policy with its test, and a workflow; files that exist are kept."""
     files = scaffold(directory)
     if shown_as is ShownAs.json:
-        print(msgspec.json.format(msgspec.json.encode(InitDocument(str(directory), files))).decode())
+        say_document(InitDocument(str(directory), files))
         return
-    for one in files:
-        print(f"{one.action:<8} {directory / one.path}")
+    say(*(f"{one.action:<8} {directory / one.path}" for one in files))
     if any(one.action == "written" for one in files):
-        print("next: `attest policy list`, then `attest policy check` with the folder of your manifests")
+        say("next: `attest policy list`, then `attest policy check` with the folder of your manifests")

@@ -9,12 +9,12 @@ from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.developing import policy_request
 from attest_governance.cli.judging import Showing, exit_code, named
 from attest_governance.cli.progress import Progress
+from attest_governance.cli.saying import tell
 from attest_governance.cli.session import open_here
 from attest_governance.develop.tracing import trace, verdict
 from attest_governance.errors import UsageError
 from attest_governance.evaluate import View
 from attest_governance.report import write_stdout
-from attest_governance.report.clean import one_line
 from attest_governance.report.traces import write_traces
 from attest_governance.request import Request
 
@@ -42,7 +42,7 @@ def judge_resource(policies: Sequence[str], resource: str, showing: Showing) -> 
         traces = trace(runtime.engine, runtime.loaded, plan, view, now)
     write_stdout(sys.stdout, name, lambda out: write_traces(traces, name, out, color=showing.color))
     for notice in plan.notices:
-        print(f"notice: {one_line(notice)}", file=sys.stderr)
+        tell(f"notice: {notice}")
     if name == "text" and not showing.verbose and not any(one.findings for one in traces.traces):
-        print("hint: --verbose shows what the rules looked at", file=sys.stderr)
+        tell("hint: --verbose shows what the rules looked at")
     return exit_code(verdict(traces.traces, plan))

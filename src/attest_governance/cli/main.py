@@ -21,6 +21,12 @@ OK, DENIED, UNDECIDED, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> None:
     """Runs the command line of this process and exits."""
+    from attest_governance.report.clean import InertStream  # noqa: PLC0415 (what calls `run` has its own streams)
+
+    for name in ("stdout", "stderr"):
+        std = getattr(sys, name)
+        options = {"encoding": std.encoding, "line_buffering": std.line_buffering, "terminal": std.isatty()}
+        setattr(sys, name, InertStream(std.buffer, **options))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -61,10 +67,9 @@ def _dispatch(arguments: Sequence[str]) -> int:
 
 
 def _refused(error: AttestError) -> int:
-    """Says why nothing was decided. Names of files and texts of policies in it are other people's."""
-    from attest_governance.report.clean import block  # noqa: PLC0415 (for errors alone)
+    from attest_governance.cli.saying import tell_error  # noqa: PLC0415 (for errors alone)
 
-    print(block(f"error: {error}"), file=sys.stderr)
+    tell_error(error)
     return UNDECIDED
 
 

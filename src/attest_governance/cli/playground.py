@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import webbrowser
 from pathlib import Path
@@ -15,6 +16,7 @@ from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import Format, ShownAs, takes
+from attest_governance.cli.saying import say, say_document
 from attest_governance.cli.session import open_here
 from attest_governance.develop.playground import Playground
 from attest_governance.errors import InputError
@@ -62,15 +64,13 @@ def command(
             namespace=manifests.namespace,
         )
         server = stack.enter_context(open_server(playground, Start(texts, files, __version__), port))
-        print(_address(server.url, shown_as), flush=True)
+        if shown_as is ShownAs.json:
+            say_document({"schema": SCHEMA, "url": server.url}, -1)
+        else:
+            say(f"The playground is at {server.url}", "Press Ctrl-C to end it.")
+        sys.stdout.flush()
         _serve(server, browser=browser)
     return OK
-
-
-def _address(url: str, shown_as: ShownAs) -> str:
-    if shown_as is ShownAs.json:
-        return msgspec.json.encode({"schema": SCHEMA, "url": url}).decode()
-    return f"The playground is at {url}\nPress Ctrl-C to end it."
 
 
 def _serve(server: PageServer, *, browser: bool) -> None:
@@ -81,7 +81,7 @@ def _serve(server: PageServer, *, browser: bool) -> None:
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        print()
+        say("")
 
 
 def _read(path: Path, what: str) -> str:

@@ -13,9 +13,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-import msgspec
-
 from attest_governance.report.clean import one_line
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from attest_governance.evaluate import Batch
@@ -72,7 +71,7 @@ class Progress:
             with _lock:
                 _write(self._erase)
                 for decision in batch.decisions:
-                    print(msgspec.json.encode(decision).decode(), file=sys.stderr)
+                    print(to_json(decision, -1), file=sys.stderr)
         self._files += batch.files
         self._findings += len(batch.findings)
         self.show(f"files, {self._findings:,} findings", self._files, batch.total)

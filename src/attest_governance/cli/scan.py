@@ -22,6 +22,7 @@ from attest_governance.develop.scanning import met_nothing, scanned
 from attest_governance.load.selection import LIBRARY
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_reports
+from attest_governance.report.json_document import to_json
 from attest_governance.request import Request
 from attest_governance.resources import shipped_policies
 
@@ -58,7 +59,7 @@ def command(
     write_reports(outcome, shown.targets, report_options(shown, now), sys.stdout)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)
-    document = msgspec.json.format(msgspec.json.encode(make_baseline(outcome.findings)), indent=2).decode()
+    document = to_json(make_baseline(outcome.findings))
     write_file(create_baseline, lambda out: out.write(document + "\n"))
     return OK
 

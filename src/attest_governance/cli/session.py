@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attest_governance.cli.saying import tell
 from attest_governance.evaluate import Engine
-from attest_governance.report.clean import one_line
 from attest_governance.resources import engine_path, shipped_policies
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def open_here(request: Request, now: datetime) -> Runtime:
     runtime = open_runtime(engine(), request, environment(), now=now)
     if request.draft:
         for notice in runtime.notices:
-            print(f"notice: {one_line(notice)}", file=sys.stderr)
+            tell(f"notice: {notice}")
     return runtime
 
 
@@ -111,5 +110,5 @@ def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:
     from attest_governance.cli.progress import Progress  # noqa: PLC0415
 
     with Progress(f"fetching {remote.url}"):
-        cache = BundleCache(cache_folder(Path.home(), os.environ), remote.url)
+        cache = BundleCache(cache_folder(Path.home(), os.environ), remote.url, remote.project)
         return fetch(remote, cache, get, inspect, time.time())

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from attest_governance import __version__
+from attest_governance.cli.saying import say, say_document
 from attest_governance.cli.session import engine
 
 
@@ -18,7 +19,6 @@ def command(
     versions = engine().versions()
     shown = {"attest": __version__, **msgspec.to_builtins(versions)}
     if output == "json":
-        print(msgspec.json.encode(shown).decode())
+        say_document(shown, -1)
         return
-    for name in ("attest", "engine", "opa", "gatekeeper", "go"):
-        print(f"{name:<11} {shown[name]}")
+    say(*(f"{name:<11} {shown[name]}" for name in ("attest", "engine", "opa", "gatekeeper", "go")))

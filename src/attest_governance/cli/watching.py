@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attest_governance.cli.saying import tell, tell_error
 from attest_governance.errors import AttestError
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def watch(run: Callable[[], int], paths: Sequence[str]) -> int:
         while True:
             before = snapshot(paths)
             code = _once(run)
-            print(f"watching {', '.join(paths)}; Ctrl-C ends it", file=sys.stderr, flush=True)
+            tell(f"watching {', '.join(paths)}; Ctrl-C ends it")
             while not (changed := changes(before, snapshot(paths))):
                 time.sleep(EVERY)
-            print(f"\n{changed[0]} has changed", file=sys.stderr, flush=True)
+            tell("")
+            tell(f"{changed[0]} has changed")
     except KeyboardInterrupt:
         return code
 
@@ -39,7 +41,7 @@ def _once(run: Callable[[], int]) -> int:
     try:
         code = run()
     except AttestError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        tell_error(error)
         code = 2
     sys.stdout.flush()
     return code

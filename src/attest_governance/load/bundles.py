@@ -24,6 +24,8 @@ class Remote(msgspec.Struct, frozen=True):
     """A bundle on a server, and what is allowed about it; times in seconds, sizes in bytes."""
 
     url: str
+    project: str = ""
+    """The folder of the project that asks for it, without links: no two share what is in use."""
     verification: Verification | None = None
     max_age: float = 60.0
     max_stale: float = 86400.0
@@ -57,6 +59,7 @@ def remote(settings: Settings) -> Remote | None:
         return None
     return Remote(
         url=options.policy_bundle_url,
+        project=str((settings.root or Path()).resolve()),
         verification=verification(settings),
         max_age=options.policy_bundle_max_age,
         max_stale=options.policy_bundle_max_stale,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-import msgspec
-
 from attest_governance.report.clean import one_line
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from attest_governance.model.bundle import Bundle, BundleAnswer, Signature
@@ -81,4 +80,4 @@ def _json(answer: BundleAnswer) -> str:
         "policies": [policy.name for policy in answer.policies],
         "problems": answer.problems,
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return to_json(document) + "\n"

@@ -8,7 +8,9 @@ Such characters are shown as the escapes that a programmer would write: `\x1b`, 
 
 from __future__ import annotations
 
+import io
 import re
+from typing import BinaryIO
 
 # DEL and C1, then what is invisible or reorders: soft hyphen, Arabic letter mark, Hangul and
 # Mongolian fillers, zero-width and directional marks, line separators, embeddings, isolates,
@@ -20,6 +22,8 @@ UNSAFE_BEYOND_C0 = (
 )
 UNSAFE = f"\x00-\x1f{UNSAFE_BEYOND_C0}"
 _UNSAFE = re.compile(f"[{UNSAFE}]")
+# Colours, and the erasing of a line of progress: what this program itself says to a terminal.
+_ACTIVE = re.compile(f"(\x1b\\[[0-9;]*m|\r\x1b\\[K)|[\x00-\x08\x0b-\x1f{UNSAFE_BEYOND_C0}]")
 _WORKFLOW_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
 
 
@@ -66,3 +70,49 @@ def inert(text: str) -> str:
     if "::" in text:
         text = _WORKFLOW_COMMAND.sub(r"\1\\x3a", text)
     return text.replace("##[", "##\\x5b") if "##[" in text else text
+
+
+class InertStream(io.TextIOWrapper):
+    """A stream that nobody who reads it obeys: whatever is written to it is shown.
+
+    It is what standard output and standard error are, so that a command that forgets to clean a word does no harm.
+
+    Args:
+        buffer: where the bytes go.
+        terminal: whether the program's own colours are let through.
+        encoding: of the bytes; what it lacks is shown as escapes.
+        newline: as in `open`.
+        line_buffering: as in `open`.
+    """
+
+    def __init__(
+        self,
+        buffer: BinaryIO,
+        *,
+        terminal: bool,
+        encoding: str = "utf-8",
+        newline: str | None = None,
+        line_buffering: bool = False,
+    ) -> None:
+        super().__init__(
+            buffer, encoding=encoding, errors="backslashreplace", newline=newline, line_buffering=line_buffering
+        )
+        self._terminal = terminal
+        self._at_start = True  # nothing but space stands on the line yet
+
+    def write(self, text: str) -> int:
+        """Writes a text, with all that could be obeyed as escapes."""
+        shown = _ACTIVE.sub(self._escape, text)
+        first, feed, rest = shown.partition("\n")
+        super().write((inert if self._at_start else _inert_later)(first) + feed + inert(rest))
+        last = rest.rpartition("\n")[2] if feed else first
+        self._at_start = not last.strip() and (bool(feed) or self._at_start)
+        return len(text)
+
+    def _escape(self, match: re.Match[str]) -> str:
+        return match[0] if match[1] and self._terminal else one_line(match[0])
+
+
+def _inert_later(text: str) -> str:
+    """Of what stands behind something on its line, a runner obeys only this."""
+    return text.replace("##[", "##\\x5b")

@@ -49,7 +49,7 @@ def write_conflicts(found: Conflicts, name: str, out: TextIO, options: ReportOpt
             **msgspec.to_builtins(found),
         }
         del document["problems"]  # where there is one, nothing is written
-        out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+        out.write(to_json(document) + "\n")
     else:
         out.writelines(clean.one_line(line) + "\n" for line in _lines(found, options))
 

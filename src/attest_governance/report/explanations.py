@@ -8,6 +8,7 @@ import msgspec
 
 from attest_governance.report import clean, words
 from attest_governance.report.frame import Span, frame
+from attest_governance.report.json_document import to_json
 from attest_governance.report.source import SourceReader
 from attest_governance.report.traces import tree_lines
 
@@ -25,7 +26,7 @@ def write_explanations(explanations: Sequence[Explanation], name: str, out: Text
     """Writes explanations in the format `name`, text or json; `root` is where relative file names start."""
     if name == "json":
         document = {"schema": SCHEMA, "explanations": msgspec.to_builtins(explanations)}
-        out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+        out.write(to_json(document) + "\n")
         return
     source = SourceReader(root, {})
     for one in explanations:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from attest_governance.report import clean, words
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,7 @@ def write_generated(made: GeneratedTests, policy: str, output: str, name: str, o
     """
     if name == "json":
         document = {"schema": SCHEMA, "policy": policy, "output": output, **msgspec.to_builtins(made)}
-        out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+        out.write(to_json(document) + "\n")
         return
     out.writelines(clean.one_line(line) + "\n" for line in _lines(made, policy, output))
 

@@ -53,13 +53,13 @@ def _findings(outcome: Outcome) -> Iterator[str]:
         yield _CLOSE
 
 
-def to_json(value: object) -> str:
-    """Indented JSON in which every character is safe to look at."""
+def to_json(value: object, indent: int = 2) -> str:
+    """JSON in which every character is safe to look at; on one line where the indentation is negative."""
     try:
         encoded = msgspec.json.encode(value)
     except UnicodeEncodeError:
         encoded = msgspec.json.encode(without_surrogates(msgspec.to_builtins(value)))
-    text = msgspec.json.format(encoded, indent=2).decode()
+    text = (encoded if indent < 0 else msgspec.json.format(encoded, indent=indent)).decode()
     if not encoded.isascii() or b"\x7f" in encoded:  # else there is nothing to escape, and looking is slow
         text = _UNSAFE.sub(_escape, text)
     return inert_json(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from attest_governance.report import clean, words
+from attest_governance.report.json_document import to_json
 from attest_governance.report.units import duration
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def write_optimization(found: Optimization, name: str, out: TextIO, report: Opti
     """Writes an optimisation in the format `name`, text or json."""
     if name == "json":
         document = {"schema": SCHEMA, "file": report.file, "written": report.written, **msgspec.to_builtins(found)}
-        out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+        out.write(to_json(document) + "\n")
         return
     out.write(clean.inert("".join(f"{clean.one_line(line)}\n" for line in _lines(found, report))))
 

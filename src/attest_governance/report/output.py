@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec.structs
 
 from attest_governance.errors import OutputError
+from attest_governance.report.clean import InertStream
+from attest_governance.report.paths import leads_out
 from attest_governance.report.registry import FORMATS_FOR_PEOPLE, reporter
 from attest_governance.report.targets import check_targets
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from attest_governance.model import Outcome
     from attest_governance.report.interface import ReportOptions
     from attest_governance.report.targets import Target
+
+
+_DESCRIPTORS = {("/", "dev", "fd"), ("/", "proc", "self"), ("/", "dev", "stdout"), ("/", "dev", "stderr")}
 
 
 def write_reports(outcome: Outcome, targets: Sequence[Target], options: ReportOptions, stdout: TextIO) -> None:
@@ -101,8 +106,11 @@ def _encodable(stdout: TextIO, format_name: str) -> Iterator[TextIO]:
     stdout.flush()
     for_people = format_name in FORMATS_FOR_PEOPLE
     encoding = (stdout.encoding or "utf-8") if for_people else "utf-8"
-    errors = "backslashreplace" if for_people else "replace"
-    wrapped = io.TextIOWrapper(buffer, encoding=encoding, errors=errors, newline="\n")
+    if for_people and format_name != "github":  # whose workflow commands are meant
+        wrapped: io.TextIOWrapper = InertStream(buffer, terminal=True, encoding=encoding, newline="\n")
+    else:
+        errors = "backslashreplace" if for_people else "replace"
+        wrapped = io.TextIOWrapper(buffer, encoding=encoding, errors=errors, newline="\n")
     try:
         yield wrapped
     finally:
@@ -121,6 +129,7 @@ def write_file(path: Path, write: Callable[[TextIO], object]) -> None:
     Raises:
         OutputError: with the file and what to do.
     """
+    check_place(path)
     try:
         with _explained(str(path)):
             if _is_direct(path):
@@ -132,9 +141,26 @@ def write_file(path: Path, write: Callable[[TextIO], object]) -> None:
         raise OutputError("the reader of the pipe has gone", file=str(path)) from error
 
 
+def check_place(path: Path) -> None:
+    """Refuses a path in the working directory that a link leads out of it: whoever wrote the link chose the file.
+
+    Raises:
+        OutputError: it does.
+    """
+    if leads_out(path, Path.cwd()):
+        raise OutputError(
+            "can't write the report: a link leads out of the working directory",
+            file=str(path),
+            hint="remove the link, or name the place itself",
+        )
+
+
 def _is_direct(path: Path) -> bool:
     """Whether a path names a place that can't be replaced: a pipe, a device, an open descriptor."""
-    if path.parts[:3] in (("/", "dev", "fd"), ("/", "proc", "self")) or path == Path("/dev/stderr"):
+    if path.parts[:3] in (("/", "dev", "fd"), ("/", "proc", "self")) or path in (
+        Path("/dev/stdout"),
+        Path("/dev/stderr"),
+    ):
         return True
     try:
         mode = path.stat().st_mode

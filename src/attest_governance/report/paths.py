@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 _PATH_SAFE = "/-._~!$&'()*+,;=@"
 
 
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a path below a folder leads out of it by a link: whoever wrote the link chose what it leads to."""
+    named, inside = (Path(os.path.abspath(one)) for one in (path, folder))  # noqa: PTH100 (it must not follow links)
+    return named.is_relative_to(inside) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 class RepositoryPaths:
     """Turns names of the outcome into names from the root of the repository.
 

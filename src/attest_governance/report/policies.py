@@ -8,6 +8,7 @@ import msgspec
 
 from attest_governance.errors import UsageError
 from attest_governance.report.clean import one_line
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ def write_policy(description: Description, name: str, out: TextIO) -> None:
 
 def _write(name: str, document: Mapping[str, Any], out: TextIO, lines: Callable[[], list[str]]) -> None:
     if name == "json":
-        out.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+        out.write(to_json(document) + "\n")
     elif name == "text":
         out.writelines(f"{one_line(line)}\n" for line in lines())
     else:

@@ -8,6 +8,7 @@ import msgspec
 
 from attest_governance.model.profile import Change
 from attest_governance.report import clean, words
+from attest_governance.report.json_document import to_json
 from attest_governance.report.profiles_html import write_html
 from attest_governance.report.units import duration, size
 
@@ -53,7 +54,7 @@ def write_profile(profile: Profile, name: str, out: TextIO, report: ProfileRepor
 
 
 def _write_json(document: dict[str, Any], out: TextIO) -> None:
-    out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+    out.write(to_json(document) + "\n")
 
 
 def speedscope(profile: Profile) -> dict[str, Any]:

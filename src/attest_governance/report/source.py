@@ -6,6 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from attest_governance.report.paths import leads_out
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -41,7 +43,7 @@ class SourceReader:
         text = self._texts.get(name)
         if text is None:
             try:
-                text = _read(self._root / name)
+                text = _read(self._root / name, self._root)
             except (OSError, ValueError):
                 return _NO_LINES
         if not text:
@@ -50,7 +52,10 @@ class SourceReader:
         return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def _read(path: Path) -> str:
+def _read(path: Path, root: Path) -> str:
+    # A link out of the folder was judged like any manifest, but a report is no way to read what it leads to.
+    if leads_out(path, root):
+        return ""
     # A named pipe would block for ever and was consumed by the check anyway: regular files only.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     with os.fdopen(descriptor, "rb") as file:

@@ -9,6 +9,7 @@ import msgspec
 
 from attest_governance.model.testing import KINDS
 from attest_governance.report import clean, words
+from attest_governance.report.json_document import to_json
 from attest_governance.report.tests_junit import write_junit
 from attest_governance.report.traces import tree_lines
 
@@ -62,7 +63,7 @@ def _json(run: TestRun, out: TextIO, report: TestReport) -> None:
         **{outcome: run.count(outcome) for outcome in ("pass", "fail", "error", "skip")},
         **msgspec.to_builtins(run),
     }
-    out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+    out.write(to_json(document) + "\n")
 
 
 def _text(run: TestRun, out: TextIO, report: TestReport) -> None:

@@ -8,6 +8,7 @@ import msgspec
 
 from attest_governance.report import clean, words
 from attest_governance.report.frame import cells
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ def write_traces(traces: Traces, name: str, out: TextIO, *, color: bool) -> None
     """Writes traces in the format `name`, text or json."""
     if name == "json":
         document = {"schema": SCHEMA, **msgspec.to_builtins(traces)}
-        out.write(clean.inert_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode()) + "\n")
+        out.write(to_json(document) + "\n")
         return
     page = _Page(color=color)
     for trace in traces.traces:

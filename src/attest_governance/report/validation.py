@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-import msgspec
-
 from attest_governance.report.clean import one_line
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,4 +86,4 @@ def _json(validation: Validation) -> str:
         "problems": validation.problems,
         "skipped": validation.skipped,
     }
-    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+    return to_json(document) + "\n"
