@@ -39,6 +39,10 @@ FetchBundle: TypeAlias = Callable[[Remote, Inspect], Fetched]
 """Brings a bundle onto this machine, once it is inspected."""
 
 
+PIN = "ATTEST_TRUST_ROOT"
+"""The variable that names a policy set which must be among the approved ones: then the project must be governed."""
+
+
 class Environment(msgspec.Struct, frozen=True):
     """What a run finds around it; nothing below reads these from the process."""
 
@@ -65,6 +69,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     data: tuple[Path, ...] = ()
     evidence: Path | None = None
     jobs: int = 0
+    governed: bool = False
+    """Whether to refuse what a governed project has not approved, instead of telling."""
     disallow_exemptions: bool = False
     disallow_annotation_exemptions: bool = False
     baseline: Path | None = None
@@ -138,7 +144,7 @@ def prepare(
     data = data_documents(request.data, read_evidence(request.evidence, files) if request.evidence else None, files)
     fetched = _fetched(engine, request, settings, environment)
     downloaded = fetched.path if fetched else None
-    sources = policy_sources(selection, settings, environment.shipped, data, downloaded)
+    sources = policy_sources(selection, settings, environment.shipped, data, downloaded, reader=files)
     parameters = read_document(request.parameters, "parameters file", files) if request.parameters else {}
     baseline = read_baseline(request.baseline, files) if request.baseline else None
     return Prepared(
@@ -160,6 +166,8 @@ def _fetched(engine: Engine, request: Request, settings: Settings, environment: 
         return None
     if environment.fetch_bundle is None:
         raise PolicyError("`policy.policy_bundle_url` can't be loaded here", hint="set `policy_bundle_path` instead")
+    if request.governed or environment.variables.get(PIN):
+        wanted = msgspec.structs.replace(wanted, cached=False)  # a pipeline's cache was written by others
     return environment.fetch_bundle(wanted, inspector(engine, environment.shipped, wanted))
 
 

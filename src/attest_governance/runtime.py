@@ -14,6 +14,7 @@ A runtime is immutable: who wants newer policies opens another one beside it. `j
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,23 +32,22 @@ from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, declared
 from attest_governance.load.configuration_files import project_root
 from attest_governance.load.parameters import check_parameters
+from attest_governance.load.weakening import switched_off
 from attest_governance.model import Enforcement, Problem
 from attest_governance.model.sources import Selected
-from attest_governance.request import Prepared, prepare
+from attest_governance.request import PIN, Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from attest_governance.evaluate import Batch
     from attest_governance.govern.policysets.downloads import Download
+    from attest_governance.govern.policysets.gate import Run
     from attest_governance.govern.snapshot import InForce, Snapshot
     from attest_governance.load.settings import Settings
     from attest_governance.model import Outcome, Policy
     from attest_governance.model.sources import Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
-
-PIN = "ATTEST_TRUST_ROOT"
-"""The variable that names the trust a project must start from: then it must be governed."""
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -66,6 +66,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     root: Path | None
     """The governed project; None where there is none."""
     opened: datetime
+    pin: str
+    """The policy set that must be among the approved ones, by its digest; empty where none is named."""
     problems: tuple[Problem, ...]
     """What is known to be wrong before anything is judged."""
     notices: tuple[str, ...]
@@ -144,7 +146,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         from attest_governance.govern.policysets.history import open_trusted  # noqa: PLC0415 (see `governed_root`)
         from attest_governance.govern.snapshot import Snapshot  # noqa: PLC0415
 
-        return Snapshot(open_trusted(self.root, self.opened), declared(self.settings.exemptions))
+        return Snapshot(open_trusted(self.root, self.opened, self.pin), declared(self.settings.exemptions))
 
     def drafted(self, loaded: LoadedPolicies) -> Runtime:
         """The same with another policy set, which stays the caller's: for a policy that is being written."""
@@ -202,12 +204,13 @@ def open_runtime(
     loaded = engine.load(prepared.sources)
     users = _Users(engine, loaded)
     try:
-        notices = _passed_gate(prepared, environment, root, now)
+        notices = _passed_gate(prepared, loaded, environment, root, now)
         return Runtime(
             engine=engine,
             prepared=prepared,
             root=root,
             opened=now,
+            pin=environment.variables.get(PIN, ""),
             notices=notices,
             users=users,
             **_asked(prepared, loaded),
@@ -233,30 +236,44 @@ def governed_root(environment: Environment) -> Path | None:
     return root if is_governed(root) else None
 
 
-def _passed_gate(prepared: Prepared, environment: Environment, root: Path | None, now: datetime) -> tuple[str, ...]:
-    """Insists that the policies in use are an approved set, unless nothing is judged by them; returns notices."""
-    try:
-        return _gate(prepared, environment, root, now)
-    except GovernanceError as error:
-        if not prepared.request.draft:
-            raise
-        return (f"these are not the approved policies: {error.message}",)
-
-
-def _gate(prepared: Prepared, environment: Environment, root: Path | None, now: datetime) -> tuple[str, ...]:
+def _passed_gate(
+    prepared: Prepared, loaded: LoadedPolicies, environment: Environment, root: Path | None, now: datetime
+) -> tuple[str, ...]:
+    """Insists that the run goes by an approved set, unless nothing is judged by it; returns notices."""
     pin = environment.variables.get(PIN, "")
     if root is None:
-        if pin:
+        if pin and not prepared.request.draft:
             raise GovernanceError(
                 f"`{PIN}` is set, but no governance file is here", hint="run in the governed project, or unset it"
             )
         return ()
     from attest_governance.govern.policysets.gate import policy_gate  # noqa: PLC0415 (see `governed_root`)
 
-    shipped = environment.shipped.resolve()
-    sources = [Path(path) for path in prepared.sources.paths if Path(path) != prepared.downloaded]
-    used = [path for path in sources if not path.resolve().is_relative_to(shipped)]
-    return policy_gate(root, now, sources=used, bundle=_download(prepared), pin=pin)
+    try:
+        return policy_gate(root, now, _run(prepared, loaded, environment, insists=bool(pin)), pin)
+    except GovernanceError as error:
+        if not prepared.request.draft:
+            raise
+        return (f"these are not the approved policies: {error.message}",)
+
+
+def _run(prepared: Prepared, loaded: LoadedPolicies, environment: Environment, *, insists: bool) -> Run:
+    """What the gate must know."""
+    from attest_governance.govern.policysets.departures import departures  # noqa: PLC0415 (see `governed_root`)
+    from attest_governance.govern.policysets.gate import Run  # noqa: PLC0415
+
+    request, settings = prepared.request, prepared.settings
+    elsewhere = os.path.realpath(settings.global_file)
+    baseline = (f"the baseline `{request.baseline}` hides findings",) if request.baseline else ()
+    return Run(
+        read=tuple(one for one in (*prepared.read, *loaded.read) if one.file != elsewhere),
+        shipped=environment.shipped,
+        bundle=_download(prepared),
+        departures=departures(msgspec.structs.asdict(request), environment.variables, settings),
+        softened=(*switched_off(settings), *baseline),
+        asks_rego=settings.policy.enabled and settings.policy.opa_enabled,
+        insists=insists or request.governed,
+    )
 
 
 def _download(prepared: Prepared) -> Download | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.policysets import proposal
-from attest_governance.govern.policysets.gate import policy_gate
+from attest_governance.govern.policysets.gate import Run, policy_gate
 from attest_governance.govern.policysets.history import read_history
 from attest_governance.govern.project import open_project
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import Session, open_session
+from attest_governance.model.sources import ReadFile
 
 from .people import DAY, NOW, PEOPLE, POLICY_APPROVAL, RULES, SECOND, govern, signer, signer_line, write
 
@@ -107,12 +109,21 @@ def test_other_files_are_no_change(tmp_path: Path) -> None:
     assert policy_gate(tmp_path, NOW)
 
 
+def run(root: Path, *names: str) -> Run:
+    """A run that read some files, as they are now."""
+    read = [ReadFile(str((root / name).resolve()), sha256((root / name).read_bytes()).hexdigest()) for name in names]
+    return Run(read=tuple(read), shipped=root / "shipped")
+
+
 def test_policies_from_elsewhere_are_refused(tmp_path: Path) -> None:
     approved_set(tmp_path)
     write(tmp_path, "other/x.rego", "package x\n")
-    assert policy_gate(tmp_path, NOW, sources=[tmp_path / "policies", tmp_path / ".attest/policies.yaml"])
-    with pytest.raises(GovernanceError, match="not part of the approved set"):
-        policy_gate(tmp_path, NOW, sources=[tmp_path / "other"])
+    write(tmp_path.parent, "outside.rego", "package y\n")
+    known = (POLICY, ".attest/policies.yaml")
+    assert policy_gate(tmp_path, NOW, run(tmp_path, *known))
+    for foreign in ("other/x.rego", "../outside.rego"):
+        with pytest.raises(GovernanceError, match=r"\.rego \(added\)"):
+            policy_gate(tmp_path, NOW, run(tmp_path, *known, foreign))
 
 
 def test_a_change_is_approved_and_the_old_set_is_over(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ JUDGING = (
     "allow_empty",
     *DOCUMENTS,
     "jobs",
+    "governed",
     "disallow_exemptions",
     "disallow_annotation_exemptions",
     "baseline",
@@ -83,6 +84,9 @@ _FLAGS: dict[str, Any] = {
     "formats": typer.Option("--format", "-f", metavar="FORMAT", help=_FORMATS),
     "outputs": typer.Option("--output", "-o", metavar="FILE", help="Where the format at the same place goes; repeats."),
     "no_color": typer.Option("--no-color", help="No colors; NO_COLOR in the environment does the same."),
+    "governed": typer.Option(
+        "--governed", help="In a governed project: refuse options, variables and caches that nobody has approved."
+    ),
     "disallow_exemptions": typer.Option("--disallow-exemptions", help="Ignore every exemption."),
     "disallow_annotation_exemptions": typer.Option(
         "--disallow-annotation-exemptions", help="Ignore exemptions that stand in annotations."

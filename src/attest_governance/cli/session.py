@@ -110,5 +110,15 @@ def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:
     from attest_governance.cli.progress import Progress  # noqa: PLC0415
 
     with Progress(f"fetching {remote.url}"):
-        cache = BundleCache(cache_folder(Path.home(), os.environ), remote.url, remote.project)
+        folder = cache_folder(Path.home(), os.environ) if remote.cached else _own_folder()
+        cache = BundleCache(folder, remote.url, remote.project)
         return fetch(remote, cache, get, inspect, time.time())
+
+
+def _own_folder() -> Path:
+    """A folder for this process alone, removed at its end."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 (few commands need it)
+
+    folder = TemporaryDirectory(prefix="attest-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)

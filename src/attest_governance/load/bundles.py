@@ -32,6 +32,8 @@ class Remote(msgspec.Struct, frozen=True):
     timeout: float = 10.0
     max_size: int = 64 << 20
     allow_rollback: bool = False
+    cached: bool = True
+    """Whether what was downloaded before may be used."""
 
     @property
     def open_to_change(self) -> bool:
@@ -69,7 +71,7 @@ def remote(settings: Settings) -> Remote | None:
     )
 
 
-def verification(settings: Settings) -> Verification | None:
+def verification(settings: Settings, reader: Files | None = None) -> Verification | None:
     """Who must have signed bundles; None where no key is configured.
 
     Raises:
@@ -83,21 +85,24 @@ def verification(settings: Settings) -> Verification | None:
                 raise located(settings, ("policy", name), message, "set `policy.policy_bundle_key` as well")
         return None
     try:
-        return read_verification(settings.bundle_key, options.policy_bundle_scope, options.policy_bundle_exclude)
+        scope, exclude = options.policy_bundle_scope, options.policy_bundle_exclude
+        return read_verification(settings.bundle_key, scope, exclude, reader)
     except InputError as error:
         message = f"`policy.policy_bundle_key` can't be used: {error.message}"
         hint = f"it stands for `{settings.bundle_key}`"
         raise located(settings, ("policy", "policy_bundle_key"), message, hint) from error
 
 
-def read_verification(key: Path, scope: str = "", exclude: tuple[str, ...] = ()) -> Verification:
+def read_verification(
+    key: Path, scope: str = "", exclude: tuple[str, ...] = (), reader: Files | None = None
+) -> Verification:
     """Who must have signed a bundle, by a file with public keys.
 
     Raises:
         InputError: the file can't be read, or is no text.
     """
     try:
-        text = Files().read(key, "key file").decode("ascii")
+        text = (reader or Files()).read(key, "key file").decode("ascii")
     except UnicodeDecodeError as error:
         raise InputError("the key file is no PEM text", file=str(key), hint="give a public key in PEM form") from error
     return Verification(keys=text, file=str(key), scope=scope, exclude=exclude)

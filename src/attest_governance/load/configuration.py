@@ -19,6 +19,7 @@ from attest_governance.load.configuration_files import (
 from attest_governance.load.configuration_layers import environment_layer, merged, override_layer
 from attest_governance.load.files import Files
 from attest_governance.load.nested import nested_layers
+from attest_governance.load.weakening import weaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -64,16 +65,27 @@ def load_settings(
         ]
     )
     own = layers[: len(found)]
-    layers[len(found) : len(found)] = nested_layers(root, start, judged, own, reader) if root else []
+    below = nested_layers(root, start, judged, own, reader) if root else []
+    layers[len(found) : len(found)] = below
     settings = merged(layers)
     return msgspec.structs.replace(
         settings,
         root=root,
+        departs=_departs([layer for path, layer in zip(found, own, strict=True) if path == project] + below, settings),
         global_file=at,
         files=tuple(found),
         bundle=_path(settings.policy.policy_bundle_path, _BUNDLE, layers, home),
         bundle_key=_path(settings.policy.policy_bundle_key, _BUNDLE_KEY, layers, home),
     )
+
+
+def _departs(approved: Sequence[Layer], settings: Settings) -> dict[Key, str]:
+    """What is weaker than the files of the project say, which alone can be approved."""
+    files = merged(approved)
+    found = weaker(files, settings)
+    if files.exemptions != settings.exemptions:
+        found["exemptions",] = "exemptions are declared elsewhere"
+    return found
 
 
 def _read_all(readers: Iterable[Callable[[], Layer]]) -> list[Layer]:

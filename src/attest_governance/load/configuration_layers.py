@@ -35,7 +35,7 @@ _SERVICE_VARIABLE = re.compile(r"(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_
 
 def variables() -> dict[str, str]:
     """The variables that are read, each with the key that it sets."""
-    names = [name for name in fields_of(PolicyOptions) if name != "custom_policies"]
+    names = [name for name in fields_of(PolicyOptions) if name not in ("custom_policies", "workload_kinds")]
     return {f"{VARIABLE_PREFIX}{name.upper()}": f"policy.{name}" for name in names}
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from attest_governance.load.files import Files
     from attest_governance.load.settings import InlineModule, Settings, WorkloadKind
     from attest_governance.model import Policy
 
@@ -42,6 +43,8 @@ def policy_sources(
     shipped: Path,
     data: Mapping[str, Any] | None = None,
     downloaded: Path | None = None,
+    *,
+    reader: Files | None = None,
 ) -> PolicySources:
     """Where the selected policies come from; nothing is read yet.
 
@@ -51,6 +54,7 @@ def policy_sources(
         shipped: the folder of the shipped policies.
         data: documents for `data`.
         downloaded: the bundle that `policy_bundle_url` stands for.
+        reader: what remembers the files that were read.
 
     Raises:
         ConfigurationError: the configured bundle or its key can't be used.
@@ -74,7 +78,7 @@ def policy_sources(
         strict_errors=options.strict_errors,
         evaluator=options.evaluator,
         external=options.external_data,
-        verification=verification(settings),
+        verification=verification(settings, reader),
         signed=(str(settings.bundle),) if settings.bundle_key and settings.bundle else (),
     )
 

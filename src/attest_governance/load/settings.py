@@ -388,6 +388,8 @@ class Settings(msgspec.Struct, frozen=True):
     """`policy_bundle_key` made absolute."""
     sources: Mapping[Key, Source] = {}
     """Where each value that is given comes from, by key."""
+    departs: Mapping[Key, str] = {}
+    """What the global file, variables and flags make weaker than the project's own files, in words."""
 
     def source(self, key: Key) -> Source:
         """Where the value of a key comes from: its own place, or that of what it is part of."""

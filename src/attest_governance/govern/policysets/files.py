@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 CONFIGURATION_FILE = ".attest/policies.yaml"
 TRAIL_FOLDER = ".attest/audit"
 DEFAULT_ROOTS = ("policies",)
-_SUFFIXES = frozenset((".rego", ".yaml", ".yml", ".json"))
+_ENDINGS = (".rego", ".yaml", ".yml", ".json", ".tar.gz", ".tgz", "/.manifest")
+"""Of the files that the engine reads in a folder of policies."""
 
 
 def read_files(root: Path, roots: Iterable[str]) -> dict[str, str]:
@@ -58,9 +59,8 @@ def belongs(name: str, roots: Collection[str]) -> bool:
     """Tells whether a file, named relative to the project, is one that a set with these roots holds."""
     if name in (CONFIGURATION_FILE, *TRUST_FILES):
         return True
-    if name in roots:
-        return True
-    return PurePosixPath(name).suffix in _SUFFIXES and any(PurePosixPath(name).is_relative_to(root) for root in roots)
+    below = any(PurePosixPath(name).is_relative_to(root) for root in roots)
+    return name in roots or (below and f"/{name}".endswith(_ENDINGS))
 
 
 def digest_of(content: bytes) -> str:
@@ -82,5 +82,5 @@ def _walk(root: Path, name: str) -> Iterable[Path]:
     for path in sorted([base] if base.is_file() else base.rglob("*")):
         if path.is_symlink():
             raise GovernanceError("a link can't be part of a policy set", file=path.relative_to(root).as_posix())
-        if path.is_file() and (path == base or path.suffix in _SUFFIXES):
+        if path.is_file() and (path == base or path.as_posix().endswith(_ENDINGS)):
             yield path
