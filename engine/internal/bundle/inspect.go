@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	opa "github.com/open-policy-agent/opa/v1/bundle"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Entry is one file of a bundle as `inspect` shows it.
@@ -17,13 +19,13 @@ type Entry struct {
 
 // Description is what a bundle is, without its policies.
 type Description struct {
-	Path      string         `json:"path"`
-	Revision  string         `json:"revision"`
-	Roots     []string       `json:"roots"`
-	Metadata  map[string]any `json:"metadata,omitempty"`
-	Digest    string         `json:"digest"`
-	Signature *Signed        `json:"signature,omitempty"`
-	Files     []Entry        `json:"files"`
+	Path      string             `json:"path"`
+	Revision  string             `json:"revision"`
+	Roots     model.List[string] `json:"roots"`
+	Metadata  map[string]any     `json:"metadata,omitempty"`
+	Digest    string             `json:"digest"`
+	Signature *Signed            `json:"signature,omitempty"`
+	Files     model.List[Entry]  `json:"files"`
 }
 
 // Describe says what a bundle is.

@@ -1,7 +1,21 @@
 // Package model holds the values that cross the process boundary. engine/README.md documents them.
 package model
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+)
+
+// List is a list of an answer that is always there: `[]` where it holds nothing, never null.
+type List[T any] []T
+
+// MarshalJSON makes it so.
+func (l List[T]) MarshalJSON() ([]byte, error) {
+	if l == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]T(l))
+}
 
 // Location is where to look: 1-based, EndColumn exclusive, Path a JSON pointer.
 type Location struct {

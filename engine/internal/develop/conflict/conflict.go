@@ -40,11 +40,11 @@ const (
 
 // Conflict is what two places say that don't go together, or one that says nothing.
 type Conflict struct {
-	Kind      string `json:"kind"`
-	Certainty string `json:"certainty"`
-	Message   string `json:"message"`
-	Hint      string `json:"hint"`
-	Sides     []Side `json:"sides"`
+	Kind      string           `json:"kind"`
+	Certainty string           `json:"certainty"`
+	Message   string           `json:"message"`
+	Hint      string           `json:"hint"`
+	Sides     model.List[Side] `json:"sides"`
 	// Resource violates the first side, Flipped the second, where they were found.
 	Resource any `json:"resource,omitempty"`
 	Flipped  any `json:"flipped,omitempty"`

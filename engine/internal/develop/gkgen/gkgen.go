@@ -32,19 +32,19 @@ type Result struct {
 
 // Template is the Rego of a template, with what the rest of it depends on. All Rego is v1.
 type Template struct {
-	Policy  string   `json:"policy"`
-	Package string   `json:"package"` // of the entry point
-	Rego    string   `json:"rego"`
-	Libs    []string `json:"libs"`
-	Kind    string   `json:"kind"`
-	Level   string   `json:"level,omitempty"` // "Namespace": only namespaced resources
+	Policy  string             `json:"policy"`
+	Package string             `json:"package"` // of the entry point
+	Rego    string             `json:"rego"`
+	Libs    model.List[string] `json:"libs"`
+	Kind    string             `json:"kind"`
+	Level   string             `json:"level,omitempty"` // "Namespace": only namespaced resources
 	// Match is what the METADATA of the package states as `custom.match`: a match block of Gatekeeper.
-	Match     map[string]any `json:"match,omitempty"`
-	Rules     []string       `json:"rules"`     // those of `violation`, `deny` and `warn` that there are
-	Evidence  bool           `json:"evidence"`  // reads the parameter EvidenceParameter
-	Network   bool           `json:"network"`   // calls http.send
-	Namespace bool           `json:"namespace"` // reads the Namespace object
-	Inventory bool           `json:"inventory"` // reads data.inventory
+	Match     map[string]any     `json:"match,omitempty"`
+	Rules     model.List[string] `json:"rules"`     // those of `violation`, `deny` and `warn` that there are
+	Evidence  bool               `json:"evidence"`  // reads the parameter EvidenceParameter
+	Network   bool               `json:"network"`   // calls http.send
+	Namespace bool               `json:"namespace"` // reads the Namespace object
+	Inventory bool               `json:"inventory"` // reads data.inventory
 }
 
 // Object is a Gatekeeper object as it was read.

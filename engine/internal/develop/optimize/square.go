@@ -10,13 +10,14 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/develop/explore"
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Growth is how work grows with a list of the input.
 type Growth struct {
-	Elements    []int   `json:"elements"`
-	Evaluations []int   `json:"evaluations"`
-	Time        []int64 `json:"time"`
+	Elements    model.List[int]   `json:"elements"`
+	Evaluations model.List[int]   `json:"evaluations"`
+	Time        model.List[int64] `json:"time"`
 }
 
 // lengths are the numbers of elements that lists are given to see how work grows.

@@ -47,14 +47,14 @@ type Report struct {
 
 // Policy is the cost of a policy. Time is the sum over resources of the best time of each.
 type Policy struct {
-	Policy      string      `json:"policy"`
-	Engine      string      `json:"engine"`
-	Evaluations int         `json:"evaluations"` // in one round: one for each rule and resource
-	Time        int64       `json:"time"`
-	Rounds      []int64     `json:"rounds"` // the sum of each round
-	PerResource Percentiles `json:"perResource"`
-	Bytes       int64       `json:"bytes"` // allocated in one round
-	Objects     int64       `json:"objects"`
+	Policy      string            `json:"policy"`
+	Engine      string            `json:"engine"`
+	Evaluations int               `json:"evaluations"` // in one round: one for each rule and resource
+	Time        int64             `json:"time"`
+	Rounds      model.List[int64] `json:"rounds"` // the sum of each round
+	PerResource Percentiles       `json:"perResource"`
+	Bytes       int64             `json:"bytes"` // allocated in one round
+	Objects     int64             `json:"objects"`
 }
 
 // Percentiles are times over resources.

@@ -53,8 +53,8 @@ type Case struct {
 
 // Batch is a part of the result.
 type Batch struct {
-	Request uint64 `json:"request"`
-	Cases   []Case `json:"cases"`
+	Request uint64           `json:"request"`
+	Cases   model.List[Case] `json:"cases"`
 }
 
 // Result is the answer, once all cases have been told.

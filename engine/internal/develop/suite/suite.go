@@ -38,23 +38,23 @@ type Params struct {
 // Suite is the result of one Suite; durations are in milliseconds. An Error of a Suite or a Test says
 // why it could not run, that of a Case also why it failed.
 type Suite struct {
-	File     string  `json:"file"`
-	Line     int     `json:"line"`
-	Name     string  `json:"name"`
-	Skipped  bool    `json:"skipped"`
-	Error    string  `json:"error"`
-	Duration float64 `json:"duration"`
-	Tests    []Test  `json:"tests"`
+	File     string           `json:"file"`
+	Line     int              `json:"line"`
+	Name     string           `json:"name"`
+	Skipped  bool             `json:"skipped"`
+	Error    string           `json:"error"`
+	Duration float64          `json:"duration"`
+	Tests    model.List[Test] `json:"tests"`
 }
 
 // Test is the result of a template with a constraint.
 type Test struct {
-	Name     string          `json:"name"`
-	Skipped  bool            `json:"skipped"`
-	Error    string          `json:"error"`
-	Problems []model.Problem `json:"problems,omitempty"`
-	Duration float64         `json:"duration"`
-	Cases    []Case          `json:"cases"`
+	Name     string           `json:"name"`
+	Skipped  bool             `json:"skipped"`
+	Error    string           `json:"error"`
+	Problems []model.Problem  `json:"problems,omitempty"`
+	Duration float64          `json:"duration"`
+	Cases    model.List[Case] `json:"cases"`
 }
 
 // Case is the result of an object; Violations are the messages that it got.
