@@ -190,6 +190,14 @@ def at_terminal(root: Path, answer: str, *arguments: str) -> tuple[int, str]:
     return done.returncode, said
 
 
+def test_the_signed_head_is_written_through_no_link(project: Path, attest: Attest) -> None:
+    write(project.parent, "precious", "mine")
+    (project / ".attest/audit").mkdir()
+    (project / ".attest/audit/head.new").symlink_to(project.parent / "precious")
+    assert attest(*ASK, "--reason", "migration", who="bob")[0] == 0
+    assert (project.parent / "precious").read_text() == "mine"
+
+
 class TestWhoMay:
     """Approvals by those who asked, or whom nobody named."""
 

@@ -86,6 +86,7 @@ def seal(project: Project, person: str, signer: Signer, now: datetime) -> audit.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".new")
+        partial.unlink(missing_ok=True)  # a link would lead the text to another file
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(head)) + b"\n")
         partial.replace(path)
     except OSError as error:

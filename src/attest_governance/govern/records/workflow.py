@@ -264,7 +264,7 @@ def with_identity(project: Project) -> Project:
 
 
 def unbound(project: Project) -> list[Event]:
-    """The requests that were signed without a project and are not adopted; damaged records count anyway never."""
+    """The requests that were signed without a project and are not adopted; damaged ones never count, so not these."""
     found = list[Event]()
     for store in (project.stores["exemption"], project.stores["override"]):
         for record in store.records():
