@@ -7,6 +7,7 @@ to send anything.
 from __future__ import annotations
 
 from html import escape
+from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from attest_governance.report import clean
@@ -21,64 +22,6 @@ _ROW = 18
 _NARROWEST = 0.02
 """Percent of the whole: what is narrower can't be seen, and is left out."""
 _RULES = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --dim: #57606a;
-  --policy: #b7d3f2; --rule: #f2c9a1; --source: #cfe8cf; --hit: #e5484d }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --line: #30363d; --dim: #9da7b1;
-  --policy: #1f4b7a; --rule: #7a4a1a; --source: #1f5a2c; --hit: #ff7b72 } }
-body { font: 14px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 1200px; padding: 0 1rem }
-h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem }
-.scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
-th:last-child, td:last-child, .left { text-align: left } td:last-child { white-space: normal }
-code { font: 12px ui-monospace, monospace } .dim { color: var(--dim) }
-#flame { width: 100%; display: block; border: 1px solid var(--line) }
-#flame g { cursor: pointer } #flame g:focus { outline: none }
-#flame rect { stroke: var(--paper); stroke-width: .5 } #flame g:focus rect { stroke: var(--hit); stroke-width: 2 }
-#flame text { font: 11px ui-monospace, monospace; fill: var(--ink); pointer-events: none }
-.policy rect { fill: var(--policy) } .rule rect { fill: var(--rule) } .source rect { fill: var(--source) }
-.match rect { fill: var(--hit) }
-label, button { margin-right: .6rem } #about { min-height: 3em; margin: .5rem 0 }
-"""
-_SCRIPT = """
-const flame = document.getElementById('flame'), about = document.getElementById('about');
-const groups = [...flame.querySelectorAll('g')], height = flame.getAttribute('height');
-let from = 0, to = 100;
-function draw() {
-  const width = flame.clientWidth || 1200;
-  flame.setAttribute('viewBox', `0 0 ${width} ${height}`);
-  for (const g of groups) {
-    const x = +g.dataset.x, w = +g.dataset.w, left = Math.max(x, from), right = Math.min(x + w, to);
-    const seen = right - left > (to - from) * 0.0005;
-    g.style.display = seen ? '' : 'none';
-    if (!seen) continue;
-    const at = (left - from) / (to - from) * width, wide = (right - left) / (to - from) * width;
-    const rect = g.querySelector('rect'), text = g.querySelector('text');
-    rect.setAttribute('x', at); rect.setAttribute('width', wide);
-    text.setAttribute('x', at + 3);
-    const room = Math.floor((wide - 6) / 6.7), name = g.dataset.name;
-    text.textContent = room < 3 ? '' : name.length > room ? name.slice(0, room - 1) + '…' : name;
-  }
-}
-function tell(g) { about.textContent = g.querySelector('title').textContent; }
-function zoom(g) { from = +g.dataset.x; to = from + +g.dataset.w; draw(); tell(g); }
-for (const g of groups) {
-  g.addEventListener('click', () => zoom(g));
-  g.addEventListener('mouseenter', () => tell(g));
-  g.addEventListener('focus', () => tell(g));
-  g.addEventListener('keydown', e => { if (e.key === 'Enter' || e.key === ' ') { e.preventDefault(); zoom(g); } });
-}
-function reset() { from = 0; to = 100; draw(); }
-document.getElementById('reset').addEventListener('click', reset);
-document.addEventListener('keydown', e => { if (e.key === 'Escape') reset(); });
-document.getElementById('find').addEventListener('input', e => {
-  const word = e.target.value.toLowerCase();
-  for (const g of groups) g.classList.toggle('match', word !== '' && g.dataset.name.toLowerCase().includes(word));
-});
-addEventListener('resize', draw);
-draw();
-"""
 
 
 def write_html(profile: Profile, out: TextIO) -> None:
@@ -87,7 +30,7 @@ def write_html(profile: Profile, out: TextIO) -> None:
         "<!doctype html>\n"
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{_RULES}">'
-        f"<title>Profile of policies</title><style>{_STYLE}</style></head><body>\n"
+        f"<title>Profile of policies</title><style>{_part('profile.css')}</style></head><body>\n"
     )
     total = sum(cost.time for cost in profile.policies)
     out.write(
@@ -97,7 +40,11 @@ def write_html(profile: Profile, out: TextIO) -> None:
     out.write(_flame(profile.flame))
     for part in (_policies(profile, total), _rules(profile), _lines(profile), _slowest(profile)):
         out.write(part)
-    out.write(f"<script>{_SCRIPT}</script></body></html>\n")
+    out.write(f"<script>{_part('profile.js')}</script></body></html>\n")
+
+
+def _part(name: str) -> str:
+    return files("attest_governance.report").joinpath("static", name).read_text(encoding="utf-8")
 
 
 def _text(text: str) -> str:
