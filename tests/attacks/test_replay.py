@@ -221,6 +221,16 @@ class TestCommands:
         assert "adopted" not in capsys.readouterr().out
         assert judged(project).exemptions == ()
 
+    def test_under_policy_approval_the_id_waits_for_an_approval(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        govern(project, RULES + POLICY_APPROVAL)
+        assert run(["governance", "init"]) == 0
+        assert not (project / IDENTITY).exists()
+        assert "missing: the project has no id" in capsys.readouterr().out
+        assert run(["governance", "migrate"]) == 0
+        assert "to be approved: `.attest/governance/project`" in capsys.readouterr().out
+
     def test_init_gives_the_project_its_id(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["governance", "init"]) == 0
         found = re.search(r"project ([0-9a-f]{32})", (project / IDENTITY).read_text())

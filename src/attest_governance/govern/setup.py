@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.govern.project import Project, open_project, read_trusted
+from attest_governance.govern.records.belonging import IDENTITY_FILE
 from attest_governance.govern.records.quorum import tally
 from attest_governance.govern.records.workflow import unbound, with_identity
 from attest_governance.govern.rules import RULES_FILE, parse_rules
@@ -65,9 +66,11 @@ def initialize(root: Path, name: str, key: Path | None) -> list[str]:
     written = [_write(root / file, file, text) for file, text in wanted.items()]
     lacking = [f"missing: {one}" for one in missing(root)]
     try:
-        return [*written, *migrate(open_project(root)), *lacking]
+        project = open_project(root)
     except ConfigurationError:
         return [*written, *lacking]
+    approved = project.rules.policy_approval is not None  # then a proposal makes the id, which is a trust file
+    return [*written, *([] if approved else migrate(project)), *lacking]
 
 
 def missing(root: Path) -> list[str]:
@@ -83,6 +86,8 @@ def missing(root: Path) -> list[str]:
         return [*lacking, str(error).replace("\n", "; ")]
     for person in sorted(rules.members - trust.people) if trust.people else ():
         lacking.append(f"`{person}` is in a team and has no key in `{SIGNERS_FILE}`")
+    if rules.policy_approval is not None and not (root / IDENTITY_FILE).exists():
+        lacking.append("the project has no id, so nothing binds records to it: `attest governance migrate` makes one")
     for section, rule in rules.sections.items():
         able = tally(trust.people, "", rule, rules.teams)
         if not able.complete:
@@ -94,9 +99,11 @@ def migrate(project: Project) -> list[str]:
     """Gives the project an id, adopts the records that were signed without one, and says what it did."""
     adopted = unbound(project)
     bound = with_identity(project)
+    unapproved = project.rules.policy_approval is not None and bound.identity != project.identity
     return [
         f"project: {bound.identity.id}",
         *(f"adopted: {one.id}, {one.terms['policy']}, by {one.actor}: {one.terms['reason']}" for one in adopted),
+        *([f"to be approved: `{IDENTITY_FILE}`, with `attest governance propose`"] if unapproved else []),
     ]
 
 
