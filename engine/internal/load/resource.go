@@ -66,12 +66,11 @@ func identifyMetadata(resource *model.Resource, term *ast.Term) *misshapen {
 	if resource.Name, wrong = text(metadata, termName, "metadata", "name"); wrong != nil {
 		return wrong
 	}
-	prefix, wrong := text(metadata, termGenerateName, "metadata", "generateName")
-	if wrong != nil {
-		return wrong
-	}
-	if resource.Name == "" && prefix != "" {
-		resource.Name, resource.Generated = prefix, true
+	if resource.Name == "" {
+		if resource.Name, wrong = text(metadata, termGenerateName, "metadata", "generateName"); wrong != nil {
+			return wrong
+		}
+		resource.Generated = resource.Name != ""
 	}
 	if resource.Namespace, wrong = text(metadata, termNamespace, "metadata", "namespace"); wrong != nil {
 		return wrong

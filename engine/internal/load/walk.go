@@ -20,20 +20,35 @@ var notWalked = map[string]string{
 // Walk lists the manifests at the given paths: files of any name, and below folders those that end in .yaml,
 // .yml or .json. The order is that of paths, below a folder that of the names. Links are followed, and
 // a file that is reached twice is listed once. Folders of tools (.git, node_modules) are skipped, and said so,
-// unless they are given themselves.
+// unless they are given themselves. A link may lead to the root of a file system, so the walk ends with a problem
+// after maxEntries.
 func Walk(paths []string) (sources []Source, skipped []model.Skipped, problems []model.Problem) {
-	w := walker{seen: map[string]struct{}{}}
-	for _, path := range paths {
-		w.root(path)
-	}
+	w := walker{seen: map[string]struct{}{}, left: maxEntries}
+	w.roots(paths)
 	return w.sources, w.skipped, w.problems
 }
+
+// maxEntries bounds how many entries of folders one walk looks at.
+const maxEntries = 1_000_000
 
 type walker struct {
 	seen     map[string]struct{} // real paths of the files listed and the folders entered
 	sources  []Source
 	skipped  []model.Skipped
 	problems []model.Problem
+	left     int // entries that may still be looked at; negative once that was too few
+}
+
+func (w *walker) roots(paths []string) {
+	for _, path := range paths {
+		if w.root(path); w.left < 0 {
+			w.problem(refused(path, &Failure{
+				Code: CodeLimit, Message: "too many files and folders to look at, here or behind links",
+				Hint: "name the folders that hold manifests, and look where links lead",
+			}))
+			return
+		}
+	}
 }
 
 // root lists a path that the user gave.
@@ -81,6 +96,9 @@ func (w *walker) folder(shown, real string, given bool) {
 		w.problem(unreadable(shown, err))
 	}
 	for _, entry := range entries {
+		if w.left--; w.left < 0 {
+			return
+		}
 		w.entry(filepath.Join(shown, entry.Name()), filepath.Join(real, entry.Name()), entry.Type())
 	}
 }

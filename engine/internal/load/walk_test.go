@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -200,5 +201,32 @@ func TestATemplateOfAChartIsTold(t *testing.T) {
 		if got := summary(Read(Source{Path: filepath.Join(root, path)}, Limits{})); got != want {
 			t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
 		}
+	}
+}
+
+func TestAWalkEnds(t *testing.T) {
+	root := folder(t, map[string]string{"k8s/a.yaml": "", "k8s/all": "->../big", "big/b.yaml": "", "big/c/d.yaml": "", "big/e.yaml": "", "z/f.yaml": ""})
+	for left, want := range map[int]string{
+		7: "[k8s/a.yaml k8s/all/b.yaml k8s/all/c/d.yaml k8s/all/e.yaml z/f.yaml] ",
+		4: "[k8s/a.yaml k8s/all/b.yaml] k8s: too many files and folders to look at, here or behind links\n",
+		6: "[k8s/a.yaml k8s/all/b.yaml k8s/all/c/d.yaml k8s/all/e.yaml] z: too many files and folders to look at, here or behind links\n",
+	} {
+		w := walker{seen: map[string]struct{}{}, left: left}
+		w.roots([]string{filepath.Join(root, "k8s"), filepath.Join(root, "z")})
+		if got := fmt.Sprint(relative(root, w.sources)) + " " + problemLines(root, w.problems); got != want {
+			t.Errorf("%d entries: got %s, want %s", left, got, want)
+		}
+	}
+}
+
+func TestLinksToWhatIsNoManifestAreProblems(t *testing.T) {
+	root := folder(t, map[string]string{"zero.yaml": "->/dev/zero", "null": "->/dev/null"})
+	if _, err := os.Stat("/dev/zero"); err != nil {
+		t.Skipf("no devices here: %v", err)
+	}
+	sources, _, problems := Walk([]string{filepath.Join(root, "zero.yaml"), filepath.Join(root, "null")})
+	want := "zero.yaml: this is a device, not a regular file\nnull: this is a device, not a regular file\n"
+	if got := problemLines(root, problems); got != want || len(sources) > 0 {
+		t.Errorf("sources %v, problems %s", sources, got)
 	}
 }
