@@ -168,6 +168,11 @@ def test_what_was_found_instead_of_a_resource(case: str) -> None:
     assert nothing_judged(counted, Rules(allow_empty=True), manifests, skipped) == ()
 
 
+def test_nothing_is_counted_that_nobody_counted() -> None:
+    found = decide([], [], Counted(), Rules())
+    assert (found.files, found.resources, found.skipped, found.policies) == (0, 0, 0, 0)
+
+
 def test_one_resource_is_something() -> None:
     assert nothing_judged(Counted(resources=1), Rules(), Manifests(), ()) == ()
 

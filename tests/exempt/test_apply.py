@@ -122,10 +122,12 @@ def test_expired_expiring_and_unused_exemptions_are_listed() -> None:
         declared(expires_at=NOW + timedelta(days=7), reason="expiring"),
         declared(Scope("nothing"), reason="unused"),
     )
-    exempted = apply([finding()], [expired, expiring, unused, declared(not_before=END - SECOND)], now=NOW)
+    later = declared(Scope("other"), expires_at=NOW + timedelta(days=7) + SECOND)
+    given = [expired, expiring, unused, declared(not_before=END - SECOND), later]
+    exempted = apply([finding()], given, now=NOW)
     assert exempted.expired == (expired,)
     assert exempted.expiring == (expiring,)
-    assert exempted.unused == (unused,)
+    assert exempted.unused == (unused, later)
     assert exempted.applied == ((expiring, 1),)
 
 

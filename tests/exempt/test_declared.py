@@ -36,6 +36,7 @@ REFUSED = {
     "an expiry without offset": (replace(Entry(), expires_at="2024-06-30"), "`expires_at` that can't be read"),
     "a start that is no time": (replace(Entry(), not_before="soon"), "`not_before` that can't be read"),
     "an end before the start": (replace(Entry(), not_before="2024-07-01T00:00:00Z"), "ends before it begins"),
+    "an end at the start": (replace(Entry(), not_before="2024-06-30T23:59:59Z"), "ends before it begins"),
     "a digest that is a tag": (replace(Entry(), image_digest="v1.2"), "has `v1.2` as `image_digest`"),
 }
 
