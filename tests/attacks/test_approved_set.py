@@ -23,6 +23,7 @@ from tests.govern.people import (
     exemptions_in_force,
     govern,
     signer_line,
+    terms,
     work,
     write,
 )
@@ -107,3 +108,14 @@ class TestTimeAndKeys:
             person.approve(person.find("policy-set", record))
         with pytest.raises(GovernanceError, match="dated before"):
             policy_gate(tmp_path, LATER)
+
+    def test_a_clock_that_is_behind_the_trail_judges_nothing(self, tmp_path: Path) -> None:
+        ending(tmp_path)
+        person = work(tmp_path, "bob", LATER)
+        person.request("exemption", terms(LATER))
+        for path in (tmp_path / ".attest/exemptions").iterdir():
+            for document in path.iterdir():
+                document.unlink()
+            path.rmdir()
+        with pytest.raises(GovernanceError, match="the clock says"):
+            policy_gate(tmp_path, NOW + SECOND)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest_governance import request as requests
+from attest_governance.adapters import bundle_cache
 from attest_governance.cli import options, session
 from attest_governance.cli.main import run
 from attest_governance.govern.policysets import departures
@@ -306,6 +307,37 @@ class TestVariables:
             assert told(capsys, "--governed")[0] == 2
         monkeypatch.setenv("XDG_CONFIG_HOME", str(project.parent / "nowhere"))
         assert told(capsys, "--governed")[0] == 1
+
+
+@pytest.mark.parametrize(("more", "cached"), [([], True), (["--governed"], False)], ids=["told", "governed"])
+def test_no_cache_is_used_where_governed(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    more: list[str],
+    cached: bool,
+) -> None:
+    folders = list[Path]()
+    plain = bundle_cache.BundleCache.__init__
+
+    def kept(self: bundle_cache.BundleCache, root: Path, *rest: str) -> None:
+        folders.append(root)
+        plain(self, root, *rest)
+
+    monkeypatch.setattr(bundle_cache.BundleCache, "__init__", kept)
+    write(project, ".attest/policies.yaml", "policy: {policy_bundle_url: 'http://127.0.0.1:9/b.tar.gz'}\n")
+    assert told(capsys, *more)[0] == 2
+    assert [folder.is_relative_to(project.parent / "home") for folder in folders] == [cached]
+
+
+def test_policies_behind_a_link_are_not_the_approved_ones(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(project.parent, "others/shop.rego", POLICY.replace('"no"', '"yes"'))
+    write(project.parent, "others/other.yaml", FILES["policies/other.yaml"])
+    (project / "policies").rename(project / "elsewhere")
+    (project / "policies").symlink_to(project.parent / "others")
+    code, _, said = told(capsys)
+    assert code == 2
+    assert "policies/shop.rego (removed)" in said
 
 
 def test_with_exemption_approval_alone_the_check_says_what_is_weakened(

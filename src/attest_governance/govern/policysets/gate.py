@@ -127,7 +127,9 @@ def _read(root: Path, current: Approved, keys: frozenset[str], run: Run | None) 
 def _ensure_approved(root: Path, current: Approved, read: Iterable[tuple[str, str]]) -> None:
     files = current.terms.files
     wrong = {name: "changed" if name in files else "added" for name, digest in read if files.get(name) != digest}
-    wrong |= {name: "removed" for name in files if not (root / name).is_file()}
+    top = root.resolve()
+    # A link in its place, or on the way to it, is not the file that was approved.
+    wrong |= {name: "removed" for name in files if not (top / name).is_file() or (top / name).resolve() != top / name}
     if not wrong:
         return
     outside = [name for name in sorted(wrong) if wrong[name] == "added" and not belongs(name, current.terms.roots)]
