@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli.governing import Format, Key, ShownAs, application, session, show
-from attest_governance.cli.saying import say, tell
+from attest_governance.cli.governing import Key, application, session
+from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.saying import say, show, tell
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import seal as seal_trail
 from attest_governance.govern.signing.identity import choose_signer

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attest_governance.cli import saying
 from attest_governance.cli.options import Format, ShownAs
-from attest_governance.cli.saying import say, say_document, tell
 from attest_governance.load import configuration_view as view
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.configuration_editing import set_value
@@ -34,12 +34,8 @@ NewValue = Annotated[str, typer.Argument(metavar="VALUE", help="The new value; l
 def get(key: Key, shown_as: Format = ShownAs.text) -> None:
     """Print the value that is in force: of one key, or of every key of a section."""
     found = view.get_settings(_settings(), key)
-    if shown_as is ShownAs.json:
-        say_document(view.GetDocument(found))
-    elif [one.key for one in found] == [key]:
-        say(view.value_text(found[0]))
-    else:
-        _print_lines(found)
+    alone = [one.key for one in found] == [key]
+    saying.show(view.GetDocument(found), [view.value_text(found[0])] if alone else _lines(found), shown_as)
 
 
 @app.command("set")
@@ -51,10 +47,9 @@ def set_(
     """Set a value in the global file, which keeps its comments and all else that is in it."""
     file = global_file(Path.home(), os.environ)
     changed = set_value(file, key, value)
-    if shown_as is ShownAs.json:
-        say_document(view.SetDocument(key, str(file), changed))
-        return
-    tell(f"{'set' if changed else 'already set'}: {key} in {file}")
+    saying.show(view.SetDocument(key, str(file), changed), (), shown_as)
+    if shown_as is ShownAs.text:
+        saying.tell(f"{'set' if changed else 'already set'}: {key} in {file}")
 
 
 @app.command("show")
@@ -62,16 +57,13 @@ def show(shown_as: Format = ShownAs.text) -> None:
     """Print everything that is in force, and where each value comes from."""
     settings = _settings()
     found = view.show_settings(settings)
-    if shown_as is ShownAs.json:
-        say_document(view.ShowDocument(tuple(map(str, settings.files)), found))
-    else:
-        _print_lines(found)
+    saying.show(view.ShowDocument(tuple(map(str, settings.files)), found), _lines(found), shown_as)
 
 
 def _settings() -> Settings:
     return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ)
 
 
-def _print_lines(found: tuple[view.Setting, ...]) -> None:
+def _lines(found: tuple[view.Setting, ...]) -> list[str]:
     width = max((len(one.key) for one in found), default=0)
-    say(*(view.setting_line(one, width) for one in found))
+    return [view.setting_line(one, width) for one in found]

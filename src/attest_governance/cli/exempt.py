@@ -8,11 +8,9 @@ import typer
 
 from attest_governance.cli.governing import (
     Comment,
-    Format,
     Id,
     Key,
     Reason,
-    ShownAs,
     application,
     approval,
     decision,
@@ -20,6 +18,7 @@ from attest_governance.cli.governing import (
     session,
     show_record,
 )
+from attest_governance.cli.options import Format, ShownAs
 from attest_governance.errors import UsageError
 from attest_governance.govern.records.record import read_record, resolve
 from attest_governance.govern.records.workflow import Workflow, judge_in

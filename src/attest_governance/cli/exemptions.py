@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli.governing import Format, ShownAs, application, session, show
+from attest_governance.cli.governing import application, session
+from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.saying import show
 from attest_governance.govern.records.view import view_records
 from attest_governance.govern.snapshot import by_status, survey
 from attest_governance.report.governance import list_lines

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.saying import say, say_document, tell
+from attest_governance.cli.saying import show, tell
 from attest_governance.cli.session import open_here
 from attest_governance.gatekeeper.belonging import is_constraint
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
@@ -18,7 +18,7 @@ from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from attest_governance.adapters.cluster import Object
     from attest_governance.gatekeeper.difference import Difference
@@ -127,11 +127,3 @@ def warn(problems: Sequence[Problem]) -> None:
     """Prints warnings to standard error."""
     for problem in problems:
         tell(f"warning: {problem.message}")
-
-
-def show(document: Mapping[str, Any], lines: Sequence[str], name: str) -> None:
-    """Prints a result as text or JSON."""
-    if name == "json":
-        say_document(document)
-    else:
-        say(*lines)

@@ -8,20 +8,18 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.governing import (
-    Format,
     Key,
     Reason,
-    ShownAs,
     application,
     approval,
     decision,
     required,
     root,
     session,
-    show,
     show_record,
 )
-from attest_governance.cli.saying import say
+from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.saying import say, show
 from attest_governance.govern import setup
 from attest_governance.govern.policysets import proposal
 from attest_governance.govern.policysets.change import verify_change

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.saying import say, say_document, tell
+from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.saying import show, tell
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.project import find_root
 from attest_governance.govern.records.view import view_record
@@ -19,9 +19,7 @@ from attest_governance.govern.session import open_session
 from attest_governance.report.governance import record_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    import msgspec
+    from collections.abc import Callable
 
     from attest_governance.govern.records.event import Subject
     from attest_governance.govern.records.judgement import Judgement
@@ -32,14 +30,6 @@ if TYPE_CHECKING:
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-class ShownAs(StrEnum):
-    """Formats of governance."""
-
-    text = "text"
-    json = "json"
-
-
-Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
 Key = Annotated[
     Path | None,
     typer.Option(
@@ -141,14 +131,6 @@ def show_record(judgement: Judgement, shown_as: ShownAs) -> None:
     """Prints a record."""
     view = view_record(judgement)
     show(view, record_lines(view), shown_as)
-
-
-def show(document: msgspec.Struct, lines: Iterable[str], shown_as: ShownAs) -> None:
-    """Prints a document: itself for programs, its lines for people."""
-    if shown_as is ShownAs.json:
-        say_document(document)
-    else:
-        say(*lines)
 
 
 def required(**options: str) -> None:

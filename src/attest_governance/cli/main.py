@@ -21,19 +21,20 @@ OK, DENIED, UNDECIDED, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> None:
     """Runs the command line of this process and exits."""
-    from attest_governance.report.clean import InertStream  # noqa: PLC0415 (what calls `run` has its own streams)
+    if not _asks_version(sys.argv[1:]):
+        from attest_governance.report.clean import InertStream  # noqa: PLC0415 (a version says no words of others)
 
-    for name in ("stdout", "stderr"):
-        std = getattr(sys, name)
-        options = {"encoding": std.encoding, "line_buffering": std.line_buffering, "terminal": std.isatty()}
-        setattr(sys, name, InertStream(std.buffer, **options))
+        for name in ("stdout", "stderr"):
+            std = getattr(sys, name)
+            options = {"encoding": std.encoding, "line_buffering": std.line_buffering, "terminal": std.isatty()}
+            setattr(sys, name, InertStream(std.buffer, **options))
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
     try:
-        code = _version() if list(arguments) in (["--version"], ["-V"]) else _dispatch(arguments)
+        code = _version() if _asks_version(arguments) else _dispatch(arguments)
         sys.stdout.flush()
     except AttestError as error:
         _settle_stdout()
@@ -48,6 +49,10 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 (a fault of ours is no verdict either, so it must not exit with 1)
         return _fault(error)
     return code
+
+
+def _asks_version(arguments: Sequence[str]) -> bool:
+    return list(arguments) in (["--version"], ["-V"])
 
 
 def _version() -> int:

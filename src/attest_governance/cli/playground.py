@@ -16,7 +16,7 @@ from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import Format, ShownAs, takes
-from attest_governance.cli.saying import say, say_document
+from attest_governance.cli.saying import say, show
 from attest_governance.cli.session import open_here
 from attest_governance.develop.playground import Playground
 from attest_governance.errors import InputError
@@ -64,10 +64,8 @@ def command(
             namespace=manifests.namespace,
         )
         server = stack.enter_context(open_server(playground, Start(texts, files, __version__), port))
-        if shown_as is ShownAs.json:
-            say_document({"schema": SCHEMA, "url": server.url}, -1)
-        else:
-            say(f"The playground is at {server.url}", "Press Ctrl-C to end it.")
+        lines = (f"The playground is at {server.url}", "Press Ctrl-C to end it.")
+        show({"schema": SCHEMA, "url": server.url}, lines, shown_as, -1)
         sys.stdout.flush()
         _serve(server, browser=browser)
     return OK

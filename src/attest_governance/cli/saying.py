@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from attest_governance.errors import AttestError
 
 
@@ -20,11 +22,14 @@ def say(*lines: str) -> None:
         print(one_line(line))
 
 
-def say_document(document: object, indent: int = 2) -> None:
-    """Prints a result as JSON; on one line where the indentation is negative."""
+def show(document: object, lines: Iterable[str], shown_as: str, indent: int = 2) -> None:
+    """Prints a result: its lines for people, itself as JSON for programs (on one line where `indent` is negative)."""
+    if shown_as != "json":
+        say(*lines)
+        return
     from attest_governance.report.json_document import to_json  # noqa: PLC0415 (for programs alone)
 
-    print(to_json(document, indent), flush=True)
+    print(to_json(document, indent))
 
 
 def tell(*lines: str, end: str = "\n") -> None:

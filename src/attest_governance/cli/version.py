@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from attest_governance import __version__
-from attest_governance.cli.saying import say, say_document
+from attest_governance.cli.saying import show
 from attest_governance.cli.session import engine
 
 
@@ -18,7 +18,5 @@ def command(
     """Show the versions of the program and of what is inside it."""
     versions = engine().versions()
     shown = {"attest": __version__, **msgspec.to_builtins(versions)}
-    if output == "json":
-        say_document(shown, -1)
-        return
-    say(*(f"{name:<11} {shown[name]}" for name in ("attest", "engine", "opa", "gatekeeper", "go")))
+    names = ("attest", "engine", "opa", "gatekeeper", "go")
+    show(shown, [f"{name:<11} {shown[name]}" for name in names], output, -1)

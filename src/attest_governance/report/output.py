@@ -157,10 +157,7 @@ def check_place(path: Path) -> None:
 
 def _is_direct(path: Path) -> bool:
     """Whether a path names a place that can't be replaced: a pipe, a device, an open descriptor."""
-    if path.parts[:3] in (("/", "dev", "fd"), ("/", "proc", "self")) or path in (
-        Path("/dev/stdout"),
-        Path("/dev/stderr"),
-    ):
+    if path.parts[:3] in _DESCRIPTORS:
         return True
     try:
         mode = path.stat().st_mode
