@@ -289,7 +289,6 @@ def test_gator_finds_in_generated_templates_what_the_policies_find(case: Case, r
     assert sorted((names[policy], message) for policy, _, _, message in found) == plain
 
 
-@PENDING
 @pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0"])
 def test_a_pipe_is_an_input(case: Case, run: Run, path: str) -> None:
     folder = case("84")
@@ -297,7 +296,6 @@ def test_a_pipe_is_an_input(case: Case, run: Run, path: str) -> None:
         run(folder, f"policy check -p priv.rego {path}", 1, stdin=cat.stdout)
 
 
-@PENDING
 @pytest.mark.skipif(shutil.which("bash") is None, reason="process substitution is bash's")
 def test_a_process_substitution_is_an_input(case: Case, tmp_path: Path) -> None:
     line = f"{shlex.join(COMMAND)} policy check -p priv.rego <(cat pod.yaml)"
