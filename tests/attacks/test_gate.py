@@ -337,6 +337,18 @@ class TestGovernanceStays:
         commit(excusing)
         assert passes(excusing)
 
+    @pytest.mark.parametrize("name", ["services/x/.attest/policies.yaml", "bundle/x.rego"])
+    def test_what_a_check_would_read_is_part_of_the_change(self, root: Path, name: str) -> None:
+        write(root, "bundle/y.rego", "package y\n")
+        write(root, CONFIGURATION, "policy: {policy_bundle_path: bundle}\n")
+        approve_set(root, propose(root, LATER), "alice", "dave", now=LATER)
+        commit(root)
+        assert gate(root).passed
+        write(root, name, "policies: []\n" if name.endswith("yaml") else "package x\n")
+        found = gate(root)
+        assert [one.path for one in found.changed] == [name]
+        assert not found.passed
+
     def test_keys_of_the_first_set_may_be_gone_by_now(self, root: Path) -> None:
         lines = "".join(signer_line(name) for name in ("bob", "carol", "dave", "erin")) + signer_line(
             "alice", key="new"

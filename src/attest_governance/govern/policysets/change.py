@@ -31,6 +31,7 @@ from attest_governance.govern.policysets.history import (
     terms_in,
     with_trust_of,
 )
+from attest_governance.govern.policysets.proposal import configured
 from attest_governance.govern.policysets.weakened import weakened
 from attest_governance.govern.project import FOLDERS, TRUST_FILES, Project, open_project
 from attest_governance.govern.records.belonging import IDENTITY_FILE, parse_identity
@@ -185,7 +186,7 @@ def _with_changes(
 ) -> Gate:
     """The gate with what differs. Where policies are not governed, only trust and what weakens needs an approval."""
     settled, history = histories
-    roots = history.current.terms.roots if history.current else DEFAULT_ROOTS
+    roots = [*(history.current.terms.roots if history.current else DEFAULT_ROOTS), *configured(base.root)]
     here = read_files(base.root, roots)
     tree = {**before, **git.tree_at(base.root, gate.base, roots)}
     there = {

@@ -34,7 +34,7 @@ def propose_terms(project: Project, history: History, roots: Sequence[str] | Non
     """
     if not roots:
         roots = history.current.terms.roots if history.current else DEFAULT_ROOTS
-    roots = [*roots, *_configured(project.root)]
+    roots = [*roots, *configured(project.root)]
     return PolicySetTerms(
         roots=sorted(set(roots)),
         files=read_files(project.root, roots),
@@ -46,7 +46,7 @@ def propose_terms(project: Project, history: History, roots: Sequence[str] | Non
     )
 
 
-def _configured(root: Path) -> Iterator[str]:
+def configured(root: Path) -> Iterator[str]:
     """What belongs to a set without being named: the bundle, its key, and `.attest` in folders below."""
     file = root / CONFIGURATION_FILE
     policy = read_layer(file, CONFIGURATION_FILE, root).contents.policy if file.is_file() else PolicyOptions()
