@@ -16,6 +16,7 @@ from attest_governance.decide import Baseline
 from attest_governance.decide.baseline import SCHEMA as BASELINE_SCHEMA
 from attest_governance.errors import InputError, PolicyError
 from attest_governance.evaluate import EngineOptions
+from attest_governance.evaluate.requests import InspectBundle
 from attest_governance.load.bundles import Fetched, Remote, remote
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import convert, data_documents, read_document
@@ -173,8 +174,8 @@ def _fetched(engine: Engine, request: Request, settings: Settings, environment: 
 
 def inspector(engine: Engine, shipped: Path, wanted: Remote) -> Inspect:
     """Has the engine verify and compile what a server sends."""
-    libraries = [str(shipped / LIBRARY)]
-    return lambda path: engine.inspect_bundle(str(path), wanted.verification, libraries)
+    libraries = (str(shipped / LIBRARY),)
+    return lambda path: engine.ask(InspectBundle(str(path), wanted.verification, libraries, compile=True))
 
 
 def read_baseline(path: Path, files: Files) -> Baseline:

@@ -202,7 +202,7 @@ def open_runtime(
     prepared = prepare(engine, request, environment, overrides)
     root = governed_root(environment)
     loaded = engine.load(prepared.sources)
-    users = _Users(engine, loaded)
+    users = _Users(loaded)
     try:
         notices = _passed_gate(prepared, loaded, environment, root, now)
         return Runtime(
@@ -336,9 +336,8 @@ def _exempting(request: Request, settings: Settings, in_force: InForce | None) -
 class _Users:
     """Counts who uses a policy set, its owner among them, and frees it after the last."""
 
-    def __init__(self, engine: Engine, loaded: LoadedPolicies) -> None:
-        self._engine, self._loaded = engine, loaded
-        self._lock = threading.Lock()
+    def __init__(self, loaded: LoadedPolicies) -> None:
+        self._loaded, self._lock = loaded, threading.Lock()
         self._count, self._closed = 1, False
 
     @contextlib.contextmanager
@@ -370,5 +369,4 @@ class _Users:
             self._count -= 1
             last = not self._count
         if last:
-            with contextlib.suppress(EngineError):  # an engine that is gone has nothing to free
-                self._engine.unload(self._loaded)
+            self._loaded.close()

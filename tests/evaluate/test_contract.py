@@ -12,13 +12,14 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
+import msgspec
 import pytest
 
 from attest_governance.errors import EngineCrashedError, EngineError
 from attest_governance.evaluate import Batch, CheckOptions, Engine, LoadedPolicies
-from attest_governance.evaluate.connection import Connection
+from attest_governance.evaluate.requests import Request
 from attest_governance.evaluate.wire import frame
 from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile, Selected, Text
 from attest_governance.resources import engine_path
@@ -93,16 +94,16 @@ class Client:
         message: dict[str, Any] = json.loads(text)
         return message
 
-    def start(self, method: str, params: Any) -> int:
+    def start(self, method: str, params: Any, **beside: Any) -> int:
         number = next(self.ids)
-        self.send({"id": number, "method": method, "params": params})
+        self.send({"id": number, "method": method, "params": params, **beside})
         return number
 
     def finish(self, number: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """The notifications up to the answer, and the answer."""
         notifications = []
         while (message := self.read()).get("id") != number:
-            notifications.append(message)
+            notifications += [message] if message["method"] != "$/alive" else []
         return notifications, message
 
     def call(self, method: str, params: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -155,6 +156,8 @@ def test_the_documented_methods_are_those_of_the_engine(client: Client) -> None:
 
 WRONG = {
     "an unknown method": ("nothing", {}, -32601),
+    "a parameter that the method does not know": ("validate", {"pahts": []}, -32602),
+    "a deadline among the parameters": ("validate", {"deadline": 1000}, -32602),
     "parameters of the wrong type": ("check", {"set": 1}, -32602),
     "parameters that are no object": ("initialize", [], -32602),
     "a set that was never loaded": ("check", {"set": "1"}, -32003),
@@ -183,16 +186,17 @@ def test_a_frame_without_json_ends_the_connection(client: Client) -> None:
     assert client.process.wait(PATIENCE) == 0
 
 
-def hard(client: Client, **more: Any) -> dict[str, Any]:
+def hard(client: Client) -> dict[str, Any]:
     """The parameters of a check that takes minutes, if nothing stops it."""
     module = {"file": "hard.rego", "line": 1, "column": 1, "text": HARD, "name": "", "severity": "", "level": ""}
-    loaded = client.call("policies/load", {"modules": [module], "opa": True})[1]["result"]
+    loaded = client.call("policies/load", {"sources": {"modules": [module], "opa": True}})[1]["result"]
     inputs, policies = [{"file": "pod.yaml", "text": POD}], [{"name": "hard", "parameters": {}}]
-    return {"set": loaded["set"], "inputs": inputs, "policies": policies, "timeout": 600_000, **more}
+    return {"set": loaded["set"], "inputs": inputs, "policies": policies, "timeout": 600_000}
 
 
 def test_a_deadline_stops_the_work(client: Client) -> None:
-    assert client.error("check", hard(client, deadline=50)) == -32001
+    number = client.start("check", hard(client), deadline=50)
+    assert client.finish(number)[1]["error"]["code"] == -32001
 
 
 def test_a_request_can_be_cancelled_while_others_are_answered(client: Client) -> None:
@@ -208,21 +212,63 @@ def test_the_process_ends_when_its_input_closes(client: Client) -> None:
     assert client.process.wait(PATIENCE) == 0
 
 
-def test_every_parameter_that_we_send_is_documented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    sent = record(monkeypatch)
-    (tmp_path / "pod.yaml").write_text(POD, encoding="utf-8")
-    engine = Engine(engine_path())
-    try:
-        module = InlinePolicy(file="a.yaml", line=1, column=1, text='package a\ndeny contains "no" if false')
-        loaded = engine.load(PolicySources(modules=(module,)))
-        manifests = Manifests(paths=(str(tmp_path),), inputs=(Text("<stdin>", POD),))
-        list(engine.check(loaded, (Selected("a"),), manifests, CheckOptions()))
-        engine.validate([str(tmp_path)], [])
-    finally:
-        engine.close()
-    documented = {method.name: set(re.findall(r"`(\w+)`", method.text)) for method in METHODS}
-    assert {"initialize", "policies/load", "check", "validate"} <= sent.keys()
-    assert {name: keys - documented[name] for name, keys in sent.items()} == {name: set() for name in sent}
+REQUESTS = {request.method: request for request in Request.__subclasses__()}
+ONLY_FOR_OTHERS = {"check": {"user", "enforcementPoint", "limits"}, "profile": {"rounds", "seconds"}}
+"""Parameters of the engine that this package has no use for."""
+
+
+def nothing(kind: Any) -> Any:
+    """A value of a type with every member that it has on the wire, each of them empty; null for what has none."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {one.encode_name: nothing(one.type) for one in msgspec.structs.fields(kind)}
+    inner = [made for one in get_args(kind) if (made := nothing(one)) is not None]
+    return (inner[:1] and (inner if get_origin(kind) is tuple else inner[0])) or None
+
+
+def members(value: Any) -> set[str]:
+    """The names of the members of a value, and of those within."""
+    if isinstance(value, dict):
+        return set(value) | {name for inner in value.values() for name in members(inner)}
+    return {name for inner in value for name in members(inner)} if isinstance(value, list) else set()
+
+
+def test_every_method_has_a_type_of_request() -> None:
+    assert sorted(REQUESTS) == sorted({method.name for method in METHODS} - {"shutdown"})
+
+
+@pytest.mark.parametrize("method", METHODS[:-1], ids=lambda method: method.name)
+def test_every_parameter_is_documented_and_sent(method: Method) -> None:
+    documented = set(re.findall(r"""[`"](\w+)[`"]""", README))
+    [example] = method.examples["Parameters"]
+    sent = nothing(REQUESTS[method.name])
+    assert members(sent) <= documented
+    assert set(example) - set(sent) <= ONLY_FOR_OTHERS.get(method.name, set())
+
+
+@pytest.mark.parametrize("method", METHODS[:-1], ids=lambda method: method.name)
+def test_every_documented_answer_is_understood(method: Method) -> None:
+    request = REQUESTS[method.name]
+    [answer] = method.examples["Answer"]
+    read = msgspec.to_builtins(msgspec.convert(answer, request.answer))
+    assert lost(answer, read) == (["policy", "engine", "resource"] if "traces" in (answer or ()) else [])
+    for part in method.examples.get("Notification", []):
+        read = msgspec.to_builtins(msgspec.convert({k: v for k, v in part.items() if k != "request"}, request.part))
+        assert lost(part, read) == ["request"]
+
+
+def lost(said: Any, read: Any) -> list[str]:
+    """The members of an answer that its type has no place for."""
+    if isinstance(said, dict) and isinstance(read, dict):
+        here = [name for name in said if name not in read]
+        return here + [name for key in said.keys() & read.keys() for name in lost(said[key], read[key])]
+    if isinstance(said, list):
+        return [name for one, other in zip(said, read, strict=True) for name in lost(one, other)]
+    return [] if said == read else [f"{said!r} became {read!r}"]
+
+
+def test_the_engine_takes_every_parameter_that_we_send(client: Client) -> None:
+    said = [client.call(method, nothing(request))[1].get("error", {}) for method, request in REQUESTS.items()]
+    assert [one["message"] for one in said if one.get("code") == -32602 and "expression" not in one["message"]] == []
 
 
 def test_a_set_names_the_bytes_that_it_was_made_from(tmp_path: Path) -> None:
@@ -260,21 +306,6 @@ def after_the_crash(engine: Engine, loaded: LoadedPolicies, manifests: Manifests
         return iter(list(engine.check(loaded, (Selected("a"),), manifests, CheckOptions())))
     except EngineCrashedError:
         return engine.check(loaded, (Selected("a"),), manifests, CheckOptions())
-
-
-def record(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]:
-    """Notes the parameters of every request that goes to an engine, by method."""
-    sent: dict[str, set[str]] = {}
-    original = Connection._send
-
-    def send(connection: Connection, message: dict[str, object]) -> None:
-        params = message.get("params")
-        if "id" in message and isinstance(params, dict):
-            sent.setdefault(str(message["method"]), set()).update(params)
-        original(connection, message)
-
-    monkeypatch.setattr(Connection, "_send", send)
-    return sent
 
 
 def shape(value: Any) -> Any:

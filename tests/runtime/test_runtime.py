@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from attest_governance.errors import EngineError, PolicyError
-from attest_governance.evaluate import Engine, LoadedPolicies
+from attest_governance.evaluate import Engine
+from attest_governance.evaluate.requests import GetStatus
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path, shipped_policies
@@ -28,23 +29,16 @@ POD = "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\n"
 WARN = "policies: [{name: own, enforcement: warn}]\n"
 
 
-class Counting(Engine):
-    """An engine that tells which sets were freed."""
-
-    def __init__(self) -> None:
-        super().__init__(engine_path())
-        self.freed: list[str] = []
-
-    def unload(self, loaded: LoadedPolicies) -> None:
-        self.freed.append(loaded.set)
-        super().unload(loaded)
-
-
 @pytest.fixture
-def engine() -> Iterator[Counting]:
-    engine = Counting()
+def engine() -> Iterator[Engine]:
+    engine = Engine(engine_path())
     yield engine
     engine.close()
+
+
+def sets(engine: Engine) -> int:
+    """How many policy sets the engine holds."""
+    return engine.ask(GetStatus()).sets
 
 
 def opened(engine: Engine, folder: Path, *names: str) -> Runtime:
@@ -57,49 +51,50 @@ def pod(name: str) -> Manifests:
     return Manifests(inputs=(Text("<stdin>", POD.format(name=name)),))
 
 
-def test_a_closed_runtime_frees_its_set_once(engine: Counting, tmp_path: Path) -> None:
+def test_a_closed_runtime_frees_its_set_once(engine: Engine, tmp_path: Path) -> None:
     runtime = opened(engine, tmp_path)
+    other = opened(engine, tmp_path)
     runtime.close()
     runtime.close()
-    assert engine.freed == [runtime.loaded.set]
+    assert sets(engine) == 1, "that of the other"
+    other.close()
+    assert sets(engine) == 0
 
 
-def test_a_closed_runtime_judges_nothing(engine: Counting, tmp_path: Path) -> None:
+def test_a_closed_runtime_judges_nothing(engine: Engine, tmp_path: Path) -> None:
     runtime = opened(engine, tmp_path)
     runtime.close()
     with pytest.raises(EngineError, match="closed"):
         runtime.judge(pod("good"), NOW)
 
 
-def test_the_set_stays_until_the_last_judgement_has_ended(engine: Counting, tmp_path: Path) -> None:
+def test_the_set_stays_until_the_last_judgement_has_ended(engine: Engine, tmp_path: Path) -> None:
     runtime = opened(engine, tmp_path)
-    during: list[list[str]] = []
+    during: list[int] = []
 
     def close_half_way(_: object) -> None:
         runtime.close()
-        during.append(list(engine.freed))
+        during.append(sets(engine))
 
     assert runtime.judge(pod("bad"), NOW, close_half_way).summary.verdict == "deny"
-    assert during[0] == []
-    assert engine.freed == [runtime.loaded.set]
+    assert during[0] == 1
+    assert sets(engine) == 0
 
 
-def test_a_runtime_that_can_not_be_opened_leaves_nothing_behind(engine: Counting, tmp_path: Path) -> None:
+def test_a_runtime_that_can_not_be_opened_leaves_nothing_behind(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(PolicyError, match="no policy is named"):
         opened(engine, tmp_path, "other")
-    assert len(engine.freed) == 1
+    assert sets(engine) == 0
 
 
-def test_many_threads_judge_with_one_runtime(engine: Counting, tmp_path: Path) -> None:
+def test_many_threads_judge_with_one_runtime(engine: Engine, tmp_path: Path) -> None:
     with opened(engine, tmp_path) as runtime, ThreadPoolExecutor(8) as threads:
         names = ["bad", "good"] * 20
         verdicts = list(threads.map(lambda name: runtime.judge(pod(name), NOW).summary.verdict, names))
     assert verdicts == ["deny", "allow"] * 20
 
 
-def test_runtimes_that_are_opened_and_closed_at_once_don_t_disturb_one_another(
-    engine: Counting, tmp_path: Path
-) -> None:
+def test_runtimes_that_are_opened_and_closed_at_once_don_t_disturb_one_another(engine: Engine, tmp_path: Path) -> None:
     started = threading.Barrier(4)
 
     def use(number: int) -> str:
@@ -111,10 +106,10 @@ def test_runtimes_that_are_opened_and_closed_at_once_don_t_disturb_one_another(
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(use, range(4))) == ["deny"] * 4
-    assert len(set(engine.freed)) == 4
+    assert sets(engine) == 0
 
 
-def test_what_configuration_says_is_in_the_runtime(engine: Counting, tmp_path: Path) -> None:
+def test_what_configuration_says_is_in_the_runtime(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / ".attest").mkdir()
     (tmp_path / ".attest" / "policies.yaml").write_text(WARN)
     with opened(engine, tmp_path) as runtime:
@@ -122,7 +117,7 @@ def test_what_configuration_says_is_in_the_runtime(engine: Counting, tmp_path: P
         assert runtime.judge(pod("bad"), NOW).summary.verdict == "allow"
 
 
-def test_another_set_is_asked_as_the_configuration_says(engine: Counting, tmp_path: Path) -> None:
+def test_another_set_is_asked_as_the_configuration_says(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / ".attest").mkdir()
     (tmp_path / ".attest" / "policies.yaml").write_text(WARN)
     with opened(engine, tmp_path) as runtime:
@@ -132,7 +127,7 @@ def test_another_set_is_asked_as_the_configuration_says(engine: Counting, tmp_pa
     assert plan.enforcement == {"own": "warn"}
 
 
-def test_records_are_read_once_and_answer_for_every_moment(engine: Counting, tmp_path: Path) -> None:
+def test_records_are_read_once_and_answer_for_every_moment(engine: Engine, tmp_path: Path) -> None:
     govern(tmp_path)
     now = people.NOW
     approve(tmp_path, ask(tmp_path, policy="own", namespace="*", name="bad", days=5))
@@ -143,7 +138,7 @@ def test_records_are_read_once_and_answer_for_every_moment(engine: Counting, tmp
         assert runtime.judge(pod("bad"), now + 5 * DAY).summary.verdict == "deny"
 
 
-def test_the_generation_changes_with_what_findings_depend_on(engine: Counting, tmp_path: Path) -> None:
+def test_the_generation_changes_with_what_findings_depend_on(engine: Engine, tmp_path: Path) -> None:
     with opened(engine, tmp_path) as first, opened(engine, tmp_path) as same:
         assert first.generation == same.generation
     (tmp_path / ".attest").mkdir()
@@ -152,7 +147,7 @@ def test_the_generation_changes_with_what_findings_depend_on(engine: Counting, t
         assert configured.generation != first.generation
 
 
-def test_a_runtime_knows_every_file_that_it_was_made_of(engine: Counting, tmp_path: Path) -> None:
+def test_a_runtime_knows_every_file_that_it_was_made_of(engine: Engine, tmp_path: Path) -> None:
     named = {name: tmp_path / f"{name}.json" for name in ("data", "evidence", "parameters", "baseline")}
     contents = {"data": "{}", "evidence": "{}", "parameters": "{}"}
     contents["baseline"] = '{"schema": "attest.continuu.ms/baseline/v1"}'

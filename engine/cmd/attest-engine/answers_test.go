@@ -22,12 +22,13 @@ import (
 // answers are the values that methods answer, and those of the notifications before.
 var answers = map[string][]any{
 	"initialize": {initializeResult{}}, "shutdown": nil, "policies/load": {loadResult{}}, "policies/unload": nil,
-	"check": {check.Result{}, check.Batch{}}, "validate": {validate.Result{}},
+	"status": {statusResult{}},
+	"check":  {check.Result{}, check.Batch{}}, "validate": {validate.Result{}},
 	"bundle/inspect": {bundleResult{}}, "bundle/build": {bundleResult{}}, "bundle/sign": {bundleResult{}},
 	"gatekeeper/templates": {gkgen.Result{}}, "trace": {trace.Result{}}, "profile": {profile.Report{}, profile.Progress{}},
 	"test": {regotest.Result{}, regotest.Batch{}}, "playground/evaluate": {play.Result{}}, "playground/test": {play.TestResult{}},
-	"tests/generate": {generate.Result{}}, "conflicts": {conflict.Result{}, conflict.Progress{}},
-	"optimize": {optimize.Result{}, optimizeProgress{}},
+	"tests/generate": {generate.Result{}, progress{}}, "conflicts": {conflict.Result{}, progress{}},
+	"optimize": {optimize.Result{}, progress{}},
 }
 
 // never are maps that are there wherever their answer is.

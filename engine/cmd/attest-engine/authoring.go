@@ -10,6 +10,12 @@ import (
 	"attest.continuu.ms/engine/internal/rpc"
 )
 
+// progress is a notification that says how far the work is.
+type progress struct {
+	Request uint64 `json:"request"`
+	Text    string `json:"text"`
+}
+
 // generateTests writes tests for one policy file, and says once a second how far it is.
 func (s *service) generateTests(ctx context.Context, r *rpc.Request) (any, error) {
 	params, err := rpc.Params[generate.Params](r)
@@ -25,7 +31,7 @@ func (s *service) generateTests(ctx context.Context, r *rpc.Request) (any, error
 		for {
 			select {
 			case <-every.C:
-				_ = r.Notify(ctx, "tests/progress", meter.Read(r.ID)) // one that is lost is no matter
+				_ = r.Notify(ctx, "tests/progress", progress{r.ID, meter.String()}) // one that is lost is no matter
 			case <-finished:
 				return
 			case <-ctx.Done():
@@ -45,16 +51,9 @@ func (s *service) conflicts(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conflict.Run(ctx, params, func(progress conflict.Progress) error {
-		progress.Request = r.ID
-		return r.Notify(ctx, "conflicts/progress", progress)
+	return conflict.Run(ctx, params, func(text string) error {
+		return r.Notify(ctx, "conflicts/progress", progress{r.ID, text})
 	})
-}
-
-// optimizeProgress is a notification `optimize/progress`.
-type optimizeProgress struct {
-	Request uint64 `json:"request"`
-	Text    string `json:"text"`
 }
 
 // optimize says how a policy file could be cheaper.
@@ -64,6 +63,6 @@ func (s *service) optimize(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	return optimize.Run(ctx, params, func(text string) error {
-		return r.Notify(ctx, "optimize/progress", optimizeProgress{Request: r.ID, Text: text})
+		return r.Notify(ctx, "optimize/progress", progress{r.ID, text})
 	})
 }

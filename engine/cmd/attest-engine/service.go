@@ -42,6 +42,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"shutdown":             s.shutdown,
 		"policies/load":        s.load,
 		"policies/unload":      s.unload,
+		"status":               s.status,
 		"check":                s.check,
 		"validate":             s.validate,
 		"bundle/inspect":       s.inspectBundle,
@@ -98,6 +99,10 @@ func (s *service) shutdown(context.Context, *rpc.Request) (any, error) {
 	return nil, nil
 }
 
+type loadParams struct {
+	policyset.Params `json:"sources"`
+}
+
 type loadResult struct {
 	Set      string          `json:"set"`
 	Policies []model.Policy  `json:"policies,omitempty"`
@@ -106,11 +111,11 @@ type loadResult struct {
 }
 
 func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
-	params, err := rpc.Params[policyset.Params](r)
+	params, err := rpc.Params[loadParams](r)
 	if err != nil {
 		return nil, err
 	}
-	set, policies, problems := policyset.Load(ctx, params)
+	set, policies, problems := policyset.Load(ctx, params.Params)
 	result := loadResult{Policies: policies, Problems: problems, Read: set.Read}
 	if model.HasErrors(problems) {
 		return result, nil // no set: a broken one must not judge
@@ -136,6 +141,22 @@ func (s *service) unload(_ context.Context, r *rpc.Request) (any, error) {
 	defer s.mu.Unlock()
 	delete(s.sets, params.Set)
 	return nil, nil
+}
+
+type statusResult struct {
+	Sets       int    `json:"sets"`
+	Goroutines int    `json:"goroutines"`
+	Memory     uint64 `json:"memory"` // bytes that the heap holds after a collection
+}
+
+// status says what the process holds.
+func (s *service) status(context.Context, *rpc.Request) (any, error) {
+	runtime.GC()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return statusResult{Sets: len(s.sets), Goroutines: runtime.NumGoroutine(), Memory: memory.HeapAlloc}, nil
 }
 
 func (s *service) set(name string) (*policyset.Set, error) {

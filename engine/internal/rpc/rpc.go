@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +47,9 @@ func (r *Request) Notify(ctx context.Context, method string, params any) error {
 // Method answers one kind of request.
 type Method func(ctx context.Context, r *Request) (any, error)
 
+// heartbeat is how often the other side hears that its requests are being worked at.
+var heartbeat = 2 * time.Second
+
 // Fail is an error with a code of its own.
 func Fail(code int64, format string, args ...any) error {
 	return &jsonrpc2.Error{Code: code, Message: fmt.Sprintf(format, args...)}
@@ -61,7 +66,35 @@ type server struct {
 func Serve(ctx context.Context, stream io.ReadWriteCloser, methods map[string]Method) {
 	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}, frames: newFrames(stream)}
 	conn := jsonrpc2.NewConn(ctx, s.frames, handler{s}, jsonrpc2.SetLogger(silent{}))
-	<-conn.DisconnectNotify()
+	s.live(ctx, conn)
+}
+
+// live tells the other side from time to time which requests are being worked at, until it is gone: a client that
+// hears nothing of its request knows that it waits in vain, however long the work may rightly take.
+func (s *server) live(ctx context.Context, conn *jsonrpc2.Conn) {
+	every := time.NewTicker(heartbeat)
+	defer every.Stop()
+	for {
+		select {
+		case <-conn.DisconnectNotify():
+			return
+		case <-every.C:
+			if running := s.requests(); len(running) > 0 {
+				_ = conn.Notify(ctx, "$/alive", alive{running}) // fails only when the other side is gone
+			}
+		}
+	}
+}
+
+// alive is the notification `$/alive`.
+type alive struct {
+	Requests []uint64 `json:"requests"`
+}
+
+func (s *server) requests() []uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.running))
 }
 
 type silent struct{}
@@ -79,8 +112,11 @@ func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 	if req.Notif {
 		return
 	}
-	params, deadline := h.open(req)
-	ctx, stop := h.begin(ctx, req.ID.Num, deadline)
+	params := json.RawMessage("{}")
+	if req.Params != nil {
+		params = *req.Params
+	}
+	ctx, stop := h.begin(ctx, req.ID.Num, deadlineOf(req))
 	go func() {
 		defer stop()
 		r := &Request{ID: req.ID.Num, Params: params, conn: conn, frames: h.frames}
@@ -89,16 +125,15 @@ func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 	}()
 }
 
-func (s *server) open(req *jsonrpc2.Request) (json.RawMessage, time.Duration) {
-	if req.Params == nil {
-		return json.RawMessage("{}"), 0
+// deadlineOf is how long a request may be worked at; 0 where it does not say.
+func deadlineOf(req *jsonrpc2.Request) time.Duration {
+	for _, field := range req.ExtraFields {
+		if number, ok := field.Value.(json.Number); ok && field.Name == "deadline" {
+			milliseconds, _ := number.Int64() // what is no whole number is no deadline
+			return time.Duration(milliseconds) * time.Millisecond
+		}
 	}
-	var common struct {
-		Deadline int64 `json:"deadline"`
-	}
-	// What is malformed here is reported by the method that reads it.
-	_ = json.Unmarshal(*req.Params, &common)
-	return *req.Params, time.Duration(common.Deadline) * time.Millisecond
+	return 0
 }
 
 func (s *server) begin(ctx context.Context, id uint64, deadline time.Duration) (context.Context, func()) {
@@ -172,11 +207,13 @@ func coded(ctx context.Context, err error) *jsonrpc2.Error {
 	return &jsonrpc2.Error{Code: CodeInternal, Message: err.Error()}
 }
 
-// Params reads the parameters of a request.
+// Params reads the parameters of a request. One that the method does not know is refused: what it asks for would
+// not be done.
 func Params[T any](r *Request) (T, error) {
 	var params T
 	decoder := json.NewDecoder(bytes.NewReader(r.Params))
 	decoder.UseNumber() // policies see the digits that were written, as in OPA: a float changes long ones
+	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&params); err != nil {
 		return params, Fail(CodeInvalidInput, "parameters: %v", err)
 	}

@@ -41,6 +41,20 @@ func waits(ctx context.Context, _ *Request) (any, error) {
 	return nil, ctx.Err()
 }
 
+type refusal struct {
+	method string
+	params any
+	code   int64
+}
+
+// deadline of the request, in milliseconds.
+func (r refusal) deadline() int {
+	if r.code == CodeDeadline {
+		return 1
+	}
+	return 60_000
+}
+
 func TestEachFailureHasItsCode(t *testing.T) {
 	methods := map[string]Method{
 		"waits":  waits,
@@ -52,22 +66,19 @@ func TestEachFailureHasItsCode(t *testing.T) {
 		},
 	}
 	conn := client(t, methods, nil)
-	cases := map[string]struct {
-		method string
-		params any
-		code   int64
-	}{
+	cases := map[string]refusal{
 		"an unknown method":    {"nothing", nil, jsonrpc2.CodeMethodNotFound},
 		"a panic":              {"panics", nil, CodeInternal},
 		"an error of its own":  {"fails", nil, CodeUnknownSet},
 		"any other error":      {"breaks", nil, CodeInternal},
 		"malformed parameters": {"reads", map[string]any{"N": "x"}, jsonrpc2.CodeInvalidParams},
-		"a passed deadline":    {"waits", map[string]any{"deadline": 1}, CodeDeadline},
+		"unknown parameters":   {"reads", map[string]any{"M": 1}, jsonrpc2.CodeInvalidParams},
+		"a passed deadline":    {"waits", nil, CodeDeadline},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var failure *jsonrpc2.Error
-			err := conn.Call(context.Background(), c.method, c.params, nil)
+			err := conn.Call(context.Background(), c.method, c.params, nil, jsonrpc2.ExtraField("deadline", c.deadline()))
 			if e, ok := err.(*jsonrpc2.Error); ok {
 				failure = e
 			}
@@ -99,6 +110,39 @@ func TestRequestsRunAtOnceAndCanBeCancelled(t *testing.T) {
 	failure, ok := slow.Wait(ctx, nil).(*jsonrpc2.Error)
 	if !ok || failure.Code != CodeCancelled {
 		t.Errorf("got %v", failure)
+	}
+}
+
+func TestAClientHearsOfTheRequestsThatAreWorkedAt(t *testing.T) {
+	defer func(before time.Duration) { heartbeat = before }(heartbeat)
+	heartbeat = time.Millisecond
+	heard := make(chan string, 1000)
+	conn := client(t, map[string]Method{"waits": waits}, func(method string, params json.RawMessage) {
+		select {
+		case heard <- method + string(params):
+		default: // a thousand are enough
+		}
+	})
+	for _, id := range []uint64{9, 4} {
+		if _, err := conn.DispatchCall(context.Background(), "waits", nil, jsonrpc2.PickID(jsonrpc2.ID{Num: id})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for said := range heard {
+		if said == `$/alive{"requests":[4,9]}` {
+			break
+		}
+		if said != `$/alive{"requests":[9]}` {
+			t.Fatal(said)
+		}
+	}
+	if err := conn.Notify(context.Background(), "$/cancelRequest", map[string]any{"id": 4}); err != nil {
+		t.Fatal(err)
+	}
+	for said := range heard {
+		if said == `$/alive{"requests":[9]}` {
+			return
+		}
 	}
 }
 

@@ -17,9 +17,10 @@ from attest_governance.cli.options import Format, ShownAs
 from attest_governance.cli.session import engine, environment, fetch_bundle, open_here
 from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
+from attest_governance.evaluate.requests import BuildBundle, InspectBundle, SignBundle
 from attest_governance.load.bundles import read_verification, remote
 from attest_governance.load.configuration import load_settings
-from attest_governance.model.bundle import BundleAnswer, Signing
+from attest_governance.model.bundle import BundleAnswer
 from attest_governance.report.bundles import write_bundle
 from attest_governance.report.output import check_place
 from attest_governance.request import Request, inspector
@@ -73,7 +74,7 @@ def build(
     """Build a bundle of policies, Gatekeeper objects and data; the same input gives the same bytes."""
     with open_here(Request(folders=tuple(paths)), system_clock()) as runtime:
         check_place(Path(output))
-        return show(runtime.engine.build_bundle(paths, output, revision), "built", output_format)
+        return show(runtime.engine.ask(BuildBundle(tuple(paths), output, revision)), "built", output_format)
 
 
 @app.command()
@@ -93,8 +94,8 @@ def sign(
 ) -> int:
     """Sign a bundle: an archive, or a folder, which gets a file `.signatures.json`."""
     check_place(Path(output or bundle))
-    signing = Signing(signing_key, algorithm.value if algorithm else "", key_id, scope, output)
-    return show(engine().sign_bundle(bundle, signing), "signed", output_format, verified=False)
+    request = SignBundle(bundle, output, signing_key, algorithm.value if algorithm else "", key_id, scope)
+    return show(engine().ask(request), "signed", output_format, verified=False)
 
 
 @app.command()
@@ -112,13 +113,13 @@ def verify(
 ) -> int:
     """Verify that a bundle is what one of the keys signed."""
     trusted = read_verification(verification_key, scope, tuple(exclude or ()))
-    return show(engine().inspect_bundle(bundle, trusted), "verified", output_format)
+    return show(engine().ask(InspectBundle(bundle, trusted)), "verified", output_format)
 
 
 @app.command()
 def inspect(bundle: Source, *, output_format: Format = ShownAs.text) -> int:
     """Show what is in a bundle, and who says to have signed it."""
-    return show(engine().inspect_bundle(bundle), "", output_format)
+    return show(engine().ask(InspectBundle(bundle)), "", output_format)
 
 
 @app.command()

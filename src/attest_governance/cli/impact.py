@@ -47,4 +47,6 @@ def _judge(root: Path, paths: tuple[str, ...]) -> tuple[Finding, ...]:
     request = Request(folders=folders, with_shipped=True, disallow_exemptions=True, draft=True)
     around, now = msgspec.structs.replace(environment(), cwd=root), system_clock()
     with open_runtime(engine(), request, around, now=now) as runtime:
-        return runtime.judge(Manifests(paths=paths), now).findings
+        findings = runtime.judge(Manifests(paths=paths), now).findings
+    engine().close()  # the other state may want another limit of memory
+    return findings

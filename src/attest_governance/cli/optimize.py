@@ -15,7 +15,8 @@ from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import engine, environment
 from attest_governance.develop.optimizing import configured_parameters, optimize, read_policy, rewrite
 from attest_governance.errors import InputError
-from attest_governance.model.optimize import OptimizeWish
+from attest_governance.evaluate import milliseconds
+from attest_governance.evaluate.requests import Optimize
 from attest_governance.report import write_stdout
 from attest_governance.report.optimize import OptimizationReport, write_optimization
 from attest_governance.request import Request, prepare
@@ -49,16 +50,19 @@ def command(
         raise InputError("there is no such file or folder", file=str(benchmark_data), hint="check --benchmark-data")
     running = engine()
     prepared = prepare(running, policy_request([str(policy)], request), environment())
-    wish = OptimizeWish(
-        policy=policy,
-        data=(str(benchmark_data),) if benchmark_data else (),
+    wish = Optimize(
+        file=str(policy),
+        text=text,
+        libraries=prepared.sources.libraries,
+        paths=(str(benchmark_data),) if benchmark_data else (),
         parameters=configured_parameters(prepared.settings, request.parameters),
-        inputs=inputs,
-        limit=prepared.settings.policy.timeout,
-        timeout=timeout,
+        data=prepared.sources.data,
+        budget=inputs,
+        strict_errors=prepared.sources.strict_errors,
+        timeout=milliseconds(prepared.settings.policy.timeout),
     )
     with Progress("optimizing") as progress:
-        found = optimize(running, prepared.sources, wish, text, progress.show)
+        found = optimize(running, wish, timeout, progress.show)
     written = write and bool(found.text)
     if written:
         rewrite(policy, text, found.text)

@@ -19,6 +19,7 @@ from attest_governance.cli.session import engine, open_here
 from attest_governance.decide import make_baseline
 from attest_governance.develop.conflicts import Wish
 from attest_governance.develop.scanning import met_nothing, scanned
+from attest_governance.evaluate.requests import Validate
 from attest_governance.load.selection import LIBRARY
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_reports
@@ -67,7 +68,7 @@ def command(
 def _policies(given: Manifests, now: datetime) -> Outcome | None:
     """What there is to say of the policies in the folders that hold no resource; None where there are none."""
     with Progress("looking at policies"):
-        validation = engine().validate(given.paths, [str(shipped_policies() / LIBRARY)])
+        validation = engine().ask(Validate(given.paths, (str(shipped_policies() / LIBRARY),)))
     if not validation.policies:
         return None
     if any(problem.severity == "error" for problem in validation.problems):

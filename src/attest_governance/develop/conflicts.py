@@ -8,6 +8,7 @@ import msgspec
 
 from attest_governance.develop.exemption_conflicts import Exemptions, exemption_conflicts
 from attest_governance.errors import PolicyError
+from attest_governance.evaluate.requests import FindConflicts
 from attest_governance.model.authoring import Conflict, Conflicts, Side
 from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Selected
@@ -66,9 +67,8 @@ def find_conflicts(
         PolicyError: a policy is invalid.
         EngineError: the engine failed, or the time was up.
     """
-    found = engine.conflicts(
-        loaded.sources, wish.selected, wish.enforcement, wish.examples, wish.inputs, timeout=wish.timeout, tell=tell
-    )
+    request = FindConflicts(loaded.sources, wish.selected, wish.enforcement, wish.examples, wish.inputs)
+    found = engine.ask(request, lambda progress: tell(progress.text), deadline=wish.timeout)
     refuse(found.problems)
     more = (*_never_firing(loaded, found), *exemption_conflicts(exemptions, loaded.policies))
     ordered = sorted((*found.conflicts, *more), key=lambda one: one.certainty != "certain")

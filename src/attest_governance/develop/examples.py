@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attest_governance.evaluate import CheckOptions, View
+from attest_governance.evaluate import CheckOptions, View, judging
+from attest_governance.evaluate.requests import Trace
 from attest_governance.load.documents import read_document
 from attest_governance.load.evidence import read_evidence
 from attest_governance.model.problem import refuse
@@ -126,7 +127,9 @@ class _Judge:
         case = _case(example, tuple(self._engine.check(loaded, selected, manifests, self._options)))
         if case.outcome != "fail" or not example.denied:
             return case
-        traces = self._engine.trace(loaded, selected, manifests, self._options, View())
+        traces = self._engine.ask_about(
+            loaded, lambda name: Trace(judging(name, selected, manifests, self._options), View())
+        )
         return msgspec.structs.replace(case, steps=tuple(rule for one in traces.traces for rule in one.rules))
 
 

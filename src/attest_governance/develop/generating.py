@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.errors import EngineRequestError, OutputError, PolicyError
+from attest_governance.errors import EngineTimeoutError, OutputError, PolicyError
+from attest_governance.evaluate.requests import GenerateTests
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
     from attest_governance.evaluate import Engine
     from attest_governance.model.authoring import GeneratedTests
-
-
-DEADLINE_PASSED = -32001
-"""The engine's code for a request whose time is up."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +44,9 @@ def generate(engine: Engine, wish: Wish, tell: Callable[[str], None]) -> Generat
     if wish.policy.suffix != ".rego" and wish.policy.exists():
         raise PolicyError("this is no Rego file", file=str(wish.policy), hint="tests are generated for .rego files")
     try:
-        made = engine.generate_tests(
-            wish.policy, wish.libraries, wish.examples, inputs=wish.inputs, timeout=wish.timeout, tell=tell
-        )
-    except EngineRequestError as error:
-        if error.code != DEADLINE_PASSED:
-            raise
+        request = GenerateTests(str(wish.policy), wish.libraries, wish.examples, wish.inputs)
+        made = engine.ask(request, lambda progress: tell(progress.text), deadline=wish.timeout)
+    except EngineTimeoutError as error:
         raise PolicyError(
             f"no tests were made within {wish.timeout:g} seconds",
             file=str(wish.policy),

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attest_governance.evaluate import Engine
+    from attest_governance.evaluate.requests import Optimize
     from attest_governance.load.settings import Settings
-    from attest_governance.model.optimize import Optimization, OptimizeWish
-    from attest_governance.model.sources import PolicySources
+    from attest_governance.model.optimize import Optimization
 
 _DATA_CODES = ("no_resources", "unreadable_input")
 
@@ -59,24 +59,15 @@ def read_policy(path: Path) -> str:
         raise PolicyError("the file is not UTF-8", file=str(path), hint="save it as UTF-8") from error
 
 
-def optimize(
-    engine: Engine, sources: PolicySources, wish: OptimizeWish, text: str, tell: Callable[[str], None]
-) -> Optimization:
-    """Looks for what could be cheaper in one policy file.
-
-    Args:
-        engine: what evaluates.
-        sources: libraries, data and settings; its policies are not read.
-        wish: the file, and what to measure with.
-        text: the content of the file.
-        tell: called with how far the work is.
+def optimize(engine: Engine, request: Optimize, timeout: float, tell: Callable[[str], None]) -> Optimization:
+    """Looks for what could be cheaper in one policy file, within `timeout` seconds; `tell` hears how far the work is.
 
     Raises:
         PolicyError: the policy is invalid, fails, or takes too long.
         InputError: there is nothing to measure with, or it can't be read.
         EngineError: the engine failed, or the time was up.
     """
-    found = engine.optimize(sources, wish, text, tell)
+    found = engine.ask(request, lambda progress: tell(progress.text), deadline=timeout)
     refuse(found.problems, lambda problem: InputError if problem.code in _DATA_CODES else PolicyError)
     return found
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from attest_governance.develop.tracing import findings_of, verdict, weighed
-from attest_governance.errors import AttestError, EngineError
-from attest_governance.evaluate import CheckOptions, View
+from attest_governance.errors import AttestError
+from attest_governance.evaluate import CheckOptions, View, judging, milliseconds
+from attest_governance.evaluate.requests import Play, PlayTests, Trace
 from attest_governance.load.documents import parse_document
 from attest_governance.model import Problem
 from attest_governance.model.play import Played, Tests
@@ -67,26 +67,27 @@ class Playground:
             loaded = self._load(documents, with_tests=False)
         except AttestError as error:
             return Played("error", (problem(error),))
-        try:
-            return self._judge(loaded, documents)
-        except AttestError as error:
-            return Played("error", (*loaded.problems, problem(error)))
-        finally:
-            self._unload(loaded)
+        with loaded:  # every keystroke makes one
+            try:
+                return self._judge(loaded, documents)
+            except AttestError as error:
+                return Played("error", (*loaded.problems, problem(error)))
 
     def test(self, documents: Documents) -> Tests:
         """Runs the tests. What is wrong with them, or with us, is a problem of the answer."""
         try:
-            loaded = self._load(documents, with_tests=True)
-            if not loaded.usable:
-                return Tests(loaded.problems)
-            try:
-                tested = self._engine.playground_test(loaded, Text(POLICY, documents.policy), TESTS, self._options)
-            finally:
-                self._unload(loaded)
+            with self._load(documents, with_tests=True) as loaded:
+                if not loaded.usable:
+                    return Tests(loaded.problems)
+                policy, timeout = Text(POLICY, documents.policy), self._options.timeout
+                tested = self._engine.ask_about(
+                    loaded,
+                    lambda name: PlayTests(name, policy, TESTS, milliseconds(timeout)),
+                    deadline=2 * timeout,
+                )
+                return Tests(loaded.problems, tested.tests, tested.coverage)
         except AttestError as error:
             return Tests((problem(error),))
-        return Tests(loaded.problems, tested.tests, tested.coverage)
 
     def _load(self, documents: Documents, *, with_tests: bool) -> LoadedPolicies:
         modules = [InlinePolicy(POLICY, 1, 1, documents.policy)]
@@ -103,22 +104,15 @@ class Playground:
         plan = self._plan(loaded, manifests, now)
         if not plan.selected:
             return Played("error", (*loaded.problems, _no_rule()))
-        measured = self._engine.playground(
+        policy = Text(POLICY, documents.policy)
+        measured = self._engine.ask_about(
             loaded,
-            plan.selected,
-            manifests,
-            self._options,
-            view=View(explain="full"),
-            policy=Text(POLICY, documents.policy),
+            lambda name: Play(Trace(judging(name, plan.selected, manifests, self._options), View("full")), policy),
+            deadline=2 * self._options.timeout,  # a person waits
         )
         problems = (*loaded.problems, *plan.problems)
         traces = weighed(measured.traces, plan, now)
         return _played(msgspec.structs.replace(measured, traces=traces), problems, plan)
-
-    def _unload(self, loaded: LoadedPolicies) -> None:
-        """Frees a set: every keystroke makes one. An engine that is gone has nothing to free."""
-        with contextlib.suppress(EngineError):
-            self._engine.unload(loaded)
 
 
 def read_data(text: str) -> dict[str, Any]:

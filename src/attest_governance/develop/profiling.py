@@ -9,6 +9,8 @@ import msgspec
 
 from attest_governance.develop.examples import find_examples
 from attest_governance.errors import InputError, PolicyError
+from attest_governance.evaluate import judging
+from attest_governance.evaluate.requests import Measure
 from attest_governance.load.documents import convert, parse_json
 from attest_governance.load.files import Files
 from attest_governance.model.problem import refuse
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
-    from attest_governance.evaluate.testing import ProfileProgress
+    from attest_governance.evaluate.messages import ProfileProgress
     from attest_governance.model import Policy
 
 SCHEMA = "attest.continuu.ms/profile/v1"
@@ -69,7 +71,9 @@ def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[
     def told(at: ProfileProgress) -> None:
         tell(f"files, round {at.round} of {at.rounds}", at.files, at.total)
 
-    profile = engine.profile(loaded, plan.selected, plan.manifests, plan.options, told)
+    profile = engine.ask_about(
+        loaded, lambda name: Measure(judging(name, plan.selected, plan.manifests, plan.options)), told
+    )
     refuse(profile.problems, lambda problem: PolicyError if problem.policy else InputError)
     if not profile.resources:
         raise InputError(

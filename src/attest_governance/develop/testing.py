@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.develop.examples import find_examples, matching, run_examples
-from attest_governance.errors import InputError
-from attest_governance.evaluate import CheckOptions
-from attest_governance.evaluate.testing import TestWish
+from attest_governance.errors import EngineRequestError, InputError, UsageError
+from attest_governance.evaluate import CheckOptions, milliseconds
+from attest_governance.evaluate.requests import BAD_PARAMETERS, RunTests
 from attest_governance.load.selection import unknown_policy
 from attest_governance.model.sources import PolicySources
 from attest_governance.model.testing import Case, TestRun
@@ -100,7 +100,12 @@ def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]],
     loaded = engine.load(plan.sources)
     policies = _meant(loaded, plan)
     problems = tuple(problem for problem in loaded.problems if problem.severity == "error")
-    answer = engine.test(plan.sources, _wish(plan, policies), take)
+    try:
+        answer = engine.ask(_request(plan, policies), lambda batch: take(batch.cases))
+    except EngineRequestError as error:
+        if error.code == BAD_PARAMETERS:
+            raise UsageError(error.message, hint="correct the pattern after --run") from error
+        raise
     if not problems and not answer.problems:
         examples = matching(find_examples(policies), plan.run)
         run_examples(engine, plan.sources, examples, CheckOptions(plan.timeout, plan.jobs), take)
@@ -114,9 +119,10 @@ def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]],
     return run
 
 
-def _wish(plan: TestPlan, policies: Sequence[Policy]) -> TestWish:
+def _request(plan: TestPlan, policies: Sequence[Policy]) -> RunTests:
     packages = tuple(policy.package for policy in policies if policy.package) if plan.policies else ()
-    return TestWish(
+    return RunTests(
+        sources=plan.sources,
         packages=packages,
         skip_rego=bool(plan.policies) and not packages,
         below=plan.below,
@@ -124,7 +130,7 @@ def _wish(plan: TestPlan, policies: Sequence[Policy]) -> TestWish:
         run=plan.run,
         coverage=plan.coverage,
         jobs=plan.jobs,
-        timeout=max(1, round(plan.timeout * 1000)),
+        timeout=milliseconds(plan.timeout),
     )
 
 

@@ -9,6 +9,8 @@ import msgspec
 from attest_governance.check import weigh
 from attest_governance.decide import Counted, decide
 from attest_governance.errors import InputError
+from attest_governance.evaluate import judging
+from attest_governance.evaluate.requests import Trace as TraceRequest
 from attest_governance.model import Finding
 from attest_governance.model.problem import refuse
 from attest_governance.model.trace import Complaint
@@ -33,7 +35,9 @@ def trace(engine: Engine, loaded: LoadedPolicies, plan: Plan, view: View, now: d
     """
     refuse(loaded.problems)
     refuse(plan.problems)
-    traces = engine.trace(loaded, plan.selected, plan.manifests, plan.options, view)
+    traces = engine.ask_about(
+        loaded, lambda name: TraceRequest(judging(name, plan.selected, plan.manifests, plan.options), view)
+    )
     refuse(traces.problems, lambda _: InputError)
     if not traces.traces:
         raise InputError(

@@ -1,7 +1,15 @@
-"""Asks the engine. Nothing else may start or call it."""
+"""Asks the engine. Nothing else may start or call it; what can be asked is in `requests`."""
 
-from attest_governance.evaluate.engine import CheckOptions, Engine, EngineOptions, LoadedPolicies, View
+from attest_governance.evaluate.engine import (
+    CheckOptions,
+    Engine,
+    EngineOptions,
+    LoadedPolicies,
+    judging,
+    milliseconds,
+)
 from attest_governance.evaluate.messages import Batch, Decision, RegoTemplate, TemplatesAnswer, Validation, Versions
+from attest_governance.evaluate.requests import View
 
 __all__ = [
     "Batch",
@@ -15,4 +23,6 @@ __all__ = [
     "Validation",
     "Versions",
     "View",
+    "judging",
+    "milliseconds",
 ]

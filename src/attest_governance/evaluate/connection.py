@@ -1,35 +1,55 @@
-"""Requests to one running engine: many at a time, from any thread."""
+"""Requests to one running engine: many at a time, from any thread or task."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import copy
 import itertools
 import queue
 import threading
-from typing import TYPE_CHECKING, TypeVar
+import time
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
-from attest_governance.errors import EngineCrashedError, EngineError, EngineRequestError, EngineTimeoutError
+from attest_governance.errors import EngineError, EngineRequestError, EngineTimeoutError
 from attest_governance.evaluate.process import Process
 from attest_governance.evaluate.wire import Incoming, Origin, frame, read_message
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
     from pathlib import Path
+    from typing import TypeAlias
 
-T = TypeVar("T")
+    from attest_governance.evaluate.requests import Request
+
+    Deliver: TypeAlias = Callable[[Incoming | EngineError], object]
+
+P = TypeVar("P")
+A = TypeVar("A")
+
+SILENCE = 30.0
+"""Seconds without a word about a request after which the engine is given up; it speaks every two seconds."""
+GRACE = 10.0
+"""Seconds that the engine may take to notice that a deadline has passed."""
+_DEADLINE_PASSED = -32001
 
 _origin = msgspec.json.Decoder(Origin).decode
 
 
 class Connection:
-    """A process and the requests that are in flight on it. It never comes back to life: see `Engine`."""
+    """A process and the requests that are in flight on it. It never comes back to life: see `Engine`.
 
-    def __init__(self, path: Path) -> None:
+    Threads wait in `stream` and `ask`, tasks in `astream`, which blocks no thread.
+    """
+
+    def __init__(self, path: Path, silence: float = SILENCE) -> None:
+        self._silence = silence
         self._process = Process(path)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
-        self._waiting: dict[int, queue.SimpleQueue[Incoming | EngineError]] = {}
+        self._waiting: dict[int, Deliver] = {}
         self._dead: EngineError | None = None
         self._reader = threading.Thread(target=self._read, name="attest-engine-stdout", daemon=True)
         self._reader.start()
@@ -40,102 +60,115 @@ class Connection:
         return self._process.pid
 
     @property
+    def end(self) -> EngineError | None:
+        """What the process ended of."""
+        return self._dead
+
+    @property
     def alive(self) -> bool:
         """Whether requests can still be sent."""
         return self._dead is None
 
-    def request(self, method: str, params: Mapping[str, object], result: type[T], *, timeout: float | None = None) -> T:
-        """Sends a request and waits for its answer.
+    def ask(self, request: Request[P, A], tell: Callable[[P], object] | None = None, deadline: float = 0) -> A:
+        """Sends a request, tells each part of the result, and returns the answer; `stream` says more."""
+        with contextlib.closing(self.stream(request, deadline)) as stream:
+            while True:
+                try:
+                    part = next(stream)
+                except StopIteration as end:
+                    answer: A = end.value
+                    return answer
+                if tell is not None:
+                    tell(part)
+
+    def stream(self, request: Request[P, A], deadline: float = 0) -> Generator[P, None, A]:
+        """Sends a request; yields each part of the result and returns the answer.
+
+        Leaving the iteration early cancels the request.
 
         Args:
-            method: a method of engine/README.md.
-            params: its parameters, anything that msgspec can encode.
-            result: the type of the answer.
-            timeout: seconds to wait; an engine that is silent for longer is replaced.
+            request: what is asked.
+            deadline: seconds after which the engine gives up; 0 for those of the request's kind.
 
         Raises:
             EngineRequestError: the engine refused.
-            EngineTimeoutError: no answer in time; the process is killed, since it can't be trusted.
+            EngineTimeoutError: the deadline has passed, or the engine was silent for too long; then the process is
+                killed, since it can't be trusted.
             EngineCrashedError: the process ended first.
         """
-        stream = self.stream(method, params, msgspec.Raw, result, timeout=timeout)
-        while True:
-            try:
-                next(stream)
-            except StopIteration as end:
-                answer: T = end.value
-                return answer
+        inbox = queue.SimpleQueue[Incoming | EngineError]()
+        with self._flight(request, deadline, inbox.put) as flight:
+            while not flight.landed:
+                try:
+                    message = inbox.get(timeout=flight.patience())
+                except queue.Empty:
+                    raise self._give_up(flight) from None
+                if flight.take(message):
+                    yield flight.part
+        return flight.answer
 
-    def stream(
-        self, method: str, params: Mapping[str, object], part: type, result: type[T], *, timeout: float | None = None
-    ) -> Generator[object, None, T]:
-        """Sends a request; yields each notification that belongs to it and returns the answer.
+    async def astream(self, request: Request[P, A], deadline: float = 0) -> AsyncGenerator[P, None]:
+        """The parts that `stream` yields, for tasks."""
+        loop, inbox = asyncio.get_running_loop(), asyncio.Queue[Incoming | EngineError]()
 
-        Leaving the iteration early cancels the request.
-        """
-        number, inbox = next(self._ids), queue.SimpleQueue[Incoming | EngineError]()
+        def deliver(message: Incoming | EngineError) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                loop.call_soon_threadsafe(inbox.put_nowait, message)
+
+        with self._flight(request, deadline, deliver) as flight:
+            while not flight.landed:
+                try:
+                    message = await asyncio.wait_for(inbox.get(), flight.patience())
+                except TimeoutError:
+                    raise self._give_up(flight) from None
+                if flight.take(message):
+                    yield flight.part
+
+    def close(self, why: EngineError | None = None) -> None:
+        """Ends the process and fails whatever is in flight."""
+        self._fail(why or EngineError("the engine was closed"))
+        self._process.kill()
+
+    @contextlib.contextmanager
+    def _flight(self, request: Request[P, A], deadline: float, deliver: Deliver) -> Iterator[_Flight[P, A]]:
+        """Sends a request, whose answer goes to `deliver`, and cancels it if it is left before."""
+        number, deadline = next(self._ids), deadline or request.limit
+        body = {"id": number, "method": request.method, "deadline": max(1, round(deadline * 1000)), "params": request}
+        message = frame(body)
         with self._lock:
             if self._dead is not None:
-                raise self._dead
-            self._waiting[number] = inbox
-        finished = False
+                raise copy.copy(self._dead)  # many threads may raise it
+            self._waiting[number] = deliver
+        flight = _Flight(request, deadline, self._silence)
         try:
-            self._send({"id": number, "method": method, "params": params})
-            while True:
-                message = self._take(inbox, method, timeout)
-                if message.id is None:
-                    yield msgspec.json.decode(message.params, type=part)
-                    continue
-                finished = True
-                return _answer(message, result)
+            self._process.send(message)
+            yield flight
         finally:
             with self._lock:
                 self._waiting.pop(number, None)
-            if not finished and self.alive:
-                self._cancel(number)
+            if not flight.landed and self.alive:
+                self._process.send(frame({"method": "$/cancelRequest", "params": {"id": number}}))
 
-    def close(self) -> None:
-        """Ends the process and fails whatever is in flight."""
-        self._fail(EngineError("the engine was closed"))
-        self._process.kill()
-
-    def _send(self, message: dict[str, object]) -> None:
-        with self._lock:
-            self._process.write(frame(message))
-
-    def _cancel(self, number: int) -> None:
-        try:
-            self._send({"method": "$/cancelRequest", "params": {"id": number}})
-        except EngineCrashedError:
-            return  # nothing left to cancel
-
-    def _take(self, inbox: queue.SimpleQueue[Incoming | EngineError], method: str, timeout: float | None) -> Incoming:
-        try:
-            message = inbox.get(timeout=timeout)
-        except queue.Empty:
-            late = EngineTimeoutError(
-                f"the engine did not answer `{method}` within {timeout:g} s", hint="it was stopped; nothing was decided"
-            )
-            self._fail(late)
-            self._process.kill()
-            raise late from None
-        if isinstance(message, EngineError):
-            raise message
-        return message
+    def _give_up(self, flight: _Flight[P, A]) -> EngineTimeoutError:
+        late = EngineTimeoutError(flight.late, hint="it was stopped; nothing was decided")
+        self.close(late)
+        return late
 
     def _read(self) -> None:
         """Hands every message to the request that waits for it, until the engine is gone."""
+        garbage = ""
         try:
             with self._process.output as output:
                 while (message := read_message(output)) is not None:
-                    number = message.id if message.id is not None else _origin(message.params).request
+                    origin = Origin(request=message.id) if message.id is not None else _origin(message.params)
                     with self._lock:
-                        inbox = self._waiting.get(number)
-                    if inbox is not None:
-                        inbox.put(message)
-        except (OSError, ValueError, msgspec.DecodeError):
-            self._process.kill()  # what comes is not the protocol, or the pipe is closed under us
-        self._fail(self._process.crash())
+                        inboxes = [self._waiting.get(number) for number in (origin.request, *origin.requests)]
+                    for inbox in filter(None, inboxes):
+                        inbox(message)
+        except (OSError, ValueError, msgspec.DecodeError) as error:  # no protocol, or the pipe is closed under us
+            garbage = str(error)
+            self._process.kill()
+        self._fail(self._process.crash(garbage))
 
     def _fail(self, error: EngineError) -> None:
         with self._lock:
@@ -144,10 +177,51 @@ class Connection:
             self._dead = error
             waiting = list(self._waiting.values())
         for inbox in waiting:
-            inbox.put(error)
+            inbox(error)
 
 
-def _answer(message: Incoming, result: type[T]) -> T:
-    if message.error is not None:
-        raise EngineRequestError(message.error.message, code=message.error.code)
-    return msgspec.json.decode(message.result or b"null", type=result)
+class _Flight(Generic[P, A]):
+    """A request in flight: how long it is waited for, and what came of it."""
+
+    part: P
+    answer: A
+
+    def __init__(self, request: Request[P, A], deadline: float, silence: float) -> None:
+        self._request, self._deadline, self._silence = request, deadline, silence
+        self._ends = time.monotonic() + deadline + GRACE
+        self.landed = False
+
+    def patience(self) -> float:
+        """Seconds to wait for the next message."""
+        return max(0.001, min(self._silence, self._ends - time.monotonic()))
+
+    @property
+    def late(self) -> str:
+        """What to say when none came in that time."""
+        over = time.monotonic() >= self._ends
+        after = f"within {self._deadline:g} s" if over else f"and was silent for {self._silence:g} s"
+        return f"the engine did not answer `{self._request.method}` {after}"
+
+    def take(self, message: Incoming | EngineError) -> bool:
+        """Takes the next message; says whether it is a `part` of the result."""
+        if isinstance(message, EngineError):
+            raise copy.copy(message)  # many threads may raise it
+        if message.id is None and message.method.startswith("$/"):
+            return False  # a sign of life
+        self.landed = message.id is not None
+        if message.error is not None and message.error.code == _DEADLINE_PASSED:
+            limit = f"the engine did not finish `{self._request.method}` within {self._deadline:g} s"
+            raise EngineTimeoutError(limit, hint="nothing was decided; allow more time, or ask for less")
+        if message.error is not None:
+            raise EngineRequestError(message.error.message, code=message.error.code)
+        try:
+            if self.landed:
+                self.answer = msgspec.json.decode(message.result or b"null", type=self._request.answer)
+            else:
+                self.part = msgspec.json.decode(message.params, type=self._request.part)
+        except msgspec.DecodeError as error:
+            raise EngineError(
+                f"the engine's answer to `{self._request.method}` can't be understood: {error}",
+                hint="install both from one release",
+            ) from error
+        return not self.landed

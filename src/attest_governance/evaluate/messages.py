@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ from attest_governance.model import (
     Skipped,
 )
 from attest_governance.model.sources import ReadFile
+from attest_governance.model.testing import Case, Coverage
 
 
 class Versions(msgspec.Struct, frozen=True):
@@ -28,6 +30,14 @@ class Versions(msgspec.Struct, frozen=True):
     opa: str
     gatekeeper: str
     go: str
+
+
+class Status(msgspec.Struct, frozen=True):
+    """Answer of `status`: what the process holds; `memory` is that of the heap, in bytes."""
+
+    sets: int
+    goroutines: int
+    memory: int
 
 
 class LoadAnswer(msgspec.Struct, frozen=True):
@@ -90,36 +100,28 @@ class Decision(msgspec.Struct, frozen=True, rename="camel"):
     problems: tuple[str, ...] = ()
 
 
-class WireBatch(msgspec.Struct, frozen=True):
-    """A notification `check/batch`."""
+class Batch(msgspec.Struct, frozen=True, dict=True):
+    """A notification `check/batch`: what some files came to, complete, in the order of the files."""
 
     files: int = 0
     total: int = 0
+    """How many files there are in the whole run."""
     judged: int = 0
+    """How many resources were judged."""
     unspoken: dict[str, int] = {}
+    """Of these, how many no selected policy looks at, by kind."""
     resources: tuple[Resource, ...] = ()
-    findings: tuple[WireFinding, ...] = ()
+    """Those of the findings."""
+    found: tuple[WireFinding, ...] = msgspec.field(default=(), name="findings")
     problems: tuple[Problem, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     checked: tuple[Checked, ...] = ()
     decisions: tuple[Decision, ...] = ()
 
-
-class Batch(msgspec.Struct, frozen=True):
-    """What some files came to, complete, in the order of the files."""
-
-    files: int
-    total: int
-    """How many files there are in the whole run."""
-    judged: int
-    """How many resources were judged."""
-    unspoken: dict[str, int]
-    """Of these, how many no selected policy looks at, by kind."""
-    findings: tuple[Finding, ...]
-    problems: tuple[Problem, ...]
-    skipped: tuple[Skipped, ...]
-    checked: tuple[Checked, ...]
-    decisions: tuple[Decision, ...] = ()
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """The findings with their resources."""
+        return tuple(one.finding(self.resources) for one in self.found)
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):
@@ -175,16 +177,33 @@ class TemplatesAnswer(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-def batch(wire: WireBatch) -> Batch:
-    """The batch in values of the model."""
-    return Batch(
-        files=wire.files,
-        total=wire.total,
-        judged=wire.judged,
-        unspoken=wire.unspoken,
-        findings=tuple(each.finding(wire.resources) for each in wire.findings),
-        problems=wire.problems,
-        skipped=wire.skipped,
-        checked=wire.checked,
-        decisions=wire.decisions,
-    )
+class TestBatch(msgspec.Struct, frozen=True):
+    """A notification `test/cases`."""
+
+    __test__ = False
+
+    cases: tuple[Case, ...] = ()
+
+
+class TestAnswer(msgspec.Struct, frozen=True):
+    """Answer of `test`."""
+
+    __test__ = False
+
+    problems: tuple[Problem, ...] = ()
+    coverage: Coverage | None = None
+
+
+class ProfileProgress(msgspec.Struct, frozen=True):
+    """A notification `profile/progress`."""
+
+    round: int
+    rounds: int
+    files: int
+    total: int
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A notification that says how far the work is."""
+
+    text: str

@@ -6,6 +6,8 @@ Nothing else in the package starts a process that decides.
 from __future__ import annotations
 
 import contextlib
+import queue
+import signal
 import subprocess
 import threading
 from collections import deque
@@ -40,7 +42,7 @@ class Process:
 
     def __init__(self, path: Path) -> None:
         try:
-            # The pipes are closed by `kill`; a buffered writer would only delay our one write a request.
+            # Each pipe is closed by the thread that uses it.
             self._child = subprocess.Popen(
                 [str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
@@ -49,6 +51,8 @@ class Process:
                 f"the engine `{path}` can't be started: {error.strerror}", hint="install the package for this platform"
             ) from error
         self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._outbox = queue.SimpleQueue[bytes | None]()
+        threading.Thread(target=self._write, name="attest-engine-stdin", daemon=True).start()
         self._listener = threading.Thread(target=self._listen, name="attest-engine-stderr", daemon=True)
         self._listener.start()
 
@@ -62,27 +66,20 @@ class Process:
         """What the engine writes: frames."""
         return _piped(self._child.stdout)
 
-    def write(self, data: bytes) -> None:
-        """Sends a frame.
+    def send(self, data: bytes) -> None:
+        """Sends a frame as soon as the engine reads it. Whoever sends does not wait, nor do those who read answers."""
+        self._outbox.put(data)
 
-        Raises:
-            EngineCrashedError: the engine is gone.
-        """
-        stdin = _piped(self._child.stdin)
-        try:
-            stdin.write(data)
-            stdin.flush()
-        except (OSError, ValueError) as error:
-            raise self.crash() from error
-
-    def crash(self) -> EngineCrashedError:
-        """Why the engine is gone, in words; waits for the process to end."""
+    def crash(self, garbage: str = "") -> EngineCrashedError:
+        """Why the engine is gone, in words; waits for the process to end. `garbage` is what it said at last."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(_GRACE)
         self._listener.join(_GRACE)
         lines = [_line(text) for text in self._errors]
         said = next((line.msg for line in reversed(lines) if line.msg), "")
         code = self._child.returncode
+        if garbage and code == -signal.SIGKILL:
+            said, code = f"it sent what is no message: {garbage}", None
         if code == _MEMORY_CODE:
             return EngineCrashedError(
                 f"the engine ended: {said}", hint="raise `policy.memory`, or make the policy cheaper"
@@ -107,8 +104,14 @@ class Process:
         """Ends the process at once: it keeps nothing that would have to be saved."""
         self._child.kill()
         self._child.wait()
-        with contextlib.suppress(OSError, ValueError):
-            _piped(self._child.stdin).close()
+        self._outbox.put(None)
+
+    def _write(self) -> None:
+        stdin = _piped(self._child.stdin)
+        with contextlib.suppress(OSError, ValueError), stdin:  # stdout ends with the engine, too, and says so
+            while (data := self._outbox.get()) is not None:
+                stdin.write(data)
+                stdin.flush()
 
     def _listen(self) -> None:
         stderr = _piped(self._child.stderr)

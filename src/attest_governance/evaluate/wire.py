@@ -8,6 +8,7 @@ import msgspec
 
 MAX_FRAME = 1 << 30
 """No frame of ours is near this; a longer one means that the stream is garbage."""
+_MAX_LINE = 1024
 
 
 class RpcError(msgspec.Struct, frozen=True):
@@ -28,9 +29,10 @@ class Incoming(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What every notification says: the request that it belongs to."""
+    """What every notification says: the request, or the requests, that it belongs to."""
 
-    request: int
+    request: int = 0
+    requests: tuple[int, ...] = ()
 
 
 _decode = msgspec.json.Decoder(Incoming).decode
@@ -61,14 +63,16 @@ def read_message(stream: IO[bytes]) -> Incoming | None:
 def _read_length(stream: IO[bytes]) -> int | None:
     length = -1
     while True:
-        line = stream.readline()
+        line = stream.readline(_MAX_LINE)
         if not line:
             return None
+        if not line.endswith(b"\n"):
+            raise ValueError(f"a header that begins with {line[:40]!r}")
         if line in (b"\r\n", b"\n"):
             break
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
-            length = int(value)
+            length = int(value) if value.strip().isdigit() else -1
     if not 0 <= length <= MAX_FRAME:
         raise ValueError(f"a frame of {length} bytes")
     return length

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.errors import InputError, OutputError, PolicyError
+from attest_governance.evaluate.requests import TranslatePolicies
 from attest_governance.gatekeeper.belonging import content, is_constraint, is_template, template_kind
 from attest_governance.gatekeeper.manifest import manifest
 from attest_governance.gatekeeper.objects import Object, Pair, Wanted, make_pair, object_name
@@ -88,8 +89,8 @@ def generate(engine: Engine, loaded: LoadedPolicies, recipe: Recipe) -> Generate
         EngineError: the engine failed.
     """
     known = {policy.name: policy for policy in loaded.policies}
-    names = [one.name for one in recipe.selected if known[one.name].engine == "opa"]
-    answer = engine.templates(recipe.sources, names)
+    names = tuple(one.name for one in recipe.selected if known[one.name].engine == "opa")
+    answer = engine.ask(TranslatePolicies(recipe.sources, names))
     _refuse(answer.problems)
     pairs = tuple(make_pair(each, known[each.policy], recipe.wanted(each.policy)) for each in answer.templates)
     objects = tuple(each.value for each in answer.objects)

@@ -21,19 +21,6 @@ class Verification(msgspec.Struct, frozen=True):
     """Globs of files that no signature covers."""
 
 
-class Signing(msgspec.Struct, frozen=True):
-    """How to sign a bundle."""
-
-    key_file: str
-    """A private key in PEM form."""
-    algorithm: str = ""
-    """Empty: the usual one of the key's type."""
-    key_id: str = ""
-    scope: str = ""
-    output: str = ""
-    """Empty: the bundle is signed where it is."""
-
-
 class Signature(msgspec.Struct, frozen=True, rename="camel"):
     """What a signature says of itself; nothing of it is certain unless it is `verified`."""
 

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
 from attest_governance.model.problem import Problem
 
 Kind = Literal["repeated-work", "rule-index", "network-in-loop", "quadratic", "partial-evaluation"]
-
-
-class OptimizeWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What to optimise, and with what to measure it.
-
-    `data` are files and folders of manifests, none for the policy's examples; `parameters` are those of the
-    configuration, by policy; `inputs` is how many inputs are made, 0 for the engine's default; `limit` is that
-    of one evaluation and `timeout` that of all, in seconds.
-    """
-
-    policy: Path
-    data: tuple[str, ...] = ()
-    parameters: Mapping[str, Mapping[str, Any]] = {}
-    inputs: int = 0
-    limit: float = 10.0
-    timeout: float = 600.0
 
 
 class SampleCost(msgspec.Struct, frozen=True, omit_defaults=True):

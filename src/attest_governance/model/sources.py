@@ -30,7 +30,9 @@ class InlinePolicy(msgspec.Struct, frozen=True):
     level: str = ""
 
 
-class PolicySources(msgspec.Struct, frozen=True):
+class PolicySources(
+    msgspec.Struct, frozen=True, rename={"allow_net": "allowNet", "strict_errors": "strictErrors", "prints": "print"}
+):
     """Where policies come from, before anything is read."""
 
     paths: tuple[str, ...] = ()

@@ -14,11 +14,11 @@ import (
 
 // Params are those of the method `conflicts` (engine/README.md).
 type Params struct {
-	policyset.Params
-	Policies    []rego.Selection  `json:"policies"`    // those in force; none means all
-	Enforcement map[string]string `json:"enforcement"` // by policy: strict, warn or dryrun
-	Examples    []string          `json:"examples"`
-	Budget      int               `json:"budget"` // how many inputs are tried for each policy; 0 for the default
+	policyset.Params `json:"sources"`
+	Policies         []rego.Selection  `json:"policies"`    // those in force; none means all
+	Enforcement      map[string]string `json:"enforcement"` // by policy: strict, warn or dryrun
+	Examples         []string          `json:"examples"`
+	Budget           int               `json:"budget"` // how many inputs are tried for each policy; 0 for the default
 }
 
 // Kinds of conflicts.
@@ -68,21 +68,15 @@ type Result struct {
 	Problems  []model.Problem `json:"problems,omitempty"`
 }
 
-// Progress says how far a search for conflicts is.
-type Progress struct {
-	Request uint64 `json:"request"`
-	Text    string `json:"text"`
-}
-
 // Run looks for conflicts, and tells how far it is. What is wrong with the policies is a problem of the
 // result; an error means that the time was up, or that nobody listens.
-func Run(ctx context.Context, params Params, tell func(Progress) error) (Result, error) {
+func Run(ctx context.Context, params Params, tell func(string) error) (Result, error) {
 	sources, problems := policyset.Read(params.Params)
 	if model.HasErrors(problems) {
 		return Result{Problems: problems}, nil
 	}
 	f := &finder{ctx: ctx, params: params, sources: sources}
-	f.tell = func(text string) error { return tell(Progress{Text: text}) }
+	f.tell = tell
 	if problems = f.packages(); model.HasErrors(problems) {
 		return Result{Problems: problems}, nil
 	}

@@ -95,7 +95,7 @@ func find(t *testing.T, f files, set func(*Params)) ([]string, Result) {
 	for i, path := range params.Paths {
 		params.Paths[i] = filepath.Join(root, strings.TrimPrefix(path, root))
 	}
-	result, err := Run(context.Background(), params, func(Progress) error { return nil })
+	result, err := Run(context.Background(), params, func(string) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -508,7 +508,7 @@ func TestTheShippedPoliciesAreQuiet(t *testing.T) {
 		Paths:     []string{folder("advanced"), folder("compliance"), folder("deployment"), folder("security")},
 		Libraries: []string{folder("lib")}, OPA: true, Gatekeeper: true,
 	}}
-	result, err := Run(context.Background(), params, func(Progress) error { return nil })
+	result, err := Run(context.Background(), params, func(string) error { return nil })
 	if err != nil || len(result.Problems) > 0 || result.Policies < 15 {
 		t.Fatal(err, result.Problems, result.Policies)
 	}

@@ -1,21 +1,19 @@
 package generate
 
-import "sync/atomic"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // Meter says how far the making of tests is; it may be read while they are made.
 type Meter struct{ done, of atomic.Int64 }
 
-// Progress counts the faults that have been planted, of all there are to plant; zero while inputs are
-// searched.
-type Progress struct {
-	Request uint64 `json:"request"`
-	Done    int64  `json:"done"`
-	Of      int64  `json:"of"`
-}
-
-// Read is the progress now.
-func (m *Meter) Read(request uint64) Progress {
-	return Progress{Request: request, Done: m.done.Load(), Of: m.of.Load()}
+// String counts the faults that have been planted, once there are any to plant.
+func (m *Meter) String() string {
+	if of := m.of.Load(); of > 0 {
+		return fmt.Sprintf("planted fault %d of %d", m.done.Load(), of)
+	}
+	return "searching inputs that reach the rules"
 }
 
 func (m *Meter) set(done, of int) {

@@ -18,8 +18,8 @@ import (
 
 // Params are those of the method `gatekeeper/templates` (engine/README.md).
 type Params struct {
-	policyset.Params
-	Policies []string `json:"policies"` // names; policies that are constraints already are passed over
+	policyset.Params `json:"sources"`
+	Policies         []string `json:"policies"` // names; policies that are constraints already are passed over
 }
 
 // Result holds the policies as templates, in the order of the request, and the Gatekeeper objects that

@@ -13,8 +13,8 @@ import (
 // Params are those of the method `playground/evaluate` (engine/README.md). Policy is the text whose
 // lines coverage and profile are about.
 type Params struct {
-	trace.Params
-	Policy check.Text `json:"policy"`
+	trace.Params `json:"trace"`
+	Policy       check.Text `json:"policy"`
 }
 
 // Result is a trace with what else there is to know of the same evaluation.

@@ -12,9 +12,9 @@ import (
 
 // Params are those of the method `profile` (engine/README.md): those of a check, and how often to repeat it.
 type Params struct {
-	check.Params
-	Rounds  int   `json:"rounds"`  // of measuring without a tracer; 0 for the default
-	Seconds int64 `json:"seconds"` // after which no further round begins; 0 for the default
+	check.Params `json:"check"`
+	Rounds       int   `json:"rounds"`  // of measuring without a tracer; 0 for the default
+	Seconds      int64 `json:"seconds"` // after which no further round begins; 0 for the default
 }
 
 // Defaults of Params.

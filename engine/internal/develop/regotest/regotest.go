@@ -16,16 +16,16 @@ import (
 
 // Params are those of the method `test` (engine/README.md).
 type Params struct {
-	policyset.Params
-	Packages  []string `json:"packages"`     // only tests of these policy packages; empty for all
-	Below     []string `json:"below"`        // only tests in these files and folders; empty for all
-	LibTests  bool     `json:"libraryTests"` // whether the tests of libraries are run, too
-	Run       string   `json:"run"`          // only tests whose name matches this regular expression
-	Coverage  bool     `json:"coverage"`
-	Jobs      int      `json:"jobs"`
-	Timeout   int64    `json:"timeout"` // of one test, in milliseconds
-	SkipRego  bool     `json:"skipRego"`
-	SkipSuite bool     `json:"skipSuites"`
+	policyset.Params `json:"sources"`
+	Packages         []string `json:"packages"`     // only tests of these policy packages; empty for all
+	Below            []string `json:"below"`        // only tests in these files and folders; empty for all
+	LibTests         bool     `json:"libraryTests"` // whether the tests of libraries are run, too
+	Run              string   `json:"run"`          // only tests whose name matches this regular expression
+	Coverage         bool     `json:"coverage"`
+	Jobs             int      `json:"jobs"`
+	Timeout          int64    `json:"timeout"` // of one test, in milliseconds
+	SkipRego         bool     `json:"skipRego"`
+	SkipSuite        bool     `json:"skipSuites"`
 }
 
 // Outcomes of a Case.

@@ -22,9 +22,11 @@ const (
 
 // View is what of a trace to show.
 type View struct {
-	Explain string // Short, Full, Fail, Notes or Fired
-	Rule    string // only rules of this name
-	Message string // with Fired: only the body that gave this violation
+	Resource   string `json:"resource"`   // only this one: `Kind/namespace/name`
+	Explain    string `json:"explain"`    // Short, Full, Fail, Notes or Fired
+	Rule       string `json:"rule"`       // only rules of this name
+	Message    string `json:"message"`    // with Fired: only the body that gave this violation
+	ValueChars int    `json:"valueChars"` // how much of a value is shown; 0 for the default
 }
 
 // Prune reduces the rules of a trace to what a view shows.

@@ -10,12 +10,8 @@ import (
 
 // Params are those of the method `trace` (engine/README.md): those of a check, and what to show of it.
 type Params struct {
-	check.Params
-	Resource   string `json:"resource"` // only this one: `Kind/namespace/name`
-	Explain    string `json:"explain"`
-	Rule       string `json:"rule"`
-	Message    string `json:"message"`
-	ValueChars int    `json:"valueChars"`
+	check.Params `json:"check"`
+	View         `json:"view"`
 }
 
 // Result is the answer: one trace for each policy and input.

@@ -42,7 +42,7 @@ func newWatcher(ctx context.Context, set *policyset.Set, params Params) *watcher
 		limits.ValueChars = params.ValueChars
 	}
 	return &watcher{
-		set: set, params: params, limits: limits, view: View{params.Explain, params.Rule, params.Message},
+		set: set, params: params, limits: limits, view: params.View,
 		data: func(ref ast.Ref) ast.Value { return set.Rego.Document(ctx, ref) },
 	}
 }

@@ -1,0 +1,174 @@
+"""An engine that misbehaves: it speaks the protocol, notes what it is asked, and plays one part of a script.
+
+It is run as a program, `fake.py PART LOG`, by `fake_engine`. Its part begins with the first check, that of a
+`PART_load` with the policies; a `mute_PART` does not even answer `initialize`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+VERSIONS = {"protocol": 1, "engine": "0", "opa": "0", "gatekeeper": "0", "go": "0"}
+BATCH = {"files": 1, "total": 1}
+ANSWER = {"files": 1, "resources": 1, "skipped": 0, "unspoken": 0}
+
+
+def fake_engine(folder: Path, part: str) -> Path:
+    """An executable that plays a part; what it is asked stands in `log` beside it, a method a line."""
+    path = folder / "engine"
+    path.write_text(f"#!/bin/sh\nexec {sys.executable} -I {__file__} {part} {folder / 'log'}\n", encoding="utf-8")
+    path.chmod(0o755)
+    (folder / "log").touch()
+    return path
+
+
+def asked(folder: Path) -> list[str]:
+    """The methods that the engines of a folder were asked, in their order."""
+    return (folder / "log").read_text(encoding="utf-8").split()
+
+
+def read() -> dict[str, Any]:
+    length = 0
+    while line := sys.stdin.buffer.readline().strip():
+        length = int(line.partition(b":")[2])
+    if not length:
+        sys.exit(0)  # whoever started us is gone
+    message: dict[str, Any] = json.loads(sys.stdin.buffer.read(length))
+    with Path(sys.argv[2]).open("a", encoding="utf-8") as log:
+        log.write(message["method"] + "\n")
+    return message
+
+
+def frame(message: dict[str, Any]) -> bytes:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def raw(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def answer(request: dict[str, Any], result: Any) -> None:
+    raw(frame({"id": request["id"], "result": result}))
+
+
+def batch(request: dict[str, Any], **more: Any) -> None:
+    raw(frame({"method": "check/batch", "params": {"request": request["id"], **BATCH, **more}}))
+
+
+def silent(_: dict[str, Any]) -> None:
+    """Answers nothing."""
+
+
+speechless = silent  # answers `initialize` and nothing else
+
+
+def alive(request: dict[str, Any]) -> None:
+    """Says that it works, and answers."""
+    for _ in range(5):
+        raw(frame({"method": "$/alive", "params": {"requests": [request["id"], 999]}}))
+    batch(request)
+    raw(frame({"method": "$/alive", "params": {"requests": [request["id"]]}}))
+    answer(request, ANSWER)
+
+
+def deaf(request: dict[str, Any]) -> None:
+    """Streams more than any pipe holds and reads nothing meanwhile."""
+    for _ in range(200):
+        batch(request, skipped=[{"file": "x" * 10_000, "line": 1, "reason": "r"}])
+    answer(request, ANSWER)
+
+
+def dribbling(request: dict[str, Any]) -> None:
+    """Writes byte by byte."""
+    for byte in frame({"id": request["id"], "result": ANSWER}):
+        raw(bytes([byte]))
+
+
+def unsettled(request: dict[str, Any]) -> None:
+    """Sends a part of the result and goes on for ever."""
+    batch(request)
+
+
+def wrong(request: dict[str, Any]) -> None:
+    answer(request, {"files": "many"})
+
+
+def wrong_part(request: dict[str, Any]) -> None:
+    batch(request, files="many")
+
+
+def garbage(_: dict[str, Any]) -> None:
+    raw(b"panic: this is no frame\n\n")
+
+
+def endless_header(_: dict[str, Any]) -> None:
+    raw(b"x" * 5_000_000)
+
+
+def huge(_: dict[str, Any]) -> None:
+    raw(b"Content-Length: 99999999999999\r\n\r\n")
+
+
+def negative(_: dict[str, Any]) -> None:
+    raw(b"Content-Length: -1\r\n\r\n")
+
+
+def no_json(_: dict[str, Any]) -> None:
+    raw(b"Content-Length: 3\r\n\r\n{{{")
+
+
+def no_object(_: dict[str, Any]) -> None:
+    raw(b"Content-Length: 2\r\n\r\n[]")
+
+
+def partial(request: dict[str, Any]) -> None:
+    raw(frame({"id": request["id"], "result": ANSWER})[:-5])
+    sys.exit(3)
+
+
+def partial_header(_: dict[str, Any]) -> None:
+    raw(b"Content-Len")
+    sys.exit(3)
+
+
+def dying(_: dict[str, Any]) -> None:
+    sys.exit(3)
+
+
+def shut(_: dict[str, Any]) -> None:
+    """Closes its input and stays."""
+    os.close(0)
+    signal.pause()
+
+
+def main() -> None:
+    name = sys.argv[1].removeprefix("mute_").removesuffix("_load")
+    part: Callable[[dict[str, Any]], None] = globals()[name]
+    played = "policies/load" if sys.argv[1].endswith("_load") or name == "speechless" else "check"
+    while True:
+        request = read()
+        match request["method"]:
+            case "initialize" if not sys.argv[1].startswith("mute_"):
+                answer(request, VERSIONS)
+            case method if method == played:
+                part(request)
+            case "policies/load":
+                answer(request, {"set": "1", "read": [{"file": "/a", "sha256": "0"}]})
+            case "status":
+                answer(request, {"sets": 0, "goroutines": 0, "memory": 0})
+            case "policies/unload":
+                answer(request, None)
+            case _:
+                pass  # a cancellation, say
+
+
+if __name__ == "__main__":
+    main()

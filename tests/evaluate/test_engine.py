@@ -1,0 +1,329 @@
+"""What becomes of requests when the engine is silent, deaf, dying or talks nonsense, and when many ask at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from attest_governance.errors import EngineCrashedError, EngineError, EngineTimeoutError
+from attest_governance.evaluate import Batch, CheckOptions, Engine, EngineOptions, LoadedPolicies
+from attest_governance.evaluate.requests import GetStatus
+from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, Selected, Text
+from attest_governance.resources import engine_path
+from tests.evaluate.fake import asked, fake_engine
+
+POD = Manifests(inputs=(Text("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"),))
+SELECTED = (Selected("p"),)
+ENDLESS = """package p
+deny contains "never" if {
+	some a in numbers.range(1, 90000)
+	some b in numbers.range(1, 90000)
+	a + b < 0
+}
+"""
+
+Fake = Callable[..., Engine]
+
+
+def sources(message: str = "no", text: str = "") -> PolicySources:
+    policy = text or f'package p\ndeny contains "{message}" if input.resource.kind == "Pod"\n'
+    return PolicySources(modules=(InlinePolicy("p.rego", 1, 1, policy),))
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Fake]:
+    """Makes engines that misbehave."""
+    made: list[Engine] = []
+
+    def make(part: str, **options: object) -> Engine:
+        made.append(Engine(fake_engine(tmp_path, part), **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.close()
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """A real one."""
+    running = Engine(engine_path(), restarts=1000)
+    yield running
+    running.close()
+
+
+def judge(engine: Engine, loaded: LoadedPolicies, options: CheckOptions | None = None) -> list[Batch]:
+    return list(engine.check(loaded, SELECTED, POD, options or CheckOptions()))
+
+
+def messages(batches: list[Batch]) -> list[str]:
+    return [finding.message for batch in batches for finding in batch.findings]
+
+
+NONSENSE = {
+    "it says what is no frame": ("garbage", "sent what is no message"),
+    "its header does not end": ("endless_header", "sent what is no message: a header"),
+    "its frame would be terabytes": ("huge", "sent what is no message: a frame of 99999999999999 bytes"),
+    "its frame is less than nothing": ("negative", "sent what is no message"),
+    "its frame holds no JSON": ("no_json", "sent what is no message"),
+    "its frame holds no object": ("no_object", "sent what is no message"),
+    "it ends within a frame": ("partial", "exited with 3"),
+    "it ends within a header": ("partial_header", "exited with 3"),
+    "it ends": ("dying", "exited with 3"),
+}
+
+
+@pytest.mark.parametrize(("part", "said"), NONSENSE.values(), ids=NONSENSE)
+def test_an_engine_that_breaks_off_fails_what_was_asked(part: str, said: str, fake: Fake) -> None:
+    engine = fake(part)
+    loaded = engine.load(sources())
+    with pytest.raises(EngineCrashedError, match=said) as failed:
+        judge(engine, loaded)
+    assert "killed" not in failed.value.message, "that was us, and is not why"
+    assert engine.ask(GetStatus()), "another process takes its place"
+
+
+@pytest.mark.parametrize("part", ["wrong", "wrong_part"])
+def test_an_answer_of_another_form_is_an_error_and_names_the_method(part: str, fake: Fake) -> None:
+    engine = fake(part)
+    with pytest.raises(EngineError, match="answer to `check` can't be understood"):
+        judge(engine, engine.load(sources()))
+
+
+@pytest.mark.parametrize("part", ["silent", "shut", "mute_silent"])
+def test_a_silent_engine_is_given_up(part: str, fake: Fake) -> None:
+    engine = fake(part, silence=3.0)
+    with pytest.raises(EngineTimeoutError, match="silent for 3 s"):
+        judge(engine, engine.load(sources()))
+
+
+def test_signs_of_life_are_no_part_of_the_result(fake: Fake) -> None:
+    engine = fake("alive")
+    assert len(judge(engine, engine.load(sources()))) == 1
+
+
+def test_frames_may_come_in_pieces(fake: Fake) -> None:
+    engine = fake("dribbling")
+    assert judge(engine, engine.load(sources())) == []
+
+
+def test_answers_are_read_while_a_request_waits_to_be_written(fake: Fake) -> None:
+    """The engine reads nothing while it streams: who writes a large request must not keep others from reading."""
+    engine = fake("deaf")
+    loaded = engine.load(sources())
+    streaming = iter(engine.check(loaded, SELECTED, POD, CheckOptions()))
+    next(streaming)
+    with ThreadPoolExecutor(1) as pool:
+        large = pool.submit(engine.load, sources("x" * 5_000_000))
+        assert len(list(streaming)) == 199
+        assert large.result(60).usable
+
+
+def test_leaving_a_stream_cancels_the_request(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("unsettled")
+    loaded = engine.load(sources())
+    for _ in engine.check(loaded, SELECTED, POD, CheckOptions()):
+        break
+    engine.ask(GetStatus())  # the engine reads in order
+    assert asked(tmp_path) == ["initialize", "policies/load", "check", "$/cancelRequest", "status"]
+
+
+def test_a_stream_that_ends_by_itself_cancels_nothing(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("alive")
+    judge(engine, engine.load(sources()))
+    engine.ask(GetStatus())
+    assert "$/cancelRequest" not in asked(tmp_path)
+
+
+def test_a_task_that_is_cancelled_cancels_the_request(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("unsettled")
+
+    async def run() -> None:
+        loaded = await asyncio.to_thread(engine.load, sources())
+        arrived = asyncio.Event()
+
+        async def look() -> None:
+            async for _ in engine.acheck(loaded, SELECTED, POD, CheckOptions()):
+                arrived.set()
+
+        task = asyncio.create_task(look())
+        await arrived.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(engine.ask, GetStatus())
+
+    asyncio.run(run())
+    assert asked(tmp_path) == ["initialize", "policies/load", "check", "$/cancelRequest", "status"]
+
+
+def test_tasks_are_told_of_a_silent_and_of_a_dying_engine(fake: Fake) -> None:
+    async def run(engine: Engine) -> list[Batch]:
+        loaded = await asyncio.to_thread(engine.load, sources())
+        return [batch async for batch in engine.acheck(loaded, SELECTED, POD, CheckOptions())]
+
+    with pytest.raises(EngineTimeoutError):
+        asyncio.run(run(fake("silent", silence=3.0)))
+    with pytest.raises(EngineCrashedError):
+        asyncio.run(run(fake("dying")))
+
+
+def test_a_new_process_is_given_the_policies_once_however_many_ask(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("alive")
+    loaded = engine.load(sources())
+    kill(engine)
+    with ThreadPoolExecutor(8) as pool:
+        for batches in pool.map(lambda _: judge(engine, loaded), range(16)):
+            assert len(batches) == 1
+    assert asked(tmp_path).count("policies/load") == 2
+    assert asked(tmp_path).count("initialize") == 2
+
+
+def kill(engine: Engine) -> None:
+    """Kills the process, and waits until that is known."""
+    os.kill(engine.pid, signal.SIGKILL)
+    connection = engine._connection
+    assert connection is not None
+    connection._reader.join(60)
+
+
+def test_an_engine_that_keeps_dying_is_not_started_for_ever(fake: Fake, tmp_path: Path) -> None:
+    now = 0.0
+    engine = fake("dying", restarts=3, clock=lambda: now)
+    loaded = engine.load(sources())
+    for _ in range(4):
+        with pytest.raises(EngineCrashedError, match="exited with 3"):
+            judge(engine, loaded)
+    for _ in range(3):
+        with pytest.raises(EngineCrashedError, match="ended 4 times within a minute; at last: the engine exited"):
+            judge(engine, loaded)
+    assert asked(tmp_path).count("initialize") == 4
+    now = 60.0
+    with pytest.raises(EngineCrashedError, match="the engine exited with 3"):
+        judge(engine, loaded)
+    assert asked(tmp_path).count("initialize") == 5
+
+
+def test_options_are_for_a_process_that_is_yet_to_be_used(fake: Fake) -> None:
+    engine = fake("alive")
+    engine.start()  # as commands do before they know the configuration
+    engine.configure(EngineOptions(memory=1 << 30))
+    engine.versions()
+    engine.configure(EngineOptions(memory=1 << 30))
+    with pytest.raises(EngineError, match="runs already"):
+        engine.configure(EngineOptions(memory=2 << 30))
+    engine.close()
+    engine.configure(EngineOptions(memory=2 << 30))
+
+
+@pytest.mark.parametrize("part", ["silent", "mute_silent"])
+def test_closing_frees_who_waits(part: str, fake: Fake) -> None:
+    engine = fake(part)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: judge(engine, engine.load(sources())))
+        while engine._connection is None or not engine._connection._waiting:
+            pass
+        engine.close()
+        with pytest.raises(EngineError, match="was closed"):
+            waiting.result(60)
+
+
+def test_a_set_is_unloaded_once(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("alive")
+    with engine.load(sources()) as loaded:
+        judge(engine, loaded)
+    loaded.close()
+    assert asked(tmp_path).count("policies/unload") == 1
+    with pytest.raises(EngineError, match="were unloaded"):
+        judge(engine, loaded)
+
+
+def test_a_set_that_was_loaded_again_is_unloaded_where_it_is(engine: Engine) -> None:
+    with engine.load(sources()) as loaded:
+        kill(engine)
+        assert messages(judge(engine, loaded)) == ["no"]
+        assert engine.ask(GetStatus()).sets == 1
+    assert engine.ask(GetStatus()).sets == 0
+
+
+def test_a_set_that_went_with_its_process_needs_no_unloading(engine: Engine) -> None:
+    with engine.load(sources()):
+        kill(engine)
+    assert engine.ask(GetStatus()).sets == 0
+
+
+def test_sets_that_are_closed_leave_nothing_behind(engine: Engine) -> None:
+    policies = Path(__file__).resolve().parents[2] / "policies"
+    shipped = PolicySources(paths=(str(policies / "security"),), libraries=(str(policies / "lib"),))
+    for round_of in range(12):
+        with engine.load(shipped) as loaded:
+            assert loaded.usable
+            judge(engine, loaded)
+        if round_of == 1:
+            first = engine.ask(GetStatus())
+    last = engine.ask(GetStatus())
+    assert last.sets == 0
+    assert last.memory < first.memory + (8 << 20), "bytes"
+    assert last.goroutines <= first.goroutines + 2
+
+
+def test_the_deadline_of_a_check_stops_it(engine: Engine) -> None:
+    with (
+        engine.load(sources(text=ENDLESS)) as loaded,
+        pytest.raises(EngineTimeoutError, match=r"did not finish `check` within 0\.2 s"),
+    ):
+        judge(engine, loaded, CheckOptions(timeout=600, deadline=0.2))
+    assert engine.ask(GetStatus()), "the process goes on"
+
+
+def test_many_threads_load_check_and_unload_while_the_process_is_killed(engine: Engine) -> None:
+    """Whatever happens, an answer is that of the policies that were asked, or an error."""
+    done = threading.Event()
+
+    def work(number: int) -> int:
+        right = 0
+        for turn in range(12):
+            said = f"{number}-{turn}"
+            try:
+                with engine.load(sources(said)) as loaded:
+                    assert messages(judge(engine, loaded)) == [said]
+                    assert messages(judge(engine, loaded)) == [said]
+                    right += 1
+            except EngineError:
+                continue
+        return right
+
+    def murder() -> None:
+        for _ in range(5):
+            try:
+                os.kill(engine.pid, signal.SIGKILL)
+            except (EngineError, ProcessLookupError):
+                continue
+            if done.wait(0.2):
+                return
+
+    with ThreadPoolExecutor(7) as pool:
+        murderer = pool.submit(murder)
+        right = sum(pool.map(work, range(6)))
+        done.set()
+        murderer.result()
+    assert right
+    assert engine.ask(GetStatus()).sets == 0
+
+
+def test_tasks_wait_without_a_thread_each(engine: Engine) -> None:
+    async def look(loaded: LoadedPolicies) -> list[str]:
+        return messages([batch async for batch in engine.acheck(loaded, SELECTED, POD, CheckOptions())])
+
+    async def run() -> None:
+        with await asyncio.to_thread(engine.load, sources()) as loaded:
+            assert await asyncio.gather(*(look(loaded) for _ in range(200))) == [["no"]] * 200
+
+    asyncio.run(run())
