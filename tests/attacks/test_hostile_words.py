@@ -242,6 +242,12 @@ def written(*parts: str, terminal: bool = False) -> str:
     return buffer.getvalue().decode()
 
 
+def test_a_closed_standard_error_is_no_denial(tmp_path: Path, project: Path) -> None:
+    line = shlex.join([sys.executable, "-m", "attest_governance.cli", "policy", "check", "nowhere.yaml"])
+    done = subprocess.run(["sh", "-c", f"{line} 2>&-"], cwd=project, env=environment(tmp_path), check=False)
+    assert done.returncode == 2
+
+
 STREAM = {
     "text": (("a\n", "b: c::d\n"), "a\nb: c::d\n"),
     "an order": (("::x::\n",), "\\x3a:x::\n"),

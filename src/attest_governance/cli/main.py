@@ -26,6 +26,8 @@ def main() -> None:
 
         for name in ("stdout", "stderr"):
             std = getattr(sys, name)
+            if std is None:  # it is closed: `2>&-`
+                continue
             options = {"encoding": std.encoding, "line_buffering": std.line_buffering, "terminal": std.isatty()}
             setattr(sys, name, InertStream(std.buffer, **options))
     sys.exit(run(sys.argv[1:]))
