@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.judging import STDIN, Showing, read_stdin
+from attest_governance.cli.judging import STDIN, Showing, read_pipe
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
@@ -51,7 +51,7 @@ def command(
     The check is repeated, so give the policies and parameters that it had. Exits with 2 where the finding
     can't be found again.
     """
-    text = read_stdin() if finding == "-" else Files().read(Path(finding), "report")
+    text = read_pipe() if finding == "-" else Files().read(Path(finding), "report")
     findings = read_findings(text, STDIN if finding == "-" else finding, index)
     now, wanted = system_clock(), msgspec.structs.replace(request, prints=True, draft=True)
     explanations = []

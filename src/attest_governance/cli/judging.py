@@ -121,7 +121,7 @@ def named(paths: Sequence[str], manifests: Manifests | None = None) -> Manifests
         raise UsageError("nothing to check", hint="name files or folders, or `-` for standard input")
     given = manifests or Manifests()
     texts = {path: name for path in (*paths, *given.inventory) if (name := _piped(path))}
-    read = {name: Text(name, read_stdin() if name == STDIN else _read_pipe(name)) for name in set(texts.values())}
+    read = {name: Text(name, read_pipe(name)) for name in set(texts.values())}
     return msgspec.structs.replace(
         given,
         paths=tuple(path for path in paths if path not in texts),
@@ -141,20 +141,14 @@ def _piped(path: str) -> str:
     return os.path.realpath(path) if Path(path).is_fifo() else ""
 
 
-def _read_pipe(name: str) -> str:
-    return _text(Files().read(Path(name), "pipe", limit=MAX_STDIN), name)
-
-
-def read_stdin() -> str:
-    """The whole of standard input.
+def read_pipe(name: str = STDIN) -> str:
+    """The whole of standard input, or of a pipe.
 
     Raises:
         InputError: it is too large, or no text.
     """
-    return _text(sys.stdin.buffer.read(MAX_STDIN + 1), "standard input")
-
-
-def _text(raw: bytes, what: str) -> str:
+    raw = sys.stdin.buffer.read(MAX_STDIN + 1) if name == STDIN else Files().read(Path(name), "pipe", limit=MAX_STDIN)
+    what = "standard input" if name == STDIN else name
     if len(raw) > MAX_STDIN:
         raise InputError(f"{what} is larger than {MAX_STDIN >> 20} MiB", hint="write it to files")
     try:
