@@ -29,7 +29,7 @@ HARMLESS = frozenset(
     )
 )
 VARIABLES = {"ATTEST_ENGINE": "`ATTEST_ENGINE` names another engine"}
-HARMLESS_VARIABLES = frozenset(("ATTEST_TRUST_ROOT", "ATTEST_SIGNING_KEY"))
+HARMLESS_VARIABLES = frozenset(("ATTEST_TRUST_ROOT", "ATTEST_SIGNING_KEY", "ATTEST_HANDED_TO"))
 
 
 def departures(given: Mapping[str, object], variables: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
