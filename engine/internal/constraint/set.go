@@ -10,11 +10,11 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/util"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
-	"github.com/open-policy-agent/opa/v1/topdown/cache"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/rego"
 )
 
 // Enforcement points at which a review can take place.
@@ -86,10 +86,11 @@ func newDriver(ctx context.Context, opts Options) *driver {
 	caps.AllowNet = append([]string{}, opts.AllowNet...) // never nil: nil means every host
 	caps.Builtins = append(caps.Builtins, externalDataDecl)
 	providers := newProviders(opts)
+	caches, values := rego.NewCaches(ctx)
 	return &driver{
 		templates: map[string]*regoTemplate{}, parameters: map[string]*ast.Term{}, keepers: map[string]*keeper{}, caps: caps, providers: providers,
 		builtins: map[string]*topdown.Builtin{externalDataName: providers.builtin()},
-		values:   cache.NewInterQueryValueCache(ctx, nil), caches: cache.NewInterQueryCacheWithContext(ctx, nil),
+		values:   values, caches: caches,
 		strict: opts.StrictErrors, mode: opts.Evaluator,
 	}
 }

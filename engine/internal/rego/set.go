@@ -88,8 +88,7 @@ func Compile(ctx context.Context, modules []Module, options Options) (*Set, []mo
 		return set, problems
 	}
 	set.Store = inmem.NewFromObjectWithOpts(options.Data, inmem.OptReturnASTValuesOnRead(true))
-	set.caches = cache.NewInterQueryCacheWithContext(ctx, nil)
-	set.values = cache.NewInterQueryValueCache(ctx, nil)
+	set.caches, set.values = NewCaches(ctx)
 	set.stored = set.Document(ctx, ast.DefaultRootRef)
 	set.runner = compiled.NewRunner(options.Evaluator, set.Compiler, nil)
 	problems = append(problems, set.prepare(parsed)...)
