@@ -201,6 +201,9 @@ def open_runtime(
     """
     prepared = prepare(engine, request, environment, overrides)
     root = governed_root(environment)
+    if request.strict or root is not None:  # a rule that could not be evaluated must not pass there
+        sources = msgspec.structs.replace(prepared.sources, strict_errors=True)
+        prepared = msgspec.structs.replace(prepared, sources=sources)
     loaded = engine.load(prepared.sources)
     users = _Users(loaded)
     try:

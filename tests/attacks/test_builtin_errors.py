@@ -15,6 +15,10 @@ from attest_governance.model.sources import InlinePolicy, Manifests, PolicySourc
 from attest_governance.resources import engine_path
 from tests.attacks import mutations
 from tests.attacks.mutations import EXAMPLES, POLICIES, Resource
+from tests.cli.conftest import Attest, attest, project
+from tests.govern.people import govern
+
+__all__ = ["attest", "project"]
 
 CATEGORIES = ("advanced", "compliance", "deployment", "security")
 VALUES: tuple[Any, ...] = (
@@ -188,3 +192,64 @@ def test_no_other_resource_makes_a_builtin_fail(engine: Engine, tmp_path: Path) 
     mutations.write([*spread, *mutations.examples(POLICIES / "compliance/examples/gdpr")[:1]], tmp_path / "r.yaml")
     policies = load(engine, {"cases": mutated([BUDGET])[::3]}, (asked(question),))
     finished(judged(engine, policies, [Selected("asked")], Manifests(paths=(str(tmp_path / "r.yaml"),))))
+
+
+MANIFEST = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {tier: abc}}\nspec: {containers: []}\n"
+RULE = """\
+package shop.tiers
+violation contains "too high" if is_high(input.resource.metadata.labels.tier)
+is_high(tier) if to_number(tier) > 5
+"""
+TEMPLATE = """\
+apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: tiers}
+spec:
+  crd: {spec: {names: {kind: Tiers}}}
+  targets:
+    - target: admission.k8s.gatekeeper.sh
+      rego: |
+        package tiers
+        violation[{"msg": "too high"}] { to_number(input.review.object.metadata.labels.tier) > 5 }
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: Tiers
+metadata: {name: all}
+"""
+POLICIES_THAT_FAIL = {"a plain policy": ("p.rego", RULE), "a template of Gatekeeper": ("p.yaml", TEMPLATE)}
+
+
+@pytest.fixture(params=tuple(POLICIES_THAT_FAIL.values()), ids=tuple(POLICIES_THAT_FAIL))
+def failing(request: pytest.FixtureRequest, project: Path) -> tuple[str, ...]:
+    """A check in which a builtin fails over what a manifest says."""
+    name, text = request.param
+    (project / name).write_text(text)
+    (project / "pod.yaml").write_text(MANIFEST)
+    return ("policy", "check", "pod.yaml", "-p", name)
+
+
+def test_by_default_a_warning_names_rule_value_and_resource(failing: tuple[str, ...], attest: Attest) -> None:
+    ran = attest(*failing, code=0)
+    assert "builtin_error): in rule `" in ran.out
+    assert '`to_number("abc")` is undefined: ' in ran.out
+    assert "Pod/web" in ran.out
+
+
+def test_a_strict_check_could_not_decide(failing: tuple[str, ...], attest: Attest) -> None:
+    assert '`to_number("abc")` is undefined: ' in attest(*failing, "--strict", code=2).out
+
+
+def test_a_strict_configuration_could_not_decide(failing: tuple[str, ...], attest: Attest, project: Path) -> None:
+    (project / ".attest").mkdir()
+    (project / ".attest/policies.yaml").write_text("policy: {strict_errors: true}\n")
+    attest(*failing, code=2)
+
+
+def test_a_new_project_is_strict(failing: tuple[str, ...], attest: Attest) -> None:
+    attest("policy", "init", code=0)
+    attest(*failing, code=2)
+
+
+def test_a_governed_project_is_strict(failing: tuple[str, ...], attest: Attest, project: Path) -> None:
+    govern(project)
+    assert '`to_number("abc")` is undefined: ' in attest(*failing, code=2).out

@@ -161,6 +161,9 @@ func (b *Bundle) Data(merge func(file string, document map[string]any) error) er
 		if err := b.checkRoots(file.Path, object, ""); err != nil {
 			return located(err, b.Path)
 		}
+		if key := rego.ClosedData(object); key != "" {
+			return refuse("closed_document", b.Shown(file), "`data."+key+"` belongs to the product: no data document may define it", rego.HintClosedData)
+		}
 		if err := merge(b.Shown(file), object); err != nil {
 			return err
 		}

@@ -72,6 +72,9 @@ func (b *Bundle) checkManifest() error {
 	roots := *b.Manifest.Roots
 	for i := range roots {
 		roots[i] = strings.Trim(roots[i], "/")
+		if rego.IsClosedPlace(roots[i]) {
+			return contentError("the manifest's root `%s` belongs to the product", short(roots[i]))
+		}
 		for j := range i {
 			if opa.RootPathsOverlap(roots[j], roots[i]) {
 				return contentError("the manifest's roots `%s` and `%s` overlap", short(roots[j]), short(roots[i]))

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"attest.continuu.ms/engine/internal/compiled"
-	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/virtual"
 )
 
@@ -183,10 +182,3 @@ func (d *driver) Query(ctx context.Context, _ string, constraints []*unstructure
 
 // evidenceKey is under which a result carries what the locator needs.
 const evidenceKey = "evidence"
-
-func warningUnless(strict bool) string {
-	if strict {
-		return model.Error
-	}
-	return model.Warning
-}

@@ -8,17 +8,11 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/model"
-	"attest.continuu.ms/engine/internal/rego" // also makes a refused host end the evaluation where http.send must not raise errors
 	"attest.continuu.ms/engine/internal/virtual"
-)
-
-// How we word a host that `allow_net` does not list.
-const (
-	networkRefused = "network_refused"
-	hintAllowNet   = "list the host in `policy.allow_net` if this policy may ask it"
 )
 
 // evaluation asks the template of one constraint about one request.
@@ -142,19 +136,12 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 	return out
 }
 
-// builtinErrors left an expression undefined: the verdict is Gatekeeper's, but it is not kept silent. A
-// refused host is an error whatever the settings say.
+// builtinErrors left an expression undefined: the verdict is Gatekeeper's, but it is not kept silent.
 func (e *evaluation) builtinErrors(errs []topdown.Error) {
 	for i := range errs {
-		if host := rego.RefusedHost(&errs[i]); host != "" {
-			e.problem(model.Error, networkRefused, "network access to `"+host+"` is refused", hintAllowNet, errs[i].Location)
-			continue
-		}
-		hint := "the expression counts as undefined; set `policy.strict_errors: true` to make this an error"
-		if e.driver.strict {
-			hint = ""
-		}
-		e.problem(warningUnless(e.driver.strict), "builtin_error", model.OneLine(errs[i].Message), hint, errs[i].Location)
+		p := model.Problem{Code: "builtin_error", Message: model.OneLine(errs[i].Message)}
+		builtins.Word(&p, builtins.RuleAt(e.driver.compiler, errs[i].Location), e.driver.strict)
+		e.problem(p.Severity, p.Code, p.Message, p.Hint, errs[i].Location)
 	}
 }
 
@@ -165,11 +152,7 @@ func (e *evaluation) fail(err error) {
 		e.problem(model.Error, "eval_timeout", fmt.Sprintf("evaluation took longer than %s and was stopped", e.request.timeout),
 			"make the rule cheaper, or raise `policy.timeout`", nil)
 	case errors.As(err, &known):
-		hint := ""
-		if known.Code == networkRefused {
-			hint = hintAllowNet
-		}
-		e.problem(model.Error, known.Code, model.OneLine(known.Message), hint, known.Location)
+		e.problem(model.Error, known.Code, model.OneLine(known.Message), builtins.Hint(known.Code), known.Location)
 	default:
 		e.problem(model.Error, topdown.InternalErr, model.OneLine(err.Error()), "", nil)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -82,8 +83,7 @@ func newSet(ctx context.Context, opts Options) (*Set, error) {
 }
 
 func newDriver(ctx context.Context, opts Options) *driver {
-	caps := ast.CapabilitiesForThisVersion()
-	caps.AllowNet = append([]string{}, opts.AllowNet...) // never nil: nil means every host
+	caps := builtins.Capabilities(opts.AllowNet)
 	caps.Builtins = append(caps.Builtins, externalDataDecl)
 	providers := newProviders(opts)
 	caches, values := rego.NewCaches(ctx)

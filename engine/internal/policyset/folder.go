@@ -138,6 +138,10 @@ func (f *folder) readData(root, path string) {
 		f.fail(path, "data_syntax", "the top of a data document must be an object", "write `name: value` pairs")
 		return
 	}
+	if key := rego.ClosedData(object); key != "" {
+		f.fail(path, "closed_document", "`data."+key+"` belongs to the product: no data document may define it", rego.HintClosedData)
+		return
+	}
 	if key := mergeInto(f.data, object, ""); key != "" {
 		f.fail(path, "data_conflict", fmt.Sprintf("`data.%s` is already defined by another file", key), "give one of the two another name")
 	}

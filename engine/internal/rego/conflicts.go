@@ -23,6 +23,10 @@ func parsedOf(group []member) []*Parsed {
 
 // conflicts finds policy packages that two origins define: their rules would silently merge.
 func conflicts(parsed []member) []model.Problem {
+	return append(samePackage(parsed), sameRule(parsed)...)
+}
+
+func samePackage(parsed []member) []model.Problem {
 	first := map[string]member{}
 	reported := map[string]bool{}
 	var problems []model.Problem
@@ -43,6 +47,42 @@ func conflicts(parsed []member) []model.Problem {
 				Message: fmt.Sprintf("package `%s` is already defined by `%s`", name, other.File),
 				Hint:    "rename one package, or leave one of the two sources out",
 			})
+		}
+	}
+	return problems
+}
+
+// sameRule finds rules of a policy's package, or helpers that libraries lend to it, that a module of another origin
+// defines, too: whoever adds `is_trusted(_) if true` beside a policy would change what it says.
+func sameRule(parsed []member) []model.Problem {
+	owner, first := map[string]member{}, map[string]member{}
+	for _, m := range parsed {
+		name := packageName(m.Parsed.Module.Package)
+		if _, taken := owner[name]; !taken && !m.Module.Library && len(definedRules([]*Parsed{m.Parsed})) > 0 {
+			owner[name] = m
+		}
+	}
+	for _, m := range parsed {
+		if policy, ok := owner[packageName(m.Parsed.Module.Package)]; ok && (m.Module.Library || m.Module.Origin == policy.Module.Origin) {
+			for _, rule := range m.Parsed.Module.Rules {
+				first[ruleKey(m.Parsed.Module, rule)] = m
+			}
+		}
+	}
+	var problems []model.Problem
+	for _, m := range parsed {
+		policy, ok := owner[packageName(m.Parsed.Module.Package)]
+		if !ok || m.Module.Library || m.Module.Origin == policy.Module.Origin || len(definedRules([]*Parsed{m.Parsed})) > 0 {
+			continue
+		}
+		for _, rule := range m.Parsed.Module.Rules {
+			if other, taken := first[ruleKey(m.Parsed.Module, rule)]; taken {
+				problems = append(problems, model.Problem{
+					Severity: model.Error, Code: "duplicate_rule", File: m.File, Line: rule.Location.Row, Column: rule.Location.Col,
+					Message: fmt.Sprintf("rule `%s` of the policy in `%s` is already defined by `%s`", rule.Head.Ref()[0].Value, policy.File, other.File),
+					Hint:    "give the rule another name, or its module a package of its own",
+				})
+			}
 		}
 	}
 	return problems

@@ -11,6 +11,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/locate"
@@ -235,17 +236,12 @@ func (e *Evaluator) askOPA(
 }
 
 // builtinProblems are errors of builtins that left an expression undefined: shown, never swallowed
-// (design.md §2). A refused host is an error whatever the settings say.
+// (design.md §2).
 func (e *Evaluator) builtinProblems(policy *Policy, errs []topdown.Error) []model.Problem {
 	var problems []model.Problem
 	for i := range errs {
 		p := problemOf(policy, &errs[i])
-		if host := hostIn(errs[i].Message); host != "" {
-			p = problemOf(policy, refusal(host, errs[i].Location))
-		} else if !e.set.options.StrictErrors {
-			p.Severity = model.Warning
-			p.Hint = "the expression counts as undefined; set `policy.strict_errors: true` to make this an error"
-		}
+		builtins.Word(&p, builtins.RuleAt(e.set.Compiler, errs[i].Location), e.set.options.StrictErrors)
 		problems = append(problems, p)
 	}
 	return problems
@@ -278,11 +274,9 @@ func problemOf(policy *Policy, e *topdown.Error) model.Problem {
 	if e.Location != nil {
 		p.File, p.Line, p.Column = e.Location.File, e.Location.Row, e.Location.Col
 	}
-	switch e.Code {
-	case topdown.ConflictErr:
+	p.Hint = builtins.Hint(e.Code)
+	if e.Code == topdown.ConflictErr {
 		p.Hint = "two rules give different values for the same input: make their conditions exclude each other"
-	case refusedCode:
-		p.Hint = "list the host in `policy.allow_net` if this policy may ask it"
 	}
 	return p
 }

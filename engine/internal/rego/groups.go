@@ -16,9 +16,7 @@ type Group struct {
 // Groups parses modules as Compile does and tells the policies among them: all of them, and every
 // module, the libraries included. With a problem that is an error they must not be used.
 func Groups(modules []Module) ([]Group, []*Parsed, []model.Problem) {
-	parsed, problems := parseAll(modules)
-	problems = append(problems, conflicts(parsed)...)
-	parsed = yieldToUsers(parsed)
+	parsed, problems := joined(modules)
 	var groups []Group
 	for _, members := range packages(parsed) {
 		group := Group{Policy: describe(parsedOf(members)), Modules: parsedOf(members)}

@@ -27,13 +27,13 @@ type reading struct {
 
 // readings follows the rules of each policy to all that they depend on: a library that nobody calls
 // reads nothing.
-func (s *Set) readings(parsed []member) reading {
+func readings(reached map[*ast.Rule]bool, parsed []member) reading {
 	declared := map[string][]string{}
 	for _, m := range parsed {
 		declared[m.File] = declaredKinds(m.Parsed.Module)
 	}
 	var out reading
-	for rule := range s.reached() {
+	for rule := range reached {
 		if virtual.Mentions(rule, ast.InputRootDocument, "namespace") {
 			out.namespace = true
 		}
@@ -49,11 +49,11 @@ func (s *Set) readings(parsed []member) reading {
 }
 
 // reached is every rule that the verdict of some policy may depend on.
-func (s *Set) reached() map[*ast.Rule]bool {
+func (s *Set) reached(parsed []member) map[*ast.Rule]bool {
 	seen := map[*ast.Rule]bool{}
-	for _, policy := range s.Policies {
-		for i := range policy.queries {
-			for _, rule := range s.Compiler.GetRules(policy.queries[i].ref) {
+	for _, group := range packages(parsed) {
+		for _, name := range definedRules(parsedOf(group)) {
+			for _, rule := range s.Compiler.GetRules(group[0].Parsed.Module.Package.Path.Append(ast.StringTerm(name))) {
 				virtual.Follow(s.Compiler, rule, seen)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
@@ -79,10 +80,8 @@ type query struct {
 
 // Compile parses and compiles modules. Problems that are errors mean that the set must not be used.
 func Compile(ctx context.Context, modules []Module, options Options) (*Set, []model.Problem) {
-	parsed, problems := parseAll(modules)
-	problems = append(problems, conflicts(parsed)...)
-	parsed = yieldToUsers(parsed)
-	set := &Set{options: options, capabilities: capabilities(options.AllowNet)}
+	parsed, problems := joined(modules)
+	set := &Set{options: options, capabilities: builtins.Capabilities(options.AllowNet)}
 	problems = append(problems, set.compile(parsed)...)
 	if model.HasErrors(problems) {
 		return set, problems
@@ -101,6 +100,18 @@ type member struct {
 	Module Module
 }
 
+// joined parses modules and says what keeps them from being one set; libraries have yielded to users.
+func joined(modules []Module) ([]member, []model.Problem) {
+	parsed, problems := parseAll(modules)
+	parsed, more := join(parsed)
+	return parsed, append(problems, more...)
+}
+
+func join(parsed []member) ([]member, []model.Problem) {
+	problems := append(conflicts(parsed), intrusions(parsed)...)
+	return yieldToUsers(parsed), problems
+}
+
 func parseAll(modules []Module) ([]member, []model.Problem) {
 	var out []member
 	var problems []model.Problem
@@ -112,12 +123,6 @@ func parseAll(modules []Module) ([]member, []model.Problem) {
 		}
 	}
 	return out, problems
-}
-
-func capabilities(allowNet []string) *ast.Capabilities {
-	c := ast.CapabilitiesForThisVersion()
-	c.AllowNet = append([]string{}, allowNet...) // never nil: nil means every host
-	return c
 }
 
 func (s *Set) compile(parsed []member) []model.Problem {
@@ -155,7 +160,9 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		s.Policies = append(s.Policies, policy)
 	}
 	problems = append(problems, sameName(s.Policies)...)
-	s.reads = s.readings(parsed)
+	reached := s.reached(parsed)
+	problems = append(problems, replacements(reached)...)
+	s.reads = readings(reached, parsed)
 	s.same = sameRules(s.Compiler)
 	return problems
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -48,9 +49,7 @@ func (s sources) problems(errs ast.Errors) []model.Problem {
 
 // NewUnit parses modules; with a problem that is an error the unit must not be used.
 func NewUnit(modules []Module, allowNet []string) (*Unit, []model.Problem) {
-	parsed, problems := parseAll(modules)
-	problems = append(problems, conflicts(parsed)...)
-	parsed = yieldToUsers(parsed)
+	parsed, problems := joined(modules)
 	unit := &Unit{allowNet: allowNet}
 	unit.Modules, unit.sources = keyed(parsed)
 	for _, group := range packages(parsed) {
@@ -61,7 +60,7 @@ func NewUnit(modules []Module, allowNet []string) (*Unit, []model.Problem) {
 
 // Compiler is a compiler with the settings that policies are compiled with, and print.
 func (u *Unit) Compiler() *ast.Compiler {
-	return ast.NewCompiler().WithCapabilities(capabilities(u.allowNet)).WithEnablePrintStatements(true).SetErrorLimit(0)
+	return ast.NewCompiler().WithCapabilities(builtins.Capabilities(u.allowNet)).WithEnablePrintStatements(true).SetErrorLimit(0)
 }
 
 // Problems words what a compiler says of the unit's modules.

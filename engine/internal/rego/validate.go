@@ -6,6 +6,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -15,8 +16,8 @@ import (
 func Validate(_ context.Context, modules []Module) ([]model.Policy, []model.Problem) {
 	parsed, problems := parseAll(modules)
 	complete := len(problems) == 0
-	problems = append(problems, conflicts(parsed)...)
-	parsed = yieldToUsers(parsed)
+	parsed, more := join(parsed)
+	problems = append(problems, more...)
 	for _, m := range parsed {
 		if !m.Module.Library {
 			problems = append(problems, oldDialect(m)...)
@@ -38,8 +39,12 @@ func Validate(_ context.Context, modules []Module) ([]model.Policy, []model.Prob
 // strictly compiles with OPA's strict checks. They apply to what the author wrote, so a library's
 // own faults are reported only when it is validated itself.
 func strictly(parsed []member) []model.Problem {
-	set := &Set{capabilities: ast.CapabilitiesForThisVersion(), strict: true}
-	return set.compile(parsed)
+	set := &Set{capabilities: builtins.Capabilities(nil), strict: true}
+	problems := set.compile(parsed)
+	if len(problems) == 0 {
+		problems = replacements(set.reached(parsed))
+	}
+	return problems
 }
 
 // oldDialect says of a v0 file what v1 asks for, at each place.

@@ -92,22 +92,11 @@ func (v *run) regoFiles(ctx context.Context, params Params) {
 	if len(v.modules)+len(v.bundled) == 0 {
 		return
 	}
-	modules, problems := policyset.Modules(v.modules, without(params.Libraries, v.modules))
+	modules, problems := policyset.Modules(v.modules, params.Libraries)
 	v.fail(problems...)
 	policies, problems := rego.Validate(ctx, append(modules, v.bundled...))
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
-}
-
-// without leaves out the libraries that are being validated themselves: their rules would be there twice.
-func without(libraries, files []string) []string {
-	return slices.DeleteFunc(slices.Clone(libraries), func(library string) bool {
-		root, err := filepath.Abs(library)
-		return err == nil && slices.ContainsFunc(files, func(file string) bool {
-			path, err := filepath.Abs(file)
-			return err == nil && strings.HasPrefix(path, root+string(filepath.Separator))
-		})
-	})
 }
 
 func (v *run) manifests(ctx context.Context) {

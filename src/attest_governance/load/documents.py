@@ -94,12 +94,25 @@ def data_documents(
     """What policies see under `data`: the data files merged, and the evidence as `data.attest.evidence`.
 
     Raises:
-        InputError: a file can't be read, or two of them define one value.
+        InputError: a file can't be read, or defines what another one or the product does.
     """
     merged: dict[str, Any] = {} if evidence is None else {"attest": {"evidence": evidence}}
     for path in data:
-        _merge(merged, read_document(path, "data file", files), path, "data")
+        document = read_document(path, "data file", files)
+        _refuse_closed(document.get("attest", {}), path)
+        _merge(merged, document, path, "data")
     return merged
+
+
+def _refuse_closed(product: object, path: Path) -> None:
+    """The library and the evidence are nobody else's to define (ADR 0004). The engine refuses it in what it reads."""
+    for name in ("evidence", "lib"):
+        if not isinstance(product, dict) or name in product:
+            raise InputError(
+                f"`data.attest.{name}` belongs to the product: no data document may define it",
+                file=str(path),
+                hint="give what is verified by `--evidence`, and other data another place",
+            )
 
 
 def _merge(into: dict[str, Any], new: dict[str, Any], path: Path, at: str) -> None:

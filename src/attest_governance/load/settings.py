@@ -191,7 +191,7 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         Meta(description="Policies with their Rego written here.", extra={"keyed_by": "name"}),
     ] = ()
     allow_net: Annotated[
-        tuple[Host, ...], Meta(description="Hosts that policies may reach with `http.send`; none unless listed.")
+        tuple[Host, ...], Meta(description="Hosts that policies may reach, by whatever function; none unless listed.")
     ] = ()
     timeout: Annotated[Duration, Meta(description="The longest that one evaluation may take.")] = 10.0
     memory: Annotated[
@@ -205,7 +205,11 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     ] = "opa"
     debug: Annotated[bool, Meta(description="Whether every evaluation is logged in detail.")] = False
     strict_errors: Annotated[
-        bool, Meta(description="Whether an error inside a builtin function is an error instead of a warning.")
+        bool,
+        Meta(
+            description="Whether an error inside a builtin function is an error instead of a warning; "
+            "with `--strict` and in governed projects it always is."
+        ),
     ] = False
     workload_kinds: Annotated[
         tuple[WorkloadKind, ...],

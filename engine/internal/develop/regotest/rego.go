@@ -15,6 +15,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/tester"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/develop/trace"
 	"attest.continuu.ms/engine/internal/model"
@@ -186,16 +187,9 @@ type watched struct {
 	errors   []topdown.Error        // of builtins: they left an expression undefined
 }
 
-// failed completes a case that failed. A host that was refused is no verdict of the test.
+// failed completes a case that failed.
 func (c Case) failed(why watched, row string) Case {
 	c.Outcome, c.Failure, c.Message = Fail, why.failures[row], summary(why.failures[row])
-	for i := range why.errors {
-		err := &why.errors[i]
-		if host := rego.RefusedHost(err); host != "" {
-			c.Outcome, c.Message = Error, fmt.Sprintf("network access to `%s` is refused; mock it: `with http.send as …`", host)
-			return c
-		}
-	}
 	if len(why.errors) > 0 {
 		c.Message += "; " + model.OneLine(why.errors[0].Message)
 	}
@@ -239,6 +233,10 @@ func summary(failure *trace.Node) string {
 func (r *run) message(err error) string {
 	if topdown.IsCancel(err) {
 		return fmt.Sprintf("the test took longer than %s and was stopped", r.params.timeout())
+	}
+	var failed *topdown.Error
+	if errors.As(err, &failed) && builtins.Hint(failed.Code) != "" { // no verdict of the test
+		return model.OneLine(failed.Message) + "; mock the function: `with http.send as …`"
 	}
 	return model.OneLine(err.Error())
 }
