@@ -22,7 +22,7 @@ var layers = [][]string{
 	{"constraint"},
 	{"rego"},
 	{"load"},
-	{"load/syntax", "locate"},
+	{"builtins", "load/syntax", "locate"},
 	{"compiled", "deadline", "layers", "model", "rpc", "version", "virtual"},
 }
 
