@@ -73,11 +73,12 @@ def policy_gate(root: Path, now: datetime, run: Run | None = None, pin: str = ""
             "no policy set has been approved yet", file=RULES_FILE, hint="`attest governance propose` starts it"
         )
     keys = with_trust_of(project, current).rules.bundle_keys
+    # First the key that signs a download: that nobody knows its file follows from that.
+    download = (approve_download(run.bundle, keys),) if run and run.bundle else ()
     read = list(_read(root, current, keys, run))
     _ensure_approved(root, current, read)
     told = _told(run, _left_out(current, {name for name, _ in read}) if run and run.asks_rego else ())
     approved = f"policy set {current.judgement.record.id}, {current.judgement.latest.tally}"
-    download = (approve_download(run.bundle, keys),) if run and run.bundle else ()
     return (*(f"NOT THE APPROVED VERDICT: {one}" for one in told), approved, *download)
 
 
