@@ -3,6 +3,7 @@ package check
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -81,6 +82,7 @@ type Result struct {
 // failed; whatever is wrong with an input or a policy is a problem in a batch.
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
 	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]string{}}
+	defer run.close()
 	sources, skipped, problems := load.Walk(params.Paths)
 	run.sources, run.limits = append(sources, texts(params.Inputs)...), load.DefaultLimits
 	if params.Limits.DocumentBytes > 0 {
@@ -122,6 +124,8 @@ type run struct {
 	chosen     map[string]rego.Selection
 	selected   map[string]bool
 	emit       func(Batch) error
+	mu         sync.Mutex
+	evaluators []*rego.Evaluator // to be closed at the end
 
 	// Below: used by the delivering goroutine alone.
 	seen      map[object]string
@@ -145,11 +149,9 @@ func (r *run) begin() error {
 		r.user = ast.NewTerm(value)
 	}
 	// Every worker makes an evaluator of its own; a wrong selection should fail once and early.
-	evaluator, err := r.evaluator()
-	if err != nil {
+	if _, err := r.evaluator(); err != nil {
 		return err
 	}
-	evaluator.Close(r.ctx)
 	r.chosen, r.selected = map[string]rego.Selection{}, map[string]bool{}
 	for _, selection := range r.params.Policies {
 		r.chosen[selection.Name], r.selected[selection.Name] = selection, true
@@ -158,7 +160,20 @@ func (r *run) begin() error {
 }
 
 func (r *run) evaluator() (*rego.Evaluator, error) {
-	return r.rego.NewEvaluator(r.ctx, r.params.Policies, r.timeout())
+	made, err := r.rego.NewEvaluator(r.ctx, r.params.Policies, r.timeout())
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.evaluators = append(r.evaluators, made)
+	}
+	return made, err
+}
+
+// close ends what the evaluators hold of the set; all workers have ended.
+func (r *run) close() {
+	for _, evaluator := range r.evaluators {
+		evaluator.Close(context.WithoutCancel(r.ctx))
+	}
 }
 
 func (r *run) timeout() time.Duration { return time.Duration(r.params.Timeout) * time.Millisecond }
