@@ -73,12 +73,11 @@ def policy_gate(root: Path, now: datetime, run: Run | None = None, pin: str = ""
             "no policy set has been approved yet", file=RULES_FILE, hint="`attest governance propose` starts it"
         )
     keys = with_trust_of(project, current).rules.bundle_keys
-    # First the key that signs a download: that nobody knows its file follows from that.
-    download = (approve_download(run.bundle, keys),) if run and run.bundle else ()
     read = list(_read(root, current, keys, run))
     _ensure_approved(root, current, read)
     told = _told(run, _left_out(current, {name for name, _ in read}) if run and run.asks_rego else ())
     approved = f"policy set {current.judgement.record.id}, {current.judgement.latest.tally}"
+    download = (approve_download(run.bundle, keys),) if run and run.bundle else ()
     return (*(f"NOT THE APPROVED VERDICT: {one}" for one in told), approved, *download)
 
 
@@ -118,10 +117,11 @@ def _read(root: Path, current: Approved, keys: frozenset[str], run: Run | None) 
     yield from digests(root, TRUST_FILES).items()
     top, shipped = root.resolve(), run.shipped.resolve()
     download = run.bundle.path.resolve() if run.bundle else None
+    key = run.bundle.key if run.bundle else ""  # judged by `approve_download`
     for one in run.read:
         file, digest = Path(one.file), f"sha256:{one.sha256}"
         ours = file.is_relative_to(shipped) or (download is not None and file.is_relative_to(download))
-        if not ours and digest not in keys:
+        if not ours and digest not in {key, *keys}:
             yield (file.relative_to(top).as_posix() if file.is_relative_to(top) else one.file), digest
 
 
