@@ -141,7 +141,6 @@ VALIDATED: dict[str, tuple[str, str, int, Sequence[Words]]] = {
 }
 
 
-@PENDING
 @pytest.mark.parametrize("name", VALIDATED)
 def test_validation_finds(case: Case, run: Run, name: str) -> None:
     number, paths, code, words = VALIDATED[name]

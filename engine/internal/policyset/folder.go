@@ -81,6 +81,11 @@ func Testable(params Params) ([]rego.Module, map[string]any, []model.Problem) {
 	return all.modules, all.data, all.problems
 }
 
+// Data are the data documents below paths, as a set has them; what can't be read as one is left out.
+func Data(paths []string) map[string]any {
+	return gather(Params{Paths: paths}, false).data
+}
+
 func (f *folder) readFile(origin, root, path string, library, named bool) {
 	name := filepath.Base(path)
 	switch {

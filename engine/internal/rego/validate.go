@@ -12,8 +12,8 @@ import (
 
 // Validate parses and compiles modules strictly and says everything that is wrong with them: syntax,
 // types, unused variables, deprecated builtins; and for v0 files what has to change for v1. Test
-// files are modules like any other here.
-func Validate(_ context.Context, modules []Module) ([]model.Policy, []model.Problem) {
+// files are modules like any other here. No rule may stand where data has a value.
+func Validate(_ context.Context, modules []Module, data map[string]any) ([]model.Policy, []model.Problem) {
 	parsed, problems := parseAll(modules)
 	complete := len(problems) == 0
 	parsed, more := join(parsed)
@@ -31,15 +31,15 @@ func Validate(_ context.Context, modules []Module) ([]model.Policy, []model.Prob
 	}
 	if complete {
 		// A module that could not be parsed is missing: whatever calls it would seem to be wrong.
-		problems = append(problems, strictly(parsed)...)
+		problems = append(problems, strictly(parsed, data)...)
 	}
 	return policies, problems
 }
 
 // strictly compiles with OPA's strict checks. They apply to what the author wrote, so a library's
 // own faults are reported only when it is validated itself.
-func strictly(parsed []member) []model.Problem {
-	set := &Set{capabilities: builtins.Capabilities(nil), strict: true}
+func strictly(parsed []member, data map[string]any) []model.Problem {
+	set := &Set{capabilities: builtins.Capabilities(nil), strict: true, options: Options{Data: data}}
 	problems := set.compile(parsed)
 	if len(problems) == 0 {
 		problems = replacements(set.reached(parsed))

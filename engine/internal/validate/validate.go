@@ -94,9 +94,17 @@ func (v *run) regoFiles(ctx context.Context, params Params) {
 	}
 	modules, problems := policyset.Modules(v.modules, params.Libraries)
 	v.fail(problems...)
-	policies, problems := rego.Validate(ctx, append(modules, v.bundled...))
+	policies, problems := rego.Validate(ctx, append(modules, v.bundled...), policyset.Data(folders(params.Paths)))
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
+}
+
+// folders are the paths that may hold data documents for policies: what is named itself is a manifest.
+func folders(paths []string) []string {
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		info, err := os.Stat(path)
+		return err != nil || !info.IsDir()
+	})
 }
 
 func (v *run) manifests(ctx context.Context) {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attest_governance.evaluate import Engine, LoadedPolicies
-    from attest_governance.model import Policy
+    from attest_governance.model import Policy, Problem
 
 TEST_SUFFIX = "_test.rego"
 
@@ -99,13 +99,13 @@ def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]],
 
     loaded = engine.load(plan.sources)
     policies = _meant(loaded, plan)
-    problems = tuple(problem for problem in loaded.problems if problem.severity == "error")
     try:
         answer = engine.ask(_request(plan, policies), lambda batch: take(batch.cases))
     except EngineRequestError as error:
         if error.code == BAD_PARAMETERS:
             raise UsageError(error.message, hint="correct the pattern after --run") from error
         raise
+    problems = _in_the_way(loaded, cases)
     if not problems and not answer.problems:
         examples = matching(find_examples(policies), plan.run)
         run_examples(engine, plan.sources, examples, CheckOptions(plan.timeout, plan.jobs), take)
@@ -117,6 +117,17 @@ def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]],
     )
     _refuse_nothing(run, plan)
     return run
+
+
+def _in_the_way(loaded: LoadedPolicies, cases: Sequence[Case]) -> tuple[Problem, ...]:
+    """What keeps tests from being run.
+
+    Suites load the template and the constraint of each test alone, so constraints of one name are in nobody's way where
+    no examples are judged by all that was loaded.
+    """
+    errors = tuple(problem for problem in loaded.problems if problem.severity == "error")
+    apart = any(case.kind == "suite" for case in cases) and not find_examples(loaded.policies)
+    return tuple(problem for problem in errors if not (apart and problem.code == "duplicate"))
 
 
 def _request(plan: TestPlan, policies: Sequence[Policy]) -> RunTests:

@@ -82,7 +82,10 @@ func Run(ctx context.Context, params Params, emit func([]Case) error) (Result, e
 func suites(ctx context.Context, params Params, emit func([]Case) error) error {
 	options := constraint.Options{CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors}
 	return suite.Run(ctx, suite.Params{Paths: suitePaths(params), Run: params.Run, Options: options, Timeout: params.timeout()}, func(s suite.Suite) error {
-		return emit(casesOf(s, params.Run != ""))
+		if cases := casesOf(s, params.Run != ""); len(cases) > 0 {
+			return emit(cases)
+		}
+		return nil
 	})
 }
 
@@ -109,6 +112,9 @@ func casesOf(s suite.Suite, filtered bool) []Case {
 	}
 	if s.Error != "" || s.Skipped && !filtered {
 		return []Case{base.with(base.Suite, s.Skipped, s.Error, nil, s.Duration)}
+	}
+	if len(s.Tests) == 0 && !filtered {
+		return []Case{base.with(base.Suite, true, "the Suite holds no tests", nil, s.Duration)}
 	}
 	var cases []Case
 	for _, test := range s.Tests {

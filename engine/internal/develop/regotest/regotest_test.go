@@ -54,6 +54,16 @@ func TestBelow(t *testing.T) {
 	}
 }
 
+func TestASuiteWithoutTestsIsToldOf(t *testing.T) {
+	empty := suite.Suite{Name: "s", File: "suite.yaml"}
+	if got := casesOf(empty, false); len(got) != 1 || got[0].Outcome != Skip || got[0].Message == "" {
+		t.Errorf("got %+v", got)
+	}
+	if got := casesOf(empty, true); len(got) != 0 {
+		t.Errorf("a filter passes over it, got %+v", got)
+	}
+}
+
 func TestOutcomesOfSuites(t *testing.T) {
 	failed := []model.Problem{{Severity: model.Error}}
 	cases := map[string]struct {
