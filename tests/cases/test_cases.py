@@ -247,7 +247,6 @@ spec: {containers: [{name: c, image: x, securityContext: {privileged: true}}]}
 """
 
 
-# What is known to fall short.
 @pytest.mark.parametrize("name", CHECKS)
 def test_a_check_finds(case: Case, run: Run, name: str) -> None:
     check = CHECKS[name]

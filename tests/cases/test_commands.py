@@ -22,7 +22,6 @@ from tests.gatekeeper.test_generate import by_gator
 __all__ = ["gator"]
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: x}]}\n"
-PENDING = pytest.mark.xfail(reason="known to fall short")
 LATER = {
     "configuration": "kinds that never reach a cluster's store are validated as resources today",
     "input": "validate does not know yet which fields the input has",
@@ -211,7 +210,6 @@ def test_a_pipe_gets_no_colours(case: Case, run: Run, options: str) -> None:
     assert "\x1b" not in ran.out + ran.err
 
 
-@PENDING
 def test_numbers_keep_their_digits_in_parameters_and_data(case: Case, run: Run) -> None:
     document = run(case("72"), "policy check -p p.rego x.yaml --parameters pp.yaml --data d.yaml -f json", 1).json()
     said = {each["message"].split()[0] + each["rule"]: each["message"].split()[1:] for each in document["findings"]}

@@ -25,6 +25,7 @@ T = TypeVar("T")
 MAX_DEPTH = 200
 MAX_VALUES = 4_000_000
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,300}")
+_HEXADECIMAL = re.compile(r"[-+]?0[xX][0-9a-fA-F]{1,16}")
 _TEXTS = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKETS = re.compile(rf"{_TEXTS.pattern}|[\[\]{{}}]", re.DOTALL)
 _STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
@@ -143,7 +144,8 @@ def _plain(node: Node, file: str) -> object:
     if not isinstance(node, Scalar):
         return [_plain(item, file) for item in node.items]
     try:
-        value = plain_scalar(node)
+        hexadecimal = node.kind == "ambiguous" and _HEXADECIMAL.fullmatch(node.text)  # one number in YAML 1.1 and 1.2
+        value = int(node.text, 16) if hexadecimal else plain_scalar(node)
     except ValueError as error:
         mark, hint = node.mark, "put text in quotes; write `true`, `false` or a plain decimal number"
         raise InputError(f"the value {error}", file=file, line=mark.line, column=mark.column, hint=hint) from None
