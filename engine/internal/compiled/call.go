@@ -22,11 +22,18 @@ func (u *unit) call(e *ast.Expr, terms []*ast.Term, s *scope, k func() op) op {
 			refuse("an argument that is yet to be evaluated: %v", e)
 		}
 	}
+	if dated(decl) {
+		u.sees(seesMore)
+	}
 	if decl.Relation {
 		return u.relation(name.String(), run, e.Location, u.values(args, s), out, s, k)
 	}
-	g := u.builtin(name.String(), run, e.Location, u.values(args, s))
-	return u.result(g, out, s, k)
+	seen := u.sight
+	values := u.values(args, s)
+	if u.getsParameters(name.String(), args, s) {
+		u.sight = max(seen, seesParameters)
+	}
+	return u.result(u.builtin(name.String(), run, e.Location, values), out, s, k)
 }
 
 // result matches what a call came to against what is expected of it.

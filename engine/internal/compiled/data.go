@@ -46,6 +46,7 @@ func (u *unit) use(node *ast.TreeNode, r ast.Ref) *document {
 
 // stored is a document of the store, which no rule has a part in.
 func (u *unit) stored(r ast.Ref) getter {
+	u.sees(seesMore)
 	return func(m *Machine, _ frame) *ast.Term {
 		if m.layer.targets == nil {
 			return m.read(r)
@@ -106,6 +107,7 @@ func (m *Machine) overlaid(r ast.Ref) *ast.Term {
 
 // extent is what a package and those below it come to, with the documents of the store in the same place.
 func (u *unit) extent(node *ast.TreeNode, r ast.Ref) getter {
+	u.sees(seesMore)
 	virtual := u.leaves(node, r)
 	return func(m *Machine, f frame) *ast.Term {
 		if m.layer.targets != nil {

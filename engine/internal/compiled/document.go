@@ -15,6 +15,8 @@ type document struct {
 	def     *clause
 	uses    []*document
 	refused *Refusal
+	sight   sight
+	looked  bool // sight is final
 }
 
 type kind int
@@ -87,6 +89,7 @@ func (p *Program) clause(d *document, rule *ast.Rule) clause {
 	})
 	d.slots = max(d.slots, u.slots)
 	d.uses = append(d.uses, u.uses...)
+	d.sight = max(d.sight, u.sight)
 	return clause{run}
 }
 

@@ -33,7 +33,7 @@ func readText(t testing.TB, path string) string {
 	return string(text)
 }
 
-const parameters = `{
+const parametersText = `{
 	"repos": ["registry.company.com/", "gcr.io/company/"], "cpu": "500m", "memory": "512Mi",
 	"labels": [{"key": "team", "allowedRegex": "^[a-z-]+$"}, {"key": "owner"}],
 	"probes": ["livenessProbe", "readinessProbe"],
@@ -101,7 +101,7 @@ func resourceOf(pod *ast.Term) *ast.Term {
 	)
 }
 
-var parametersTerm = ast.MustParseTerm(parameters)
+var parametersTerm = ast.MustParseTerm(parametersText)
 
 // subject compiles a fixture.
 func (f fixture) subject(t testing.TB) *subject {

@@ -22,6 +22,10 @@ type Machine struct {
 	rows    int // solutions of the query
 	keep    func(*ast.Term) error
 	bottom  layer
+
+	always, current *lasting
+	byParameters    map[*ast.Term]*lasting
+	ignored         int // the size of what is forgotten anyway
 }
 
 // layer is what an evaluation knows and has found out; each `with` lays a new one on top.
@@ -42,7 +46,7 @@ const stackSize = 1 << 14
 
 // NewMachine makes a machine for the queries of a program.
 func NewMachine(p *Program) *Machine {
-	m := &Machine{program: p, stack: make([]*ast.Term, stackSize)}
+	m := &Machine{program: p, stack: make([]*ast.Term, stackSize), always: &lasting{}, byParameters: map[*ast.Term]*lasting{}}
 	m.keep = func(t *ast.Term) error {
 		m.result = t
 		return nil

@@ -43,6 +43,9 @@ func (p *Program) Query(body ast.Body, compiler ast.QueryCompiler) (*Query, erro
 	if refused != nil {
 		return nil, refused
 	}
+	for _, d := range u.uses {
+		d.farthest()
+	}
 	q.size = u.slots
 	return q, nil
 }
@@ -105,6 +108,7 @@ func (m *Machine) prepare(ctx context.Context, input *ast.Term, env Environment)
 	m.cancel = env.Cancel
 	m.layer = &m.bottom
 	m.layer.fresh(m.program, input)
+	m.keepFor(input)
 	m.bctx = topdown.BuiltinContext{
 		Context: ctx, Metrics: metrics.NoOp(), Seed: rand.Reader, Time: ast.NumberTerm(now()), Cancel: env.Cancel, Runtime: env.Runtime,
 		Cache: builtins.Cache{}, InterQueryBuiltinCache: env.Caches, InterQueryBuiltinValueCache: env.Values,

@@ -17,6 +17,7 @@ type start struct {
 func (u *unit) start(r ast.Ref, s *scope) start {
 	switch {
 	case r[0].Equal(ast.InputRootDocument):
+		u.seeInput(r)
 		n := constantSteps(r, 1)
 		id := u.program.paths.id(r[1:n])
 		return start{get: func(m *Machine, _ frame) *ast.Term { return m.path(id) }, rest: r[n:]}

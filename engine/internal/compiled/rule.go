@@ -8,15 +8,15 @@ import (
 
 // document is the value of a document, nil where it has none. It is found once for a layer.
 func (m *Machine) document(d *document) *ast.Term {
-	if known := m.layer.docs[d.id]; known != nil {
-		return defined(known)
+	place := m.value(d)
+	if *place != nil {
+		return defined(*place)
 	}
-	l := m.layer
 	v := m.evaluate(d)
 	if m.why != "" {
 		return nil
 	}
-	l.docs[d.id] = cached(v)
+	*place = cached(v)
 	return v
 }
 
@@ -111,7 +111,7 @@ func (c *memo) forget() { clear(c.calls) }
 func (m *Machine) apply(d *document, f frame) *ast.Term {
 	args := f[1 : 1+d.arity]
 	hash := hashOf(args)
-	calls := &m.layer.memos[d.id]
+	calls, size := m.memo(d)
 	for _, c := range calls.calls[hash] {
 		if !equalTerms(c.args, args) {
 			continue
@@ -130,6 +130,7 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	if calls.calls == nil {
 		calls.calls = map[uint64][]call{}
 	}
+	*size++
 	calls.calls[hash] = append(calls.calls[hash], call{kept, cached(v)})
 	return v
 }

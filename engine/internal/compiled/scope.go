@@ -22,6 +22,7 @@ type unit struct {
 	slots   int
 	keeps   bool // a query keeps the values of wildcards, since its caller asks for all variables
 	uses    []*document
+	sight   sight
 }
 
 func (p *Program) newUnit(index func(*ast.Term) *ast.ComprehensionIndex) *unit {
@@ -35,12 +36,15 @@ func (u *unit) slot() int {
 
 // scope tells which variables are bound at a point of a body, and in which slot. OPA's compiler has put the
 // expressions in an order in which this is known beforehand.
-type scope struct{ slots map[ast.Var]int }
+type scope struct {
+	slots  map[ast.Var]int
+	inputs map[ast.Var]bool // variables that stand for the input as a whole
+}
 
-func newScope() *scope { return &scope{map[ast.Var]int{}} }
+func newScope() *scope { return &scope{map[ast.Var]int{}, map[ast.Var]bool{}} }
 
 // inner is the scope of a nested body: what it binds is not seen outside.
-func (s *scope) inner() *scope { return &scope{maps.Clone(s.slots)} }
+func (s *scope) inner() *scope { return &scope{maps.Clone(s.slots), maps.Clone(s.inputs)} }
 
 func (s *scope) slotOf(v ast.Var) (int, bool) {
 	slot, bound := s.slots[v]

@@ -47,6 +47,9 @@ func (u *unit) value(t *ast.Term, s *scope) getter {
 		if isRoot(t) {
 			return u.refValue(ast.Ref{t}, s)
 		}
+		if s.inputs[v] {
+			u.sees(seesMore)
+		}
 		slot, _ := s.slotOf(v)
 		return slotGetter(slot)
 	case ast.Ref:

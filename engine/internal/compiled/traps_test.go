@@ -228,3 +228,65 @@ func TestMachinesShareAProgram(t *testing.T) {
 		}
 	}
 }
+
+// What is kept from one input to the next is what no other part of the input can change.
+func TestWhatIsKeptChangesNoAnswer(t *testing.T) {
+	c := question{text: `p := input.parameters
+		limit := object.get(object.get(input, "parameters", {}), "limit", 7)
+		double(a) := a * 2
+		scaled(a) := a * limit
+		own(a) := a * input.factor
+		whole := count(input)
+		seen(i) := object.get(i, "factor", 0)
+		there := data.d.n
+		x := [[y | y := p], limit, double(2), double(3), scaled(2), [y | y := own(2)], whole, seen(input), [y | y := there],
+			[y | y := scaled(2) with input.parameters as {"limit": 100}], scaled(2), [y | y := whole with input as {}], double(2)]`}
+	s := c.subject(t)
+	p := New(s.compiler, nil)
+	q, err := p.Query(s.body, s.qc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, kept := NewMachine(p), []*ast.Term{ast.MustParseTerm(`{"limit": 1}`), ast.MustParseTerm(`{"limit": 2}`), ast.MustParseTerm(`{}`)}
+	var count tally
+	for i := range 12 {
+		input := ast.ObjectTerm(ast.Item(parametersKey, kept[i%3]), ast.Item(ast.StringTerm("factor"), ast.InternedTerm(i)))
+		if i == 11 {
+			input = ast.MustParseTerm(`{"factor": 1}`)
+		}
+		count.judge(t, s, m, q, nil, input)
+	}
+	if count.answered != 12 {
+		t.Errorf("%d answered, %v", count.answered, count.reasons)
+	}
+	for name, want := range map[string]sight{
+		"p": seesParameters, "limit": seesParameters, "double": seesArguments, "scaled": seesParameters, "own": seesMore, "whole": seesMore,
+		"seen": seesArguments, "there": seesMore,
+	} {
+		if d := p.documents[s.compiler.RuleTree.Find(ast.MustParseRef("data.t."+name))]; d.sight != want {
+			t.Errorf("%s: %v", name, d.sight)
+		}
+	}
+}
+
+// What is kept is bounded.
+func TestWhatIsKeptIsBounded(t *testing.T) {
+	c := question{text: "double(a) := a * 2\nx := [y | some a in input.l; y := double(a)]"}
+	s := c.subject(t)
+	p := New(s.compiler, nil)
+	q, err := p.Query(s.body, s.qc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := NewMachine(p)
+	for i := range 20 {
+		items := make([]*ast.Term, 100)
+		for k := range items {
+			items[k] = ast.IntNumberTerm(i*100 + k)
+		}
+		s.run(m, q, nil, ast.ObjectTerm(ast.Item(ast.StringTerm("l"), ast.ArrayTerm(items...)), ast.Item(parametersKey, ast.InternedTerm(i))))
+		if m.always.size > mostKept+100 || len(m.byParameters) > mostParameters {
+			t.Fatalf("%d values are kept, for %d parameters", m.always.size, len(m.byParameters))
+		}
+	}
+}

@@ -31,6 +31,12 @@ func (u *unit) unify(a, b *ast.Term, s *scope, k func() op) op {
 
 // unifyValue compiles `value = other`, where value is no pattern.
 func (u *unit) unifyValue(value, other *ast.Term, s *scope, k func() op) op {
+	if v, isVar := other.Value.(ast.Var); isVar && whole(value) && s.unbound(other) {
+		slot := u.slot()
+		s.bind(v, slot)
+		s.inputs[v] = true // what is seen of it depends on what is done with it
+		return store(slot, func(m *Machine, _ frame) *ast.Term { return m.path(0) }, k())
+	}
 	return u.term(value, s, func(g getter) op {
 		if s.pattern(other) {
 			return u.match(other, g, s, k)

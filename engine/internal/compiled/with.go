@@ -74,6 +74,7 @@ type change struct {
 
 // with compiles an expression below `with`; what follows it runs without.
 func (u *unit) with(e *ast.Expr, s *scope, k func() op) op {
+	u.sees(seesMore)
 	changes := make([]change, len(e.With))
 	for i, w := range e.With {
 		changes[i] = u.change(w, s)

@@ -1,0 +1,127 @@
+package compiled
+
+import (
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// sight is what a rule can see, itself or through what it uses. It says how long its value stays true.
+type sight int
+
+const (
+	seesArguments  sight = iota // nothing but the arguments: the value is kept for good
+	seesParameters              // input.parameters besides: kept for these parameters
+	seesMore                    // the resource, data, the time: kept for one evaluation
+)
+
+func (u *unit) sees(what sight) { u.sight = max(u.sight, what) }
+
+// farthest is what a document can see. It is asked for once all documents are compiled.
+func (d *document) farthest() sight {
+	if !d.looked {
+		d.looked = true
+		for _, used := range d.uses {
+			d.sight = max(d.sight, used.farthest())
+		}
+	}
+	return d.sight
+}
+
+// parametersKey is the field of the input that is the same for one resource after another.
+var parametersKey = ast.StringTerm("parameters")
+
+// seeInput notes which part of the input a reference reads.
+func (u *unit) seeInput(r ast.Ref) {
+	if len(r) > 1 && r[1].Equal(parametersKey) {
+		u.sees(seesParameters)
+		return
+	}
+	u.sees(seesMore)
+}
+
+// whole says whether a term is the input as a whole.
+func whole(t *ast.Term) bool {
+	r, isRef := t.Value.(ast.Ref)
+	return isRef && len(r) == 1 && r[0].Equal(ast.InputRootDocument)
+}
+
+// dated says whether a builtin looks at the clock.
+func dated(decl *ast.Builtin) bool {
+	return decl.IsNondeterministic() || strings.HasPrefix(decl.Name, "crypto.x509.")
+}
+
+// getsParameters recognises `object.get(x, "parameters", …)` where x is the input: libraries read their parameters so.
+func (u *unit) getsParameters(name string, args []*ast.Term, s *scope) bool {
+	if name != ast.ObjectGet.Name || len(args) != 3 || !args[1].Equal(parametersKey) || !ast.IsConstant(args[2].Value) {
+		return false
+	}
+	v, isVar := args[0].Value.(ast.Var)
+	return isVar && s.inputs[v]
+}
+
+// lasting holds values that stay true from one evaluation to the next.
+type lasting struct {
+	docs  []*ast.Term
+	memos []memo
+	size  int
+}
+
+// mostKept bounds how many values are kept, so that functions that never see an argument twice don't fill the memory.
+const mostKept = 500
+
+// mostParameters bounds for how many parameters values are kept.
+const mostParameters = 500
+
+func (k *lasting) fit(p *Program) {
+	if k.size > mostKept || len(k.docs) < p.docs {
+		*k = lasting{docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs)}
+	}
+}
+
+// keepFor finds what was kept for the parameters of an input.
+func (m *Machine) keepFor(input *ast.Term) {
+	m.always.fit(m.program)
+	var key *ast.Term
+	if input != nil {
+		if object, isObject := input.Value.(ast.Object); isObject {
+			key = object.Get(parametersKey)
+		}
+	}
+	k := m.byParameters[key]
+	if k == nil {
+		if len(m.byParameters) >= mostParameters {
+			clear(m.byParameters)
+		}
+		k = &lasting{}
+		m.byParameters[key] = k
+	}
+	k.fit(m.program)
+	m.current = k
+}
+
+// memo is where calls of a function are remembered, and how many are.
+func (m *Machine) memo(d *document) (calls *memo, size *int) {
+	if m.layer == &m.bottom {
+		switch d.sight {
+		case seesArguments:
+			return &m.always.memos[d.id], &m.always.size
+		case seesParameters:
+			return &m.current.memos[d.id], &m.current.size
+		}
+	}
+	return &m.layer.memos[d.id], &m.ignored
+}
+
+// value is where the value of a document is remembered.
+func (m *Machine) value(d *document) **ast.Term {
+	if m.layer == &m.bottom {
+		switch d.sight {
+		case seesArguments:
+			return &m.always.docs[d.id]
+		case seesParameters:
+			return &m.current.docs[d.id]
+		}
+	}
+	return &m.layer.docs[d.id]
+}
