@@ -64,6 +64,7 @@ func (p *Program) builtin(name string) (*ast.Builtin, topdown.BuiltinFunc) {
 	if changing(decl) {
 		refuse("`%s` may answer differently each time", name)
 	}
+	p.dated = p.dated || dated(decl)
 	return decl, run
 }
 

@@ -1,8 +1,12 @@
 package compiled
 
 import (
+	"crypto/rand"
+
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
+	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 )
 
 // Machine runs the queries of a program, one at a time.
@@ -47,6 +51,9 @@ const stackSize = 1 << 14
 // NewMachine makes a machine for the queries of a program.
 func NewMachine(p *Program) *Machine {
 	m := &Machine{program: p, stack: make([]*ast.Term, stackSize), always: &lasting{}, byParameters: map[*ast.Term]*lasting{}}
+	m.bctx = topdown.BuiltinContext{
+		Metrics: metrics.NoOp(), Seed: rand.Reader, Cache: builtins.Cache{}, Capabilities: p.compiler.Capabilities(),
+	}
 	m.keep = func(t *ast.Term) error {
 		m.result = t
 		return nil

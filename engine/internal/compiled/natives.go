@@ -1,6 +1,7 @@
 package compiled
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -33,10 +34,10 @@ var unary = map[string]func(x *ast.Term) *ast.Term{
 var binary = map[string]func(x, y *ast.Term) *ast.Term{
 	ast.NotEqual.Name:      func(x, y *ast.Term) *ast.Term { return truth(!same(x, y)) },
 	ast.Equal.Name:         func(x, y *ast.Term) *ast.Term { return truth(same(x, y)) },
-	ast.LessThan.Name:      func(x, y *ast.Term) *ast.Term { return truth(x.Value.Compare(y.Value) < 0) },
-	ast.LessThanEq.Name:    func(x, y *ast.Term) *ast.Term { return truth(x.Value.Compare(y.Value) <= 0) },
-	ast.GreaterThan.Name:   func(x, y *ast.Term) *ast.Term { return truth(x.Value.Compare(y.Value) > 0) },
-	ast.GreaterThanEq.Name: func(x, y *ast.Term) *ast.Term { return truth(x.Value.Compare(y.Value) >= 0) },
+	ast.LessThan.Name:      func(x, y *ast.Term) *ast.Term { return truth(compare(x, y) < 0) },
+	ast.LessThanEq.Name:    func(x, y *ast.Term) *ast.Term { return truth(compare(x, y) <= 0) },
+	ast.GreaterThan.Name:   func(x, y *ast.Term) *ast.Term { return truth(compare(x, y) > 0) },
+	ast.GreaterThanEq.Name: func(x, y *ast.Term) *ast.Term { return truth(compare(x, y) >= 0) },
 	ast.Member.Name:        contained,
 	ast.StartsWith.Name:    onTexts(strings.HasPrefix),
 	ast.EndsWith.Name:      onTexts(strings.HasSuffix),
@@ -45,6 +46,32 @@ var binary = map[string]func(x, y *ast.Term) *ast.Term{
 
 var ternary = map[string]func(x, y, z *ast.Term) *ast.Term{
 	ast.ObjectGet.Name: objectGet,
+}
+
+// compare orders values as Rego does; small whole numbers without OPA's arithmetic.
+func compare(x, y *ast.Term) int {
+	a, ok := digit(x)
+	b, ok2 := digit(y)
+	if ok && ok2 {
+		return cmp.Compare(a, b)
+	}
+	return x.Value.Compare(y.Value)
+}
+
+// digit is a whole number of one or two digits.
+func digit(t *ast.Term) (int, bool) {
+	n, isNumber := t.Value.(ast.Number)
+	if !isNumber || len(n) == 0 || len(n) > 2 {
+		return 0, false
+	}
+	value := 0
+	for i := range len(n) {
+		if n[i] < '0' || n[i] > '9' {
+			return 0, false
+		}
+		value = 10*value + int(n[i]-'0')
+	}
+	return value, true
 }
 
 func count(x *ast.Term) *ast.Term {

@@ -11,7 +11,7 @@ import (
 var samples = func() []*ast.Term {
 	var out []*ast.Term
 	for _, text := range []string{
-		"null", "true", "false", "0", "1", "1.0", "-2", "1e3", `""`, `"a"`, `"ab"`, `"ä€"`, "[]", "[1]", `["a", 1.0, null]`,
+		"null", "true", "false", "0", "1", "1.0", "-2", "1e3", "7", "10", "99", "100", `""`, `"a"`, `"ab"`, `"ä€"`, "[]", "[1]", `["a", 1.0, null]`,
 		"set()", "{1}", `{"a", [1]}`, "{}", `{"a": 1}`, `{"a": {"b": 2}, "1": 3}`, `{1: "a", [1]: 2}`, `["a", "b"]`,
 	} {
 		out = append(out, ast.MustParseTerm(text))

@@ -20,6 +20,7 @@ type Program struct {
 	paths     pathTable
 	// How many places of each kind a machine needs.
 	docs, indices int
+	dated         bool // some rule asks for the time
 }
 
 // New is a program for what a compiler holds; builtins are those of the caller, beside OPA's.

@@ -3,16 +3,13 @@ package compiled
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
-	"github.com/open-policy-agent/opa/v1/topdown/builtins"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 )
 
@@ -101,18 +98,26 @@ func (m *Machine) Why() string { return m.why }
 
 func (m *Machine) prepare(ctx context.Context, input *ast.Term, env Environment) {
 	m.why, m.top, m.rows, m.ticks = "", 0, 0, 0
-	m.root = nil
-	if env.Data != nil {
-		m.root = ast.NewTerm(env.Data)
-	}
+	m.stands(env.Data)
 	m.cancel = env.Cancel
 	m.layer = &m.bottom
 	m.layer.fresh(m.program, input)
 	m.keepFor(input)
-	m.bctx = topdown.BuiltinContext{
-		Context: ctx, Metrics: metrics.NoOp(), Seed: rand.Reader, Time: ast.NumberTerm(now()), Cancel: env.Cancel, Runtime: env.Runtime,
-		Cache: builtins.Cache{}, InterQueryBuiltinCache: env.Caches, InterQueryBuiltinValueCache: env.Values,
-		Capabilities: m.program.compiler.Capabilities(),
+	clear(m.bctx.Cache)
+	m.bctx.Context, m.bctx.Cancel, m.bctx.Runtime = ctx, env.Cancel, env.Runtime
+	m.bctx.InterQueryBuiltinCache, m.bctx.InterQueryBuiltinValueCache = env.Caches, env.Values
+	if m.program.dated {
+		m.bctx.Time = ast.NumberTerm(now())
+	}
+}
+
+// stands notes what stands in the store.
+func (m *Machine) stands(data ast.Value) {
+	switch {
+	case data == nil:
+		m.root = nil
+	case m.root == nil || m.root.Value != data:
+		m.root = ast.NewTerm(data)
 	}
 }
 

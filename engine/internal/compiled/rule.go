@@ -97,41 +97,77 @@ func (m *Machine) drop(from int) {
 	m.items = m.items[:from]
 }
 
-// memo is what a function came to for the arguments that it was given in a layer.
-type memo struct{ calls map[uint64][]call }
+// memo is what a function came to for the arguments that it was given. A few calls are looked through, many are
+// found by their hash.
+type memo struct {
+	calls  []call
+	byHash map[uint64][]int
+}
 
 type call struct {
+	hash  uint64
 	args  []*ast.Term
 	value *ast.Term
 }
 
-func (c *memo) forget() { clear(c.calls) }
+// manyCalls is how many calls are worth a map.
+const manyCalls = 12
+
+func (c *memo) forget() {
+	if len(c.calls) > 0 {
+		clear(c.calls)
+		c.calls, c.byHash = c.calls[:0], nil
+	}
+}
+
+func (c *memo) find(hash uint64, args []*ast.Term) *call {
+	if c.byHash != nil {
+		for _, i := range c.byHash[hash] {
+			if equalTerms(c.calls[i].args, args) {
+				return &c.calls[i]
+			}
+		}
+		return nil
+	}
+	for i := range c.calls {
+		if c.calls[i].hash == hash && equalTerms(c.calls[i].args, args) {
+			return &c.calls[i]
+		}
+	}
+	return nil
+}
+
+func (c *memo) add(made call) {
+	c.calls = append(c.calls, made)
+	switch n := len(c.calls); {
+	case c.byHash != nil:
+		c.byHash[made.hash] = append(c.byHash[made.hash], n-1)
+	case n > manyCalls:
+		c.byHash = make(map[uint64][]int, 2*n)
+		for i := range c.calls {
+			c.byHash[c.calls[i].hash] = append(c.byHash[c.calls[i].hash], i)
+		}
+	}
+}
 
 // apply calls a function with the arguments in the slots after the first of a frame of its own.
 func (m *Machine) apply(d *document, f frame) *ast.Term {
 	args := f[1 : 1+d.arity]
 	hash := hashOf(args)
 	calls, size := m.memo(d)
-	for _, c := range calls.calls[hash] {
-		if !equalTerms(c.args, args) {
-			continue
-		}
-		if !slices.EqualFunc(c.args, args, alike) {
+	if made := calls.find(hash, args); made != nil {
+		if !slices.EqualFunc(made.args, args, alike) {
 			m.fail("equal arguments that are written differently")
 			return nil
 		}
-		return defined(c.value)
+		return defined(made.value)
 	}
-	kept := append([]*ast.Term(nil), args...)
 	v := m.decide(d, f)
 	if m.why != "" {
 		return nil
 	}
-	if calls.calls == nil {
-		calls.calls = map[uint64][]call{}
-	}
 	*size++
-	calls.calls[hash] = append(calls.calls[hash], call{kept, cached(v)})
+	calls.add(call{hash, slices.Clone(args), cached(v)})
 	return v
 }
 
