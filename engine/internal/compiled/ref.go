@@ -108,14 +108,26 @@ func (m *Machine) baseChild(v, key *ast.Term) *ast.Term {
 		}
 		return at.Get(key)
 	case *ast.Array:
-		text, isText := key.Value.(ast.String)
-		if _, err := strconv.Atoi(string(text)); isText && err == nil {
-			m.fail("a text as the place of an array of data")
+		if !plainPlace(key.Value) {
+			m.fail("a place of an array of data that is written in its own way")
 			return nil
 		}
 		return at.Get(key)
 	}
 	return m.child(v, key) // `with` may put anything there
+}
+
+// plainPlace says whether OPA's store and its values agree on which place of an array a key names.
+func plainPlace(key ast.Value) bool {
+	switch key := key.(type) {
+	case ast.String:
+		_, err := strconv.Atoi(string(key))
+		return err != nil
+	case ast.Number:
+		n, err := strconv.Atoi(string(key))
+		return err == nil && strconv.Itoa(n) == string(key)
+	}
+	return true
 }
 
 // iterate compiles a step with variables: every member of the document whose key fits.

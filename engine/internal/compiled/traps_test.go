@@ -94,7 +94,7 @@ func TestTraps(t *testing.T) {
 		},
 		"numbers and texts as keys of data": {
 			text: "x := [[y | y := data.m.o[input.k]], [y | y := data.m.l[input.k]], [y | y := data.m.o[input.s]]]",
-			data: fields{"m": fields{"o": fields{"0": "zero", "a": 1}, "l": []any{"first"}}}, inputs: []string{`{"k": 0, "s": "0"}`, `{"k": "0", "s": "a"}`, `{"k": true, "s": null}`},
+			data: fields{"m": fields{"o": fields{"0": "zero", "a": 1}, "l": []any{"first"}}}, inputs: []string{`{"k": 0, "s": "0"}`, `{"k": "0", "s": "a"}`, `{"k": true, "s": null}`, `{"k": 0.0, "s": "a"}`, `{"k": 1e0, "s": 0}`, `{"k": -0, "s": "-0"}`},
 		},
 		"else after a rule that has no value": {
 			text: "f(a) := 1 if a > 2 else := 2 if a > 1 else := 3 if a > 0\ndefault f(_) := 4\nx := [f(a) | some a in input.l]", inputs: []string{`{"l": [3, 2, 1, 0, "a"]}`},
