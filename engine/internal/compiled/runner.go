@@ -20,8 +20,8 @@ const (
 	Both     Mode = "both"
 )
 
-// DefaultMode is used where nothing is said.
-const DefaultMode = OPA
+// DefaultMode is that of a policy set where nothing is said.
+const DefaultMode = Compiled
 
 // Runner asks the compiled queries of a policy set. It may be shared by goroutines once all queries are prepared.
 type Runner struct {
