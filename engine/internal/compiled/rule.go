@@ -101,17 +101,25 @@ func (m *Machine) drop(from int) {
 // found by their hash.
 type memo struct {
 	calls  []call
-	byHash map[uint64][]int
+	byHash map[uint64]int // the last call with a hash, counted from 1
+	hits   int
 }
 
 type call struct {
-	hash  uint64
-	args  []*ast.Term
-	value *ast.Term
+	hash   uint64
+	args   []*ast.Term
+	value  *ast.Term
+	before int // the call with this hash before, counted from 1
 }
 
 // manyCalls is how many calls are worth a map.
 const manyCalls = 12
+
+// trial is how many calls show whether it is worth keeping them: a function of the containers of each resource never
+// sees an argument twice.
+const trial = 64
+
+func (c *memo) worthKeeping() bool { return len(c.calls) < trial || c.hits > len(c.calls) }
 
 func (c *memo) forget() {
 	if len(c.calls) > 0 {
@@ -121,17 +129,17 @@ func (c *memo) forget() {
 }
 
 func (c *memo) find(hash uint64, args []*ast.Term) *call {
-	if c.byHash != nil {
-		for _, i := range c.byHash[hash] {
-			if equalTerms(c.calls[i].args, args) {
+	if c.byHash == nil {
+		for i := range c.calls {
+			if c.calls[i].hash == hash && equalTerms(c.calls[i].args, args) {
 				return &c.calls[i]
 			}
 		}
 		return nil
 	}
-	for i := range c.calls {
-		if c.calls[i].hash == hash && equalTerms(c.calls[i].args, args) {
-			return &c.calls[i]
+	for i := c.byHash[hash]; i > 0; i = c.calls[i-1].before {
+		if equalTerms(c.calls[i-1].args, args) {
+			return &c.calls[i-1]
 		}
 	}
 	return nil
@@ -141,13 +149,20 @@ func (c *memo) add(made call) {
 	c.calls = append(c.calls, made)
 	switch n := len(c.calls); {
 	case c.byHash != nil:
-		c.byHash[made.hash] = append(c.byHash[made.hash], n-1)
+		c.chain(n)
 	case n > manyCalls:
-		c.byHash = make(map[uint64][]int, 2*n)
-		for i := range c.calls {
-			c.byHash[c.calls[i].hash] = append(c.byHash[c.calls[i].hash], i)
+		c.byHash = make(map[uint64]int, 2*n)
+		for i := range n {
+			c.chain(i + 1)
 		}
 	}
+}
+
+// chain makes a call, counted from 1, the last with its hash.
+func (c *memo) chain(i int) {
+	made := &c.calls[i-1]
+	made.before = c.byHash[made.hash]
+	c.byHash[made.hash] = i
 }
 
 // apply calls a function with the arguments in the slots after the first of a frame of its own.
@@ -160,6 +175,7 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 			m.fail("equal arguments that are written differently")
 			return nil
 		}
+		calls.hits++
 		return defined(made.value)
 	}
 	v := m.decide(d, f)
@@ -167,7 +183,7 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 		return nil
 	}
 	*size++
-	calls.add(call{hash, slices.Clone(args), cached(v)})
+	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v)})
 	return v
 }
 

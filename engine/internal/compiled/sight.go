@@ -103,11 +103,12 @@ func (m *Machine) keepFor(input *ast.Term) {
 // memo is where calls of a function are remembered, and how many are.
 func (m *Machine) memo(d *document) (calls *memo, size *int) {
 	if m.layer == &m.bottom {
-		switch d.sight {
-		case seesArguments:
-			return &m.always.memos[d.id], &m.always.size
-		case seesParameters:
-			return &m.current.memos[d.id], &m.current.size
+		k := m.current
+		if d.sight == seesArguments {
+			k = m.always
+		}
+		if kept := &k.memos[d.id]; d.sight < seesMore && kept.worthKeeping() {
+			return kept, &k.size
 		}
 	}
 	return &m.layer.memos[d.id], &m.ignored
