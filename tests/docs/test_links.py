@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "STYLE.md", "engine/README.md", "policies/README.md")
 PAGES = [ROOT / name for name in TOP] + sorted(DOCS.rglob("*.md"))
+TESTS = ("tests", "engine")
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
@@ -61,3 +62,13 @@ def test_some_page_names_every_schema() -> None:
 
 def test_the_readme_leads_to_every_guide() -> None:
     assert {page.resolve() for page in (DOCS / "guides").iterdir()} <= reachable(ROOT / "README.md")
+
+
+def test_the_threat_model_names_a_test_that_is_there_for_each_thing_it_calls_proven() -> None:
+    text = (DOCS / "threat-model.md").read_text(encoding="utf-8")
+    proven = text.partition("\n## What is proven\n")[2].partition("\n## ")[0]
+    rows = [row.rpartition(" | ")[2] for row in proven.splitlines() if re.match(r"\| (?!---|proven)", row)]
+    named = [re.findall(r"`([^`]+)`", row) for row in rows]
+    assert named
+    assert all(named)
+    assert [file for row in named for file in row if not any((ROOT / top / file).is_file() for top in TESTS)] == []
