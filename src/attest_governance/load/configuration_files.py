@@ -47,7 +47,7 @@ def project_root(start: Path, home: Path) -> Path | None:
 
     Repositories in repositories (submodules, vendored code) belong to the outer one where that is governed, so that
     nobody leaves governance by standing elsewhere; its mere configuration ends at the inner repository. Without any
-    repository the search ends at the home folder. ADR 0020 has the reasons.
+    repository the search ends at the home folder. ADR 0022 has the reasons.
 
     Raises:
         ConfigurationError: it can't be told, since a folder can't be looked into.

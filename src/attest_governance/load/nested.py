@@ -1,4 +1,4 @@
-"""`.attest` in folders below a project: it may ask for more, and excuse nothing (ADR 0020).
+"""`.attest` in folders below a project: it may ask for more, and excuse nothing (ADR 0022).
 
 Folders count by what is judged, not by where somebody stands: those between the project and each file or folder that
 is judged. Only where nothing has a path, as on standard input, the working directory stands for it.
