@@ -21,7 +21,7 @@ const (
 )
 
 // DefaultMode is that of a policy set where nothing is said.
-const DefaultMode = Compiled
+const DefaultMode = OPA
 
 // Runner asks the compiled queries of a policy set. It may be shared by goroutines once all queries are prepared.
 type Runner struct {

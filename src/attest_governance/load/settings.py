@@ -202,7 +202,7 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         Meta(
             description="Who evaluates Rego: OPA's evaluator, the compiled one, or both, of which OPA's answer counts."
         ),
-    ] = "compiled"
+    ] = "opa"
     debug: Annotated[bool, Meta(description="Whether every evaluation is logged in detail.")] = False
     strict_errors: Annotated[
         bool,
