@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli.governing import Key, application, session
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.governing import Key, session
+from attest_governance.cli.options import Format, ShownAs, application
 from attest_governance.cli.saying import say, show, tell
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import seal as seal_trail
@@ -27,11 +27,6 @@ class ExportAs(StrEnum):
 
     jsonl = "jsonl"
     csv = "csv"
-
-
-@app.callback()
-def _audit() -> None:
-    """Read and verify the audit trail."""
 
 
 @app.command("log")

@@ -13,7 +13,7 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.options import Format, ShownAs, application
 from attest_governance.cli.session import engine, environment, fetch_bundle, open_here
 from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
@@ -29,12 +29,7 @@ from attest_governance.resources import shipped_policies
 if TYPE_CHECKING:
     from attest_governance.load.settings import Settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Build, sign, verify and inspect policy bundles.",
-)
+app = application("Build, sign, verify and inspect policy bundles.")
 
 
 class Algorithm(StrEnum):
@@ -54,11 +49,6 @@ class Algorithm(StrEnum):
 
 Source = Annotated[str, typer.Argument(metavar="BUNDLE", help="A .tar.gz file, or a folder.")]
 Scope = Annotated[str, typer.Option("--scope", metavar="NAME", help="What the bundle is signed for.")]
-
-
-@app.callback()
-def _bundle() -> None:
-    """Build, sign, verify and inspect policy bundles."""
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attest_governance.cli import saying
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.options import Format, ShownAs, application
 from attest_governance.load import configuration_view as view
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.configuration_editing import set_value
@@ -18,12 +18,7 @@ from attest_governance.load.configuration_files import global_file
 if TYPE_CHECKING:
     from attest_governance.load.settings import Settings
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Show and change the configuration.",
-)
+app = application("Show and change the configuration.")
 
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as policy.debug or policies.NAME.enforcement.")]

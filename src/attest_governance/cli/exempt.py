@@ -11,14 +11,13 @@ from attest_governance.cli.governing import (
     Id,
     Key,
     Reason,
-    application,
     approval,
     decision,
     required,
     session,
     show_record,
 )
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.options import Format, ShownAs, application
 from attest_governance.errors import UsageError
 from attest_governance.govern.records.record import read_record, resolve
 from attest_governance.govern.records.workflow import Workflow, judge_in

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli.governing import application, session
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.governing import session
+from attest_governance.cli.options import Format, ShownAs, application
 from attest_governance.cli.saying import show
 from attest_governance.govern.records.view import view_records
 from attest_governance.govern.snapshot import by_status, survey
@@ -26,11 +26,6 @@ class Wanted(StrEnum):
     revoked = "revoked"
     expired = "expired"
     all = "all"
-
-
-@app.callback()
-def _exemptions() -> None:
-    """Show the exemptions of the project."""
 
 
 @app.command("list")

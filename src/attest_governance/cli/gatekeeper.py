@@ -14,7 +14,7 @@ from attest_governance.adapters.kubernetes import connect
 from attest_governance.cli.gatekeeping import installing, make, remembered, show_differences, show_written, warn
 from attest_governance.cli.judging import Showing, exit_code, report_options
 from attest_governance.cli.main import DENIED, OK
-from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, takes
+from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, application, takes
 from attest_governance.cli.session import engine
 from attest_governance.decide import Rules
 from attest_governance.gatekeeper.difference import differences
@@ -26,12 +26,7 @@ from attest_governance.gatekeeper.status import read_status
 from attest_governance.report import write_reports
 from attest_governance.request import Request
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Turn policies into Gatekeeper templates, and bring them to clusters.",
-)
+app = application("Turn policies into Gatekeeper templates, and bring them to clusters.")
 
 Policies = Annotated[
     list[str] | None,
@@ -53,11 +48,6 @@ Prune = Annotated[bool, typer.Option("--prune", help="Remove what was installed 
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=1.0, help="How long to wait for Gatekeeper.")
 ]
-
-
-@app.callback()
-def _gatekeeper() -> None:
-    """Turn policies into Gatekeeper templates, and bring them to clusters."""
 
 
 @app.command("generate")

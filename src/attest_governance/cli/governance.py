@@ -10,7 +10,6 @@ from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.governing import (
     Key,
     Reason,
-    application,
     approval,
     decision,
     required,
@@ -18,7 +17,7 @@ from attest_governance.cli.governing import (
     session,
     show_record,
 )
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.options import Format, ShownAs, application
 from attest_governance.cli.saying import say, show
 from attest_governance.govern import setup
 from attest_governance.govern.policysets import proposal
@@ -37,11 +36,6 @@ Roots = Annotated[
     list[str] | None,
     typer.Option("--root", metavar="DIR", help="A folder of policies in the set; repeats. Default: policies."),
 ]
-
-
-@app.callback()
-def _governance() -> None:
-    """Govern who may change policies and excuse resources."""
 
 
 @app.command("init")

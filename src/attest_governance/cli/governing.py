@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from attest_governance.govern.records.workflow import Workflow
     from attest_governance.govern.session import Session
 
-CONTEXT = {"help_option_names": ["-h", "--help"]}
-
-
 Key = Annotated[
     Path | None,
     typer.Option(
@@ -46,18 +43,6 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Sign without being asked
 Approver = Annotated[
     str, typer.Option("--approver", metavar="NAME", help="Who acts; must be whoever has the key that signs.")
 ]
-
-
-def application(text: str, *, bare: bool = False) -> typer.Typer:
-    """A group of commands; a `bare` one does something without a subcommand, too."""
-    return typer.Typer(
-        no_args_is_help=True,
-        invoke_without_command=bare,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        context_settings=CONTEXT,
-        help=text,
-    )
 
 
 def root() -> Path:

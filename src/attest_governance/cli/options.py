@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin,
 
 import msgspec
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 R = TypeVar("R")
+CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 class ShownAs(StrEnum):
@@ -93,6 +95,21 @@ _FLAGS: dict[str, Any] = {
     ),
     "baseline": typer.Option("--baseline", metavar="FILE", help="Only findings that this baseline lacks count."),
 }
+
+
+def application(text: str, *, bare: bool = False, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+    """A group of commands; a `bare` one has a callback of its own, which does something without a subcommand, too."""
+    app = typer.Typer(
+        cls=cls,
+        no_args_is_help=True,
+        invoke_without_command=bare,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings=CONTEXT,
+        help=text,
+    )
+    app.callback(help=text)(lambda: None)  # without one, a single command would stand for its group
+    return app
 
 
 def takes(**fields: tuple[str, ...]) -> Callable[[Callable[..., R]], Callable[..., R]]:

@@ -13,11 +13,10 @@ import typer.main
 from typer.core import TyperGroup
 
 from attest_governance.cli.foreign import is_foreign, run_foreign
+from attest_governance.cli.options import CONTEXT, application
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -98,20 +97,7 @@ def _load(name: str, command: Command) -> Any:  # noqa: ANN401 (Typer's own comm
     return loaded
 
 
-policy = typer.Typer(
-    cls=PolicyGroup,
-    no_args_is_help=True,
-    add_completion=False,
-    context_settings=CONTEXT,
-    help="Check, write and govern policies.",
-)
-
-
-@policy.callback()
-def _policy() -> None:
-    """Check, write and govern policies."""
-
-
+policy = application("Check, write and govern policies.", cls=PolicyGroup)
 root = typer.Typer(cls=RootGroup, no_args_is_help=True, pretty_exceptions_enable=False, context_settings=CONTEXT)
 
 
