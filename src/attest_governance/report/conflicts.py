@@ -9,7 +9,7 @@ import msgspec
 
 from attest_governance.model import Location
 from attest_governance.report import clean, words
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import to_json, write_shown
 from attest_governance.report.paths import RepositoryPaths
 from attest_governance.report.sarif import SCHEMA as SARIF_SCHEMA
 
@@ -41,17 +41,14 @@ def write_conflicts(found: Conflicts, name: str, out: TextIO, options: ReportOpt
         out.write(to_json({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [_run(found, options)]}) + "\n")
         return
     found = _near(found, options)
-    if name == "json":
-        document = {
-            "schema": SCHEMA,
-            "certain": found.certain,
-            "suspected": len(found.conflicts) - found.certain,
-            **msgspec.to_builtins(found),
-        }
-        del document["problems"]  # where there is one, nothing is written
-        out.write(to_json(document) + "\n")
-    else:
-        out.writelines(clean.one_line(line) + "\n" for line in _lines(found, options))
+    document = {
+        "schema": SCHEMA,
+        "certain": found.certain,
+        "suspected": len(found.conflicts) - found.certain,
+        **msgspec.to_builtins(found),
+    }
+    del document["problems"]  # where there is one, nothing is written
+    write_shown(document, map(clean.one_line, _lines(found, options)), name, out)
 
 
 def _near(found: Conflicts, options: ReportOptions) -> Conflicts:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TextIO
 
-import msgspec
-
 from attest_governance.report import clean, words
 from attest_governance.report.frame import Span, frame
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 from attest_governance.report.source import SourceReader
 from attest_governance.report.traces import tree_lines
 
@@ -24,13 +22,9 @@ _WIDTH = 110
 
 def write_explanations(explanations: Sequence[Explanation], name: str, out: TextIO, *, root: Path, color: bool) -> None:
     """Writes explanations in the format `name`, text or json; `root` is where relative file names start."""
-    if name == "json":
-        document = {"schema": SCHEMA, "explanations": msgspec.to_builtins(explanations)}
-        out.write(to_json(document) + "\n")
-        return
     source = SourceReader(root, {})
-    for one in explanations:
-        out.write(clean.inert("".join(f"{line}\n" for line in _lines(one, source, color=color))))
+    lines = (line for one in explanations for line in _lines(one, source, color=color))
+    write_shown({"schema": SCHEMA, "explanations": explanations}, lines, name, out)
 
 
 def _lines(one: Explanation, source: SourceReader, *, color: bool) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from attest_governance.report import clean, words
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +33,8 @@ def write_generated(made: GeneratedTests, policy: str, output: str, name: str, o
         name: text or json.
         out: where to.
     """
-    if name == "json":
-        document = {"schema": SCHEMA, "policy": policy, "output": output, **msgspec.to_builtins(made)}
-        out.write(to_json(document) + "\n")
-        return
-    out.writelines(clean.one_line(line) + "\n" for line in _lines(made, policy, output))
+    document = {"schema": SCHEMA, "policy": policy, "output": output, **msgspec.to_builtins(made)}
+    write_shown(document, map(clean.one_line, _lines(made, policy, output)), name, out)
 
 
 def _lines(made: GeneratedTests, policy: str, output: str) -> Iterator[str]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert_json
+from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert, inert_json
 from attest_governance.report.document import document, entries, without_surrogates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from attest_governance.model import Outcome
     from attest_governance.report.interface import ReportOptions
@@ -51,6 +51,11 @@ def _findings(outcome: Outcome) -> Iterator[str]:
         separator = ","
     if separator:
         yield _CLOSE
+
+
+def write_shown(document: object, lines: Iterable[str], name: str, out: TextIO) -> None:
+    """Writes a result in the format `name`: the document as `json`, else its lines, each of which is clean already."""
+    out.write(f"{to_json(document)}\n" if name == "json" else inert("".join(f"{line}\n" for line in lines)))
 
 
 def to_json(value: object, indent: int = 2) -> str:

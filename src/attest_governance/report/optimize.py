@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from attest_governance.report import clean, words
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 from attest_governance.report.units import duration
 
 if TYPE_CHECKING:
@@ -31,11 +31,8 @@ class OptimizationReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_optimization(found: Optimization, name: str, out: TextIO, report: OptimizationReport) -> None:
     """Writes an optimisation in the format `name`, text or json."""
-    if name == "json":
-        document = {"schema": SCHEMA, "file": report.file, "written": report.written, **msgspec.to_builtins(found)}
-        out.write(to_json(document) + "\n")
-        return
-    out.write(clean.inert("".join(f"{clean.one_line(line)}\n" for line in _lines(found, report))))
+    document = {"schema": SCHEMA, "file": report.file, "written": report.written, **msgspec.to_builtins(found)}
+    write_shown(document, map(clean.one_line, _lines(found, report)), name, out)
 
 
 def _lines(found: Optimization, report: OptimizationReport) -> Iterator[str]:

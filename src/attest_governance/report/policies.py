@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.errors import UsageError
 from attest_governance.report.clean import one_line
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from attest_governance.model.description import Description, Row
 
@@ -19,31 +18,15 @@ LIST_SCHEMA, SHOW_SCHEMA = "attest.continuu.ms/policies/v1", "attest.continuu.ms
 
 
 def write_policies(rows: Sequence[Row], name: str, out: TextIO, *, verbose: bool = False) -> None:
-    """Writes a list; as text, verbosely, with how many policies are evaluated compiled.
-
-    Raises:
-        UsageError: for an unknown format.
-    """
-    document = {"schema": LIST_SCHEMA, "policies": msgspec.to_builtins(rows)}
-    _write(name, document, out, lambda: _list_lines(rows) + [_evaluators(rows)] * verbose)
+    """Writes a list, as text or json; as text, verbosely, with how many policies are evaluated compiled."""
+    lines = _list_lines(rows) + [_evaluators(rows)] * verbose
+    write_shown({"schema": LIST_SCHEMA, "policies": rows}, map(one_line, lines), name, out)
 
 
 def write_policy(description: Description, name: str, out: TextIO) -> None:
-    """Writes a description.
-
-    Raises:
-        UsageError: for an unknown format.
-    """
-    _write(name, {"schema": SHOW_SCHEMA, **msgspec.to_builtins(description)}, out, lambda: _show_lines(description))
-
-
-def _write(name: str, document: Mapping[str, Any], out: TextIO, lines: Callable[[], list[str]]) -> None:
-    if name == "json":
-        out.write(to_json(document) + "\n")
-    elif name == "text":
-        out.writelines(f"{one_line(line)}\n" for line in lines())
-    else:
-        raise UsageError(f"unknown format `{name}`", hint="use text or json")
+    """Writes a description, as text or json."""
+    document = {"schema": SHOW_SCHEMA, **msgspec.to_builtins(description)}
+    write_shown(document, map(one_line, _show_lines(description)), name, out)
 
 
 def _list_lines(rows: Sequence[Row]) -> list[str]:

@@ -8,12 +8,12 @@ import msgspec
 
 from attest_governance.model.profile import Change
 from attest_governance.report import clean, words
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 from attest_governance.report.profiles_html import write_html
 from attest_governance.report.units import duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from attest_governance.model.profile import Frame, Profile
 
@@ -44,17 +44,13 @@ def format_of(path: str) -> str:
 
 def write_profile(profile: Profile, name: str, out: TextIO, report: ProfileReport) -> None:
     """Writes a profile in the format `name`: text, json, speedscope or html."""
-    writers: dict[str, Callable[[], None]] = {
-        "text": lambda: _write_text(profile, out, report),
-        "json": lambda: _write_json({"schema": SCHEMA, "profile": profile, "changes": report.changes}, out),
-        "speedscope": lambda: _write_json(speedscope(profile), out),
-        "html": lambda: write_html(profile, out),
-    }
-    writers[name]()
-
-
-def _write_json(document: dict[str, Any], out: TextIO) -> None:
-    out.write(to_json(document) + "\n")
+    if name == "html":
+        write_html(profile, out)
+    elif name == "speedscope":
+        write_shown(speedscope(profile), (), "json", out)
+    else:
+        document = {"schema": SCHEMA, "profile": profile, "changes": report.changes}
+        write_shown(document, _text(profile, report), name, out)
 
 
 def speedscope(profile: Profile) -> dict[str, Any]:
@@ -106,10 +102,11 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> 
         yield "  ".join(cells).rstrip()
 
 
-def _write_text(profile: Profile, out: TextIO, report: ProfileReport) -> None:
-    lines = [*_policies(profile), *_rules(profile, report), *_lines(profile, report), *_slowest(profile, report)]
-    lines += _changes(report)
-    out.write(clean.inert("".join(f"{line}\n" for line in lines)))
+def _text(profile: Profile, report: ProfileReport) -> Iterator[str]:
+    yield from _policies(profile)
+    for part in (_rules, _lines, _slowest):
+        yield from part(profile, report)
+    yield from _changes(report)
 
 
 def _policies(profile: Profile) -> Iterator[str]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from attest_governance.model.testing import KINDS
 from attest_governance.report import clean, words
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 from attest_governance.report.tests_junit import write_junit
-from attest_governance.report.traces import tree_lines
+from attest_governance.report.traces import problem_lines, tree_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from attest_governance.model import Problem
     from attest_governance.model.testing import Case, Coverage, FileCoverage, TestRun
 
 SCHEMA = "attest.continuu.ms/test/v1"
@@ -41,12 +40,10 @@ class TestReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_tests(run: TestRun, name: str, out: TextIO, report: TestReport) -> None:
     """Writes the results in the format `name`: text, json or junit."""
-    writers: dict[str, Callable[[TestRun, TextIO, TestReport], None]] = {
-        "text": _text,
-        "json": _json,
-        "junit": lambda run, out, report: write_junit(run, out, report.now),
-    }
-    writers[name](run, out, report)
+    if name == "junit":
+        write_junit(run, out, report.now)
+    else:
+        write_shown(_document(run, report), _lines(run, report), name, out)
 
 
 def passed(run: TestRun, threshold: float | None) -> bool:
@@ -55,25 +52,22 @@ def passed(run: TestRun, threshold: float | None) -> bool:
     return not run.count("fail") and not missed
 
 
-def _json(run: TestRun, out: TextIO, report: TestReport) -> None:
-    document = {
+def _document(run: TestRun, report: TestReport) -> dict[str, Any]:
+    return {
         "schema": SCHEMA,
         "passed": passed(run, report.threshold) and not run.undecided,
         "tests": len(run.cases),
         **{outcome: run.count(outcome) for outcome in ("pass", "fail", "error", "skip")},
         **msgspec.to_builtins(run),
     }
-    out.write(to_json(document) + "\n")
 
 
-def _text(run: TestRun, out: TextIO, report: TestReport) -> None:
-    lines = [
-        *(line for problem in run.problems for line in _problem(problem)),
-        *(line for case in run.cases for line in _case(case, report)),
-        *(_coverage(run.coverage, report) if run.coverage else ()),
-        *_summary(run),
-    ]
-    out.write(clean.inert("".join(f"{line}\n" for line in lines)))
+def _lines(run: TestRun, report: TestReport) -> Iterator[str]:
+    yield from problem_lines(run.problems)
+    for case in run.cases:
+        yield from _case(case, report)
+    yield from _coverage(run.coverage, report) if run.coverage else ()
+    yield from _summary(run)
 
 
 def _case(case: Case, report: TestReport) -> Iterator[str]:
@@ -88,18 +82,9 @@ def _case(case: Case, report: TestReport) -> Iterator[str]:
     elif case.message:
         yield f"    {clean.one_line(case.message)}"
     yield from (f"    {line}" for line in tree_lines(case.steps, color=report.color)[:_SHOWN_STEPS])
-    for problem in case.problems:
-        yield from (f"    {line}" for line in _problem(problem))
+    yield from (f"    {line}" for line in problem_lines(case.problems))
     if case.outcome != "pass" or report.verbose:
         yield from (f"    » print  {clean.one_line(line)}" for line in case.printed)
-
-
-def _problem(problem: Problem) -> list[str]:
-    where = f"{problem.where}: " if problem.where else ""
-    lines = [clean.one_line(f"{where}{problem.severity} ({problem.code}): {problem.message}")]
-    if problem.hint:
-        lines.append(clean.one_line(f"  hint: {problem.hint}"))
-    return lines
 
 
 def _coverage(coverage: Coverage, report: TestReport) -> Iterator[str]:

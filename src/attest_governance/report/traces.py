@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
 from attest_governance.report import clean, words
 from attest_governance.report.frame import cells
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,14 +27,9 @@ _ROOM = 100
 
 def write_traces(traces: Traces, name: str, out: TextIO, *, color: bool) -> None:
     """Writes traces in the format `name`, text or json."""
-    if name == "json":
-        document = {"schema": SCHEMA, **msgspec.to_builtins(traces)}
-        out.write(to_json(document) + "\n")
-        return
     page = _Page(color=color)
-    for trace in traces.traces:
-        out.write(clean.inert("".join(f"{line}\n" for line in page.trace(trace))))
-    out.write(clean.inert("".join(f"{line}\n" for line in _problems(traces.problems))))
+    lines = chain(chain.from_iterable(map(page.trace, traces.traces)), problem_lines(traces.problems, "  "))
+    write_shown({"schema": SCHEMA, **msgspec.to_builtins(traces)}, lines, name, out)
 
 
 def tree_lines(nodes: Sequence[Node], *, color: bool) -> list[str]:
@@ -52,7 +48,7 @@ class _Page:
         yield self._paint(clean.one_line(head), "bold")
         for complaint in trace.findings:
             yield from complaint_lines(complaint)
-        yield from _problems(trace.problems)
+        yield from problem_lines(trace.problems, "  ")
         if trace.rules:
             yield ""
         for rule in trace.rules:
@@ -114,11 +110,10 @@ def _values(values: Sequence[Value]) -> list[str]:
     return [joined] if parts and cells(joined) <= _ROOM else parts
 
 
-def _problems(problems: Sequence[Problem]) -> list[str]:
-    lines = []
+def problem_lines(problems: Sequence[Problem], indent: str = "") -> Iterator[str]:
+    """Problems in one line each, and another for what to do."""
     for problem in problems:
         where = f"{problem.where}: " if problem.where else ""
-        lines.append(clean.one_line(f"  {where}{problem.severity} ({problem.code}): {problem.message}"))
+        yield clean.one_line(f"{indent}{where}{problem.severity} ({problem.code}): {problem.message}")
         if problem.hint:
-            lines.append(clean.one_line(f"    hint: {problem.hint}"))
-    return lines
+            yield clean.one_line(f"{indent}  hint: {problem.hint}")
