@@ -8,16 +8,14 @@ several documents, and plain scalars that YAML 1.1 takes for something else (`ye
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, ScalarKind, Sequence, plain_scalar
 from attest_governance.load.yaml_reader import Dialect, read_yaml
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from attest_governance.report.yaml_document import to_yaml
 
 Value = str | int | bool | list["Value"] | dict[str, "Value"]
 Path = tuple[str | int, ...]
@@ -104,57 +102,9 @@ def _check_shown(text: str, path: Path, document: Document) -> None:
         document.refuse(path, f"the control character U+{ord(found[0]):04X} is not allowed here", "remove it")
 
 
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9@._/+-]*")
-
-
 def write(value: dict[str, Value]) -> str:
     """Writes a mapping so that `read` gives the same value back, and people can review it.
 
     Texts of several lines become block scalars, texts that could mean something else are quoted.
     """
-    return "\n".join(_lines(value, "")) + "\n"
-
-
-def _lines(value: dict[str, Value], indent: str) -> Iterator[str]:
-    for key, each in value.items():
-        name = f"{indent}{_inline(key)}:"
-        if isinstance(each, dict) and each:
-            yield name
-            yield from _lines(each, indent + "  ")
-        elif isinstance(each, list) and each:
-            yield name
-            yield from (f"{indent}  - {_inline(one)}" for one in each)
-        elif isinstance(each, str) and _is_block(each):
-            yield f"{name} |"
-            yield from (f"{indent}  {line}" if line else "" for line in each.split("\n")[:-1])
-        else:
-            yield f"{name} {_inline(each)}"
-
-
-def _is_block(text: str) -> bool:
-    """Whether a literal block gives the text back: whole lines, the first one without indentation."""
-    lines = text.split("\n")
-    return len(lines) > 2 and lines[-1] == "" and all(re.fullmatch(r"[!-~]([ -~]*[!-~])?", line) for line in lines[:-1])  # noqa: PLR2004
-
-
-def _inline(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_inline(key)}: {_inline(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_inline, value)) + "]"
-    if _PLAIN.fullmatch(value) and not _AMBIGUOUS.fullmatch(value):
-        return value
-    return '"' + "".join(map(_escape, value)) + '"'
-
-
-def _escape(character: str) -> str:
-    if character in '"\\':
-        return "\\" + character
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004
+    return to_yaml(value, literal=True)

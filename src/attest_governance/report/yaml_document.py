@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import UNSAFE, inert_json
+from attest_governance.report.clean import UNSAFE, UNSAFE_BEYOND_C0, inert_json
 from attest_governance.report.document import document, entries
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 # Scalars that no version of YAML takes for anything but a string: no digit, sign or dot in front, and
 # none of the words that are booleans or null somewhere.
-_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z](?:[\w./-]*\w)?", re.IGNORECASE | re.ASCII)
+_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)\Z)[A-Za-z](?:[\w./@+-]*\w)?", re.IGNORECASE | re.ASCII)
 _ESCAPED = re.compile(f'["\\\\{UNSAFE}]')
+# A literal block can't hold control characters, nor what is shown as an escape; its first line and blank lines can't
+# begin with a space.
+_NOT_LITERAL = re.compile(f"[\x00-\x08\x0b-\x1f{UNSAFE_BEYOND_C0}]|##\\[|\\A\\s|(?m:^[ \\t]+$)")
 _LONGEST_KEY = 120
 """Longer keys get a `?` in front: YAML looks for the colon of a simple key in 1024 characters only."""
 
@@ -38,39 +41,56 @@ class YamlReporter:
         out.write(to_yaml(msgspec.to_builtins(whole)))
 
 
-def to_yaml(value: object) -> str:
-    """One YAML document of plain values: maps with string keys, lists, strings, numbers, booleans, None."""
-    return inert_json("".join(f"{line}\n" for line in _block(value, "")))
+def to_yaml(value: object, *, literal: bool = False) -> str:
+    """One YAML document of plain values: maps with string keys, lists, strings, numbers, booleans, None.
+
+    Args:
+        value: the document.
+        literal: whether texts of several lines stand as they are, for people and for tools that compare lines.
+    """
+    return inert_json("".join(f"{line}\n" for line in _block(value, "", literal)))
 
 
-def _block(value: object, indent: str) -> Iterator[str]:
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from _entry(_string(str(key)), item, indent)
-    elif isinstance(value, list | tuple) and value:
-        for item in value:
-            yield from _item(item, indent)
-    else:
+def _block(value: object, indent: str, literal: bool) -> Iterator[str]:  # noqa: FBT001 (called for every value)
+    if _is_leaf(value):
         yield indent + _scalar(value)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            name = _string(str(key))
+            if len(name) > _LONGEST_KEY:
+                yield f"{indent}? {name}"
+                name = ""
+            yield from _valued(f"{indent}{name}:", item, indent, literal)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _item(item, indent, literal)
 
 
-def _entry(key: str, item: object, indent: str) -> Iterator[str]:
-    head = f"{indent}{key}:"
-    if len(key) > _LONGEST_KEY:
-        yield f"{indent}? {key}"
-        head = f"{indent}:"
-    if _is_leaf(item):
-        yield f"{head} {_scalar(item)}"
-    else:
-        yield head
-        yield from _block(item, f"{indent}  ")
-
-
-def _item(item: object, indent: str) -> Iterator[str]:
+def _item(item: object, indent: str, literal: bool) -> Iterator[str]:  # noqa: FBT001
     """A list item; the first line of its block stands beside the dash."""
-    lines = _block(item, f"{indent}  ")
+    if _is_leaf(item):
+        yield from _valued(f"{indent}-", item, indent, literal)
+        return
+    lines = _block(item, f"{indent}  ", literal)
     yield f"{indent}- {next(lines)[len(indent) + 2 :]}"
     yield from lines
+
+
+def _valued(head: str, value: object, indent: str, literal: bool) -> Iterator[str]:  # noqa: FBT001
+    """A value behind its key or its dash."""
+    if literal and isinstance(value, str) and _is_literal(value):
+        yield f"{head} |" if value.endswith("\n") else f"{head} |-"
+        yield from (f"{indent}  {line}" if line else "" for line in value.removesuffix("\n").split("\n"))
+    elif _is_leaf(value):
+        yield f"{head} {_scalar(value)}"
+    else:
+        yield head
+        yield from _block(value, f"{indent}  ", literal)
+
+
+def _is_literal(text: str) -> bool:
+    body = text.removesuffix("\n")
+    return "\n" in body and not body.endswith("\n") and not _NOT_LITERAL.search(text)
 
 
 def _is_leaf(value: object) -> bool:
