@@ -26,24 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from attest_governance.adapters.http import Answer
     from attest_governance.load.bundles import Remote
     from attest_governance.model.bundle import Bundle, BundleAnswer
 
 _HISTORY = 500
 _LONGEST = 200
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)")
-
-
-class Answer(Protocol):
-    """What a server sent; `body` is None where the copy at hand is still right."""
-
-    @property
-    def body(self) -> bytes | None:
-        """The archive."""
-
-    @property
-    def etag(self) -> str:
-        """Its ETag, or an empty string."""
 
 
 class Get(Protocol):

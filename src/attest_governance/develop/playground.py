@@ -140,15 +140,9 @@ def problem(error: AttestError) -> Problem:
 
 
 def _no_rule() -> Problem:
-    return Problem(
-        severity="error",
-        code="no_policy",
-        message="the package has no rule `violation`, `deny` or `warn`, or the configuration disables it",
-        file=POLICY,
-        line=1,
-        column=1,
-        hint='write `violation contains {"msg": "…"} if { … }`',
-    )
+    message = "the package has no rule `violation`, `deny` or `warn`, or the configuration disables it"
+    hint = 'write `violation contains {"msg": "…"} if { … }`'
+    return Problem("error", "no_policy", message, POLICY, 1, 1, hint=hint)
 
 
 def _played(measured: Measured, warnings: Sequence[Problem], plan: Plan) -> Played:
@@ -175,12 +169,6 @@ def _waived(finding: Finding) -> Problem:
 
 
 def _no_resource() -> Problem:
-    return Problem(
-        severity="error",
-        code="no_resource",
-        message="this is no Kubernetes resource and no input document",
-        file=INPUT,
-        line=1,
-        column=1,
-        hint="a resource has `apiVersion` and `kind`; an input document has `resource` or `review`",
-    )
+    message = "this is no Kubernetes resource and no input document"
+    hint = "a resource has `apiVersion` and `kind`; an input document has `resource` or `review`"
+    return Problem("error", "no_resource", message, INPUT, 1, 1, hint=hint)

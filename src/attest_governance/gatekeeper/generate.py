@@ -13,11 +13,12 @@ from attest_governance.gatekeeper.belonging import content, is_constraint, is_te
 from attest_governance.gatekeeper.manifest import manifest
 from attest_governance.gatekeeper.objects import Object, Pair, Wanted, make_pair, object_name
 from attest_governance.model import Enforcement, Problem
+from attest_governance.model.problem import refuse
 from attest_governance.model.sources import PolicySources, Selected
 from attest_governance.report import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from attest_governance.evaluate import Engine, LoadedPolicies, TemplatesAnswer
@@ -91,7 +92,7 @@ def generate(engine: Engine, loaded: LoadedPolicies, recipe: Recipe) -> Generate
     known = {policy.name: policy for policy in loaded.policies}
     names = tuple(one.name for one in recipe.selected if known[one.name].engine == "opa")
     answer = engine.ask(TranslatePolicies(recipe.sources, names))
-    _refuse(answer.problems)
+    refuse(answer.problems)
     pairs = tuple(make_pair(each, known[each.policy], recipe.wanted(each.policy)) for each in answer.templates)
     objects = tuple(each.value for each in answer.objects)
     return Generated(pairs, objects, (*answer.problems, *_warnings(answer, known)))
@@ -127,14 +128,6 @@ def _distinct(objects: list[Object]) -> list[Object]:
             )
         seen.add(key)
     return objects
-
-
-def _refuse(problems: Sequence[Problem]) -> None:
-    for problem in problems:
-        if problem.severity == "error":
-            raise PolicyError(
-                problem.message, file=problem.file, line=problem.line, column=problem.column, hint=problem.hint
-            )
 
 
 def _warnings(answer: TemplatesAnswer, known: Mapping[str, Policy]) -> list[Problem]:
@@ -185,12 +178,8 @@ def _write(file: File, folder: Path, before: str | None) -> Written:
     path = folder / file.name
     if before == file.text:
         return Written(file.policy, str(path), "unchanged")
-    write_file(path, _writer(file.text))
+    write_file(path, lambda out: out.write(file.text))
     return Written(file.policy, str(path), "created" if before is None else "updated")
-
-
-def _writer(text: str) -> Callable[[Any], object]:
-    return lambda out: out.write(text)
 
 
 def _stale(folder: Path, written: Mapping[str, object]) -> list[Written]:
@@ -218,4 +207,4 @@ def check_files(engine: Engine, written: Sequence[Written]) -> None:
         PolicyError: it would not.
     """
     paths = tuple(each.file for each in written if each.action != "stale")
-    _refuse(engine.load(PolicySources(paths=paths, opa=False)).problems)
+    refuse(engine.load(PolicySources(paths=paths, opa=False)).problems)

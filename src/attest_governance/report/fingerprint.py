@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from hashlib import sha256
 from operator import mul
 from struct import unpack
 from typing import TYPE_CHECKING
+
+from attest_governance.model.fingerprint import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +44,7 @@ class Fingerprints:
         subject = finding.resource
         path = finding.location.path
         parts = (finding.policy, finding.rule, file, subject.api_version, subject.id, path, "".join(line.split()))
-        # The length before each part keeps two lists of parts from running into the same text.
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        digest = digest_of(parts)
         self._seen[digest] += 1
         return f"{digest}:{self._seen[digest]}"
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TextIO
 
+from attest_governance.model.fingerprint import digest_of
 from attest_governance.report import clean, words
 from attest_governance.report.scopes import is_cluster_scoped
 from attest_governance.report.yaml_document import to_yaml
@@ -141,5 +141,4 @@ def _status(finding: Finding) -> str:
 
 def _object_name(key: _Key) -> str:
     """A name that every API server accepts and that stays while the resource stays in its file."""
-    text = "".join(f"{len(part)}:{part}" for part in key)
-    return f"attest-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+    return f"attest-{digest_of(key, 40)}"
