@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+def place(file: str, line: int, column: int) -> str:
+    """`file:line:column` as far as it is known, or an empty string."""
+    if not file or not line:
+        return file
+    return f"{file}:{line}:{column}" if column else f"{file}:{line}"
+
+
 class AttestError(Exception):
     """Root of every error raised by this package.
 
@@ -34,12 +41,7 @@ class AttestError(Exception):
     @property
     def where(self) -> str:
         """`file:line:column` as far as it is known, or an empty string."""
-        parts = [self.file] if self.file else []
-        if self.file and self.line:
-            parts.append(str(self.line))
-            if self.column:
-                parts.append(str(self.column))
-        return ":".join(parts)
+        return place(self.file, self.line, self.column)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -56,37 +58,18 @@ class UsageError(AttestError):
 
 
 class ConfigurationError(AttestError):
-    """A configuration file, variable or flag holds something that it must not hold.
+    """A configuration file, variable or flag holds something that it must not hold."""
 
-    Args:
-        others: the further errors that were found in the same go; the text shows them all.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        file: str = "",
-        line: int = 0,
-        column: int = 0,
-        hint: str = "",
-        others: tuple[ConfigurationError, ...] = (),
-    ) -> None:
-        super().__init__(message, file=file, line=line, column=column, hint=hint)
-        self.others = others
+    others: tuple[ConfigurationError, ...] = ()
+    """The further errors that were found in the same go; the text shows them all."""
 
     @classmethod
     def of(cls, errors: Sequence[ConfigurationError]) -> ConfigurationError:
         """One error that carries all of `errors`, which must not be empty; the first comes first."""
         first, *others = [one for error in errors for one in (error, *error.others)]
-        return cls(
-            first.message,
-            file=first.file,
-            line=first.line,
-            column=first.column,
-            hint=first.hint,
-            others=tuple(others),
-        )
+        made = cls(first.message, file=first.file, line=first.line, column=first.column, hint=first.hint)
+        made.others = tuple(others)
+        return made
 
     @property
     def lines(self) -> tuple[str, ...]:

@@ -284,7 +284,7 @@ def _download(prepared: Prepared) -> Download | None:
     if prepared.downloaded is None:
         return None
     from attest_governance.govern.policysets.downloads import Download  # noqa: PLC0415 (see `governed_root`)
-    from attest_governance.govern.policysets.files import digest_of  # noqa: PLC0415
+    from attest_governance.govern.signing.canonical import digest_of  # noqa: PLC0415
 
     url, trusted = prepared.settings.policy.policy_bundle_url, prepared.sources.verification
     if trusted is None:

@@ -128,15 +128,7 @@ def read_data(text: str) -> dict[str, Any]:
 
 def problem(error: AttestError) -> Problem:
     """An error as a problem that the page can show at its place."""
-    return Problem(
-        severity="error",
-        code=type(error).__name__,
-        message=error.message,
-        file=error.file,
-        line=error.line,
-        column=error.column,
-        hint=error.hint,
-    )
+    return Problem.at(error, "error", type(error).__name__, error.message)
 
 
 def _no_rule() -> Problem:

@@ -272,24 +272,13 @@ def _unreviewed(judgement: Judgement) -> str:
 
 
 def _problem(record: str, error: GovernanceError) -> Problem:
-    return Problem(
-        severity="warning",
-        code="governance_record_refused",
-        message=f"the record `{record}` exempts nothing: {error.message}",
-        file=error.file,
-        line=error.line,
-        column=error.column,
-        hint=error.hint,
-    )
+    message = f"the record `{record}` exempts nothing: {error.message}"
+    return Problem.at(error, "warning", "governance_record_refused", message)
 
 
 def _ignored(judgement: Judgement, note: str) -> Problem:
-    return Problem(
-        severity="warning",
-        code="governance_signature_ignored",
-        message=f"in the record `{judgement.record.id}`, {note}",
-        file=judgement.record.request.where,
-    )
+    message = f"in the record `{judgement.record.id}`, {note}"
+    return Problem("warning", "governance_signature_ignored", message, judgement.record.request.where)
 
 
 def by_status(judgements: Iterable[Judgement], status: str) -> list[Judgement]:

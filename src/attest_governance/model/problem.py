@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from attest_governance.errors import AttestError, PolicyError
+from attest_governance.errors import AttestError, PolicyError, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,9 +34,12 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def where(self) -> str:
         """`file:line:column` as far as it is known, or an empty string."""
-        if not self.file or not self.line:
-            return self.file
-        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+        return place(self.file, self.line, self.column)
+
+    @classmethod
+    def at(cls, error: AttestError, severity: Literal["error", "warning"], code: str, message: str) -> Problem:
+        """A problem at the place of an error, with its hint."""
+        return cls(severity, code, message, error.file, error.line, error.column, hint=error.hint)
 
 
 def _policy(_: Problem) -> type[AttestError]:

@@ -19,7 +19,6 @@ from attest_governance.govern.policysets.files import (
     DEFAULT_ROOTS,
     belongs,
     differences,
-    digest_of,
     digests,
     read_files,
     tree_here,
@@ -38,6 +37,7 @@ from attest_governance.govern.records.belonging import IDENTITY_FILE, parse_iden
 from attest_governance.govern.records.quorum import may_approve
 from attest_governance.govern.records.record import read_record
 from attest_governance.govern.rules import RULES_FILE, parse_rules
+from attest_governance.govern.signing.canonical import digest_of
 from attest_governance.govern.snapshot import survey
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
 from attest_governance.model.governance import ChangedExemption, Gate

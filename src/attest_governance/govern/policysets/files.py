@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from attest_governance.adapters.git import Entry
 from attest_governance.errors import GovernanceError
 from attest_governance.govern.project import TRUST_FILES
+from attest_governance.govern.signing.canonical import digest_of
 from attest_governance.model.governance import Difference
 
 if TYPE_CHECKING:
@@ -61,11 +61,6 @@ def belongs(name: str, roots: Collection[str]) -> bool:
         return True
     below = any(PurePosixPath(name).is_relative_to(root) for root in roots)
     return name in roots or (below and f"/{name}".endswith(_ENDINGS))
-
-
-def digest_of(content: bytes) -> str:
-    """The digest of a file."""
-    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[Difference]:

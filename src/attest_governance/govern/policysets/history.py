@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError, UsageError
-from attest_governance.govern.policysets.files import digest_of
 from attest_governance.govern.project import Project, open_project
 from attest_governance.govern.records.judgement import Judgement, judge
 from attest_governance.govern.records.record import Record, read_record
 from attest_governance.govern.records.terms import PolicySetTerms, terms_of
 from attest_governance.govern.rules import RULES_FILE, parse_rules
+from attest_governance.govern.signing.canonical import digest_of
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
 
 if TYPE_CHECKING:
@@ -158,7 +158,10 @@ def ensure_lasting(history: History) -> None:
 
 def with_trust_of(project: Project, approved: Approved) -> Project:
     """The project, seen with the keys and rules of an approved set."""
-    terms = approved.terms
+    return _under(project, approved.terms)
+
+
+def _under(project: Project, terms: PolicySetTerms) -> Project:
     return msgspec.structs.replace(
         project, rules=parse_rules(terms.governance), trust=parse_trust(terms.signers, terms.revoked)
     )
@@ -182,7 +185,7 @@ def _judge(
 ) -> Approved | None:
     """Judges a proposal, by default at the time of its last event: later changes of keys do not undo the past."""
     terms = terms_in(record)
-    seen = [with_trust_of(project, approved[digest]) for digest in terms.previous] or [first or _own(project, terms)]
+    seen = [with_trust_of(project, approved[digest]) for digest in terms.previous] or [first or _under(project, terms)]
     rules = [each.rules.change_approval or project.rules.change_approval for each in seen]
     if not all(rules) or not _is_whole(terms):
         return None
@@ -206,13 +209,6 @@ def _ensure_order(record: Record, before: Sequence[Approved]) -> None:
         if record.request.event.moment < one.since:
             follows = f"the approval of `{one.judgement.record.id}`, which it follows"
             raise GovernanceError(f"the policy set `{record.id}` is dated before {follows}", file=record.request.where)
-
-
-def _own(project: Project, terms: PolicySetTerms) -> Project:
-    """The first set's own keys and rules."""
-    return msgspec.structs.replace(
-        project, rules=parse_rules(terms.governance), trust=parse_trust(terms.signers, terms.revoked)
-    )
 
 
 def _is_whole(terms: PolicySetTerms) -> bool:
