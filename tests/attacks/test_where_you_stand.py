@@ -240,7 +240,7 @@ class TestANestedFolderTightens:
             "policy:\n  strict_errors: true\n  custom_policies:\n    - name: more\n      rego_code: package more\n",
         )
         settings = load_settings(start=root, home=home, environ={}, judged=["services/x"])
-        assert [one.policy.name for one in settings.modules] == ["more"]
+        assert [one.name for one in settings.modules] == ["more"]
         assert settings.policy.strict_errors
 
     def test_a_policy_of_the_project_is_not_replaced(self, root: Path, home: Path) -> None:

@@ -119,10 +119,10 @@ def test_custom_policies_are_merged_by_name_and_keep_their_place(load: Load, hom
         "    - {name: b, rego_code: 'package b'}\n"
         "    - {name: c, rego_code: package c, enabled: false}\n",
     )
-    placed = {module.policy.name: (module.file, module.line, module.column) for module in settings.modules}
+    placed = {module.name: (module.file, module.line, module.column) for module in settings.modules}
     everyone = str(home / ".config/attest/policies.yaml")
     assert placed == {"a": (".attest/policies.yaml", 5, 11), "b": (everyone, 4, 29)}
-    assert settings.modules[0].policy.rego_code == "\npackage a\n"
+    assert settings.modules[0].text == "\npackage a\n"
 
 
 def test_exemptions_of_both_files_count_and_keep_their_place(load: Load, home: Path) -> None:

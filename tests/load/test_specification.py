@@ -30,7 +30,7 @@ def test_global_settings(load: Load) -> None:
     settings = load(None, text)
     assert settings.policy.fail_on_violation
     (module,) = settings.modules
-    assert (module.policy.name, module.policy.level, module.policy.severity) == ("custom-security", "Cluster", "high")
+    assert (module.name, module.level, module.severity) == ("custom-security", "Cluster", "high")
     assert text.splitlines()[module.line - 1][module.column - 1 :] == "package custom.security"
 
 

@@ -13,7 +13,8 @@ import msgspec
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.decoding import Decoder, SourceOf
 from attest_governance.load.files import Files, decode_text
-from attest_governance.load.settings import ConfigurationFile, CustomPolicy, InlineModule, Key, Source
+from attest_governance.load.settings import ConfigurationFile, CustomPolicy, Key, Source
+from attest_governance.model.sources import InlinePolicy
 
 if TYPE_CHECKING:
     from attest_governance.load.yaml_positions import Mark, Scalar
@@ -29,7 +30,7 @@ class Layer(msgspec.Struct, frozen=True):
 
     contents: ConfigurationFile
     sources: Mapping[Key, Source]
-    modules: tuple[InlineModule, ...] = ()
+    modules: tuple[InlinePolicy, ...] = ()
     base: Path = Path()
     """The folder that relative paths in the layer start from."""
 
@@ -138,12 +139,12 @@ def _source_of(shown: str) -> SourceOf:
     return source
 
 
-def _module(policy: CustomPolicy, code: Scalar, text: str, shown: str) -> InlineModule:
+def _module(policy: CustomPolicy, code: Scalar, text: str, shown: str) -> InlinePolicy:
     """Where the Rego's own first line stands: below the `|` of a block, else behind the quote."""
-    mark = code.mark
-    if code.style not in {"|", ">"}:
-        return InlineModule(policy, shown, mark.line, mark.column + len(code.style))
-    lines = text[mark.start : mark.end].splitlines()[1:]
-    first = next((line for line in lines if line.strip()), "")
-    kept = next((line for line in code.text.splitlines() if line.strip()), "")
-    return InlineModule(policy, shown, mark.line + 1, 1 + max(0, len(first) - len(kept)))
+    line, column = code.mark.line, code.mark.column + len(code.style)
+    if code.style in {"|", ">"}:
+        lines = text[code.mark.start : code.mark.end].splitlines()[1:]
+        first = next((line for line in lines if line.strip()), "")
+        kept = next((line for line in code.text.splitlines() if line.strip()), "")
+        line, column = line + 1, 1 + max(0, len(first) - len(kept))
+    return InlinePolicy(shown, line, column, policy.rego_code, policy.name, policy.severity or "", policy.level)

@@ -15,7 +15,6 @@ from attest_governance.load.settings import (
     Compliance,
     ConfigurationFile,
     ExemptionEntry,
-    InlineModule,
     Key,
     PolicyEntry,
     PolicyOptions,
@@ -26,6 +25,8 @@ from attest_governance.load.settings import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
+
+    from attest_governance.model.sources import InlinePolicy
 
 S = TypeVar("S", bound=msgspec.Struct)
 VARIABLE_PREFIX = "ATTEST_POLICY_"
@@ -116,8 +117,8 @@ def merged(layers: Sequence[Layer]) -> Settings:
     )
 
 
-def _modules(options: PolicyOptions, layers: Sequence[Layer]) -> tuple[InlineModule, ...]:
-    placed = {module.policy.name: module for layer in layers for module in layer.modules}
+def _modules(options: PolicyOptions, layers: Sequence[Layer]) -> tuple[InlinePolicy, ...]:
+    placed = {module.name: module for layer in layers for module in layer.modules}
     return tuple(placed[policy.name] for policy in options.custom_policies if policy.enabled)
 
 

@@ -8,19 +8,12 @@ import msgspec
 
 from attest_governance.load.configuration_keys import find_target
 from attest_governance.load.decoding import fields_of, is_section, label
-from attest_governance.load.settings import DEFAULT, ExemptionKeys, Key, PolicyEntry, Settings, Source
+from attest_governance.load.settings import DEFAULT, ExemptionKeys, Key, PolicyEntry, PolicyOptions, Settings, Source
 from attest_governance.load.yaml_positions import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-_DURATIONS = {
-    "policy.timeout",
-    "policy.policy_bundle_max_age",
-    "policy.policy_bundle_max_stale",
-    "policy.policy_bundle_timeout",
-}
-_SIZES = {"policy.memory", "policy.policy_bundle_max_size"}
 _UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 
 
@@ -135,10 +128,8 @@ def _origin(source: Source) -> Origin:
 def value_text(setting: Setting) -> str:
     """A value as a person would write it in the file: `10s`, `2Gi`, `true`, `a, b`; empty where nothing is set."""
     value = setting.value
-    if setting.key in _DURATIONS:
-        return _duration_text(value)
-    if setting.key in _SIZES:
-        return _memory_text(value)
+    if (written := _quantities().get(setting.key)) is not None:
+        return written(value)
     if value is None:
         return ""
     if isinstance(value, str):
@@ -153,6 +144,13 @@ def setting_line(setting: Setting, width: int) -> str:
     source = setting.source
     where = f"{source.file}:{source.line}" if source.kind == "file" else f"{source.kind} {source.name}".rstrip()
     return f"{setting.key:<{width}}  {shown(value_text(setting)) or '-'}  ({where})"
+
+
+def _quantities() -> dict[str, Callable[[Any], str]]:
+    """What writes the values of keys that have a unit."""
+    writers = {"duration": _duration_text, "span": _duration_text, "size": _memory_text, "memory": _memory_text}
+    readers = {f"policy.{name}": field.extra.get("reader") for name, field in fields_of(PolicyOptions).items()}
+    return {key: writers[reader] for key, reader in readers.items() if reader in writers}
 
 
 def _duration_text(seconds: float) -> str:

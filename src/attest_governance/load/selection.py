@@ -11,14 +11,14 @@ import msgspec
 from attest_governance.errors import PolicyError
 from attest_governance.load.bundles import verification
 from attest_governance.load.configuration import bundle_paths
-from attest_governance.model.sources import InlinePolicy, PolicySources, Selected
+from attest_governance.model.sources import PolicySources, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from attest_governance.load.files import Files
-    from attest_governance.load.settings import InlineModule, Settings, WorkloadKind
+    from attest_governance.load.settings import Settings, WorkloadKind
     from attest_governance.model import Policy
 
 LIBRARY = "lib"
@@ -70,7 +70,7 @@ def policy_sources(
     return PolicySources(
         paths=tuple(dict.fromkeys(folders)),
         libraries=(str(shipped / LIBRARY),),
-        modules=tuple(map(_inline, settings.modules)) if configured else (),
+        modules=settings.modules if configured else (),
         data=_with_workload_kinds(data or {}, options.workload_kinds),
         opa=options.opa_enabled and options.enabled,
         gatekeeper=options.gatekeeper_enabled and options.enabled,
@@ -93,19 +93,6 @@ def _with_workload_kinds(data: Mapping[str, Any], kinds: tuple[WorkloadKind, ...
 
 def _shipped_folders(shipped: Path) -> list[str]:
     return sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY)
-
-
-def _inline(module: InlineModule) -> InlinePolicy:
-    policy = module.policy
-    return InlinePolicy(
-        file=module.file,
-        line=module.line,
-        column=module.column,
-        text=policy.rego_code,
-        name=policy.name,
-        severity=policy.severity or "",
-        level=policy.level,
-    )
 
 
 def select(policies: Iterable[Policy], settings: Settings, names: Iterable[str] = ()) -> tuple[Selected, ...]:

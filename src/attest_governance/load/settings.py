@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from attest_governance.model import Enforcement, Severity
+from attest_governance.model.sources import InlinePolicy
 
 Key: TypeAlias = tuple[str | int, ...]
 """Where a value is in the configuration: `("policies", "image-security", "parameters", "max_cpu")`."""
@@ -363,15 +364,6 @@ class PolicySettings(msgspec.Struct, frozen=True):
     source: Source = DEFAULT
 
 
-class InlineModule(msgspec.Struct, frozen=True):
-    """A custom policy's Rego and where its first line stands."""
-
-    policy: CustomPolicy
-    file: str
-    line: int
-    column: int
-
-
 class Settings(msgspec.Struct, frozen=True):
     """The configuration in force."""
 
@@ -379,7 +371,7 @@ class Settings(msgspec.Struct, frozen=True):
     policies: Mapping[str, PolicyEntry] = {}
     exemptions: tuple[ExemptionEntry, ...] = ()
     compliance: Compliance = Compliance()
-    modules: tuple[InlineModule, ...] = ()
+    modules: tuple[InlinePolicy, ...] = ()
     """The enabled custom policies."""
     root: Path | None = None
     """The project: the folder that holds `.attest`; None outside of any."""
