@@ -24,24 +24,8 @@ if TYPE_CHECKING:
     from attest_governance.request import Environment, Inspect, Request
     from attest_governance.runtime import Runtime
 
-_JUDGING = {
-    "check",
-    "scan",
-    "validate",
-    "list",
-    "show",
-    "test",
-    "test-all",
-    "trace",
-    "profile",
-    "optimize",
-    "playground",
-    "explain",
-    "generate-tests",
-    "conflicts",
-    "bundle",
-    "validate-bundle",
-}
+_WITHOUT = {"init", "exempt", "exemptions"}
+"""The commands of `attest policy` that need no engine."""
 
 _started: list[Engine] = []
 
@@ -50,7 +34,7 @@ def prestart(arguments: Sequence[str]) -> None:
     """Starts the engine if the command will need it; a failure waits until it is really asked for."""
     words = [word for word in arguments if not word.startswith("-")][:2]
     asks_help = "--help" in arguments
-    if len(words) == 2 and words[0] == "policy" and words[1] in _JUDGING and not asks_help:  # noqa: PLR2004
+    if len(words) == 2 and words[0] == "policy" and words[1] not in _WITHOUT and not asks_help:  # noqa: PLR2004
         try:
             engine().start()
         except Exception:  # noqa: BLE001 (the command itself will say what is wrong)

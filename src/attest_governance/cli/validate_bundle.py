@@ -26,9 +26,9 @@ from attest_governance.report.validation import write_validation
 from attest_governance.resources import shipped_policies
 
 if TYPE_CHECKING:
-    from attest_governance.evaluate import Validation
     from attest_governance.load.settings import Settings
     from attest_governance.model.bundle import Verification
+    from attest_governance.model.verdict import Validation
 
 
 @takes(showing=("verbose", "no_color"))

@@ -10,8 +10,8 @@ from attest_governance.model import Outcome, Problem
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest_governance.evaluate import Validation
     from attest_governance.model.authoring import Conflict
+    from attest_governance.model.verdict import Validation
 
 
 def met_nothing(outcome: Outcome) -> bool:

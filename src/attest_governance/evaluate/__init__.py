@@ -8,7 +8,7 @@ from attest_governance.evaluate.engine import (
     judging,
     milliseconds,
 )
-from attest_governance.evaluate.messages import Batch, Decision, RegoTemplate, TemplatesAnswer, Validation, Versions
+from attest_governance.evaluate.messages import Batch, Decision, RegoTemplate, TemplatesAnswer, Versions
 from attest_governance.evaluate.requests import View
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "LoadedPolicies",
     "RegoTemplate",
     "TemplatesAnswer",
-    "Validation",
     "Versions",
     "View",
     "judging",

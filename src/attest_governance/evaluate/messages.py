@@ -133,16 +133,6 @@ class CheckAnswer(msgspec.Struct, frozen=True):
     skipped: int
 
 
-class Validation(msgspec.Struct, frozen=True):
-    """Answer of `validate`: what was looked at, and everything that is wrong with it."""
-
-    files: int
-    resources: int = 0
-    policies: tuple[Policy, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
 class RegoTemplate(msgspec.Struct, frozen=True):
     """A plain policy as the Rego of a Gatekeeper template, v1, and what the rest of the template depends on."""
 

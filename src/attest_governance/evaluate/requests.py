@@ -17,7 +17,6 @@ from attest_governance.evaluate.messages import (
     TemplatesAnswer,
     TestAnswer,
     TestBatch,
-    Validation,
     Versions,
 )
 from attest_governance.model.authoring import Conflicts, GeneratedTests
@@ -27,6 +26,7 @@ from attest_governance.model.play import Measured, Tested
 from attest_governance.model.profile import Profile
 from attest_governance.model.sources import PolicySources, Selected, Text
 from attest_governance.model.trace import Traces
+from attest_governance.model.verdict import Validation
 
 P = TypeVar("P")
 A = TypeVar("A")

@@ -58,3 +58,13 @@ class Outcome(msgspec.Struct, frozen=True):
     """Sentences that every text report must show (expiring exemptions, overrides in force, …)."""
     sources: dict[str, str] = {}
     """Texts that can't be read again, by the name that locations give them (`<stdin>`)."""
+
+
+class Validation(msgspec.Struct, frozen=True):
+    """What was looked at by `validate`, and everything that is wrong with it, in the order of file and line."""
+
+    files: int
+    resources: int = 0
+    policies: tuple[Policy, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    problems: tuple[Problem, ...] = ()

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.report.clean import one_line
 from attest_governance.report.json_document import to_json
+from attest_governance.report.words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from attest_governance.model import Policy, Problem, Skipped
+    from attest_governance.model.verdict import Validation
     from attest_governance.report.interface import ReportOptions
 
 SCHEMA = "attest.continuu.ms/validate/v1"
-
-
-class Validation(Protocol):
-    """What was looked at, and everything that is wrong with it."""
-
-    @property
-    def files(self) -> int:
-        """How many files were read."""
-
-    @property
-    def resources(self) -> int:
-        """How many manifests were looked at."""
-
-    @property
-    def policies(self) -> Sequence[Policy]:
-        """The policies among the files."""
-
-    @property
-    def skipped(self) -> Sequence[Skipped]:
-        """Documents that are no resources."""
-
-    @property
-    def problems(self) -> Sequence[Problem]:
-        """Everything that is wrong, in the order of file and line."""
 
 
 def write_validation(
@@ -58,19 +35,14 @@ def write_validation(
     out.write(_summary(validation) + "\n")
 
 
-def _count(number: int, noun: str) -> str:
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{number} {noun if number == 1 else many}"
-
-
 def _summary(validation: Validation) -> str:
     errors = sum(problem.severity == "error" for problem in validation.problems)
     warnings = len(validation.problems) - errors
-    policies, resources = _count(len(validation.policies), "policy"), _count(validation.resources, "resource")
-    looked = f"{_count(validation.files, 'file')} ({policies}, {resources})"
+    policies, resources = count(len(validation.policies), "policy", "policies"), count(validation.resources, "resource")
+    looked = f"{count(validation.files, 'file')} ({policies}, {resources})"
     if not validation.problems:
         return f"{looked}: valid"
-    return f"{looked}: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    return f"{looked}: {count(errors, 'error')}, {count(warnings, 'warning')}"
 
 
 def _json(validation: Validation) -> str:
