@@ -40,23 +40,14 @@ func (f *folder) readFolder(root string, library bool) {
 		f.readFile(root, filepath.Dir(root), root, library, true)
 		return
 	}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+	walk := Walk{Visit: func(path string, err error) {
 		if err != nil {
-			f.fail(path, "unreadable_policy", pathError(err), "check the permissions")
-			return nil
-		}
-		if entry.IsDir() {
-			if path != root && strings.HasPrefix(entry.Name(), ".") {
-				return fs.SkipDir
-			}
-			return nil
+			f.fail(path, "unreadable_policy", pathError(err), "check the permissions, and where links lead")
+			return
 		}
 		f.readFile(root, root, path, library, false)
-		return nil
-	})
-	if err != nil {
-		f.fail(root, "unreadable_policy", pathError(err), "")
-	}
+	}}
+	walk.Below(root)
 }
 
 // Modules reads Rego files, tests included, and the libraries that they may use.

@@ -4,7 +4,6 @@ package validate
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -75,13 +74,12 @@ func (v *run) walk(paths []string) {
 			continue
 		}
 		others = append(others, path)
-		// What can't be walked is reported once, by load.Walk below.
-		_ = filepath.WalkDir(path, func(file string, entry os.DirEntry, err error) error {
-			if err == nil && !entry.IsDir() && strings.HasSuffix(file, ".rego") {
+		walk := policyset.Walk{Hidden: true, Visit: func(file string, err error) {
+			if err == nil && strings.HasSuffix(file, ".rego") { // what can't be walked is told once, by load.Walk below
 				v.modules = append(v.modules, file)
 			}
-			return nil
-		})
+		}}
+		walk.Below(path)
 	}
 	sources, skipped, problems := load.Walk(others)
 	v.sources, v.result.Skipped = append(v.sources, sources...), skipped

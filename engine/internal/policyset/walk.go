@@ -1,0 +1,69 @@
+package policyset
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxEntries bounds how many entries of folders one walk looks at: a link may lead to the root of a file system.
+const maxEntries = 1_000_000
+
+// Walk visits the files below a folder, in the order of their names; links are followed, and a folder that is
+// reached twice is visited once. What can't be read is told by visit's second argument, with its path.
+type Walk struct {
+	Hidden bool // whether folders whose names begin with a dot are entered, too
+	Visit  func(path string, err error)
+
+	met  map[string]bool // real paths of the folders entered
+	left int
+}
+
+// Below walks a folder, hidden or not.
+func (w *Walk) Below(root string) {
+	w.met, w.left = map[string]bool{}, maxEntries
+	w.folder(root)
+	if w.left < 0 {
+		w.Visit(root, errTooMany)
+	}
+}
+
+var errTooMany = errors.New("too many files and folders to look at, here or behind links")
+
+func (w *Walk) folder(path string) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		w.Visit(path, err)
+		return
+	}
+	if real, err = filepath.Abs(real); err == nil && w.met[real] {
+		return
+	}
+	w.met[real] = true
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		w.Visit(path, err)
+	}
+	for _, entry := range entries {
+		if w.left--; w.left < 0 {
+			return
+		}
+		w.entry(filepath.Join(path, entry.Name()), entry)
+	}
+}
+
+// entry enters a folder, or visits what is none; a link counts as what it leads to.
+func (w *Walk) entry(path string, entry os.DirEntry) {
+	isFolder := entry.IsDir()
+	if entry.Type()&os.ModeSymlink != 0 {
+		info, err := os.Stat(path) // a link that leads nowhere is told by whoever opens it
+		isFolder = err == nil && info.IsDir()
+	}
+	switch {
+	case !isFolder:
+		w.Visit(path, nil)
+	case w.Hidden || !strings.HasPrefix(entry.Name(), "."):
+		w.folder(path)
+	}
+}

@@ -1,0 +1,239 @@
+package validate
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/quick"
+
+	"attest.continuu.ms/engine/internal/bundle"
+	"attest.continuu.ms/engine/internal/model"
+)
+
+const (
+	goodRego   = "package a\nimport rego.v1\ndeny contains \"no\" if input.resource.kind == \"Pod\"\n"
+	brokenRego = "package b\nimport rego.v1\ndeny contains \"no\" if {\n"
+	pod        = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+	template   = `apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: k8sno}
+spec:
+  crd: {spec: {names: {kind: K8sNo}}}
+  targets:
+  - target: admission.k8s.gatekeeper.sh
+    rego: |
+      package k8sno
+      violation[{"msg": "no"}] { input.review.object.kind == "Pod" }
+`
+	someConstraint = "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K8sNo\nmetadata: {name: none}\n"
+)
+
+// told are problems in one line each: place relative to a folder, and message.
+func told(root string, problems []model.Problem) []string {
+	out := []string{}
+	for _, p := range problems {
+		file := filepath.ToSlash(strings.TrimPrefix(p.File, root+string(filepath.Separator)))
+		out = append(out, fmt.Sprintf("%s:%d:%d %s: %s", file, p.Line, p.Column, p.Severity, p.Message))
+	}
+	return out
+}
+
+func input(text string) Params { return Params{Inputs: []Text{{File: "in.yaml", Text: text}}} }
+
+func TestMetadataIsCheckedAsAnAPIServerWould(t *testing.T) {
+	cases := map[string]struct{ metadata, want string }{
+		"a name":                                  {`{name: web}`, ""},
+		"a name that the API server makes":        {`{generateName: web-}`, ""},
+		"no name":                                 {`{namespace: a}`, "3:1 error: the resource has no `metadata.name`"},
+		"an empty name":                           {`{name: ""}`, "3:12 error: the resource has no `metadata.name`"},
+		"an empty name beside one that is made":   {`{name: "", generateName: web-}`, ""},
+		"a name with colons, as a role may have":  {`{name: "system:node"}`, ""},
+		"a name that is a way up":                 {`{name: ".."}`, "3:12 error: `..` is no name"},
+		"a name that is the folder itself":        {`{name: "."}`, "3:12 error: `.` is no name"},
+		"a name with a slash":                     {`{name: a/b}`, "3:12 error: `a/b` is no name"},
+		"a name with a percent sign":              {`{name: a%b}`, "3:12 error: `a%b` is no name"},
+		"a namespace":                             {`{name: a, namespace: prod}`, ""},
+		"a namespace of null":                     {`{name: a, namespace: null}`, ""},
+		"an empty namespace":                      {`{name: a, namespace: ""}`, ""},
+		"a namespace in capitals":                 {`{name: a, namespace: Prod}`, "3:21 error: `Prod` is no valid namespace"},
+		"a namespace of 64 characters":            {`{name: a, namespace: ` + strings.Repeat("n", 64) + `}`, "3:21 error: `nnn"},
+		"labels and annotations":                  {`{name: a, labels: {a.b/c: d}, annotations: {e.f/G: "any thing\n"}}`, ""},
+		"labels of null":                          {`{name: a, labels: null}`, ""},
+		"a label with a prefix in capitals":       {`{name: a, labels: {A.B/c: d}}`, ""},
+		"a label of 63 characters":                {`{name: a, labels: {a: ` + strings.Repeat("v", 63) + `}}`, ""},
+		"a label of 64 characters":                {`{name: a, labels: {a: ` + strings.Repeat("v", 64) + `}}`, "3:30 error: `vvv"},
+		"a label with a space":                    {`{name: a, labels: {a: "b c"}}`, "3:30 error: `b c` is no valid label value"},
+		"a key with a space":                      {`{name: a, labels: {"a b": c}}`, "3:30 error: `a b` is no valid key"},
+		"an annotation whose key has two slashes": {`{name: a, annotations: {a/b/c: d}}`, "3:35 error: `a/b/c` is no valid key"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			result := Run(t.Context(), input("apiVersion: v1\nkind: Pod\nmetadata: "+c.metadata+"\n"))
+			got := told("", result.Problems)
+			if c.want == "" && len(got) == 0 && result.Resources == 1 {
+				return
+			}
+			if c.want == "" || len(got) != 1 || !strings.HasPrefix(got[0], "in.yaml:"+c.want) {
+				t.Errorf("got %q of %d resources, want %q", got, result.Resources, c.want)
+			}
+			for _, p := range result.Problems {
+				if p.Hint == "" || p.Code != "manifest_invalid" || !strings.HasPrefix(p.Resource, "Pod/") || p.EndLine != p.Line || p.EndColumn < p.Column {
+					t.Errorf("%+v", p)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatHasNoShapeOfAResourceIsAnError(t *testing.T) {
+	cases := map[string]string{
+		"no metadata":                    "apiVersion: v1\nkind: Pod\n",
+		"metadata of null":               "apiVersion: v1\nkind: Pod\nmetadata: null\n",
+		"metadata that is a list":        "apiVersion: v1\nkind: Pod\nmetadata: [a]\n",
+		"a name that is a number":        "apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n",
+		"a namespace that is a list":     "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: [b]}\n",
+		"labels that are a list":         "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: [b]}\n",
+		"a label that is a number":       "apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {b: 1}}\n",
+		"annotations that are a text":    "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: b}\n",
+		"an annotation that is a number": "apiVersion: v1\nkind: Pod\nmetadata: {name: a, annotations: {b: 1}}\n",
+		"YAML that is none":              "a: [\n",
+		"a key that stands twice":        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nmetadata: {name: b}\n",
+	}
+	for name, text := range cases {
+		t.Run(name, func(t *testing.T) {
+			result := Run(t.Context(), input(text))
+			if len(result.Problems) == 0 || result.Problems[0].File != "in.yaml" || result.Problems[0].Line == 0 {
+				t.Errorf("got %q", told("", result.Problems))
+			}
+		})
+	}
+}
+
+func TestProblemsCountFilesPoliciesAndResources(t *testing.T) {
+	cases := map[string]struct {
+		files                    map[string]string
+		paths                    []string // all files by default
+		links                    map[string]string
+		counted, found, policies int
+		problems, skipped        int
+	}{
+		"nothing":                {},
+		"a policy":               {files: map[string]string{"a.rego": goodRego}, counted: 1, policies: 1},
+		"a policy that is named": {files: map[string]string{"a.rego": goodRego, "b.rego": brokenRego}, paths: []string{"a.rego"}, counted: 1, policies: 1},
+		"a policy below folders, hidden ones too": {files: map[string]string{"x/.attest/a.rego": goodRego}, counted: 1, policies: 1},
+		"a policy behind a link": {
+			files: map[string]string{"real/a.rego": goodRego}, links: map[string]string{"link": "real"}, paths: []string{"link"}, counted: 1, policies: 1,
+		},
+		"a policy that can't be parsed":                {files: map[string]string{"b.rego": brokenRego}, counted: 1, problems: 1},
+		"tests, which are no policies":                 {files: map[string]string{"a_test.rego": "package a_test\nimport rego.v1\ntest_a if true\n"}, counted: 1},
+		"two resources in one file":                    {files: map[string]string{"a.yaml": pod + "---\n" + pod}, counted: 1, found: 2},
+		"a document that is no resource":               {files: map[string]string{"a.yaml": "replicas: 2\n"}, counted: 1, skipped: 1},
+		"a folder of another tool":                     {files: map[string]string{"node_modules/a.yaml": "a: [\n", "b.yaml": pod}, counted: 1, found: 1, skipped: 1},
+		"a template and its constraint":                {files: map[string]string{"t.yaml": template, "c.yaml": someConstraint}, counted: 2, policies: 1},
+		"a template without any constraint":            {files: map[string]string{"t.yaml": template}, counted: 1},
+		"a constraint without its template":            {files: map[string]string{"c.yaml": someConstraint}, counted: 1, problems: 1},
+		"a template whose Rego can't be parsed":        {files: map[string]string{"t.yaml": strings.Replace(template, "{ input", "{{ input", 1)}, counted: 1, problems: 1},
+		"a path that is not there, which is told once": {paths: []string{"none"}, problems: 1},
+		"a module that is not there":                   {paths: []string{"none.rego"}, counted: 1, problems: 1},
+		"an archive that is none":                      {files: map[string]string{"a.tar.gz": "x"}, paths: []string{"a.tar.gz"}, problems: 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			write(t, root, c.files)
+			for name, target := range c.links {
+				if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+					t.Skip("no links here: ", err)
+				}
+			}
+			params := Params{Paths: []string{root}}
+			if c.paths != nil {
+				params.Paths = nil
+				for _, path := range c.paths {
+					params.Paths = append(params.Paths, filepath.Join(root, path))
+				}
+			}
+			r := Run(t.Context(), params)
+			got := []int{r.Files, r.Resources, len(r.Policies), len(r.Problems), len(r.Skipped)}
+			if want := []int{c.counted, c.found, c.policies, c.problems, c.skipped}; !slices.Equal(got, want) {
+				t.Errorf("files, resources, policies, problems, skipped: got %v, want %v: %q", got, want, told(root, r.Problems))
+			}
+		})
+	}
+}
+
+func write(t *testing.T, root string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestArchivesAreValidatedAsFoldersAre(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"p/a.rego": goodRego, "p/t.yaml": template, "p/c.yaml": someConstraint, "p/data.json": `{"x": 1}`})
+	archive := filepath.Join(root, "p.tar.gz")
+	if _, problems := bundle.Build(bundle.BuildParams{Paths: []string{filepath.Join(root, "p")}, Output: archive}); problems != nil {
+		t.Fatal(problems)
+	}
+	for name, paths := range map[string][]string{"alone": {archive}, "beside a file": {archive, filepath.Join(root, "more.yaml")}} {
+		write(t, root, map[string]string{"more.yaml": pod})
+		r := Run(t.Context(), Params{Paths: paths})
+		if len(r.Policies) != 2 || r.Files != 2+len(paths) || r.Resources != len(paths)-1 || len(r.Problems) > 0 {
+			t.Errorf("%s: %d policies, %d files, %d resources, %q", name, len(r.Policies), r.Files, r.Resources, told(root, r.Problems))
+		}
+	}
+	unsigned := Run(t.Context(), Params{Paths: []string{archive}, Verification: &bundle.Verification{Keys: "no key", File: "key.pem"}})
+	if len(unsigned.Problems) != 1 || len(unsigned.Policies) != 0 || unsigned.Files != 0 {
+		t.Errorf("an archive that is not verified was looked at: %+v", unsigned)
+	}
+}
+
+func TestLibrariesAreKnownButNotValidated(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, map[string]string{"lib/l.rego": "package lib\nimport rego.v1\nhelp if input.a\n", "a.rego": "package a\nimport rego.v1\nimport data.lib\ndeny contains 1 if lib.help\n"})
+	r := Run(t.Context(), Params{Paths: []string{filepath.Join(root, "a.rego")}, Libraries: []string{filepath.Join(root, "lib")}})
+	if r.Files != 1 || len(r.Policies) != 1 || len(r.Problems) > 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestProblemsAreInTheOrderOfFileLineAndColumn(t *testing.T) {
+	bad := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a/b\n  namespace: X\n  labels: {\"a b\": \"c d\", \"e f\": g}\n"
+	params := Params{Inputs: []Text{{"z.yaml", bad}, {"b.yaml", "a: [\n"}, {"a.yaml", bad + "---\n" + bad}}}
+	got := told("", Run(t.Context(), params).Problems)
+	var places []string
+	for _, line := range got {
+		places = append(places, strings.Fields(line)[0])
+	}
+	want := []string{
+		"a.yaml:4:3", "a.yaml:5:3", "a.yaml:6:12", "a.yaml:6:12", "a.yaml:6:26", "a.yaml:11:3", "a.yaml:12:3", "a.yaml:13:12", "a.yaml:13:12", "a.yaml:13:26",
+		"b.yaml:2:1", "z.yaml:4:3", "z.yaml:5:3", "z.yaml:6:12", "z.yaml:6:12", "z.yaml:6:26",
+	}
+	if !slices.Equal(places, want) {
+		t.Errorf("got  %q\nwant %q", places, want)
+	}
+}
+
+func TestATextOfAnySortIsAnsweredAndCounted(t *testing.T) {
+	answered := func(text string, name string) bool {
+		manifest := fmt.Sprintf("apiVersion: v1\nkind: Pod\nmetadata: {name: %q, labels: {%q: %q}}\n", name, name, text)
+		r := Run(context.Background(), Params{Inputs: []Text{{"a.yaml", text}, {"b.yaml", manifest}}})
+		return r.Files == 2 && r.Resources <= 1 && !slices.ContainsFunc(r.Problems, func(p model.Problem) bool {
+			return p.File == "" || p.Message == "" || strings.Contains(p.Message, "\n")
+		})
+	}
+	if err := quick.Check(answered, nil); err != nil {
+		t.Error(err)
+	}
+}
