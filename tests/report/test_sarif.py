@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attest_governance.model import Location, Outcome, Policy, Problem, Waiver
@@ -253,6 +253,7 @@ def test_line_hashes_are_those_that_github_computes(name: str) -> None:
 
 
 @settings(deadline=None)
+@example(["\U00010000" * 30, "\U00010000" * 30, "\U00010000" * 30, "a"])
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r"), max_size=120), max_size=8))
 def test_line_hashes_take_any_text(lines: list[str]) -> None:
     hashes = LineHashes(lines)

@@ -60,11 +60,11 @@ class LineHashes:
     def __init__(self, lines: Sequence[str]) -> None:
         bare = [line.replace(" ", "").replace("\t", "") for line in lines]
         text = "\n".join(bare) + _END
-        seen: dict[str, int] = {}
-        self._blocks: list[tuple[str, int]] = []
+        seen: dict[bytes, int] = {}
+        self._blocks: list[tuple[bytes, int]] = []
         start = 0
         for line in bare or [""]:
-            block = text[start : start + _BLOCK]
+            block = text[start : start + _BLOCK].encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK]
             number = seen[block] = seen.get(block, 0) + 1
             self._blocks.append((block, number))
             start += len(line) + 1
@@ -77,7 +77,6 @@ class LineHashes:
         return f"{_polynomial(block):x}:{number}"
 
 
-def _polynomial(block: str) -> int:
-    encoded = block.encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK].ljust(2 * _BLOCK, b"\0")
-    value: int = sum(map(mul, unpack(_UNITS, encoded), _POWERS))
+def _polynomial(block: bytes) -> int:
+    value: int = sum(map(mul, unpack(_UNITS, block.ljust(2 * _BLOCK, b"\0")), _POWERS))
     return value & _WORD
