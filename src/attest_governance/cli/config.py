@@ -22,7 +22,6 @@ app = application("Show and change the configuration.")
 
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as policy.debug or policies.NAME.enforcement.")]
-NewValue = Annotated[str, typer.Argument(metavar="VALUE", help="The new value; lists are separated by commas.")]
 
 
 @app.command("get")

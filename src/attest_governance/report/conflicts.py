@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from attest_governance.model import Location
-from attest_governance.report import clean, words
-from attest_governance.report.json_document import to_json, write_shown
+from attest_governance.report import clean, sarif, words
+from attest_governance.report.json_document import write_shown
 from attest_governance.report.paths import RepositoryPaths
-from attest_governance.report.sarif import SCHEMA as SARIF_SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +36,7 @@ _KINDS = {
 def write_conflicts(found: Conflicts, name: str, out: TextIO, options: ReportOptions) -> None:
     """Writes conflicts in the format `name`, one of FORMATS."""
     if name == "sarif":
-        out.write(to_json({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [_run(found, options)]}) + "\n")
+        sarif.write_run(_run(found, options), out)
         return
     found = _near(found, options)
     document = {
@@ -106,21 +104,11 @@ def _compact(resource: Any) -> str:  # noqa: ANN401 (a resource of any kind)
 
 def _run(found: Conflicts, options: ReportOptions) -> dict[str, Any]:
     paths = RepositoryPaths(options, {})
-    driver: dict[str, Any] = {
-        "name": "attest",
-        "organization": "ATTEST",
-        "informationUri": "https://attest.continuu.ms/",
-        "rules": [
-            {"id": f"conflict/{kind}", "shortDescription": {"text": text}, "name": kind.title().replace("_", "")}
-            for kind, text in _KINDS.items()
-        ],
-    }
-    return {
-        "tool": {"driver": driver | ({"version": options.version} if options.version else {})},
-        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the repository."}}},
-        "columnKind": "unicodeCodePoints",
-        "results": [_result(one, paths) for one in found.conflicts],
-    }
+    rules: list[dict[str, Any]] = [
+        {"id": f"conflict/{kind}", "shortDescription": {"text": text}, "name": kind.title().replace("_", "")}
+        for kind, text in _KINDS.items()
+    ]
+    return {**sarif.head(rules, options), "results": [_result(one, paths) for one in found.conflicts]}
 
 
 def _result(one: Conflict, paths: RepositoryPaths) -> dict[str, Any]:
@@ -130,7 +118,7 @@ def _result(one: Conflict, paths: RepositoryPaths) -> dict[str, Any]:
         "ruleId": f"conflict/{one.kind}",
         "ruleIndex": list(_KINDS).index(one.kind),
         "level": "error" if one.certainty == "certain" else "warning",
-        "message": {"text": clean.block(f"{one.message} ({one.certainty}); {one.hint}").replace("](", "] (")},
+        "message": {"text": sarif.message(f"{one.message} ({one.certainty}); {one.hint}")},
         "locations": [first],
         "relatedLocations": [{**location, "id": number} for number, location in enumerate(others, 1)],
         "partialFingerprints": {"attestConflict/v1": hashlib.sha256(identity.encode()).hexdigest()},
@@ -139,10 +127,8 @@ def _result(one: Conflict, paths: RepositoryPaths) -> dict[str, Any]:
 
 
 def _location(side: Side, paths: RepositoryPaths) -> dict[str, Any]:
-    at = Location(side.file or ".attest/policies.yaml", max(1, side.line), 1, max(1, side.line), 2)
-    uri = paths.uri(at.file)
-    artifact = {"uri": uri} if uri.startswith("file:") else {"uri": uri, "uriBaseId": "%SRCROOT%"}
+    uri = paths.uri(side.file or ".attest/policies.yaml")
     return {
-        "physicalLocation": {"artifactLocation": artifact, "region": {"startLine": at.line}},
-        "message": {"text": clean.block(f"{side.policy}: {side.condition or side.rule}").replace("](", "] (") or "-"},
+        "physicalLocation": sarif.physical(uri, {"startLine": max(1, side.line)}),
+        "message": {"text": sarif.message(f"{side.policy}: {side.condition or side.rule}")},
     }

@@ -33,8 +33,7 @@ class SarifReporter:
 
     def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
         """See `Reporter.write`."""
-        out.write(to_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [_Run(outcome, options).run()]}))
-        out.write("\n")
+        write_run(_Run(outcome, options).run(), out)
 
 
 class _Run:
@@ -56,22 +55,11 @@ class _Run:
 
     def run(self) -> dict[str, Any]:
         return {
-            "tool": {"driver": self._driver()},
+            **head(self._rules, self._options),
             "invocations": [self._invocation()],
-            "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
-            "columnKind": "unicodeCodePoints",
             "results": [self._result(finding) for finding in self._outcome.findings],
             "properties": msgspec.to_builtins(self._outcome.summary),
         }
-
-    def _driver(self) -> dict[str, Any]:
-        driver: dict[str, Any] = {
-            "name": "attest",
-            "organization": "ATTEST",
-            "informationUri": "https://attest.continuu.ms/",
-            "rules": self._rules,
-        }
-        return driver | ({"version": self._options.version} if self._options.version else {})
 
     def _invocation(self) -> dict[str, Any]:
         notes: dict[str, list[dict[str, Any]]] = {
@@ -81,7 +69,7 @@ class _Run:
         for problem in self._outcome.problems:
             notes[_kind_of(problem)].append(self._notification(problem))
         notes["toolExecutionNotifications"] += [
-            {"level": "note", "message": {"text": _message(notice)}} for notice in self._outcome.notices
+            {"level": "note", "message": {"text": message(notice)}} for notice in self._outcome.notices
         ]
         return {
             "executionSuccessful": self._outcome.summary.verdict != "error",
@@ -95,7 +83,7 @@ class _Run:
         text = f"{problem.message}\nhint: {problem.hint}" if problem.hint else problem.message
         note: dict[str, Any] = {
             "level": problem.severity,
-            "message": {"text": _message(text)},
+            "message": {"text": message(text)},
             "descriptor": {"id": problem.code or "problem"},
             "locations": [self._location(self._anchored(at, problem.policy), "")],
         }
@@ -109,7 +97,7 @@ class _Run:
             "ruleId": finding.policy,
             "ruleIndex": self._index[finding.policy],
             "level": LEVELS[finding.enforcement],
-            "message": {"text": _message(finding.message)},
+            "message": {"text": message(finding.message)},
             "locations": [self._location(at, finding.resource.id)],
             "partialFingerprints": self._fingerprint(finding, at),
             # A list without entries says that suppression was considered: the finding counts.
@@ -147,9 +135,7 @@ class _Run:
         return own | ({"primaryLocationLineHash": known} if known else {})
 
     def _location(self, at: Location, subject: str) -> dict[str, Any]:
-        uri = self._paths.uri(at.file)
-        artifact = {"uri": uri} if uri.startswith("file:") else {"uri": uri, "uriBaseId": _ROOT}
-        place: dict[str, Any] = {"physicalLocation": {"artifactLocation": artifact, "region": _region(at)}}
+        place: dict[str, Any] = {"physicalLocation": physical(self._paths.uri(at.file), _region(at))}
         if subject:
             name = f"{subject}#{at.path}" if at.path else subject
             place["logicalLocations"] = [{"fullyQualifiedName": name, "kind": "resource"}]
@@ -162,6 +148,36 @@ class _Run:
         if policy and policy.file:
             return Location(policy.file, policy.line, 1, policy.line, 1, at.path)
         return Location(self._fallback, 1, 1, 1, 1, at.path)
+
+
+def write_run(run: dict[str, Any], out: TextIO) -> None:
+    """Writes a document of one run."""
+    out.write(to_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n")
+
+
+def head(rules: list[dict[str, Any]], options: ReportOptions) -> dict[str, Any]:
+    """What every run says: of which tool it is, by which rules, and what its places are relative to."""
+    driver = {"name": "attest", "organization": "ATTEST", "informationUri": "https://attest.continuu.ms/"}
+    version = {"version": options.version} if options.version else {}
+    return {
+        "tool": {"driver": {**driver, "rules": rules, **version}},
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "The root of the repository."}}},
+        "columnKind": "unicodeCodePoints",
+    }
+
+
+def physical(uri: str, region: dict[str, int]) -> dict[str, Any]:
+    """A place in a file, which is relative to the repository unless its URI is whole."""
+    artifact = {"uri": uri} if uri.startswith("file:") else {"uri": uri, "uriBaseId": _ROOT}
+    return {"artifactLocation": artifact, "region": region}
+
+
+def message(text: str) -> str:
+    """A plain text message: `[text](target)` would be a link, so its brackets are escaped."""
+    harmless = clean.block(text) or "-"
+    if "](" in harmless:
+        harmless = harmless.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
+    return harmless
 
 
 def _first_file(outcome: Outcome) -> str:
@@ -184,14 +200,6 @@ def _region(at: Location) -> dict[str, int]:
     end_line = max(line, at.end_line)
     end_column = max(1, at.end_column) if end_line > line else max(column + 1, at.end_column)
     return {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column}
-
-
-def _message(text: str) -> str:
-    """A plain text message: `[text](target)` would be a link, so its brackets are escaped."""
-    harmless = clean.block(text) or "-"
-    if "](" in harmless:
-        harmless = harmless.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")
-    return harmless
 
 
 def _suppression(waiver: Waiver) -> dict[str, Any]:
