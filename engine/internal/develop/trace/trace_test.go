@@ -33,7 +33,7 @@ func evaluate(t *testing.T, rules, input string, limits Limits) *Tracer {
 func drawn(nodes []*Node) string {
 	parts := make([]string, 0, len(nodes))
 	for _, n := range nodes {
-		text := map[string]string{KindResult: "=", KindPrint: "print", KindNote: "note"}[n.Kind]
+		text := map[string]string{KindResult: "=", KindPrint: "print", KindNote: "note", KindMore: "more"}[n.Kind]
 		if text == "" {
 			text = n.Kind[:1] + n.Outcome[:1]
 		}
