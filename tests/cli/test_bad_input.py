@@ -149,7 +149,7 @@ INPUTS = {
     ),
     "an empty folder": ("empty", "empty: there is no Kubernetes resource", "empty: the "),
     "a folder named like a file": ("folder.yaml", "folder.yaml: there is no Kubernetes", "folder.yaml: the "),
-    "binary": ("binary.yaml", "binary.yaml:1:1: control characters are not allowed", "binary.yaml: "),
+    "binary": ("binary.yaml", "binary.yaml:1:1: control characters are not allowed", "binary.yaml"),
     "huge": ("huge.yaml", "huge.yaml: the file is larger than 64 MiB", "is larger than 64 MiB"),
     "a pipe": ("pipe.yaml", "pipe.yaml: this is a pipe, not a regular file", "is a pipe that nobody writes to"),
 }
@@ -180,7 +180,7 @@ BUNDLES = {
     "an empty folder": ("empty", "the folder is empty: there is no bundle in it"),
     "a folder named like a file": ("folder.tar.gz", "the folder is empty: there is no bundle in it"),
     "binary": ("binary.tar.gz", "the file is no gzip archive"),
-    "huge": ("huge.tar.gz", "the file is no gzip archive"),
+    "huge": ("huge.tar.gz", "the file is larger than 256 MiB"),
     "a pipe": ("pipe.tar.gz", "a bundle must be a regular file"),
 }
 BUNDLE_COMMANDS = {

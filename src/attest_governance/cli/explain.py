@@ -18,6 +18,7 @@ from attest_governance.cli.session import open_here
 from attest_governance.develop.explaining import explain, read_findings
 from attest_governance.develop.tracing import trace
 from attest_governance.load.files import Files
+from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_stdout
 from attest_governance.report.explanations import write_explanations
@@ -72,6 +73,7 @@ class _Tracing:
     """Traces one policy on one file, with policies that are loaded once."""
 
     def __init__(self, runtime: Runtime, manifests: Manifests, now: datetime) -> None:
+        refuse(runtime.loaded.problems)
         self._runtime, self._now = runtime, now
         self._plan = runtime.plan(manifests, now)
 
