@@ -21,7 +21,7 @@ from attest_governance.runtime import Runtime, open_runtime
 from tests.govern import people
 from tests.govern.people import DAY, SECOND, approve, ask, govern
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POLICY = """package own
 violation contains {"msg": "no"} if input.resource.metadata.name == "bad"
 """
