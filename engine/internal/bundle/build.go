@@ -13,7 +13,7 @@ import (
 	opa "github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/util"
 
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -195,7 +195,7 @@ func (b *builder) isGatekeeper(from string, file File) bool {
 	b.problems = append(b.problems, read.Problems...)
 	return slices.ContainsFunc(read.Documents, func(d *load.Document) bool {
 		native, ok := d.Native().(map[string]any)
-		return ok && constraint.IsGatekeeper(native)
+		return ok && gatekeeper.IsGatekeeper(native)
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -120,7 +120,7 @@ type run struct {
 	limits     load.Limits
 	user       *ast.Term
 	namespaces map[string]*ast.Term
-	inventory  *constraint.Inventory
+	inventory  *admission.Inventory
 	chosen     map[string]rego.Selection
 	selected   map[string]bool
 	emit       func(Batch) error

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 )
@@ -13,7 +15,7 @@ func (r *run) constraints(document *load.Document, watcher Watcher, out *fileRes
 	if r.set.Gatekeeper.Empty() {
 		return nil
 	}
-	review := constraint.Review{
+	review := admission.Review{
 		Object: document.Term, Operation: r.params.Operation, Namespace: r.namespaces[document.Resource.Namespace],
 		Inventory: r.inventory, EnforcementPoint: r.params.Point, Selected: r.selected, Timeout: r.timeout(),
 	}
@@ -44,7 +46,7 @@ func (r *run) constraintFinding(document *load.Document, out *fileResult, result
 		details = with(details, "expandedBy", result.Expanded)
 	}
 	return model.Finding{
-		Policy: result.Policy, Engine: constraint.Engine, Rule: "violation", Severity: severity, Enforcement: result.Enforcement,
+		Policy: result.Policy, Engine: gatekeeper.Engine, Rule: "violation", Severity: severity, Enforcement: result.Enforcement,
 		Message: result.Message, Resource: out.resource(document), Location: document.Locate(result.Path), Details: details,
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -35,7 +35,7 @@ type Watcher interface {
 	rego.Observer
 	// Document says which resource the next evaluations are about.
 	Document(*load.Document)
-	// Constraint sees the evaluation of a constraint in Rego; see constraint.Watch.
+	// Constraint sees the evaluation of a constraint in Rego; see admission.Watch.
 	Constraint(policy string, compiler *ast.Compiler, query *topdown.Query) (*topdown.Query, func())
 	// Judged is what the resource came to.
 	Judged(Judged)
@@ -93,7 +93,7 @@ func (r *recorder) decision(policy, engine, rule string, took time.Duration) Dec
 // Judged implements Watcher: constraints are evaluated in one go, so they are recorded afterwards.
 func (r *recorder) Judged(judged Judged) {
 	for _, name := range judged.Constraints {
-		decision := r.decision(name, constraint.Engine, "violation", 0)
+		decision := r.decision(name, gatekeeper.Engine, "violation", 0)
 		for _, f := range judged.Findings {
 			if f.Policy == name {
 				decision.Violations = append(decision.Violations, f.Message)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -75,9 +75,9 @@ func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (
 
 func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
 	if all || r.rego.Inventory().Any() {
-		r.inventory, err = constraint.NewInventory(r.ctx, resources)
+		r.inventory, err = admission.NewInventory(r.ctx, resources)
 	} else {
-		r.inventory, err = constraint.NewNamespaces(r.ctx, resources)
+		r.inventory, err = admission.NewNamespaces(r.ctx, resources)
 	}
 	if err == nil && r.rego.Inventory().Any() {
 		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Tree())

@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -46,18 +49,18 @@ func TestGeneratedPodsAreJudgedAndFoundInTheirParent(t *testing.T) {
 			"spec.jobTemplate.spec.template.spec.containers[1].securityContext.privileged"},
 		"Pod": {"{apiVersion: v1, kind: Pod, metadata: {name: d}, " + containers + "}", "spec.containers[1].securityContext.privileged"},
 	} {
-		out := review(t, set, Review{Object: term(t, c.manifest)})
+		out := review(t, set, admission.Review{Object: term(t, c.manifest)})
 		if len(out.Results) != 1 {
 			t.Fatalf("%s: %d results, problems %v", kind, len(out.Results), out.Problems)
 		}
 		out.Locate(t.Context())
 		r := out.Results[0]
-		if got := dotted(r.Path); got != c.path {
+		if got := gatekeeper.Dotted(r.Path); got != c.path {
 			t.Errorf("%s: the field to blame is %s, want %s", kind, got, c.path)
 		}
-		expanded, enforced, message := "pods", Warn, "[Implied by pods] bad"
+		expanded, enforced, message := "pods", enforcement.Warn, "[Implied by pods] bad"
 		if kind == "Pod" {
-			expanded, enforced, message = "", Strict, "bad"
+			expanded, enforced, message = "", enforcement.Strict, "bad"
 		}
 		if r.Expanded != expanded || r.Enforcement != enforced || r.Message != message {
 			t.Errorf("%s: unexpected result %+v", kind, r)
@@ -77,11 +80,11 @@ spec: {match: [{excludedNamespaces: [kube-*], processes: [webhook]}, {excludedNa
 		namespace, point string
 		excluded         bool
 	}{
-		{"kube-system", CLI, true}, {"kube-system", Webhook, true}, {"kube-system", Audit, false}, {"kube-system", Gator, false},
-		{"audited", Audit, true}, {"audited", CLI, false}, {"any", Audit, true}, {"prod", CLI, false},
+		{"kube-system", enforcement.CLI, true}, {"kube-system", enforcement.Webhook, true}, {"kube-system", enforcement.Audit, false}, {"kube-system", enforcement.Gator, false},
+		{"audited", enforcement.Audit, true}, {"audited", enforcement.CLI, false}, {"any", enforcement.Audit, true}, {"prod", enforcement.CLI, false},
 	} {
 		pod := term(t, fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: %s}}", c.namespace))
-		out := review(t, set, Review{Object: pod, EnforcementPoint: c.point})
+		out := review(t, set, admission.Review{Object: pod, EnforcementPoint: c.point})
 		if out.Excluded != c.excluded || (len(out.Results) == 0) != c.excluded {
 			t.Errorf("%s at %s: excluded %v, %d results", c.namespace, c.point, out.Excluded, len(out.Results))
 		}
@@ -101,8 +104,8 @@ spec:
 `
 	set := loaded(t, Options{}, always, scoped)
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}")
-	for point, want := range map[string]string{Webhook: Strict, Gator: Warn, CLI: Warn, Audit: ""} {
-		out := review(t, set, Review{Object: pod, EnforcementPoint: point})
+	for point, want := range map[string]string{enforcement.Webhook: enforcement.Strict, enforcement.Gator: enforcement.Warn, enforcement.CLI: enforcement.Warn, enforcement.Audit: ""} {
+		out := review(t, set, admission.Review{Object: pod, EnforcementPoint: point})
 		got := ""
 		if len(out.Results) > 0 {
 			got = out.Results[0].Enforcement
@@ -139,7 +142,7 @@ func TestEvaluationErrorsAreProblems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := loaded(t, c.opts, sampleTemplate(c.rego), constraintOf("spec: {}"))
-			out := review(t, set, Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: prod}}"), Timeout: 20 * time.Millisecond})
+			out := review(t, set, admission.Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: prod}}"), Timeout: 20 * time.Millisecond})
 			if len(out.Results) != 0 || len(out.Problems) != 1 {
 				t.Fatalf("%d results, problems %v", len(out.Results), out.Problems)
 			}
@@ -154,15 +157,15 @@ func TestEvaluationErrorsAreProblems(t *testing.T) {
 func TestASelectorWithoutItsNamespaceIsAProblem(t *testing.T) {
 	set := loaded(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}\nspec: {match: {namespaceSelector: {matchLabels: {a: b}}}}")
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: prod}}")
-	out := review(t, set, Review{Object: pod})
+	out := review(t, set, admission.Review{Object: pod})
 	if len(out.Results) != 0 || len(out.Problems) != 1 || !agrees(out.Problems[0], "error match_error 17: missing Namespace|inventory") {
 		t.Fatalf("unexpected outcome %+v", out)
 	}
 	ns := term(t, "{apiVersion: v1, kind: Namespace, metadata: {name: prod, labels: {a: b}}}")
-	if out := review(t, set, Review{Object: pod, Inventory: inventory(t, ns)}); len(out.Results) != 1 {
+	if out := review(t, set, admission.Review{Object: pod, Inventory: inventory(t, ns)}); len(out.Results) != 1 {
 		t.Fatalf("the Namespace among the inputs is not seen: %+v", out)
 	}
-	if out := review(t, set, Review{Object: pod, Namespace: ns}); len(out.Results) != 1 {
+	if out := review(t, set, admission.Review{Object: pod, Namespace: ns}); len(out.Results) != 1 {
 		t.Fatalf("the Namespace of the request is not seen: %+v", out)
 	}
 }
@@ -171,14 +174,14 @@ func TestASelectorWithoutItsNamespaceIsAProblem(t *testing.T) {
 func TestClusterScopedKindsAreMatchedAsAClusterDoes(t *testing.T) {
 	set := loaded(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}\nspec: {match: {scope: Cluster}}")
 	for kind, want := range map[string]map[string]int{
-		"rbac.authorization.k8s.io/v1 ClusterRole": {CLI: 1, Webhook: 1, Gator: 0},
-		"v1 Namespace": {CLI: 1, Gator: 1},
-		"v1 Pod":       {CLI: 0, Gator: 0},
+		"rbac.authorization.k8s.io/v1 ClusterRole": {enforcement.CLI: 1, enforcement.Webhook: 1, enforcement.Gator: 0},
+		"v1 Namespace": {enforcement.CLI: 1, enforcement.Gator: 1},
+		"v1 Pod":       {enforcement.CLI: 0, enforcement.Gator: 0},
 	} {
 		apiVersion, name, _ := strings.Cut(kind, " ")
 		for point, results := range want {
 			resource := term(t, fmt.Sprintf("{apiVersion: %s, kind: %s, metadata: {name: x}}", apiVersion, name))
-			if out := review(t, set, Review{Object: resource, EnforcementPoint: point}); len(out.Results) != results {
+			if out := review(t, set, admission.Review{Object: resource, EnforcementPoint: point}); len(out.Results) != results {
 				t.Errorf("%s at %s: %d results, want %d", kind, point, len(out.Results), results)
 			}
 		}
@@ -188,10 +191,10 @@ func TestClusterScopedKindsAreMatchedAsAClusterDoes(t *testing.T) {
 func TestDeletionsJudgeTheOldObject(t *testing.T) {
 	set := loaded(t, Options{}, always, "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: c}")
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}")
-	if out := review(t, set, Review{OldObject: pod, Operation: "DELETE"}); !slices.Equal(messages(out), []string{"Always/c: p is here"}) {
+	if out := review(t, set, admission.Review{OldObject: pod, Operation: "DELETE"}); !slices.Equal(messages(out), []string{"Always/c: p is here"}) {
 		t.Errorf("unexpected outcome %+v", out)
 	}
-	if _, err := set.Review(t.Context(), Review{Object: pod, Operation: "DELETE", Inventory: inventory(t)}); err == nil {
+	if _, err := set.Review(t.Context(), admission.Review{Object: pod, Operation: "DELETE", Inventory: inventory(t)}); err == nil {
 		t.Error("a deletion without the old object is accepted")
 	}
 }
@@ -199,7 +202,7 @@ func TestDeletionsJudgeTheOldObject(t *testing.T) {
 func TestOnlySelectedConstraintsJudge(t *testing.T) {
 	two := strings.Replace("apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: Always\nmetadata: {name: X}\n---\n", "X", "a", 1)
 	set := loaded(t, Options{}, always, two+strings.Replace(two, "name: a", "name: b", 1))
-	out := review(t, set, Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Selected: map[string]bool{"Always/b": true}})
+	out := review(t, set, admission.Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Selected: map[string]bool{"Always/b": true}})
 	if !slices.Equal(out.Judged, []string{"Always/b"}) || len(out.Results) != 1 {
 		t.Errorf("unexpected outcome %+v", out)
 	}
@@ -222,7 +225,7 @@ func TestReviewsRunConcurrently(t *testing.T) {
 		go func() {
 			defer group.Done()
 			for range 20 {
-				out, err := set.Review(context.Background(), Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Inventory: inv})
+				out, err := set.Review(context.Background(), admission.Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Inventory: inv})
 				if err != nil || len(out.Results) != 2 {
 					t.Errorf("%v %+v", err, out)
 				}
@@ -237,7 +240,7 @@ func TestACancelledReviewSaysSo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	inv := inventory(t)
 	cancel()
-	if _, err := set.Review(ctx, Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Inventory: inv}); err == nil {
+	if _, err := set.Review(ctx, admission.Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}"), Inventory: inv}); err == nil {
 		t.Error("a cancelled review gives a verdict")
 	}
 }
@@ -275,7 +278,7 @@ func TestCELFailuresAreProblems(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := loaded(t, Options{CEL: true}, c.template, constraint)
-			out := review(t, set, Review{Object: term(t, c.resource)})
+			out := review(t, set, admission.Review{Object: term(t, c.resource)})
 			if len(out.Results) != c.results || len(out.Problems) != c.problems {
 				t.Errorf("results %v, problems %v", messages(out), out.Problems)
 			}

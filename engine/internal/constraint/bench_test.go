@@ -9,6 +9,10 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/target"
 	corev1 "k8s.io/api/core/v1"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 )
 
 // benchRules are rules of the kind that libraries of templates hold.
@@ -39,7 +43,7 @@ spec:
 `
 
 // benchPolicies are n templates with a constraint each; those beyond the first few match kind only.
-func benchPolicies(tb testing.TB, n int, few int, kind string) []Object {
+func benchPolicies(tb testing.TB, n int, few int, kind string) []gatekeeper.Object {
 	var b strings.Builder
 	for i := range n {
 		name, matched := fmt.Sprintf("Bench%d", i), "Pod"
@@ -63,7 +67,7 @@ func BenchmarkReview(b *testing.B) {
 			resource, inv := term(b, benchPod), inventory(b)
 			b.ReportAllocs()
 			for b.Loop() {
-				review(b, set, Review{Object: resource, Inventory: inv, EnforcementPoint: Gator})
+				review(b, set, admission.Review{Object: resource, Inventory: inv, EnforcementPoint: enforcement.Gator})
 			}
 		})
 		b.Run(c.name+"/upstream", func(b *testing.B) {
@@ -72,7 +76,7 @@ func BenchmarkReview(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				au := target.AugmentedUnstructured{Object: *u, Namespace: &corev1.Namespace{}, Source: types.SourceTypeOriginal}
-				if _, err := oracle.Review(b.Context(), au, reviews.EnforcementPoint(Gator)); err != nil {
+				if _, err := oracle.Review(b.Context(), au, reviews.EnforcementPoint(enforcement.Gator)); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -80,7 +84,7 @@ func BenchmarkReview(b *testing.B) {
 	}
 }
 
-func load2(tb testing.TB, policies []Object) *Set {
+func load2(tb testing.TB, policies []gatekeeper.Object) *Set {
 	tb.Helper()
 	set, _, problems := Load(tb.Context(), policies, Options{})
 	if len(problems) > 0 {
@@ -97,7 +101,7 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 // celPolicies are n CEL templates with a constraint each.
-func celPolicies(tb testing.TB, n int) []Object {
+func celPolicies(tb testing.TB, n int) []gatekeeper.Object {
 	var b strings.Builder
 	for i := range n {
 		name := fmt.Sprintf("Cel%d", i)
@@ -114,7 +118,7 @@ func BenchmarkCEL(b *testing.B) {
 		set, _, _ := Load(b.Context(), policies, Options{CEL: true})
 		resource, inv := term(b, benchPod), inventory(b)
 		for b.Loop() {
-			review(b, set, Review{Object: resource, Inventory: inv, EnforcementPoint: Gator})
+			review(b, set, admission.Review{Object: resource, Inventory: inv, EnforcementPoint: enforcement.Gator})
 		}
 	})
 	b.Run("upstream", func(b *testing.B) {
@@ -122,7 +126,7 @@ func BenchmarkCEL(b *testing.B) {
 		u := fromTerm(b, term(b, benchPod))
 		for b.Loop() {
 			au := target.AugmentedUnstructured{Object: *u, Namespace: &corev1.Namespace{}, Source: types.SourceTypeOriginal}
-			if _, err := oracle.Review(b.Context(), au, reviews.EnforcementPoint(Gator)); err != nil {
+			if _, err := oracle.Review(b.Context(), au, reviews.EnforcementPoint(enforcement.Gator)); err != nil {
 				b.Fatal(err)
 			}
 		}

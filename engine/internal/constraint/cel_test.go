@@ -10,6 +10,11 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/target"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/util"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/terms"
 )
 
 // celSources are what a template's CEL can do, one trick each, in the form of its `source`.
@@ -52,7 +57,7 @@ const halfBudget = "object.spec.many.all(a, object.spec.many.all(b, a + b + a + 
 
 const overBudget = "object.spec.many.all(a, object.spec.many.all(b, object.spec.many.all(c, a + b + c > 0)))"
 
-func celPolicy(t testing.TB, source string) []Object {
+func celPolicy(t testing.TB, source string) []gatekeeper.Object {
 	t.Helper()
 	return objects(t, "p.yaml", strings.Replace(`
 apiVersion: templates.gatekeeper.sh/v1
@@ -77,11 +82,8 @@ func TestCELSaysWhatUpstreamSays(t *testing.T) {
 	many := "[" + strings.TrimSuffix(strings.Repeat("1, ", 200), ", ") + "]"
 	object := "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: prod}, spec: {containers: [{name: a}, {name: b}], many: " + many + "}}"
 	ns := term(t, "{apiVersion: v1, kind: Namespace, metadata: {name: prod, labels: {a: b}}}")
-	known, err := namespaceOf(ns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	nsMap, err := util.NamespaceToMap(known.object)
+	known := namespaceObject(t, ns)
+	nsMap, err := util.NamespaceToMap(known)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,19 +99,19 @@ func TestCELSaysWhatUpstreamSays(t *testing.T) {
 			t.Fatalf("%s: %v", name, problems)
 		}
 		t.Run(name+", bare", func(t *testing.T) {
-			au := target.AugmentedUnstructured{Object: *fromTerm(t, term(t, object)), Namespace: known.object, Source: types.SourceTypeOriginal}
-			want := upstreamCEL(t, upstreamVerdict(t, oracle, au, reviews.EnforcementPoint(Gator), reviews.Namespace(nsMap)))
-			got := ourVerdict(t, review(t, set, Review{Object: term(t, object), EnforcementPoint: Gator, Namespace: ns}))
+			au := target.AugmentedUnstructured{Object: *fromTerm(t, term(t, object)), Namespace: known, Source: types.SourceTypeOriginal}
+			want := upstreamCEL(t, upstreamVerdict(t, oracle, au, reviews.EnforcementPoint(enforcement.Gator), reviews.Namespace(nsMap)))
+			got := ourVerdict(t, review(t, set, admission.Review{Object: term(t, object), EnforcementPoint: enforcement.Gator, Namespace: ns}))
 			sameLines(t, name, withoutDetails(got), want)
 		})
 		for operation, text := range requests {
 			t.Run(name+", "+operation, func(t *testing.T) {
 				request := term(t, text)
-				want := upstreamCEL(t, upstreamVerdict(t, oracle, target.AugmentedReview{AdmissionRequest: typedRequest(t, request), Namespace: known.object, Source: types.SourceTypeOriginal},
-					reviews.EnforcementPoint(Webhook), reviews.Namespace(nsMap)))
-				got := ourVerdict(t, review(t, set, Review{
-					Object: member(request, "object"), OldObject: member(request, "oldObject"), Operation: strings.ToUpper(operation),
-					Request: request, EnforcementPoint: Webhook, Namespace: ns,
+				want := upstreamCEL(t, upstreamVerdict(t, oracle, target.AugmentedReview{AdmissionRequest: typedRequest(t, request), Namespace: known, Source: types.SourceTypeOriginal},
+					reviews.EnforcementPoint(enforcement.Webhook), reviews.Namespace(nsMap)))
+				got := ourVerdict(t, review(t, set, admission.Review{
+					Object: terms.Member(request, "object"), OldObject: terms.Member(request, "oldObject"), Operation: strings.ToUpper(operation),
+					Request: request, EnforcementPoint: enforcement.Webhook, Namespace: ns,
 				}))
 				sameLines(t, name, withoutDetails(got), want)
 			})
@@ -142,7 +144,7 @@ func withoutDetails(lines []string) []string {
 
 func TestIgnoredCELFailuresAreWarnings(t *testing.T) {
 	set, _, _ := Load(t.Context(), celPolicy(t, celSources["ignored failure"]), Options{CEL: true})
-	out := review(t, set, Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}")})
+	out := review(t, set, admission.Review{Object: term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p}}")})
 	if !slices.Equal(messages(out), []string{"Cel/c: other"}) || len(out.Problems) != 1 || !agrees(out.Problems[0], "warning cel_error 9: no such key|failurePolicy") {
 		raw, _ := json.Marshal(out)
 		t.Errorf("unexpected outcome %s", raw)

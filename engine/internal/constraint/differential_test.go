@@ -13,6 +13,10 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/target"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 )
 
 const always = `
@@ -129,7 +133,7 @@ func TestMatchingIsGatekeepers(t *testing.T) {
 	d := dice{rand.New(rand.NewSource(seed))}
 	policies := objects(t, "p.yaml", always)
 	for i := range 50 {
-		policies = append(policies, Object{Value: map[string]any{
+		policies = append(policies, gatekeeper.Object{Value: map[string]any{
 			"apiVersion": "constraints.gatekeeper.sh/v1beta1", "kind": "Always", "metadata": map[string]any{"name": fmt.Sprintf("c%d", i)},
 			"spec": map[string]any{"match": d.match(), "enforcementAction": d.of("deny", "warn", "dryrun")},
 		}})
@@ -147,8 +151,8 @@ func TestMatchingIsGatekeepers(t *testing.T) {
 		u := native(t, resource)
 		ns, _ := expander.NamespaceForResource(u)
 		want := upstreamVerdict(t, oracle, target.AugmentedUnstructured{Object: *u, Namespace: ns, Source: types.SourceTypeOriginal},
-			reviews.EnforcementPoint(Gator))
-		out := review(t, set, Review{Object: termOf(t, resource), Inventory: inv, EnforcementPoint: Gator})
+			reviews.EnforcementPoint(enforcement.Gator))
+		out := review(t, set, admission.Review{Object: termOf(t, resource), Inventory: inv, EnforcementPoint: enforcement.Gator})
 		if got := ourVerdict(t, out); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %v\nwe say    %q\nupstream  %q", seed, resource, got, want)
 		}
@@ -170,7 +174,7 @@ func (d dice) namespaces(t *testing.T) []*ast.Term {
 	return out
 }
 
-func gatorNamespaces(t *testing.T, namespaces []*ast.Term) (*expand.Expander, *Inventory) {
+func gatorNamespaces(t *testing.T, namespaces []*ast.Term) (*expand.Expander, *admission.Inventory) {
 	t.Helper()
 	var natives []*unstructured.Unstructured
 	for _, ns := range namespaces {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/externaldata"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
 )
 
 const askScanner = `package sample
@@ -60,19 +62,19 @@ func TestProvidersAreAskedOnceAndOnlyWhenAllowed(t *testing.T) {
 	policies := []string{providerOf(server), sampleTemplate(askScanner), constraintOf("spec: {}")}
 	set := loaded(t, Options{AllowExternal: true}, policies...)
 	want := []string{`Sample/c: 200 [["good", "ok"]] [["bad", "vulnerable"]] `}
-	if out := review(t, set, Review{Object: term(t, scanned)}); !slices.Equal(messages(out), want) {
+	if out := review(t, set, admission.Review{Object: term(t, scanned)}); !slices.Equal(messages(out), want) {
 		t.Fatalf("got %q, want %q; problems %v", messages(out), want, out.Problems)
 	}
-	review(t, set, Review{Object: term(t, scanned)})
+	review(t, set, admission.Review{Object: term(t, scanned)})
 	if calls.Load() != 1 {
 		t.Errorf("the provider was asked %d times", calls.Load())
 	}
 	byHost := loaded(t, Options{AllowNet: []string{"127.0.0.1"}}, policies...)
-	if out := review(t, byHost, Review{Object: term(t, scanned)}); !slices.Equal(messages(out), want) {
+	if out := review(t, byHost, admission.Review{Object: term(t, scanned)}); !slices.Equal(messages(out), want) {
 		t.Errorf("a listed host is not asked: %v", out.Problems)
 	}
 	refused := loaded(t, Options{}, policies...)
-	out := review(t, refused, Review{Object: term(t, scanned)})
+	out := review(t, refused, admission.Review{Object: term(t, scanned)})
 	if len(out.Results) != 0 || len(out.Problems) != 1 || !strings.Contains(out.Problems[0].Message, "provider `scanner` at host `127.0.0.1` is refused") {
 		t.Errorf("unexpected outcome %+v", out)
 	}
@@ -91,7 +93,7 @@ func TestHostileProviders(t *testing.T) {
 	unreachable := strings.Replace(providerOf(redirect), redirect.URL, "https://localhost:1/", 1)
 	for name, provider := range map[string]string{"a redirect": providerOf(redirect), "nobody there": unreachable} {
 		set := loaded(t, Options{AllowExternal: true}, provider, sampleTemplate(askScanner), constraintOf("spec: {}"))
-		out := review(t, set, Review{Object: term(t, scanned)})
+		out := review(t, set, admission.Review{Object: term(t, scanned)})
 		if len(out.Results) != 1 || !strings.Contains(out.Results[0].Message, "failed to") {
 			t.Errorf("%s: unexpected outcome %+v", name, out)
 		}

@@ -15,6 +15,11 @@ import (
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/terms"
 )
 
 // regoTemplates are what a template's Rego can do, one trick each.
@@ -44,7 +49,7 @@ allowed { input.review.operation == "DELETE" }`,
 }
 
 // regoPolicies are those templates, each with two constraints.
-func regoPolicies(t testing.TB, names ...string) []Object {
+func regoPolicies(t testing.TB, names ...string) []gatekeeper.Object {
 	var b strings.Builder
 	for name, body := range regoTemplates {
 		if len(names) == 0 || slices.Contains(names, name) {
@@ -105,32 +110,34 @@ func TestFusedRegoSaysWhatUpstreamSays(t *testing.T) {
 	for _, source := range append(inventoryOf, pod, "{apiVersion: v1, kind: List, metadata: {}}", "{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: c}}") {
 		resource := term(t, source)
 		ns := &corev1.Namespace{}
-		if text(resource, "metadata", "namespace") != "" {
+		if terms.Text(resource, "metadata", "namespace") != "" {
 			ns = nil
 		}
 		// gator never tells policies of the Namespace object; a cluster does.
 		var opts []reviews.ReviewOpt
-		if n := set.namespaceFor(t, resource, resources); n != nil {
+		if n := namespaceFor(t, resource, resources); n != nil {
 			opts = append(opts, reviews.Namespace(n))
 		}
 		want := upstreamVerdict(t, oracle, target.AugmentedUnstructured{Object: *fromTerm(t, resource), Namespace: ns, Source: types.SourceTypeOriginal}, opts...)
-		got := ourVerdict(t, review(t, set, Review{Object: resource, EnforcementPoint: Gator, Inventory: inventory(t, resources...)}))
+		got := ourVerdict(t, review(t, set, admission.Review{Object: resource, EnforcementPoint: enforcement.Gator, Inventory: inventory(t, resources...)}))
 		sameLines(t, source, got, want)
 	}
 }
 
-func (s *Set) namespaceFor(t *testing.T, resource *ast.Term, all []*ast.Term) map[string]any {
+// namespaceFor is the Namespace of a resource among others, as policies see it, or nil.
+func namespaceFor(t *testing.T, resource *ast.Term, all []*ast.Term) map[string]any {
 	t.Helper()
-	inv := inventory(t, all...)
-	ns := inv.namespaces[text(resource, "metadata", "namespace")]
-	if ns == nil {
-		return nil
+	var found map[string]any
+	for _, each := range all {
+		if terms.Text(each, "kind") != "Namespace" || terms.Text(each, "metadata", "name") != terms.Text(resource, "metadata", "namespace") {
+			continue
+		}
+		var err error
+		if found, err = util.NamespaceToMap(namespaceObject(t, each)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	object, err := util.NamespaceToMap(ns.object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return object
+	return found
 }
 
 func sameLines(t *testing.T, title string, got, want []string) {
@@ -167,10 +174,10 @@ func TestAdmissionRequestsKeepTheirShape(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			request := term(t, source)
 			want := upstreamVerdict(t, oracle, target.AugmentedReview{AdmissionRequest: typedRequest(t, request), Source: types.SourceTypeOriginal, IsAdmission: true},
-				reviews.EnforcementPoint(Webhook))
-			got := ourVerdict(t, review(t, set, Review{
-				Object: member(request, "object"), OldObject: member(request, "oldObject"), Operation: text(request, "operation"),
-				Request: request, EnforcementPoint: Webhook,
+				reviews.EnforcementPoint(enforcement.Webhook))
+			got := ourVerdict(t, review(t, set, admission.Review{
+				Object: terms.Member(request, "object"), OldObject: terms.Member(request, "oldObject"), Operation: terms.Text(request, "operation"),
+				Request: request, EnforcementPoint: enforcement.Webhook,
 			}))
 			sameLines(t, name, got, want)
 		})
@@ -179,7 +186,7 @@ func TestAdmissionRequestsKeepTheirShape(t *testing.T) {
 
 func typedRequest(t *testing.T, request *ast.Term) *admissionv1.AdmissionRequest {
 	t.Helper()
-	raw, err := jsonOf(request)
+	raw, err := terms.JSON(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
 )
 
 // asks is a template whose violations are what rules say, and a constraint of it.
@@ -31,7 +33,7 @@ func TestWhatIsKeptChangesNoAnswer(t *testing.T) {
 			lasting := loaded(t, Options{}, asks(rego))
 			for i := range 3 {
 				pod := term(t, fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {name: pod-%d, namespace: default}}", i))
-				in := Review{Object: pod, Inventory: inventory(t, pod)}
+				in := admission.Review{Object: pod, Inventory: inventory(t, pod)}
 				got, want := said(review(t, lasting, in)), said(review(t, loaded(t, Options{}, asks(rego)), in))
 				if got != want || want == "" {
 					t.Errorf("pod %d: got\n%s\nwant\n%s", i, got, want)

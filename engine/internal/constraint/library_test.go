@@ -12,6 +12,10 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/target"
 	corev1 "k8s.io/api/core/v1"
 
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/terms"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -60,7 +64,7 @@ func compareTemplate(t *testing.T, path string, cel bool) int {
 		for _, file := range files {
 			for _, o := range read(t, file) {
 				count += compareResource(t, file, set, o, func(review any) []string {
-					return upstreamVerdict(t, oracle, review, reviews.EnforcementPoint(Gator))
+					return upstreamVerdict(t, oracle, review, reviews.EnforcementPoint(enforcement.Gator))
 				})
 			}
 		}
@@ -68,21 +72,21 @@ func compareTemplate(t *testing.T, path string, cel bool) int {
 	return count
 }
 
-func compareResource(t *testing.T, file string, set *Set, o Object, ask func(any) []string) int {
+func compareResource(t *testing.T, file string, set *Set, o gatekeeper.Object, ask func(any) []string) int {
 	t.Helper()
 	if o.Value["kind"] == "AdmissionReview" || o.Value["kind"] == nil || o.Value["apiVersion"] == nil {
 		return 0
 	}
 	var ns *corev1.Namespace
 	resource := termOf(t, native(t, o.Value).Object)
-	if text(resource, "metadata", "namespace") == "" {
+	if terms.Text(resource, "metadata", "namespace") == "" {
 		ns = &corev1.Namespace{}
-	} else if text(resource, "metadata", "namespace") == "default" {
+	} else if terms.Text(resource, "metadata", "namespace") == "default" {
 		ns = &corev1.Namespace{}
 		ns.Name = "default"
 	}
 	want := ask(target.AugmentedUnstructured{Object: *native(t, o.Value), Namespace: ns, Source: types.SourceTypeOriginal})
-	got := ourVerdict(t, review(t, set, Review{Object: resource, EnforcementPoint: Gator}))
+	got := ourVerdict(t, review(t, set, admission.Review{Object: resource, EnforcementPoint: enforcement.Gator}))
 	sameLines(t, file, got, want)
 	return len(want)
 }
@@ -97,7 +101,7 @@ func errorsOf(problems []model.Problem) []model.Problem {
 	return out
 }
 
-func read(t *testing.T, path string) []Object {
+func read(t *testing.T, path string) []gatekeeper.Object {
 	t.Helper()
 	raw, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
@@ -106,7 +110,7 @@ func read(t *testing.T, path string) []Object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out []Object
+	var out []gatekeeper.Object
 	for _, part := range strings.Split(string(raw), "\n---") {
 		out = append(out, objects(t, path, part)...)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -272,11 +273,11 @@ func TestIsGatekeeperKnowsWhatPolicyFoldersHold(t *testing.T) {
 		"mutations.gatekeeper.sh/v1 Assign": true, "v1 Pod": false, "test.gatekeeper.sh/v1alpha1 Suite": false, "v1 ConstraintTemplate": false,
 	} {
 		apiVersion, name, _ := strings.Cut(kind, " ")
-		if got := IsGatekeeper(map[string]any{"apiVersion": apiVersion, "kind": name}); got != want {
+		if got := gatekeeper.IsGatekeeper(map[string]any{"apiVersion": apiVersion, "kind": name}); got != want {
 			t.Errorf("%s: got %v", kind, got)
 		}
 	}
-	if IsGatekeeper(map[string]any{"apiVersion": 1, "kind": []any{}}) {
+	if gatekeeper.IsGatekeeper(map[string]any{"apiVersion": 1, "kind": []any{}}) {
 		t.Error("a malformed document is taken for Gatekeeper's")
 	}
 }

@@ -20,13 +20,16 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	k8sjson "k8s.io/apimachinery/pkg/util/json"
+
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 )
 
 // upstream is the oracle: the framework's client with the framework's Rego driver and Gatekeeper's
 // target, put together as gator puts them.
-func upstream(t testing.TB, cel bool, objects []Object) *client.Client {
+func upstream(t testing.TB, cel bool, objects []gatekeeper.Object) *client.Client {
 	t.Helper()
-	args := []client.Opt{client.Targets(&target.K8sValidationTarget{}), client.EnforcementPoints(Gator, Webhook)}
+	args := []client.Opt{client.Targets(&target.K8sValidationTarget{}), client.EnforcementPoints(enforcement.Gator, enforcement.Webhook)}
 	if cel {
 		driver, err := k8scel.New()
 		if err != nil {
@@ -46,7 +49,7 @@ func upstream(t testing.TB, cel bool, objects []Object) *client.Client {
 	return c
 }
 
-func fill(t testing.TB, c *client.Client, objects []Object) {
+func fill(t testing.TB, c *client.Client, objects []gatekeeper.Object) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := apis.AddToScheme(scheme); err != nil {
@@ -113,7 +116,7 @@ func upstreamVerdict(t testing.TB, c *client.Client, review any, opts ...reviews
 
 func upstreamLine(t testing.TB, r *frameworktypes.Result) string {
 	t.Helper()
-	name := policyName(r.Constraint)
+	name := gatekeeper.PolicyName(r.Constraint)
 	if strings.HasPrefix(r.Msg, "unable to match constraints") {
 		return name + " match error"
 	}
@@ -124,7 +127,7 @@ func upstreamLine(t testing.TB, r *frameworktypes.Result) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("%s %s %s %s", name, enforcement(r), r.Msg, details)
+	return fmt.Sprintf("%s %s %s %s", name, enforcement.Of(r), r.Msg, details)
 }
 
 func ourVerdict(t testing.TB, out *Outcome) []string {

@@ -3,6 +3,9 @@ package constraint
 import (
 	"slices"
 	"testing"
+
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
 )
 
 const requiredLabels = `
@@ -48,19 +51,19 @@ spec:
 func TestReviewFindsViolations(t *testing.T) {
 	set := loaded(t, Options{}, needsOwner, requiredLabels)
 	pod := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: default}}")
-	out := review(t, set, Review{Object: pod})
+	out := review(t, set, admission.Review{Object: pod})
 	if got, want := messages(out), []string{`K8sRequiredLabels/owner: you must provide labels: {"owner"}`}; !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v; problems %v", got, want, out.Problems)
 	}
-	if r := out.Results[0]; r.Enforcement != Strict || r.evidence == nil {
+	if r := out.Results[0]; r.Enforcement != enforcement.Strict || r.evidence == nil {
 		t.Fatalf("unexpected result %+v", r)
 	}
 	owned := term(t, "{apiVersion: v1, kind: Pod, metadata: {name: p, labels: {owner: me}}}")
-	if out := review(t, set, Review{Object: owned}); len(out.Results) != 0 || len(out.Judged) != 1 {
+	if out := review(t, set, admission.Review{Object: owned}); len(out.Results) != 0 || len(out.Judged) != 1 {
 		t.Fatalf("unexpected outcome %+v", out)
 	}
 	service := term(t, "{apiVersion: v1, kind: Service, metadata: {name: s}}")
-	if out := review(t, set, Review{Object: service}); len(out.Judged) != 0 {
+	if out := review(t, set, admission.Review{Object: service}); len(out.Judged) != 0 {
 		t.Fatalf("a Service is judged by %v", out.Judged)
 	}
 }

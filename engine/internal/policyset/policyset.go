@@ -13,6 +13,7 @@ import (
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -104,8 +105,8 @@ func (s *Set) loadConstraints(ctx context.Context, all *folder, params Params) (
 // gatekeeperObjects finds the templates, constraints and their like among the YAML of policy
 // folders; other manifests there are examples, and none of our business. A file that can't be read
 // may hold a constraint, so it is an error.
-func gatekeeperObjects(sources []load.Source, reads *load.Reads) ([]constraint.Object, []model.Problem) {
-	var objects []constraint.Object
+func gatekeeperObjects(sources []load.Source, reads *load.Reads) ([]gatekeeper.Object, []model.Problem) {
+	var objects []gatekeeper.Object
 	var problems []model.Problem
 	for _, source := range sources {
 		if source.Text == nil {
@@ -120,8 +121,8 @@ func gatekeeperObjects(sources []load.Source, reads *load.Reads) ([]constraint.O
 		problems = append(problems, file.Problems...)
 		for _, document := range file.Documents {
 			native, ok := document.Native().(map[string]any)
-			if ok && constraint.IsGatekeeper(native) {
-				objects = append(objects, constraint.Object{File: source.Path, Line: document.Line, Value: native, Locate: document.Locate})
+			if ok && gatekeeper.IsGatekeeper(native) {
+				objects = append(objects, gatekeeper.Object{File: source.Path, Line: document.Line, Value: native, Locate: document.Locate})
 			}
 		}
 	}

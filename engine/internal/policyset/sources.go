@@ -1,7 +1,7 @@
 package policyset
 
 import (
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -10,7 +10,7 @@ import (
 type Sources struct {
 	Modules []rego.Module
 	Data    map[string]any
-	Objects []constraint.Object // Gatekeeper's
+	Objects []gatekeeper.Object // Gatekeeper's
 }
 
 // Read reads the sources that Load would compile.

@@ -9,6 +9,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -106,15 +107,15 @@ func folders(paths []string) []string {
 }
 
 func (v *run) manifests(ctx context.Context) {
-	var objects []constraint.Object
+	var objects []gatekeeper.Object
 	for _, source := range v.sources {
 		file := load.Read(source, load.DefaultLimits)
 		v.fail(file.Problems...)
 		v.result.Skipped = append(v.result.Skipped, file.Skipped...)
 		for _, document := range file.Documents {
 			native, ok := document.Native().(map[string]any)
-			if ok && constraint.IsGatekeeper(native) {
-				objects = append(objects, constraint.Object{File: source.Path, Line: document.Line, Value: native, Locate: document.Locate})
+			if ok && gatekeeper.IsGatekeeper(native) {
+				objects = append(objects, gatekeeper.Object{File: source.Path, Line: document.Line, Value: native, Locate: document.Locate})
 				continue
 			}
 			v.result.Resources++

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/develop/explore"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -12,7 +12,7 @@ import (
 
 // bound is a constraint in force.
 type bound struct {
-	object     constraint.Object
+	object     gatekeeper.Object
 	kind, name string
 	action     string
 	match      *match
@@ -144,7 +144,7 @@ func (f *finder) pair(a, b bound) {
 
 // openConstraints makes a judge of every constraint whose template is written in Rego.
 func (f *finder) openConstraints() []model.Problem {
-	templates := map[string]constraint.Object{}
+	templates := map[string]gatekeeper.Object{}
 	for _, object := range f.sources.Objects {
 		if text(object.Value["kind"]) == "ConstraintTemplate" {
 			templates[text(at(object.Value, "spec", "crd", "spec", "names", "kind"))] = object
@@ -182,7 +182,7 @@ func level(action string) string {
 }
 
 // regoOf is the Rego of a template, with its libraries.
-func regoOf(template constraint.Object) (main rego.Module, libraries []rego.Module) {
+func regoOf(template gatekeeper.Object) (main rego.Module, libraries []rego.Module) {
 	targets, _ := at(template.Value, "spec", "targets").([]any)
 	for _, entry := range targets {
 		target, _ := entry.(map[string]any)

@@ -11,13 +11,14 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 )
 
 // readPolicies reads the Gatekeeper objects of a file with the lines of their fields.
-func readPolicies(path string) ([]constraint.Object, error) {
+func readPolicies(path string) ([]gatekeeper.Object, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
@@ -27,10 +28,10 @@ func readPolicies(path string) ([]constraint.Object, error) {
 			return nil, fmt.Errorf("%s:%d: %s", p.File, p.Line, p.Message)
 		}
 	}
-	var out []constraint.Object
+	var out []gatekeeper.Object
 	for _, d := range file.Documents {
-		if object, ok := d.Native().(map[string]any); ok && constraint.IsGatekeeper(object) {
-			out = append(out, constraint.Object{File: path, Line: d.Line, Value: object, Locate: d.Locate})
+		if object, ok := d.Native().(map[string]any); ok && gatekeeper.IsGatekeeper(object) {
+			out = append(out, gatekeeper.Object{File: path, Line: d.Line, Value: object, Locate: d.Locate})
 		}
 	}
 	return out, nil
@@ -58,7 +59,7 @@ func isAdmissionReview(object *unstructured.Unstructured) bool {
 
 // fromAdmissionReview makes a review of the request in an AdmissionReview, with gator's checks: no
 // unknown fields, a request, and an object or an old object, each with a kind.
-func fromAdmissionReview(object *unstructured.Unstructured, in *constraint.Review) error {
+func fromAdmissionReview(object *unstructured.Unstructured, in *admission.Review) error {
 	var review admissionv1.AdmissionReview
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.UnstructuredContent(), &review, true); err != nil {
 		return fmt.Errorf("%w: unable to convert to an AdmissionReview object, error: %w", gator.ErrInvalidK8sAdmissionReview, err)

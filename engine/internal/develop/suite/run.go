@@ -17,6 +17,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"attest.continuu.ms/engine/internal/constraint"
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -105,7 +108,7 @@ func (r *runner) load(t *verify.Test) (sets, []model.Problem, error) {
 	return out, problems, firstError(problems)
 }
 
-func (r *runner) policies(t *verify.Test) ([]constraint.Object, error) {
+func (r *runner) policies(t *verify.Test) ([]gatekeeper.Object, error) {
 	switch {
 	case t.Template == "":
 		return nil, fmt.Errorf("%w: missing template", gator.ErrInvalidSuite)
@@ -204,7 +207,7 @@ func (r *runner) review(s sets, c *verify.Case) (*constraint.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := constraint.Review{Inventory: inventory, EnforcementPoint: constraint.Gator, AsSuite: true, Timeout: r.params.Timeout}
+	in := admission.Review{Inventory: inventory, EnforcementPoint: enforcement.Gator, AsSuite: true, Timeout: r.params.Timeout}
 	if isAdmissionReview(objects[0]) {
 		if err := fromAdmissionReview(objects[0], &in); err != nil {
 			return nil, err
@@ -217,7 +220,7 @@ func (r *runner) review(s sets, c *verify.Case) (*constraint.Outcome, error) {
 	return s.expanding.Review(r.ctx, in)
 }
 
-func (r *runner) inventory(c *verify.Case) (*constraint.Inventory, error) {
+func (r *runner) inventory(c *verify.Case) (*admission.Inventory, error) {
 	var resources []*ast.Term
 	for _, name := range c.Inventory {
 		objects, err := readObjects(r.path(name))
@@ -235,7 +238,7 @@ func (r *runner) inventory(c *verify.Case) (*constraint.Inventory, error) {
 			resources = append(resources, resource)
 		}
 	}
-	return constraint.NewInventory(r.ctx, resources)
+	return admission.NewInventory(r.ctx, resources)
 }
 
 func termOf(object *unstructured.Unstructured) (*ast.Term, error) {

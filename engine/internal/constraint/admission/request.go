@@ -1,0 +1,86 @@
+// Package admission holds what is judged: a request as an API server, or a file, makes it, with the Namespaces and the
+// inventory that policies may look up.
+package admission
+
+import (
+	"time"
+
+	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
+	"github.com/open-policy-agent/opa/v1/ast"
+	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"attest.continuu.ms/engine/internal/constraint/terms"
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Request travels through the framework's client as the review: from a set's Review to the matchers and
+// drivers and back. It belongs to one goroutine.
+type Request struct {
+	object, oldObject *ast.Term
+	operation         string
+	envelope          *admissionv1.AdmissionRequest // nil for a bare resource
+	matchable         []*unstructured.Unstructured  // what matchers look at, once made
+	req               *admissionv1.AdmissionRequest
+
+	// Namespace is what match blocks see, NamespaceTerm what policies do; either may be nil.
+	Namespace     *corev1.Namespace
+	NamespaceTerm *ast.Term
+	// Source tells resources that were written from those that were generated.
+	Source types.SourceType
+	// Inventory, Selected, Timeout and Watch are those of the Review.
+	Inventory *Inventory
+	Selected  map[string]bool
+	Timeout   time.Duration
+	Watch     Watch
+
+	// JudgedBy are the policies that apply, Problems what went wrong; matchers and drivers add to them.
+	JudgedBy []string
+	Problems []model.Problem
+}
+
+// Judged is the object that the request is about.
+func (r *Request) Judged() *ast.Term {
+	if r.object != nil {
+		return r.object
+	}
+	return r.oldObject
+}
+
+// Objects are the object and the old object with the fields that a match block can name.
+func (r *Request) Objects() []*unstructured.Unstructured {
+	if r.matchable == nil {
+		for _, t := range []*ast.Term{r.object, r.oldObject} {
+			if t != nil {
+				r.matchable = append(r.matchable, terms.Header(t))
+			}
+		}
+	}
+	return r.matchable
+}
+
+// GetAdmissionRequest is how the client and the CEL driver ask for the request. The CEL driver
+// changes what it gets, so it gets a copy of its own.
+func (r *Request) GetAdmissionRequest() *admissionv1.AdmissionRequest {
+	if r.req == nil {
+		req, err := r.admission()
+		if err != nil { // terms that came from JSON go back to JSON
+			req = &admissionv1.AdmissionRequest{}
+		}
+		r.req = req
+	}
+	out := *r.req
+	return &out
+}
+
+// IsAdmissionRequest says whether the request came from an API server.
+func (r *Request) IsAdmissionRequest() bool { return r.envelope != nil }
+
+// Generated is the same question about a resource that this one makes.
+func (r *Request) Generated(object *ast.Term) *Request {
+	out := *r
+	out.object, out.oldObject, out.envelope = object, nil, nil
+	out.Source, out.matchable, out.req, out.JudgedBy, out.Problems = types.SourceTypeGenerated, nil, nil, nil, nil
+	return &out
+}

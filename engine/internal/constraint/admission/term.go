@@ -1,0 +1,127 @@
+package admission
+
+import (
+	"encoding/json"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	admissionv1 "k8s.io/api/admission/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/terms"
+)
+
+var (
+	emptyString = ast.StringTerm("")
+	null        = ast.InternedNullTerm
+)
+
+// ReviewTerm is `input.review`: the AdmissionRequest as JSON, with `namespaceObject` added, in the
+// shape in which Gatekeeper's target and Rego driver hand it to templates.
+func (r *Request) ReviewTerm() (*ast.Term, error) {
+	namespace := ast.ObjectTerm()
+	if r.NamespaceTerm != nil {
+		namespace = r.NamespaceTerm
+	}
+	fields := r.plainFields()
+	if r.envelope != nil {
+		var err error
+		if fields, err = r.envelopeFields(); err != nil {
+			return nil, err
+		}
+	}
+	return ast.ObjectTerm(append(fields,
+		terms.Pair("object", orNull(r.object)), terms.Pair("oldObject", orNull(r.oldObject)),
+		terms.Pair("namespaceObject", namespace))...), nil
+}
+
+func orNull(t *ast.Term) *ast.Term {
+	if t == nil {
+		return null
+	}
+	return t
+}
+
+// plainFields are those of a request that was made from a bare resource.
+func (r *Request) plainFields() [][2]*ast.Term {
+	object := r.Judged()
+	group, version := gatekeeper.GroupVersion(terms.Text(object, "apiVersion"))
+	fields := [][2]*ast.Term{
+		terms.Pair("uid", emptyString),
+		terms.Pair("kind", ast.ObjectTerm(
+			terms.Pair("group", ast.StringTerm(group)), terms.Pair("version", ast.StringTerm(version)),
+			terms.Pair("kind", ast.StringTerm(terms.Text(object, "kind"))))),
+		terms.Pair("resource", ast.ObjectTerm(
+			terms.Pair("group", emptyString), terms.Pair("version", emptyString), terms.Pair("resource", emptyString))),
+		terms.Pair("operation", ast.StringTerm(r.operation)),
+		terms.Pair("userInfo", ast.ObjectTerm()),
+		terms.Pair("options", null),
+	}
+	if name := terms.Text(object, "metadata", "name"); name != "" {
+		fields = append(fields, terms.Pair("name", ast.StringTerm(name)))
+	}
+	if namespace := terms.Text(object, "metadata", "namespace"); namespace != "" {
+		fields = append(fields, terms.Pair("namespace", ast.StringTerm(namespace)))
+	}
+	return fields
+}
+
+// envelopeFields are those of a real AdmissionRequest, normalised as its Go type normalises them.
+func (r *Request) envelopeFields() ([][2]*ast.Term, error) {
+	raw, err := json.Marshal(r.envelope)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]any
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, err
+	}
+	var fields [][2]*ast.Term
+	for key, m := range members {
+		if key == "object" || key == "oldObject" {
+			continue
+		}
+		value, err := ast.InterfaceToValue(m)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, terms.Pair(key, ast.NewTerm(value)))
+	}
+	return fields, nil
+}
+
+// admission is the request as CEL wants it, its objects as JSON.
+func (r *Request) admission() (*admissionv1.AdmissionRequest, error) {
+	req := r.envelope
+	if req == nil {
+		req = r.plainRequest()
+	}
+	out := *req
+	for _, part := range []struct {
+		to   *runtime.RawExtension
+		from *ast.Term
+	}{{&out.Object, r.object}, {&out.OldObject, r.oldObject}} {
+		*part.to = runtime.RawExtension{}
+		if part.from == nil {
+			continue
+		}
+		raw, err := terms.JSON(part.from)
+		if err != nil {
+			return nil, err
+		}
+		part.to.Raw = raw
+	}
+	return &out, nil
+}
+
+func (r *Request) plainRequest() *admissionv1.AdmissionRequest {
+	object := r.Judged()
+	group, version := gatekeeper.GroupVersion(terms.Text(object, "apiVersion"))
+	return &admissionv1.AdmissionRequest{
+		Kind: metav1.GroupVersionKind{Group: group, Version: version, Kind: terms.Text(object, "kind")},
+		Name: terms.Text(object, "metadata", "name"), Namespace: terms.Text(object, "metadata", "namespace"),
+		Operation: admissionv1.Operation(r.operation), UserInfo: authenticationv1.UserInfo{},
+	}
+}

@@ -1,0 +1,139 @@
+package cel
+
+import (
+	"math"
+
+	celtypes "github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
+	"k8s.io/apiserver/pkg/admission/plugin/cel"
+	apiservercel "k8s.io/apiserver/pkg/cel"
+)
+
+// Kubernetes evaluates a policy's variables anew for its validations and for its messages, and lets each pay for them.
+// They come to the same both times: here they are evaluated once and paid for twice.
+
+// variables are the variables of a template for one constraint and one request, evaluated at their first use.
+type variables struct {
+	programs map[string]cel.CompilationResult
+	common   map[string]*variable // what other constraints found out about the same request
+	known    map[string]*variable
+	using    *variable // the variable that is being evaluated; nil outside
+}
+
+// variable is a value, what it cost, and the variables that its expression used.
+type variable struct {
+	value ref.Val
+	cost  uint64
+	uses  []*variable
+}
+
+func newVariables(programs map[string]cel.CompilationResult, common map[string]*variable) *variables {
+	return &variables{programs: programs, common: common, known: make(map[string]*variable, len(programs))}
+}
+
+// of returns a variable's value, evaluating it if it was never used.
+func (v *variables) of(name string, input any) *variable {
+	values := v.known
+	if name == schema.ObjectName { // made of the request alone, and templates can't define it anew
+		values = v.common
+	}
+	found, seen := values[name]
+	if !seen {
+		found = &variable{}
+		user := v.using
+		v.using = found
+		found.value, found.cost = evaluateVariable(name, v.programs[name], input)
+		v.using = user
+		values[name] = found
+	}
+	if v.using != nil {
+		v.using.uses = append(v.using.uses, found)
+	}
+	return found
+}
+
+// evaluateVariable words what fails as Kubernetes does: an error is a value, which fails whoever uses it.
+func evaluateVariable(name string, compiled cel.CompilationResult, input any) (ref.Val, uint64) {
+	if compiled.Error != nil {
+		return celtypes.NewErr("composited variable %q fails to compile: %v", name, compiled.Error), 0
+	}
+	value, details, err := compiled.Program.Eval(input)
+	if details == nil || details.ActualCost() == nil {
+		return celtypes.NewErr("unable to calculate cost of variable %q", name), 0
+	}
+	if err != nil {
+		value = celtypes.NewErr("composited variable %q fails to evaluate: %v", name, err)
+	}
+	return value, *details.ActualCost()
+}
+
+// scopeVariables is `variables` in one list of expressions: it counts what the list must pay.
+type scopeVariables struct {
+	all   *variables
+	paid  map[*variable]bool
+	cost  uint64
+	input any
+}
+
+var _ traits.Mapper = (*scopeVariables)(nil)
+
+func (s *scopeVariables) charge(v *variable) {
+	if s.paid[v] {
+		return
+	}
+	s.paid[v] = true
+	if s.cost += v.cost; s.cost < v.cost {
+		s.cost = math.MaxUint64
+	}
+	for _, used := range v.uses {
+		s.charge(used)
+	}
+}
+
+// due returns the cost since the last call.
+func (s *scopeVariables) due() uint64 {
+	cost := s.cost
+	s.cost = 0
+	return cost
+}
+
+// Find implements traits.Mapper; names arrive escaped where they are keywords of CEL.
+func (s *scopeVariables) Find(key ref.Val) (ref.Val, bool) {
+	text, ok := key.(celtypes.String)
+	if !ok {
+		return celtypes.MaybeNoSuchOverloadErr(key), true
+	}
+	name := string(text)
+	if _, known := s.all.programs[name]; !known {
+		if name, ok = apiservercel.Unescape(name); !ok {
+			return nil, false
+		}
+		if _, known = s.all.programs[name]; !known {
+			return nil, false
+		}
+	}
+	variable := s.all.of(name, s.input)
+	if s.all.using == nil { // else whoever uses it is charged, and with it all that it uses
+		s.charge(variable)
+	}
+	return variable.value, true
+}
+
+// Get implements traits.Indexer.
+func (s *scopeVariables) Get(key ref.Val) ref.Val {
+	if value, found := s.Find(key); found {
+		return value
+	}
+	return celtypes.ValOrErr(key, "no such key: %v", key)
+}
+
+// Contains implements traits.Container.
+func (s *scopeVariables) Contains(key ref.Val) ref.Val {
+	value, found := s.Find(key)
+	if value != nil && celtypes.IsUnknownOrError(value) {
+		return value
+	}
+	return celtypes.Bool(found)
+}

@@ -1,0 +1,36 @@
+package constraint
+
+import (
+	"context"
+
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/load"
+	"attest.continuu.ms/engine/internal/model"
+)
+
+// Options of a set.
+type Options = load.Options
+
+// CodeSchema is the code of problems of constraints that break the schema of their template.
+const CodeSchema = load.CodeSchema
+
+// Set is an immutable set of constraints, safe for concurrent use.
+type Set struct{ loaded *load.Constraints }
+
+// Load makes a set of the Gatekeeper objects of a policy source: templates before the constraints that
+// need them, whatever the order of the files. Problems that are errors name what is not enforced; the
+// rest of the set works.
+func Load(ctx context.Context, objects []gatekeeper.Object, opts Options) (*Set, []model.Policy, []model.Problem) {
+	loaded, policies, problems := load.Load(ctx, objects, opts)
+	if loaded == nil {
+		return nil, policies, problems
+	}
+	return &Set{loaded}, policies, problems
+}
+
+// Empty says whether the set judges nothing.
+func (s *Set) Empty() bool { return s.loaded.Empty() }
+
+// NeedsInventory says whether some template reads `data.inventory`: only then is the inventory worth
+// building beforehand.
+func (s *Set) NeedsInventory() bool { return s.loaded.NeedsInventory() }

@@ -1,0 +1,77 @@
+package rego
+
+import (
+	"context"
+
+	"github.com/open-policy-agent/frameworks/constraint/pkg/types"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/constraint/terms"
+	"attest.continuu.ms/engine/internal/locate"
+)
+
+// Evidence is an entry of a template's `violation` with the evaluation that produced it: enough to
+// evaluate it again and see which field of the resource it is about.
+type Evidence struct {
+	*evaluation
+	entry *ast.Term
+}
+
+// Locate are the paths of the field that each violation is about, nil where there is no evidence or it can't be told. It
+// costs a slow evaluation for each constraint that was violated.
+func Locate(ctx context.Context, proofs []*Evidence) [][]any {
+	byEvaluation := map[*evaluation][]int{}
+	var order []*evaluation
+	for i, proof := range proofs {
+		if proof == nil {
+			continue
+		}
+		if byEvaluation[proof.evaluation] == nil {
+			order = append(order, proof.evaluation)
+		}
+		byEvaluation[proof.evaluation] = append(byEvaluation[proof.evaluation], i)
+	}
+	sketches := map[*ast.Term]*locate.Sketch{}
+	out := make([][]any, len(proofs))
+	for _, e := range order {
+		resource := e.request.Judged()
+		if _, drawn := sketches[resource]; !drawn {
+			sketches[resource] = locate.NewSketch(resource)
+		}
+		var entries []*ast.Term
+		for _, i := range byEvaluation[e] {
+			entries = append(entries, proofs[i].entry)
+		}
+		for j, path := range e.paths(ctx, entries, sketches[resource]) {
+			out[byEvaluation[e][j]] = path
+		}
+	}
+	return out
+}
+
+// paths of entries; an error costs those that were not found until then, not the findings.
+func (e *evaluation) paths(ctx context.Context, entries []*ast.Term, sketch *locate.Sketch) [][]any {
+	paths, _ := locate.Paths(ctx, locate.Query{
+		Compiler: e.driver.compiler, Store: e.request.Inventory.Store, Input: e.input, Rule: e.template.query.ref,
+		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Sketch: sketch,
+		Prepare: func(q *topdown.Query) *topdown.Query { return e.driver.equip(q) },
+	}, entries)
+	return paths
+}
+
+// equip gives a query the builtins and caches that every evaluation has.
+func (d *Driver) equip(q *topdown.Query) *topdown.Query {
+	return q.WithBuiltins(d.builtins).WithInterQueryBuiltinCache(d.caches).WithInterQueryBuiltinValueCache(d.values).
+		WithMetrics(metrics.NoOp())
+}
+
+// evidenceKey is under which a result carries what the locator needs.
+const evidenceKey = "evidence"
+
+// EvidenceOf is what a result of this driver carries, or nil.
+func EvidenceOf(result *types.Result) *Evidence {
+	proof, _ := result.Metadata[evidenceKey].(*Evidence)
+	return proof
+}
