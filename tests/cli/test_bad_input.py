@@ -286,6 +286,8 @@ def test_an_input(attest: Attest, command: str, kind: str) -> None:
         pytest.skip("the page is where a text gets mended")
     if command in ("optimize --benchmark-data", "profile --benchmark-data") and kind == "no such file":
         said = "no.yaml: there is no such file or folder"
+    if command in ("test --resource", "trace --input") and kind == "a pipe":
+        said = by_python  # a pipe is an input like any other there
     one_clear_line(attest, line.format(path), said)
 
 
