@@ -91,7 +91,7 @@ selects(selector, labels) if {
 	every key, value in lib.field(selector, "matchLabels", {}) {
 		lib.text(labels[key]) == lib.text(value)
 	}
-	every expression in lib.field(selector, "matchExpressions", []) {
+	every expression in [expression | some expression in selector.matchExpressions] {
 		holds(expression.operator, label(labels, expression.key), expression)
 	}
 }
