@@ -13,25 +13,24 @@ file of its own and reads no clock, so all of them give the same verdict for the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.decide import Baseline, Counted, Rules, apply_baseline, decide, enforce, nothing_judged
+from attest_governance.decide import Baseline, Counted, Rules, Weights, apply_baseline, decide, enforce, nothing_judged
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
-from attest_governance.model import Enforcement, Outcome, Problem
+from attest_governance.model import Finding, Outcome, Problem
 from attest_governance.model.sources import Manifests, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from attest_governance.evaluate import Batch
-    from attest_governance.model import Finding
 
 
 _KINDS = 3
@@ -46,14 +45,19 @@ class Exempting(msgspec.Struct, frozen=True):
     max_duration: timedelta | None = None
 
 
+def silent(_: Finding) -> Weights:
+    """The weights of a configuration that says nothing."""
+    return Weights()
+
+
 class Plan(msgspec.Struct, frozen=True):
     """Everything that a run depends on, but for the engine and the time."""
 
     manifests: Manifests
     selected: tuple[Selected, ...]
     options: CheckOptions = CheckOptions()
-    enforcement: Mapping[str, Enforcement | None] = {}
-    """What configuration says of a policy, by name."""
+    weights: Callable[[Finding], Weights] = silent
+    """What configuration says of a finding."""
     exempting: Exempting = Exempting()
     rules: Rules = Rules()
     baseline: Baseline | None = None
@@ -85,7 +89,8 @@ def check(
         EngineError: the engine failed. There is no verdict then.
     """
     batches = _judge(engine, loaded, plan, progress)
-    weighed = weigh((finding for batch in batches for finding in batch.findings), plan, now)
+    found = (finding for batch in batches for finding in batch.findings)
+    weighed = weigh((one for one in found if one.policy not in plan.weights(one).off), plan, now)
     counted, skipped = _counted(batches, plan.selected), tuple(one for batch in batches for one in batch.skipped)
     problems = [*plan.problems, *loaded.problems, *(problem for batch in batches for problem in batch.problems)]
     if not any(problem.severity == "error" for problem in problems):
@@ -104,7 +109,7 @@ def check(
 
 def weigh(found: Iterable[Finding], plan: Plan, now: datetime) -> Exempted:
     """Gives findings what they weigh at `now`: enforcement, waivers, and what the baseline knows; in a stable order."""
-    enforced = enforce(sorted(found, key=attrgetter("order")), plan.enforcement.get)
+    enforced = enforce(sorted(found, key=attrgetter("order")), plan.weights)
     exempting = plan.exempting
     exempted = apply(
         enforced,

@@ -16,9 +16,8 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,26 +25,27 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.check import Exempting, Plan, check
-from attest_governance.decide import Rules
+from attest_governance.decide import Rules, Weights
 from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, declared
 from attest_governance.load.configuration_files import project_root
 from attest_governance.load.parameters import check_parameters
+from attest_governance.load.selection import asked_by
 from attest_governance.load.weakening import switched_off
-from attest_governance.model import Enforcement, Problem
+from attest_governance.model import Problem
 from attest_governance.model.sources import Selected
 from attest_governance.request import PIN, Prepared, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from attest_governance.evaluate import Batch
     from attest_governance.govern.policysets.downloads import Download
     from attest_governance.govern.policysets.gate import Run
     from attest_governance.govern.snapshot import InForce, Snapshot
     from attest_governance.load.settings import Settings
-    from attest_governance.model import Outcome, Policy
+    from attest_governance.model import Finding, Outcome, Policy
     from attest_governance.model.sources import Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
 
@@ -61,8 +61,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     loaded: LoadedPolicies
     selected: tuple[Selected, ...]
     """The policies that are asked, with their parameters."""
-    enforcement: Mapping[str, Enforcement | None]
-    """What configuration says of a policy, by name."""
+    weights: Weights
+    """What configuration makes of findings."""
     root: Path | None
     """The governed project; None where there is none."""
     opened: datetime
@@ -96,7 +96,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             self.sources,
             self.selected,
             self.prepared.baseline,
-            self.enforcement,
+            self.weights,
+            self._weights_below,
         ]
         return sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
@@ -152,6 +153,35 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The same with another policy set, which stays the caller's: for a policy that is being written."""
         return msgspec.structs.replace(self, **_asked(self.prepared, loaded))
 
+    @cached_property
+    def _weights_below(self) -> dict[Path | None, Weights]:
+        """What folders of the project make of findings, and what holds elsewhere; empty where none asks for more."""
+        places = self.settings.places
+        if places is None:
+            return {}
+        return {
+            folder: self._weights_by(settings, places.elsewhere)
+            for folder, settings in ((None, places.elsewhere), *places.folders.items())
+        }
+
+    def _weights_by(self, settings: Settings, elsewhere: Settings) -> Weights:
+        given = {one.name: settings.for_policy(one.name) for one in self.selected}
+        before = {name: elsewhere.for_policy(name).severity for name in given}
+        asked = asked_by(settings, self.settings, self.policies, self.prepared.request.names)
+        return Weights(
+            enforcement={name: own.enforcement for name, own in given.items()},
+            severity={name: own.severity for name, own in given.items() if own.severity not in (None, before[name])},
+            off=frozenset(given) - asked,
+        )
+
+    def _weighing(self) -> Callable[[Finding], Weights]:
+        """What configuration makes of a finding where it is; each file is looked for once."""
+        places = self.settings.places
+        if places is None:
+            return lambda _: self.weights
+        below, folder = self._weights_below, cache(places.folder)
+        return lambda finding: below[folder(finding.location.file)]
+
     def close(self) -> None:
         """Frees the policy set, after the last judgement that is under way."""
         self.users.close()
@@ -169,7 +199,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             manifests=manifests,
             selected=self.selected,
             options=CheckOptions(policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug),
-            enforcement=self.enforcement,
+            weights=self._weighing(),
             exempting=_exempting(request, self.settings, in_force),
             rules=Rules(policy.fail_on_violation, request.strict, request.fail_on, request.allow_empty),
             baseline=self.prepared.baseline,
@@ -296,14 +326,14 @@ def _asked(prepared: Prepared, loaded: LoadedPolicies) -> dict[str, Any]:
     """The members of a runtime that follow from its policy set and the configuration."""
     if not loaded.usable:
         # A name that is missing, or a parameter that nobody takes, is no news where a policy can't be read.
-        return {"loaded": loaded, "selected": (), "enforcement": {}, "problems": prepared.problems}
+        return {"loaded": loaded, "selected": (), "weights": Weights(), "problems": prepared.problems}
     selected = prepared.choose(loaded.policies)
     wrong = check_parameters(prepared.settings, loaded.policies, complete=not prepared.request.folders)
     silent = () if selected or prepared.request.allow_empty else (_no_policy(prepared, loaded),)
     return {
         "loaded": loaded,
         "selected": selected,
-        "enforcement": {one.name: prepared.settings.for_policy(one.name).enforcement for one in selected},
+        "weights": Weights({one.name: prepared.settings.for_policy(one.name).enforcement for one in selected}),
         "problems": (*prepared.problems, *wrong, *silent),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -282,3 +283,94 @@ def test_governance_is_not_lost_in_a_submodule_of_a_real_repository(root: Path, 
     for folder in (root, root / "services/x"):
         subprocess.run(["git", "init", "-q", str(folder)], check=True)
     assert project_root(root / "services/x", home) == root
+
+
+MORE = """\
+policy:
+  custom_policies:
+    - name: named-web
+      severity: low
+      rego_code: |
+        package more
+
+        violation contains {"msg": "web is no name"} if input.review.object.metadata.name == "web"
+"""
+ASKED = {
+    "a stricter enforcement": "policies: [{name: attest-security, enforcement: strict}]\n",
+    "a higher severity": "policies: [{name: attest-security, severity: critical}]\n",
+    "a policy that is off elsewhere": "policies: [{name: resource-limits, enabled: true}]\n",
+    "a policy more": MORE,
+}
+VIEWS = [".", "services/x", "services/x/deep/pod.yaml", "services/y services/x"]
+
+
+class TestWhatIsFoundBelowAFolderThatIsJudged:
+    """A folder's own configuration counts for what is in it, whichever folder around it is judged."""
+
+    @pytest.fixture
+    def tree(self, root: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setenv("HOME", str(home))
+        off = "  - {name: resource-limits, enabled: false}\n  - {name: attest-security, enforcement: warn}\n"
+        write(root, ".attest/policies.yaml", f"policies:\n{off}")
+        for folder in ("services/x/deep", "services/y", "other"):
+            write(root, f"{folder}/pod.yaml", POD)
+        return root
+
+    @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+    def test_the_verdict_on_a_file_is_that_of_its_own_folders(
+        self, tree: Path, asked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(tree, "services/x/.attest/policies.yaml", asked)
+        own: dict[str, list[tuple[str, ...]]] = {}
+        for folder in ("services/x", "services/y"):
+            own |= found_in(tree, tree, [folder], monkeypatch, capsys)
+        assert own["services/x/pod.yaml"] != own["services/y/pod.yaml"]
+        for start in (".", "services/x/deep"):
+            for view in VIEWS:
+                paths = [os.path.relpath(tree / path, tree / start) for path in view.split()]
+                found = found_in(tree, tree / start, paths, monkeypatch, capsys)
+                assert found == {file: own.get(file, own["services/y/pod.yaml"]) for file in found}, (start, view)
+
+    def test_a_link_leads_to_the_folder_that_counts(
+        self, tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(tree, "services/x/.attest/policies.yaml", ASKED["a stricter enforcement"])
+        (tree / "links").mkdir()
+        (tree / "links/folder").symlink_to("../services/x")
+        (tree / "links/file.yaml").symlink_to("../services/x/pod.yaml")
+        for path in ("links", "links/folder", "links/file.yaml"):
+            found = found_in(tree, tree, [path], monkeypatch, capsys)
+            assert all(("strict" in each) for each in map(str, found.values())), path
+
+    @pytest.mark.parametrize(("text", "said"), LOOSER.values(), ids=LOOSER)
+    def test_what_loosens_is_refused_where_only_a_folder_around_is_judged(
+        self, tree: Path, home: Path, text: str, said: str
+    ) -> None:
+        write(tree, "services/x/.attest/policies.yaml", f"# ours\n{text}\n")
+        write(tree, ".attest/policies.yaml", "policies: [{name: attest-security, enforcement: warn}]\n")
+        with pytest.raises(ConfigurationError, match=re.escape(said)):
+            load_settings(start=tree, home=home, environ={}, judged=["."])
+
+    def test_folders_of_tools_and_circles_of_links_are_not_entered(self, tree: Path, home: Path) -> None:
+        for folder in ("node_modules/x", ".git/x", "services/x/.terraform"):
+            write(tree, f"{folder}/.attest/policies.yaml", "policy: {enabled: false}\n")
+        (tree / "services/x/up").symlink_to("..")
+        assert load_settings(start=tree, home=home, environ={}, judged=["."]).places is None
+
+
+def found_in(
+    root: Path, start: Path, paths: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> dict[str, list[tuple[str, ...]]]:
+    """What a check says, by file from the root of the project."""
+    monkeypatch.chdir(start)
+    monkeypatch.setattr(session, "_started", [])  # an engine of its own, which starts in this folder
+    capsys.readouterr()
+    run(["policy", "check", *paths, "--format", "json"])
+    document = json.loads(capsys.readouterr().out)
+    session.engine().close()
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for one in document["findings"]:
+        file = os.path.relpath(start / one["location"]["file"], root)
+        said = (one["policy"], one["enforcement"], one["severity"], one["message"])
+        found.setdefault(file, []).append(said)
+    return {file: sorted(said) for file, said in found.items()}

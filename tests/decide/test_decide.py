@@ -8,6 +8,7 @@ from attest_governance.decide import (
     Baseline,
     Counted,
     Rules,
+    Weights,
     apply_baseline,
     decide,
     enforce,
@@ -15,7 +16,7 @@ from attest_governance.decide import (
     nothing_judged,
 )
 from attest_governance.decide.baseline import SCHEMA, Known
-from attest_governance.model import Enforcement, Finding, Problem, Severity, Skipped, Waiver
+from attest_governance.model import Enforcement, Finding, Location, Problem, Severity, Skipped, Waiver
 from attest_governance.model.sources import Manifests, Text
 from tests.exempt.values import finding
 
@@ -91,15 +92,17 @@ LEVELS: list[tuple[str, Enforcement, Enforcement | None, Enforcement]] = [
 def test_configuration_lowers_plain_policies_and_replaces_constraints(
     engine: str, stated: Enforcement, configured: Enforcement | None, holds: Enforcement
 ) -> None:
-    asked: list[str] = []
-
-    def says(policy: str) -> Enforcement | None:
-        asked.append(policy)
-        return configured
-
-    (found,) = enforce([finding(engine=engine, enforcement=stated)], says)
+    weights = Weights({"attest-security": configured, "another": "dryrun"})
+    (found,) = enforce([finding(engine=engine, enforcement=stated)], lambda _: weights)
     assert found.enforcement == holds
-    assert asked == ["attest-security"]
+
+
+def test_a_finding_weighs_what_holds_where_it_is() -> None:
+    here, there = (finding(location=Location(name, 1, 1, 1, 1)) for name in ("here.yaml", "there.yaml"))
+    below = {"there.yaml": Weights({"attest-security": "warn"}, {"attest-security": "low"})}
+    found = enforce([here, there], lambda one: below.get(one.location.file, Weights()))
+    assert found[0] == here
+    assert (found[1].enforcement, found[1].severity) == ("warn", "low")
 
 
 def test_a_baseline_counts_each_kind_of_finding() -> None:

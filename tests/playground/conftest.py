@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from attest_governance.check import Plan
+from attest_governance.decide import Weights
 from attest_governance.develop.playground import Playground
 from attest_governance.evaluate import Engine, LoadedPolicies
 from attest_governance.model import Enforcement
@@ -130,7 +131,7 @@ def make_playground(
 
     def plan(loaded: LoadedPolicies, manifests: Manifests, _: datetime) -> Plan:
         selected = tuple(Selected(policy.name) for policy in loaded.policies)
-        return Plan(manifests=manifests, selected=selected, enforcement=configured)
+        return Plan(manifests=manifests, selected=selected, weights=lambda _: Weights(configured))
 
     return Playground(engine, sources, plan, clock=lambda: NOW, timeout=timeout)
 

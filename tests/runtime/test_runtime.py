@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from attest_governance.decide import Weights
 from attest_governance.errors import EngineError, PolicyError
 from attest_governance.evaluate import Engine
 from attest_governance.evaluate.requests import GetStatus
@@ -18,6 +19,7 @@ from attest_governance.model.sources import Manifests, Text
 from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path, shipped_policies
 from attest_governance.runtime import Runtime, open_runtime
+from tests.exempt.values import finding
 from tests.govern import people
 from tests.govern.people import DAY, SECOND, approve, ask, govern
 
@@ -113,7 +115,7 @@ def test_what_configuration_says_is_in_the_runtime(engine: Engine, tmp_path: Pat
     (tmp_path / ".attest").mkdir()
     (tmp_path / ".attest" / "policies.yaml").write_text(WARN)
     with opened(engine, tmp_path) as runtime:
-        assert runtime.enforcement == {"own": "warn"}
+        assert runtime.weights == Weights({"own": "warn"})
         assert runtime.judge(pod("bad"), NOW).summary.verdict == "allow"
 
 
@@ -124,7 +126,7 @@ def test_another_set_is_asked_as_the_configuration_says(engine: Engine, tmp_path
         loaded = engine.load(runtime.sources)
         plan = runtime.drafted(loaded).plan(pod("bad"), NOW)
     assert [one.name for one in plan.selected] == ["own"]
-    assert plan.enforcement == {"own": "warn"}
+    assert plan.weights(finding()) == Weights({"own": "warn"})
 
 
 def test_records_are_read_once_and_answer_for_every_moment(engine: Engine, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def conflicts_of(runtime: Runtime, wish: Wish, now: datetime) -> Conflicts:
         AttestError: a policy is invalid, the engine failed, or the time was up.
     """
     refuse_broken(runtime.loaded)
-    enforcement = {name: level for name, level in runtime.enforcement.items() if level}
+    enforcement = {name: level for name, level in runtime.weights.enforcement.items() if level}
     wanted = msgspec.structs.replace(wish, selected=runtime.selected, enforcement=enforcement)
     with Progress("looking for conflicts") as progress:
         return find_conflicts(runtime.engine, runtime.loaded, wanted, _exemptions(runtime, now), progress.show)

@@ -51,7 +51,7 @@ def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequenc
         recipe = Recipe(
             sources=runtime.sources,
             selected=runtime.selected,
-            enforcement=runtime.enforcement,
+            enforcement=runtime.weights.enforcement,
             severity={one.name: one.severity for one in runtime.selected},
             excluded_namespaces=tuple(excluded_namespaces),
         )

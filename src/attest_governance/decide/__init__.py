@@ -2,7 +2,17 @@
 
 from attest_governance.decide.baseline import Baseline, apply_baseline, make_baseline
 from attest_governance.decide.emptiness import nothing_judged
-from attest_governance.decide.enforcement import enforce
+from attest_governance.decide.enforcement import Weights, enforce
 from attest_governance.decide.verdict import Counted, Rules, decide
 
-__all__ = ["Baseline", "Counted", "Rules", "apply_baseline", "decide", "enforce", "make_baseline", "nothing_judged"]
+__all__ = [
+    "Baseline",
+    "Counted",
+    "Rules",
+    "Weights",
+    "apply_baseline",
+    "decide",
+    "enforce",
+    "make_baseline",
+    "nothing_judged",
+]

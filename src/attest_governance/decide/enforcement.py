@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from attest_governance.model import Enforcement, Severity
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from attest_governance.model import Enforcement, Finding
+    from attest_governance.model import Finding
 
 _WEIGHT: dict[Enforcement, int] = {"strict": 2, "warn": 1, "dryrun": 0}
 
 
-def enforce(findings: Iterable[Finding], configured: Callable[[str], Enforcement | None]) -> tuple[Finding, ...]:
-    """Gives each finding the enforcement that holds for it.
+class Weights(msgspec.Struct, frozen=True):
+    """What configuration makes of findings, by the name of their policy; it may be silent."""
+
+    enforcement: Mapping[str, Enforcement | None] = {}
+    severity: Mapping[str, Severity] = {}
+    off: frozenset[str] = frozenset()
+    """Policies that say nothing here."""
+
+
+def enforce(findings: Iterable[Finding], weights: Callable[[Finding], Weights]) -> tuple[Finding, ...]:
+    """Gives each finding the weight that holds for it.
 
     Args:
         findings: with the enforcement that their rule or constraint states.
-        configured: the enforcement that configuration gives a policy by name, None where it is silent.
+        weights: what configuration says where a finding is.
     """
-    return tuple(_enforced(finding, configured(finding.policy)) for finding in findings)
+    return tuple(_weighed(finding, weights(finding)) for finding in findings)
 
 
 def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> Enforcement:
@@ -35,6 +47,9 @@ def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> E
     return configured
 
 
-def _enforced(finding: Finding, configured: Enforcement | None) -> Finding:
-    holds = level(finding.enforcement, finding.engine, configured)
-    return finding if holds == finding.enforcement else msgspec.structs.replace(finding, enforcement=holds)
+def _weighed(finding: Finding, weights: Weights) -> Finding:
+    holds = level(finding.enforcement, finding.engine, weights.enforcement.get(finding.policy))
+    severity = weights.severity.get(finding.policy, finding.severity)
+    if (holds, severity) == (finding.enforcement, finding.severity):
+        return finding
+    return msgspec.structs.replace(finding, enforcement=holds, severity=severity)

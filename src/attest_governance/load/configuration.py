@@ -18,7 +18,8 @@ from attest_governance.load.configuration_files import (
 )
 from attest_governance.load.configuration_layers import environment_layer, merged, override_layer
 from attest_governance.load.files import Files
-from attest_governance.load.nested import nested_layers
+from attest_governance.load.nested import nested_layers, strictest
+from attest_governance.load.settings import Places
 from attest_governance.load.weakening import weaker
 
 if TYPE_CHECKING:
@@ -65,18 +66,29 @@ def load_settings(
         ]
     )
     own = layers[: len(found)]
-    below = nested_layers(root, start, judged, own, reader) if root else []
-    layers[len(found) : len(found)] = below
-    settings = merged(layers)
+    nested = nested_layers(root, start, judged, own, reader) if root else {}
+    said = layers[len(found) :]
+    below = strictest(own, nested.values())
+    settings = merged([*own, *below, *said])
     return msgspec.structs.replace(
         settings,
         root=root,
+        places=_places(start, own, nested, said),
         departs=_departs([layer for path, layer in zip(found, own, strict=True) if path == project] + below, settings),
         global_file=at,
         files=tuple(found),
         bundle=_path(settings.policy.policy_bundle_path, _BUNDLE, layers, home),
         bundle_key=_path(settings.policy.policy_bundle_key, _BUNDLE_KEY, layers, home),
     )
+
+
+def _places(start: Path, own: Sequence[Layer], nested: Mapping[Path, Layer], said: Sequence[Layer]) -> Places | None:
+    """What holds in each folder that asks for more, and where nobody does; None where no folder does."""
+    folders = {}
+    for folder in nested:
+        on_the_way = [layer for above, layer in nested.items() if folder.is_relative_to(above)]
+        folders[folder] = merged([*own, *strictest(own, on_the_way), *said])
+    return Places(start, merged([*own, *said]), folders) if folders else None
 
 
 def _departs(approved: Sequence[Layer], settings: Settings) -> dict[Key, str]:

@@ -1,11 +1,12 @@
 """`.attest` in folders below a project: it may ask for more, and excuse nothing (ADR 0022).
 
 Folders count by what is judged, not by where somebody stands: those between the project and each file or folder that
-is judged. Only where nothing has a path, as on standard input, the working directory stands for it.
+is judged, and those below it. Only where nothing has a path, as on standard input, the working directory stands for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
     from attest_governance.load.files import Files
     from attest_governance.load.settings import Key
 
+_ATTEST = PROJECT_FILE.parts[0]
+_NOT_WALKED = frozenset((_ATTEST, ".git", ".hg", ".svn", "node_modules", ".terraform"))
+"""Folders in which the engine looks for no manifests."""
+_MOST = 1_000_000
+"""Folders that are looked into; the engine gives up, with an error, before that many."""
 _OF_A_POLICY = ("name", "enabled", "enforcement", "severity")
 
 
-def nested_layers(root: Path, start: Path, judged: Iterable[str], own: Sequence[Layer], files: Files) -> list[Layer]:
-    """What the folders below a project add to its layers; of two, the stricter counts.
+def nested_layers(
+    root: Path, start: Path, judged: Iterable[str], own: Sequence[Layer], files: Files
+) -> dict[Path, Layer]:
+    """What the folders below a project ask for, by folder, outermost first; paths have no links.
 
     Args:
         root: the project.
@@ -39,27 +47,73 @@ def nested_layers(root: Path, start: Path, judged: Iterable[str], own: Sequence[
     Raises:
         ConfigurationError: a folder asks for anything but more, by each line that does, or has governance of its own.
     """
-    asked = [folder for path in judged for folder in _below(root, start / path)]
-    kept: list[Layer] = []
+    here, found = Path(os.path.realpath(start)), _Folders(Path(os.path.realpath(root)))
+    paths = [Path(os.path.realpath(start / path)) for path in judged]
+    for path in paths:
+        found.upward(path)
+        found.downward(path)
+    asked = set(found.configured)
+    found.upward(here)
+    layers: dict[Path, Layer] = {}
     errors: list[ConfigurationError] = []
-    for folder in dict.fromkeys([*asked, *_below(root, start)]):
+    for folder in sorted(found.configured):
         try:
             layer = _read(root, folder, start, files)
             errors += _looser(own, layer) if layer else []
         except ConfigurationError as error:
             errors.append(error)
             continue
-        if layer and not errors and (folder in asked or not asked):
-            kept.append(_stricter(own, kept, layer))
+        if layer and (folder in asked or not paths):
+            layers[folder] = layer
     if errors:
         raise ConfigurationError.of(errors)
+    return layers
+
+
+def strictest(own: Sequence[Layer], nested: Iterable[Layer]) -> list[Layer]:
+    """The layers of folders without what is weaker than another of them asks for.
+
+    Raises:
+        ConfigurationError: two of them define one policy differently.
+    """
+    kept: list[Layer] = []
+    for layer in nested:
+        kept.append(_stricter(own, kept, layer))
     return kept
 
 
-def _below(root: Path, path: Path) -> list[Path]:
-    """The folders from below the project down to a path, outermost first."""
-    real, top = Path(os.path.realpath(path)), Path(os.path.realpath(root))
-    return [one for one in reversed([real, *real.parents]) if one != top and one.is_relative_to(top)]
+class _Folders:
+    """The folders that hold `.attest`, on the way to what is judged and below it; each is looked into once."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = top
+        self.configured: set[Path] = set()
+        self._entered: set[str] = set()
+
+    def upward(self, path: Path) -> None:
+        """The folders from a path up to below the project."""
+        self.configured |= {one for one in (path, *path.parents) if self._below(one) and os.path.lexists(one / _ATTEST)}
+
+    def downward(self, path: Path) -> None:
+        """The folders below a path, as far as the engine walks: links are followed, folders of tools are not.
+
+        What can't be looked into is the engine's to tell, which reads the manifests there.
+        """
+        waiting = [str(path)]
+        while waiting and len(self._entered) < _MOST:
+            folder = waiting.pop()
+            if folder in self._entered:
+                continue
+            self._entered.add(folder)
+            with contextlib.suppress(OSError), os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.name == _ATTEST and self._below(Path(folder)):
+                        self.configured.add(Path(folder))
+                    elif entry.name not in _NOT_WALKED and entry.is_dir():
+                        waiting.append(os.path.realpath(entry) if entry.is_symlink() else entry.path)
+
+    def _below(self, folder: Path) -> bool:
+        return folder != self._top and folder.is_relative_to(self._top)
 
 
 def _read(root: Path, folder: Path, start: Path, files: Files) -> Layer | None:

@@ -118,9 +118,27 @@ def _meant(name: str, settings: Settings, wanted: tuple[str, ...]) -> bool:
     return settings.for_policy(name).enabled
 
 
+def asked_by(settings: Settings, of_all: Settings, policies: Iterable[Policy], names: Sequence[str]) -> set[str]:
+    """The names of the policies that are asked where only `settings` hold, of a run in which `of_all` do.
+
+    What folders of a project ask for is loaded once for all of them; each policy speaks where it is asked for.
+    """
+    options, own = settings.policy, {one.name for one in settings.policy.custom_policies}
+    engines = {"opa": options.opa_enabled, "gatekeeper": options.gatekeeper_enabled}
+    others = {one.name for one in of_all.policy.custom_policies} - own
+    return {
+        policy.name
+        for policy in policies
+        if options.enabled and engines[policy.engine] and policy.name not in others
+        if _meant(policy.name, settings, tuple(names))
+    }
+
+
 def _selected(policy: Policy, settings: Settings) -> Selected:
     own = settings.for_policy(policy.name)
-    return Selected(name=policy.name, parameters=own.parameters, severity=own.severity or "")
+    # A severity that folders ask for is given to the findings there alone.
+    severity = settings.places.elsewhere.for_policy(policy.name).severity if settings.places else own.severity
+    return Selected(name=policy.name, parameters=own.parameters, severity=severity or "")
 
 
 def unknown_policy(name: str, known: Sequence[Policy]) -> PolicyError:

@@ -6,6 +6,7 @@ bare type can't: its notation (`reader`), the key that names a list's entries (`
 case counts (`ignore_case`).
 """
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
@@ -364,6 +365,21 @@ class PolicySettings(msgspec.Struct, frozen=True):
     source: Source = DEFAULT
 
 
+class Places(msgspec.Struct, frozen=True):
+    """What holds in the folders of a project that ask for more than it, and elsewhere."""
+
+    start: Path
+    """The working directory, from which files are named."""
+    elsewhere: "Settings"
+    folders: Mapping[Path, "Settings"]
+    """By folder (absolute, without links), outermost first."""
+
+    def folder(self, file: str) -> Path | None:
+        """The innermost folder that a file is in, wherever links lead to it from; None for elsewhere."""
+        real = Path(os.path.realpath(self.start / file))
+        return next((folder for folder in reversed(tuple(self.folders)) if real.is_relative_to(folder)), None)
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The configuration in force."""
 
@@ -384,6 +400,8 @@ class Settings(msgspec.Struct, frozen=True):
     """`policy_bundle_key` made absolute."""
     sources: Mapping[Key, Source] = {}
     """Where each value that is given comes from, by key."""
+    places: Places | None = None
+    """What holds where, where folders of the project ask for more than it."""
     departs: Mapping[Key, str] = {}
     """What the global file, variables and flags make weaker than the project's own files, in words."""
 
