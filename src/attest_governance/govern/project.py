@@ -8,14 +8,12 @@ from pathlib import Path
 
 import msgspec
 
-from attest_governance.adapters.store import Store
-from attest_governance.adapters.store_files import FileStore
+from attest_governance.adapters.store import FileStore, Store
 from attest_governance.adapters.store_trail import TrailFile
 from attest_governance.errors import ConfigurationError, GovernanceError
 from attest_governance.govern.records.belonging import IDENTITY_FILE, Identity, parse_identity
 from attest_governance.govern.records.event import Subject
 from attest_governance.govern.rules import RULES_FILE, ApprovalRule, Governance, parse_rules
-from attest_governance.govern.trail.audit import Lines
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
 from attest_governance.load.configuration_files import project_root
 
@@ -41,7 +39,7 @@ class Project(msgspec.Struct, frozen=True):
     rules: Governance
     trust: Trust
     stores: Mapping[Subject, Store]
-    trail: Lines
+    trail: TrailFile
     identity: Identity = Identity()
 
     def rule(self, subject: Subject) -> ApprovalRule:
@@ -81,13 +79,8 @@ def is_governed(root: Path) -> bool:
     return False
 
 
-def open_project(root: Path, stores: Mapping[Subject, Store] | None = None, trail: Lines | None = None) -> Project:
-    """Opens a governed project.
-
-    Args:
-        root: the folder that holds `.attest`.
-        stores: where the records are; by default files under `.attest`.
-        trail: where the audit trail is; by default `.attest/audit/trail.jsonl`.
+def open_project(root: Path) -> Project:
+    """Opens the governed project whose `.attest` is in a folder.
 
     Raises:
         ConfigurationError: a governance or trust file is missing or wrong.
@@ -100,8 +93,8 @@ def open_project(root: Path, stores: Mapping[Subject, Store] | None = None, trai
         root=root,
         rules=parse_rules(read_trusted(root, RULES_FILE)),
         trust=parse_trust(read_trusted(root, SIGNERS_FILE), read_trusted(root, REVOKED_FILE)),
-        stores=stores or {subject: FileStore(root / folder, root) for subject, folder in FOLDERS.items()},
-        trail=trail or TrailFile(root / TRAIL_FILE),
+        stores={subject: FileStore(root / folder, root) for subject, folder in FOLDERS.items()},
+        trail=TrailFile(root / TRAIL_FILE),
         identity=parse_identity(read_trusted(root, IDENTITY_FILE)),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,8 +20,9 @@ from attest_governance.govern.signing.canonical import canonical, digest
 from attest_governance.model.governance import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
+    from attest_governance.adapters.store_trail import TrailFile
     from attest_governance.govern.trust import Trust
 
 HEAD_SCHEMA = "attest.continuu.ms/audit-head/v1"
@@ -41,29 +42,6 @@ class Happening(msgspec.Struct, frozen=True):
     detail: dict[str, Any] = {}
 
 
-class Lines(Protocol):
-    """Where the trail is kept (see `adapters.store_trail`)."""
-
-    @property
-    def name(self) -> str:
-        """For messages."""
-
-    def append(self, make: Callable[[bytes | None], list[bytes]]) -> None:
-        """Appends lines that depend on the last one, durably and alone."""
-
-    def blocks(self, start: int = 0) -> Iterator[bytes]:
-        """The trail from a byte on, in blocks of whole lines."""
-
-    def line_before(self, end: int) -> bytes:
-        """The line that ends at a byte, if one does."""
-
-    def index(self) -> bytes:
-        """What `keep_index` kept, or nothing."""
-
-    def keep_index(self, data: bytes) -> None:
-        """Keeps what is known of the trail; nothing is lost with it."""
-
-
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long a trail was, and how it ended, at a moment that somebody signs for."""
 
@@ -77,7 +55,7 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str = ""
 
 
-def append(lines: Lines, happenings: Iterable[Happening]) -> None:
+def append(trail: TrailFile, happenings: Iterable[Happening]) -> None:
     """Appends what happened.
 
     Raises:
@@ -87,36 +65,36 @@ def append(lines: Lines, happenings: Iterable[Happening]) -> None:
     wanted = list(happenings)
 
     def make(last: bytes | None) -> list[bytes]:
-        entries = [decode(last, lines.name, 0)] if last is not None else []
+        entries = [decode(last, trail.name, 0)] if last is not None else []
         beginning = [] if entries else [_beginning(wanted)]
         for happening in [*beginning, *wanted]:
             entries.append(_next(entries[-1] if entries else None, happening))
         return [canonical(msgspec.to_builtins(entry)) for entry in entries[0 if last is None else 1 :]]
 
     if wanted:
-        lines.append(make)
+        trail.append(make)
 
 
-def entries(lines: Lines) -> Iterator[Entry]:
+def entries(trail: TrailFile) -> Iterator[Entry]:
     """All entries of the trail, without checking the chain.
 
     Raises:
         GovernanceError: a line is no entry.
     """
-    every = (line for block in lines.blocks() for line in block[:-1].split(b"\n"))
+    every = (line for block in trail.blocks() for line in block[:-1].split(b"\n"))
     for number, line in enumerate(every, 1):
-        yield decode(line, lines.name, number)
+        yield decode(line, trail.name, number)
 
 
-def verify(lines: Lines) -> list[Entry]:
+def verify(trail: TrailFile) -> list[Entry]:
     """Checks the whole chain and returns its entries.
 
     Raises:
         GovernanceError: it names the first entry that does not fit: edited, removed or moved.
     """
     chain: list[Entry] = []
-    for entry in entries(lines):
-        _check_link(chain[-1] if chain else None, entry, lines.name)
+    for entry in entries(trail):
+        _check_link(chain[-1] if chain else None, entry, trail.name)
         chain.append(entry)
     return chain
 

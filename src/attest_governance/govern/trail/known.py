@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from attest_governance.govern.trail.audit import Lines
+    from attest_governance.adapters.store_trail import TrailFile
 
 _KEEP_FROM = 1 << 16
 """How many bytes of the trail may be read again by each check."""
@@ -59,30 +59,30 @@ class Known(msgspec.Struct, frozen=True):
             ensure_clock(now, self.latest, "the audit trail of this machine holds an entry")
 
 
-def known(lines: Lines) -> Known:
+def known(trail: TrailFile) -> Known:
     """What the whole trail says, of which only its new lines are read.
 
     Raises:
         GovernanceError: a line that must be read is no entry.
     """
-    before = _kept(lines)
+    before = _kept(trail)
     after = before
-    for block in lines.blocks(before.size):
-        last = decode(block[block.rfind(b"\n", 0, -1) + 1 : -1], lines.name, 0)
-        taken = (*after.taken, *_taken(block, lines.name))
+    for block in trail.blocks(before.size):
+        last = decode(block[block.rfind(b"\n", 0, -1) + 1 : -1], trail.name, 0)
+        taken = (*after.taken, *_taken(block, trail.name))
         after = Known(after.size + len(block), last.hash, max(after.last, last.at), taken)
     if after.size - before.size > _KEEP_FROM:
-        lines.keep_index(msgspec.json.encode(after))
+        trail.keep_index(msgspec.json.encode(after))
     return after
 
 
-def _kept(lines: Lines) -> Known:
+def _kept(trail: TrailFile) -> Known:
     try:
-        kept = msgspec.json.decode(lines.index() or b"{}", type=Known)
+        kept = msgspec.json.decode(trail.index() or b"{}", type=Known)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Known()
-    line = lines.line_before(kept.size) if kept.size > 0 else b""
-    return kept if line and decode(line, lines.name, 0).hash == kept.hash else Known()
+    line = trail.line_before(kept.size) if kept.size > 0 else b""
+    return kept if line and decode(line, trail.name, 0).hash == kept.hash else Known()
 
 
 def _taken(block: bytes, name: str) -> Iterator[Entry]:
