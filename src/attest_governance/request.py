@@ -17,6 +17,7 @@ from attest_governance.decide.baseline import SCHEMA as BASELINE_SCHEMA
 from attest_governance.errors import InputError, PolicyError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.evaluate.requests import InspectBundle
+from attest_governance.govern import PIN
 from attest_governance.load.bundles import Fetched, Remote, remote
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import convert, data_documents, read_document
@@ -38,10 +39,6 @@ Inspect: TypeAlias = Callable[[Path], BundleAnswer]
 """Verifies and compiles an archive."""
 FetchBundle: TypeAlias = Callable[[Remote, Inspect], Fetched]
 """Brings a bundle onto this machine, once it is inspected."""
-
-
-PIN = "ATTEST_TRUST_ROOT"
-"""The variable that names a policy set which must be among the approved ones: then the project must be governed."""
 
 
 class Environment(msgspec.Struct, frozen=True):

@@ -29,13 +29,14 @@ from attest_governance.decide import Rules, Weights
 from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, declared
+from attest_governance.govern import PIN
 from attest_governance.load.configuration_files import project_root
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.selection import asked_by
 from attest_governance.load.weakening import switched_off
 from attest_governance.model import Problem
 from attest_governance.model.sources import Selected
-from attest_governance.request import PIN, Prepared, prepare
+from attest_governance.request import Prepared, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -26,7 +26,7 @@ POLICY = "policies/security/pods.rego"
 
 
 def session(root: Path, now: datetime = NOW) -> Session:
-    return open_session(root, now, {}).for_policies()
+    return open_session(root, now, {})
 
 
 def worker(root: Path, name: str, now: datetime = NOW) -> Workflow:

@@ -60,7 +60,7 @@ def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as:
     here = session()
     project = here.project if here.project.identity.id else with_identity(here.project)
     terms = proposal.propose_terms(project, here.history, roots, reason)
-    show_record(here.for_policies().act(lambda work: work.request("policy-set", terms), key), shown_as)
+    show_record(here.act(lambda work: work.request("policy-set", terms), key), shown_as)
 
 
 approval(app, "Approve a proposal, whose files must be those that are here.", "policy-set", proposal.ensure_seen)

@@ -83,7 +83,7 @@ def approval(
         yes: Yes = False,
         shown_as: Format = ShownAs.text,
     ) -> None:
-        here = session().for_policies() if subject == "policy-set" else session()
+        here = session()
 
         def act(work: Workflow) -> Judgement:
             found = work.find(subject, record)

@@ -2,7 +2,7 @@
 
 from attest_governance.exempt.annotated import Annotations, RefusedAnnotation
 from attest_governance.exempt.apply import Exempted, apply
-from attest_governance.exempt.declared import Entry, declared
+from attest_governance.exempt.declared import declared
 from attest_governance.exempt.exemption import Annotated, Approved, Declared, Exemption, Override, Scope
 from attest_governance.exempt.notices import notices
 
@@ -11,7 +11,6 @@ __all__ = [
     "Annotations",
     "Approved",
     "Declared",
-    "Entry",
     "Exempted",
     "Exemption",
     "Override",

@@ -3,73 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.exempt.exemption import Declared, Scope
 from attest_governance.exempt.times import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
 
+    from attest_governance.model.sources import ExemptionEntry
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
-_SOURCE = re.compile(r"(.*?):([0-9]+)(?::([0-9]+))?")
 
 
-class Entry(Protocol):
-    """An entry of `exemptions:` as the configuration reader gives it; absent fields are empty."""
-
-    @property
-    def policy_name(self) -> str:
-        """A policy or a glob of policies, also `policy/rule`."""
-
-    @property
-    def rule(self) -> str:
-        """One rule of the policy, or empty for all."""
-
-    @property
-    def resource_kind(self) -> str:
-        """A glob, or empty for every kind."""
-
-    @property
-    def resource_name(self) -> str:
-        """A glob, or empty for every name."""
-
-    @property
-    def resource_namespace(self) -> str:
-        """A glob, or empty for every namespace."""
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Label keys with globs of their values."""
-
-    @property
-    def image_digest(self) -> str:
-        """`sha256:…` that every image of the resource must be pinned to, or empty."""
-
-    @property
-    def reason(self) -> str:
-        """Why."""
-
-    @property
-    def approved_by(self) -> str:
-        """Who answers for it."""
-
-    @property
-    def not_before(self) -> str:
-        """RFC 3339, the first second of the exemption; empty for the beginning of time."""
-
-    @property
-    def expires_at(self) -> str:
-        """RFC 3339, the first second after the exemption."""
-
-    @property
-    def source(self) -> str:
-        """`file:line`."""
-
-
-def declared(entries: Iterable[Entry]) -> tuple[Declared, ...]:
+def declared(entries: Iterable[ExemptionEntry]) -> tuple[Declared, ...]:
     """Turns the configuration's entries into exemptions.
 
     Raises:
@@ -79,7 +28,7 @@ def declared(entries: Iterable[Entry]) -> tuple[Declared, ...]:
     return tuple(_declared(entry) for entry in entries)
 
 
-def _declared(entry: Entry) -> Declared:
+def _declared(entry: ExemptionEntry) -> Declared:
     for field in ("policy_name", "reason", "approved_by", "expires_at"):
         if not getattr(entry, field).strip():
             raise _refused(
@@ -99,7 +48,7 @@ def _declared(entry: Entry) -> Declared:
     )
 
 
-def _scope(entry: Entry) -> Scope:
+def _scope(entry: ExemptionEntry) -> Scope:
     if entry.image_digest and not _DIGEST.fullmatch(entry.image_digest):
         raise _refused(entry, f"has `{entry.image_digest}` as `image_digest`", "write `sha256:` and 64 hex digits")
     return Scope(
@@ -112,7 +61,7 @@ def _scope(entry: Entry) -> Scope:
     )
 
 
-def _instant(entry: Entry, field: str) -> datetime:
+def _instant(entry: ExemptionEntry, field: str) -> datetime:
     try:
         return parse_instant(getattr(entry, field))
     except ValueError as error:
@@ -121,9 +70,7 @@ def _instant(entry: Entry, field: str) -> datetime:
         ) from error
 
 
-def _refused(entry: Entry, what: str, hint: str) -> ConfigurationError:
+def _refused(entry: ExemptionEntry, what: str, hint: str) -> ConfigurationError:
     resource = "/".join(part or "*" for part in (entry.resource_kind, entry.resource_namespace, entry.resource_name))
-    found = _SOURCE.fullmatch(entry.source)
-    file, line, column = (found[1], int(found[2]), int(found[3] or 0)) if found else (entry.source, 0, 0)
     name = f"the exemption of `{resource}` from `{entry.policy_name or '?'}`"
-    return ConfigurationError(f"{name} {what}", file=file, line=line, column=column, hint=hint)
+    return ConfigurationError(f"{name} {what}", file=entry.file, line=entry.line, column=entry.column, hint=hint)

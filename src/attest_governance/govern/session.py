@@ -10,7 +10,8 @@ import msgspec
 
 from attest_governance.errors import AttestError, GovernanceError, OutputError, UsageError
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
-from attest_governance.govern.policysets.history import PIN, History, read_history, with_trust_of
+from attest_governance.govern import PIN
+from attest_governance.govern.policysets.history import History, read_history, with_trust_of
 from attest_governance.govern.project import HEAD_FILE, Project, open_project
 from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms
 from attest_governance.govern.records.workflow import Workflow
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Session(msgspec.Struct, frozen=True):
-    """A project, opened at one moment by one process."""
+    """A project, opened at one moment by one process, under the keys and rules of its current policy set."""
 
     project: Project
     now: datetime
@@ -58,11 +59,6 @@ class Session(msgspec.Struct, frozen=True):
             message = f"`{judgement.record.id}` is signed and kept, but the audit trail is not sealed: {error.message}"
             raise GovernanceError(message, file=error.file, line=error.line, hint=error.hint) from error
         return judgement
-
-    def for_policies(self) -> Session:
-        """The session under the keys and rules of the current policy set, which judge the next one."""
-        current = self.history.current
-        return msgspec.structs.replace(self, project=with_trust_of(self.project, current)) if current else self
 
 
 def open_session(root: Path, now: datetime, environment: Mapping[str, str]) -> Session:

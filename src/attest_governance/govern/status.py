@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import GovernanceError
+from attest_governance.govern import PIN
 from attest_governance.govern.policysets.gate import policy_gate
-from attest_governance.govern.policysets.history import PIN
 from attest_governance.govern.records.view import view_record
 from attest_governance.govern.setup import missing
 from attest_governance.govern.snapshot import Survey, survey

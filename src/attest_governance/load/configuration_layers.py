@@ -14,13 +14,13 @@ from attest_governance.load.decoding import fields_of, is_section, suggestion
 from attest_governance.load.settings import (
     Compliance,
     ConfigurationFile,
-    ExemptionEntry,
     Key,
     PolicyEntry,
     PolicyOptions,
     Settings,
     Source,
 )
+from attest_governance.model.sources import ExemptionEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -182,6 +182,5 @@ def merge_exemptions(layers: Sequence[Layer]) -> tuple[ExemptionEntry, ...]:
         for index, entry in enumerate(layer.contents.exemptions):
             at = layer.sources["exemptions", index]
             fields: dict[str, Any] = msgspec.structs.asdict(entry)
-            fields |= {"source": str(at), "file": at.file, "line": at.line, "column": at.column}
-            found.append(ExemptionEntry(**fields))
+            found.append(ExemptionEntry(**fields, file=at.file, line=at.line, column=at.column))
     return tuple(found)

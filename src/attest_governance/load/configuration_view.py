@@ -8,8 +8,9 @@ import msgspec
 
 from attest_governance.load.configuration_keys import find_target
 from attest_governance.load.decoding import fields_of, is_section, label
-from attest_governance.load.settings import DEFAULT, ExemptionKeys, Key, PolicyEntry, PolicyOptions, Settings, Source
+from attest_governance.load.settings import DEFAULT, Key, PolicyEntry, PolicyOptions, Settings, Source
 from attest_governance.load.yaml_positions import shown
+from attest_governance.model.sources import ExemptionKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

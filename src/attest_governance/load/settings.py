@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from attest_governance.model import Enforcement, Severity
-from attest_governance.model.sources import InlinePolicy
+from attest_governance.model.sources import ExemptionEntry, ExemptionKeys, InlinePolicy
 
 Key: TypeAlias = tuple[str | int, ...]
 """Where a value is in the configuration: `("policies", "image-security", "parameters", "max_cpu")`."""
@@ -242,32 +242,6 @@ class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
     parameters: Annotated[
         Parameters, Meta(description="`input.parameters` of the policy, checked against the schema that it declares.")
     ] = {}
-
-
-class ExemptionKeys(_Section, frozen=True, forbid_unknown_fields=True):
-    """One entry of `exemptions` as written: what it means, and what it must hold, is judged later."""
-
-    policy_name: Annotated[str, Meta(description="The policy, by name or glob.")] = ""
-    rule: Annotated[str, Meta(description="One rule of the policy; all of them when left out.")] = ""
-    resource_kind: Annotated[str, Meta(description="Kind of the resource, or a glob.")] = ""
-    resource_name: Annotated[str, Meta(description="Name of the resource, or a glob.")] = ""
-    resource_namespace: Annotated[str, Meta(description="Namespace of the resource, or a glob.")] = ""
-    labels: Annotated[dict[str, str], Meta(description="Labels that the resource must carry.")] = {}
-    image_digest: Annotated[str, Meta(description="Digest of an image that the resource must use.")] = ""
-    reason: Annotated[str, Meta(description="Why the exemption exists.")] = ""
-    approved_by: Annotated[str, Meta(description="Who approved it.")] = ""
-    not_before: Annotated[str, Meta(description="First moment at which it holds (RFC 3339).")] = ""
-    expires_at: Annotated[str, Meta(description="First moment at which it no longer holds (RFC 3339).")] = ""
-
-
-class ExemptionEntry(ExemptionKeys, frozen=True):
-    """An exemption with its place."""
-
-    source: str = ""
-    """`file:line` of the entry."""
-    file: str = ""
-    line: int = 0
-    column: int = 0
 
 
 class Control(_Section, frozen=True, forbid_unknown_fields=True):

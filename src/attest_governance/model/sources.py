@@ -1,11 +1,13 @@
-"""What a run reads: where its policies come from, and what it is to judge."""
+"""What a run reads: where its policies come from, what it is to judge, and what is declared to be exempt."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from attest_governance.errors import place
 from attest_governance.model.bundle import Verification
 
 
@@ -82,3 +84,32 @@ class Manifests(msgspec.Struct, frozen=True):
     inventory: tuple[str, ...] = ()
     inventory_inputs: tuple[Text, ...] = ()
     """Files and folders whose resources policies may look up, beside those that are judged."""
+
+
+class ExemptionKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of `exemptions` as written: what it means, and what it must hold, is judged later."""
+
+    policy_name: Annotated[str, Meta(description="The policy, by name or glob.")] = ""
+    rule: Annotated[str, Meta(description="One rule of the policy; all of them when left out.")] = ""
+    resource_kind: Annotated[str, Meta(description="Kind of the resource, or a glob.")] = ""
+    resource_name: Annotated[str, Meta(description="Name of the resource, or a glob.")] = ""
+    resource_namespace: Annotated[str, Meta(description="Namespace of the resource, or a glob.")] = ""
+    labels: Annotated[dict[str, str], Meta(description="Labels that the resource must carry.")] = {}
+    image_digest: Annotated[str, Meta(description="Digest of an image that the resource must use.")] = ""
+    reason: Annotated[str, Meta(description="Why the exemption exists.")] = ""
+    approved_by: Annotated[str, Meta(description="Who approved it.")] = ""
+    not_before: Annotated[str, Meta(description="First moment at which it holds (RFC 3339).")] = ""
+    expires_at: Annotated[str, Meta(description="First moment at which it no longer holds (RFC 3339).")] = ""
+
+
+class ExemptionEntry(ExemptionKeys, frozen=True):
+    """An exemption with its place."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    @property
+    def source(self) -> str:
+        """`file:line` of the entry."""
+        return place(self.file, self.line, 0)

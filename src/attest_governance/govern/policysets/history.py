@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError, UsageError
+from attest_governance.govern import PIN
 from attest_governance.govern.project import Project, open_project
 from attest_governance.govern.records.judgement import Judgement, judge
 from attest_governance.govern.records.record import Record, read_record
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-PIN = "ATTEST_TRUST_ROOT"
-"""The variable that names a set which must be among the approved ones: then the project must be governed."""
 _PIN = re.compile(r"(sha256:)?[0-9a-f]{24,64}")
 
 
