@@ -67,6 +67,8 @@ def _row(policy: Policy, settings: Settings) -> Row:
         enabled=own.enabled,
         file=policy.file,
         compiled=policy.compiled,
+        shipped=policy.shipped,
+        replaces=policy.replaces,
     )
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from attest_governance.govern.snapshot import InForce, Snapshot
     from attest_governance.load.settings import Settings
     from attest_governance.model import Finding, Outcome, Policy
-    from attest_governance.model.sources import Manifests, PolicySources, ReadFile
+    from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
 
 
@@ -234,6 +234,8 @@ def open_runtime(
     root = governed_root(environment)
     if request.strict or root is not None:  # a rule that could not be evaluated must not pass there
         sources = msgspec.structs.replace(prepared.sources, strict_errors=True)
+        if root is not None:  # nobody approves what stands in a home folder
+            sources = msgspec.structs.replace(sources, modules=_adding(prepared))
         prepared = msgspec.structs.replace(prepared, sources=sources)
     loaded = engine.load(prepared.sources)
     users = _Users(loaded)
@@ -245,13 +247,27 @@ def open_runtime(
             root=root,
             opened=now,
             pin=environment.variables.get(PIN, ""),
-            notices=notices,
+            notices=(*notices, *_replaced(loaded)),
             users=users,
             **_asked(prepared, loaded),
         )
     except BaseException:
         users.close()
         raise
+
+
+def _adding(prepared: Prepared) -> tuple[InlinePolicy, ...]:
+    """The policies of the configuration, of which those of the global file must not take the place of a shipped one."""
+    elsewhere = str(prepared.settings.global_file)
+    return tuple(
+        msgspec.structs.replace(one, adds=one.adds or one.file == elsewhere) for one in prepared.sources.modules
+    )
+
+
+def _replaced(loaded: LoadedPolicies) -> tuple[str, ...]:
+    """Who expects a policy of ours must know that it is theirs."""
+    own = [f"{', '.join(f'`{name}`' for name in one.replaces)} ({one.file})" for one in loaded.policies if one.replaces]
+    return (f"policies of the project replace the shipped ones of their name: {', '.join(own)}",) if own else ()
 
 
 def governed_root(environment: Environment) -> Path | None:

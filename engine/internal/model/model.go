@@ -100,6 +100,8 @@ type Policy struct {
 	RegoVersion string         `json:"regoVersion,omitempty"`
 	Enforcement string         `json:"enforcement,omitempty"`
 	Compiled    bool           `json:"compiled,omitempty"` // the compiled evaluator asks it
+	Shipped     bool           `json:"shipped,omitempty"`  // it came with the product
+	Replaces    []string       `json:"replaces,omitempty"` // names of the shipped policies that it stands in for
 }
 
 // IsSeverity says whether a text names the severity of a finding.

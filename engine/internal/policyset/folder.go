@@ -50,9 +50,20 @@ func (f *folder) readFolder(root string, library bool) {
 	walk.Below(root)
 }
 
-// Modules reads Rego files, tests included, and the libraries that they may use.
-func Modules(files, libraries []string) ([]rego.Module, []model.Problem) {
+// readShipped reads policies that make way for those of the project.
+func (f *folder) readShipped(root string) {
+	f.readFolder(root, false)
+	for i := range f.modules {
+		f.modules[i].Shipped = true
+	}
+}
+
+// Modules reads Rego files, tests included, with the libraries that they may use and the policies that ship.
+func Modules(files, libraries, shipped []string) ([]rego.Module, []model.Problem) {
 	all := &folder{data: map[string]any{}}
+	for _, path := range shipped {
+		all.add(func(f *folder) { f.readShipped(path) })
+	}
 	for _, library := range libraries {
 		all.add(func(f *folder) { f.readFolder(library, true) })
 	}

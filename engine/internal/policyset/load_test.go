@@ -213,11 +213,11 @@ func TestTestsAreCompiledWithTheirPoliciesLibrariesAndData(t *testing.T) {
 
 func TestModulesAreTheFilesThatAreNamedAndTheirLibraries(t *testing.T) {
 	root := below(t, map[string]string{"a.rego": plainRego, "a_test.rego": "package a_test", "lib/l.rego": libRego, "lib/l_test.rego": "package lib_test"})
-	modules, problems := Modules(rooted(root, []string{"a.rego", "a_test.rego"}), rooted(root, []string{"lib"}))
+	modules, problems := Modules(rooted(root, []string{"a.rego", "a_test.rego"}), rooted(root, []string{"lib"}), nil)
 	if got, want := shown(root, modules), []string{"a.rego", "a_test.rego", "lib/l.rego"}; !slices.Equal(got, want) || len(problems) > 0 {
 		t.Errorf("got %q, %v, want %q", got, problems, want)
 	}
-	if _, problems = Modules(rooted(root, []string{"gone.rego"}), rooted(root, []string{"none"})); len(problems) != 2 || !model.HasErrors(problems) {
+	if _, problems = Modules(rooted(root, []string{"gone.rego"}), rooted(root, []string{"none"}), nil); len(problems) != 2 || !model.HasErrors(problems) {
 		t.Errorf("what is missing is not told: %v", problems)
 	}
 }

@@ -22,6 +22,7 @@ import (
 // Params are those of the method `policies/load` (engine/README.md).
 type Params struct {
 	Paths        []string        `json:"paths"`
+	Shipped      []string        `json:"shipped"` // policies that make way for those of Paths and Modules
 	Libraries    []string        `json:"libraries"`
 	Modules      []Inline        `json:"modules"`
 	Data         json.RawMessage `json:"data"`
@@ -46,6 +47,7 @@ type Inline struct {
 	Name     string `json:"name"`
 	Severity string `json:"severity"`
 	Level    string `json:"level"`
+	Adds     bool   `json:"adds"` // it must not take the place of a shipped policy
 }
 
 // Set is what a run judges by.
@@ -131,7 +133,7 @@ func gatekeeperObjects(sources []load.Source, reads *load.Reads) ([]gatekeeper.O
 
 func (i Inline) module() rego.Module {
 	source := rego.Source{File: i.File, Text: i.Text, Line: i.Line, Column: i.Column}
-	return rego.Module{Source: source, Origin: i.File, Name: i.Name, Severity: i.Severity, Level: i.Level}
+	return rego.Module{Source: source, Origin: i.File, Name: i.Name, Severity: i.Severity, Level: i.Level, Adds: i.Adds}
 }
 
 // gather reads every path and merges what they hold. The data given with the request joins that of
@@ -146,6 +148,9 @@ func gather(params Params, tests bool) *folder {
 	}
 	for _, path := range params.Libraries {
 		all.add(func(f *folder) { f.readFolder(path, true) })
+	}
+	for _, path := range params.Shipped {
+		all.add(func(f *folder) { f.readShipped(path) })
 	}
 	for _, path := range params.Paths {
 		if signed := slices.Contains(params.Signed, path); signed || bundle.IsArchive(path) || bundle.IsFolder(path) {

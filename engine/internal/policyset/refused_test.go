@@ -73,7 +73,7 @@ func TestAFileThatIsTooLargeIsRefused(t *testing.T) {
 	if err := os.Truncate(filepath.Join(root, "large.rego"), maxSource+1); err != nil { // a hole: it takes no room
 		t.Fatal(err)
 	}
-	modules, problems := Modules(rooted(root, []string{"large.rego", "just.rego"}), nil)
+	modules, problems := Modules(rooted(root, []string{"large.rego", "just.rego"}), nil, nil)
 	if len(modules) != 1 || len(problems) != 1 || problems[0].Code != "unreadable_policy" || problems[0].File != filepath.Join(root, "large.rego") {
 		t.Errorf("%d modules, %+v", len(modules), problems)
 	}

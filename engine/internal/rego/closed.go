@@ -62,12 +62,7 @@ func IsClosedPlace(place string) bool {
 
 // intrusions are modules of users that define something in a closed document. An exact copy of a library is the library.
 func intrusions(parsed []member) []model.Problem {
-	shipped := map[string]bool{}
-	for _, m := range parsed {
-		if m.Module.Library && !m.Module.Lent {
-			shipped[m.Text] = true
-		}
-	}
+	shipped := libraryTexts(parsed)
 	var problems []model.Problem
 	for _, m := range parsed {
 		if m.Module.Library && !m.Module.Lent || shipped[m.Text] {
@@ -84,6 +79,17 @@ func intrusions(parsed []member) []model.Problem {
 		}
 	}
 	return problems
+}
+
+// libraryTexts are the texts of the libraries that ship: a copy of one is that library.
+func libraryTexts(parsed []member) map[string]bool {
+	texts := map[string]bool{}
+	for _, m := range parsed {
+		if m.Module.Library && !m.Module.Lent {
+			texts[m.Text] = true
+		}
+	}
+	return texts
 }
 
 func intrusion(at *ast.Location, name string) model.Problem {

@@ -69,8 +69,12 @@ func sameRule(parsed []member) []model.Problem {
 			}
 		}
 	}
+	libraries := libraryTexts(parsed)
 	var problems []model.Problem
 	for _, m := range parsed {
+		if libraries[m.Text] {
+			continue
+		}
 		policy, ok := owner[packageName(m.Parsed.Module.Package)]
 		if !ok || m.Module.Library || m.Module.Origin == policy.Module.Origin || len(definedRules([]*Parsed{m.Parsed})) > 0 {
 			continue

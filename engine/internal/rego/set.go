@@ -24,11 +24,15 @@ import (
 // Module is a Rego source with what configuration says of it. Origin tells sources apart: two
 // origins must not define the same policy package. A Library only lends rules to others; one
 // that is Lent is a user's module that does so for the time being, and comes before the libraries of that name.
+// A Shipped one makes way for a policy of the project, unless that one only Adds: it must not take a policy's place.
 type Module struct {
 	Source
 	Origin   string
 	Library  bool
 	Lent     bool
+	Shipped  bool
+	Adds     bool
+	Replaces []string // names of the shipped policies that it stands in for
 	Name     string
 	Severity string
 	Level    string
@@ -108,6 +112,7 @@ func joined(modules []Module) ([]member, []model.Problem) {
 }
 
 func join(parsed []member) ([]member, []model.Problem) {
+	parsed = replaceShipped(parsed)
 	problems := append(conflicts(parsed), intrusions(parsed)...)
 	return yieldToUsers(parsed), problems
 }
@@ -193,6 +198,8 @@ func (s *Set) policy(group []member) (*Policy, error) {
 		set(&policy.Name, m.Module.Name)
 		set(&policy.Policy.Severity, m.Module.Severity)
 		set(&policy.Level, m.Module.Level)
+		policy.Shipped = m.Module.Shipped
+		policy.Replaces = append(policy.Replaces, m.Module.Replaces...)
 	}
 	policy.Policy.Severity = strings.ToLower(policy.Policy.Severity)
 	for _, rule := range policy.Rules {

@@ -19,12 +19,15 @@ func Validate(_ context.Context, modules []Module, data map[string]any) ([]model
 	parsed, more := join(parsed)
 	problems = append(problems, more...)
 	for _, m := range parsed {
-		if !m.Module.Library {
+		if !m.Module.Library && !m.Module.Shipped {
 			problems = append(problems, oldDialect(m)...)
 		}
 	}
 	policies := make([]model.Policy, 0, len(parsed))
 	for _, group := range packages(parsed) {
+		if group[0].Module.Shipped {
+			continue // it is there for what else uses its package
+		}
 		policy := describe(parsedOf(group))
 		policies = append(policies, policy)
 		problems = append(problems, metadataProblems(policy, group)...)

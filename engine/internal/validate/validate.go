@@ -20,6 +20,7 @@ import (
 type Params struct {
 	Paths     []string `json:"paths"`
 	Libraries []string `json:"libraries"`
+	Shipped   []string `json:"shipped"` // policies that a check would load as well
 	Inputs    []Text   `json:"inputs"`
 	// Verification is what bundles in archives are held against.
 	Verification *bundle.Verification `json:"verification"`
@@ -91,7 +92,7 @@ func (v *run) regoFiles(ctx context.Context, params Params) {
 	if len(v.modules)+len(v.bundled) == 0 {
 		return
 	}
-	modules, problems := policyset.Modules(v.modules, params.Libraries)
+	modules, problems := policyset.Modules(v.modules, params.Libraries, params.Shipped)
 	v.fail(problems...)
 	policies, problems := rego.Validate(ctx, append(modules, v.bundled...), policyset.Data(folders(params.Paths)))
 	v.result.Policies = append(v.result.Policies, policies...)

@@ -15,17 +15,14 @@ from attest_governance.cli.judging import Showing, exit_code, judged, named, rep
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import JUDGING, RESOURCES, SHOWING, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine, open_here
+from attest_governance.cli.session import open_here, validated
 from attest_governance.decide import make_baseline
 from attest_governance.develop.conflicts import Wish
 from attest_governance.develop.scanning import met_nothing, scanned
-from attest_governance.evaluate.requests import Validate
-from attest_governance.load.selection import LIBRARY
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_reports
 from attest_governance.report.json_document import to_json
 from attest_governance.request import Request
-from attest_governance.resources import shipped_policies
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,7 +65,7 @@ def command(
 def _policies(given: Manifests, now: datetime) -> Outcome | None:
     """What there is to say of the policies in the folders that hold no resource; None where there are none."""
     with Progress("looking at policies"):
-        validation = engine().ask(Validate(given.paths, (str(shipped_policies() / LIBRARY),)))
+        validation = validated(given.paths)
     if not validation.policies:
         return None
     if any(problem.severity == "error" for problem in validation.problems):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest_governance.load.bundles import Fetched, Remote
+    from attest_governance.model.bundle import Verification
+    from attest_governance.model.sources import Text
+    from attest_governance.model.verdict import Validation
     from attest_governance.request import Environment, Inspect, Request
     from attest_governance.runtime import Runtime
 
@@ -80,6 +83,22 @@ def open_here(request: Request, now: datetime) -> Runtime:
         for notice in runtime.notices:
             tell(f"notice: {notice}")
     return runtime
+
+
+def validated(
+    paths: Sequence[str], inputs: Sequence[Text] = (), *, verification: Verification | None = None
+) -> Validation:
+    """What is wrong with policies, bundles of them and manifests, beside the policies that ship, as a check has them.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    from attest_governance.evaluate.requests import Validate  # noqa: PLC0415 (few commands need it)
+    from attest_governance.load.selection import LIBRARY, shipped_folders  # noqa: PLC0415
+
+    shipped = shipped_policies()
+    libraries = (str(shipped / LIBRARY),)
+    return engine().ask(Validate(tuple(paths), libraries, shipped_folders(shipped), tuple(inputs), verification))
 
 
 def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:

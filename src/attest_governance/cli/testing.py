@@ -96,7 +96,7 @@ def _run(what: list[str], testing: Testing, request: Request, showing: Showing, 
 
     if not testing.watch:
         return once()
-    folders = [path for plan in plans for path in (*plan.sources.paths, *plan.below)]
+    folders = [path for plan in plans for path in (*plan.sources.shipped, *plan.sources.paths, *plan.below)]
     return watch(once, folders)
 
 

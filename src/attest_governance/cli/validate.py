@@ -13,11 +13,8 @@ from attest_governance.cli.judging import Showing, named, report_options
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine
-from attest_governance.evaluate.requests import Validate
-from attest_governance.load.selection import LIBRARY
+from attest_governance.cli.session import validated
 from attest_governance.report.validation import write_validation
-from attest_governance.resources import shipped_policies
 
 
 @takes(showing=("verbose", "no_color"))
@@ -35,7 +32,7 @@ def command(
     """
     given = named(paths)
     with Progress("validating"):
-        validation = engine().ask(Validate(given.paths, (str(shipped_policies() / LIBRARY),), given.inputs))
+        validation = validated(given.paths, given.inputs)
     shown = msgspec.structs.replace(showing, command="attest policy validate")
     write_validation(
         validation,

@@ -17,13 +17,10 @@ from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import engine
+from attest_governance.cli.session import validated
 from attest_governance.errors import InputError
-from attest_governance.evaluate.requests import Validate
 from attest_governance.load.bundles import read_verification, verification
-from attest_governance.load.selection import LIBRARY
 from attest_governance.report.validation import write_validation
-from attest_governance.resources import shipped_policies
 
 if TYPE_CHECKING:
     from attest_governance.load.settings import Settings
@@ -77,4 +74,4 @@ def _downloaded(url: str, settings: Settings, trusted: Verification | None) -> V
 
 
 def _validate(path: str, trusted: Verification | None) -> Validation:
-    return engine().ask(Validate((path,), (str(shipped_policies() / LIBRARY),), verification=trusted))
+    return validated((path,), verification=trusted)

@@ -60,7 +60,9 @@ def plan_paths(paths: Sequence[str], sources: PolicySources) -> TestPlan:
             raise InputError("there is no such file or folder", file=path, hint="name a policy, a test or a folder")
     files = [str(part) for path in paths for part in _belonging(Path(path))]
     read = [path for path in files if not any(_within(path, library) for library in sources.libraries)]
-    return TestPlan(sources=msgspec.structs.replace(sources, paths=tuple(read), modules=()), below=tuple(files))
+    return TestPlan(
+        sources=msgspec.structs.replace(sources, paths=tuple(read), shipped=(), modules=()), below=tuple(files)
+    )
 
 
 def _belonging(path: Path) -> list[Path]:

@@ -169,6 +169,8 @@ class Validate(Request[None, Validation], frozen=True):
     method, answer = "validate", Validation
     paths: tuple[str, ...]
     libraries: tuple[str, ...]
+    shipped: tuple[str, ...]
+    """Folders with policies that a check would load as well."""
     inputs: tuple[Text, ...] = ()
     verification: Verification | None = None
 

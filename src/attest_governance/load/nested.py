@@ -123,7 +123,11 @@ def _read(root: Path, folder: Path, start: Path, files: Files) -> Layer | None:
             shown = os.path.relpath(folder / marker, start)
             raise ConfigurationError("only the root of a project is governed", file=shown, line=1, hint=hint)
     path = folder / PROJECT_FILE
-    return read_layer(path, os.path.relpath(path, start), folder, files) if is_there(folder, PROJECT_FILE) else None
+    if not is_there(folder, PROJECT_FILE):
+        return None
+    layer = read_layer(path, os.path.relpath(path, start), folder, files)
+    adding = tuple(msgspec.structs.replace(module, adds=True) for module in layer.modules)
+    return msgspec.structs.replace(layer, modules=adding)
 
 
 def _looser(own: Sequence[Layer], layer: Layer) -> Iterator[ConfigurationError]:

@@ -65,10 +65,9 @@ def policy_sources(
     folders = list(selection.folders)
     if configured:
         folders += [str(path) for path in (*bundle_paths(settings), downloaded) if path]
-    if configured or selection.with_shipped:
-        folders = [*_shipped_folders(shipped), *folders]
     return PolicySources(
         paths=tuple(dict.fromkeys(folders)),
+        shipped=shipped_folders(shipped) if configured or selection.with_shipped else (),
         libraries=(str(shipped / LIBRARY),),
         modules=settings.modules if configured else (),
         data=_with_workload_kinds(data or {}, options.workload_kinds),
@@ -91,8 +90,9 @@ def _with_workload_kinds(data: Mapping[str, Any], kinds: tuple[WorkloadKind, ...
     return {**data, "attest": {**data.get("attest", {}), "workload_kinds": named}}
 
 
-def _shipped_folders(shipped: Path) -> list[str]:
-    return sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY)
+def shipped_folders(shipped: Path) -> tuple[str, ...]:
+    """The folders of the shipped policies, which make way for those of a project."""
+    return tuple(sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY))
 
 
 def select(policies: Iterable[Policy], settings: Settings, names: Iterable[str] = ()) -> tuple[Selected, ...]:

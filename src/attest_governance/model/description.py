@@ -20,6 +20,8 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
     enabled: bool
     file: str
     compiled: bool
+    shipped: bool
+    replaces: tuple[str, ...]
 
 
 class Description(msgspec.Struct, frozen=True, rename="camel"):

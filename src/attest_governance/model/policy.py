@@ -32,3 +32,6 @@ class Policy(msgspec.Struct, frozen=True, rename="camel"):
     """Of a constraint: its own enforcement, already mapped to strict, warn or dryrun."""
     compiled: bool = False
     """Whether the compiled evaluator is asked; else OPA's, or CEL."""
+    shipped: bool = False
+    replaces: tuple[str, ...] = ()
+    """The names of the shipped policies that this one, of the project, stands in for."""

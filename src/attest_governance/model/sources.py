@@ -30,6 +30,8 @@ class InlinePolicy(msgspec.Struct, frozen=True):
     name: str = ""
     severity: str = ""
     level: str = ""
+    adds: bool = False
+    """Whether it may only add: it must not take the place of a shipped policy."""
 
 
 class PolicySources(
@@ -39,6 +41,8 @@ class PolicySources(
 
     paths: tuple[str, ...] = ()
     """Files and folders; two of them must not define one package."""
+    shipped: tuple[str, ...] = ()
+    """Folders whose policies make way for those of `paths` and `modules`, package by package."""
     libraries: tuple[str, ...] = ()
     """Folders whose rules other policies may use."""
     modules: tuple[InlinePolicy, ...] = ()

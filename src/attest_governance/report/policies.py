@@ -31,9 +31,12 @@ def write_policy(description: Description, name: str, out: TextIO) -> None:
 
 def _list_lines(rows: Sequence[Row]) -> list[str]:
     width = max((len(row.name) for row in rows), default=0)
+    titles = [
+        f"{row.title} (replaces the shipped {', '.join(row.replaces)})" if row.replaces else row.title for row in rows
+    ]
     lines = [
-        f"{row.name:<{width}}  {row.severity:<8}  {row.enforcement if row.enabled else 'disabled':<8}  {row.title}"
-        for row in rows
+        f"{row.name:<{width}}  {row.severity:<8}  {row.enforcement if row.enabled else 'disabled':<8}  {title}"
+        for row, title in zip(rows, titles, strict=True)
     ]
     return [f"{'policy':<{width}}  severity  action    what it asks", *(line.rstrip() for line in lines)]
 

@@ -20,7 +20,7 @@ func (f *finder) packages() []model.Problem {
 	first := map[string]rego.Module{}
 	reported := map[string]bool{}
 	var kept []rego.Module
-	for _, m := range f.sources.Modules {
+	for _, m := range rego.Settled(f.sources.Modules) {
 		parsed, wrong := rego.Parse(m.Source)
 		problems = append(problems, wrong...)
 		if parsed == nil || m.Library || !hasEntries(m) {

@@ -75,7 +75,7 @@ var entryNames = []string{"violation", "deny", "warn"}
 // Open reads and compiles a policy file, the libraries and those files beside it that it uses. A
 // subject with a problem that is an error must not be used.
 func Open(ctx context.Context, o Options) (*Subject, []model.Problem) {
-	modules, problems := policyset.Modules([]string{o.File}, o.Libraries)
+	modules, problems := policyset.Modules([]string{o.File}, o.Libraries, nil)
 	if model.HasErrors(problems) {
 		return nil, problems
 	}
@@ -236,7 +236,7 @@ func neighbours(file string, have []rego.Module) []rego.Module {
 		if filepath.Clean(path) == filepath.Clean(file) || strings.HasSuffix(path, "_test.rego") || holds(have, path) {
 			continue
 		}
-		modules, problems := policyset.Modules([]string{path}, nil)
+		modules, problems := policyset.Modules([]string{path}, nil, nil)
 		if len(problems) > 0 || len(modules) == 0 {
 			continue
 		}
