@@ -65,12 +65,17 @@ func TestInOrderStops(t *testing.T) {
 	inOrder(ctx, 10*window, 4, func() func(int) int { return func(i int) int { return i } }, func(int) bool { return true })
 }
 
-// load compiles policies of a test.
-func loadSet(t *testing.T, texts ...string) *policyset.Set {
+// loadSet compiles policies of a test, each in a file of its own.
+func loadSet(t *testing.T, texts ...string) *policyset.Set { return loadFiles(t, ".rego", texts...) }
+
+// loadMixed loads templates and constraints of a test.
+func loadMixed(t *testing.T, text string) *policyset.Set { return loadFiles(t, ".yaml", text) }
+
+func loadFiles(t *testing.T, ending string, texts ...string) *policyset.Set {
 	t.Helper()
 	var paths []string
 	for i, text := range texts {
-		path := filepath.Join(t.TempDir(), fmt.Sprintf("p%d.rego", i))
+		path := filepath.Join(t.TempDir(), fmt.Sprintf("p%d%s", i, ending))
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

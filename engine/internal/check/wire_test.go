@@ -48,6 +48,7 @@ func TestABatchIsWrittenAsItsTagsSay(t *testing.T) {
 func TestTextsThatNeedCare(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty": "", "quotes": `a "b"`, "backslash": `C:\x`, "line break": "a\nb", "NUL": "\x00", "no UTF-8": "a\xffb", "beyond ASCII": "é\u2028😀",
+		"the first beyond ASCII": "\x80", "the last of ASCII": "\x7f",
 	} {
 		t.Run(name, func(t *testing.T) {
 			own, standard := written(t, Batch{Findings: []model.Finding{{Message: text}}})
@@ -55,6 +56,13 @@ func TestTextsThatNeedCare(t *testing.T) {
 				t.Errorf("%q against %q", own.Findings[0].Message, standard.Findings[0].Message)
 			}
 		})
+	}
+}
+
+func TestEmptyDetailsAreLeftOut(t *testing.T) {
+	own, standard := written(t, Batch{Findings: []model.Finding{{Message: "m", Details: map[string]any{}}}})
+	if !reflect.DeepEqual(own, standard) {
+		t.Errorf("%v against %v", own, standard)
 	}
 }
 
