@@ -71,7 +71,7 @@ violation contains {"message": message, "severity": "high", "path": array.concat
 violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
 	lib.parameter("fail_open", false) == false
 	service
-	some path, _ in lib.containers
+	some path in lib.needing_image
 	not lib.images[path]
 	message := sprintf("Container image '%v' can't be scanned: it is no valid reference", [lib.image_text(path)])
 }

@@ -32,6 +32,7 @@ import data.attest.lib
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.is_production_namespace
 	some pod_path, pod in lib.pods
+	not lib.is_loose(pod_path)
 	lib.field(pod, "serviceAccountName", "default") in {"", "default"}
 	lib.field(pod, "automountServiceAccountToken", true) != false
 	path := lib.deepest(pod_path, ["serviceAccountName"])

@@ -84,7 +84,7 @@ violation contains {"message": message, "severity": "medium", "path": ["type"]} 
 }
 
 violation contains {"message": message, "severity": "high", "path": path} if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some field in ["command", "args"]
 	some i, argument in container[field]
 	is_string(argument)

@@ -32,7 +32,7 @@ import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.handles_phi
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some i, source in container.envFrom
 	is_object(source.secretRef)
 	path := array.concat(container_path, ["envFrom", i, "secretRef"])
@@ -44,6 +44,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	some pod_path, pod in lib.pods
+	not lib.is_loose(pod_path)
 	lib.handles_phi
 	not lib.field(pod, "automountServiceAccountToken", null) in {true, false}
 	path := lib.deepest(pod_path, ["automountServiceAccountToken"])

@@ -80,7 +80,7 @@ names[["metadata", "name"]] := name if {
 }
 
 names[path] := value if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some field in ["name", "image"]
 	value := container[field]
 	is_string(value)
@@ -88,7 +88,7 @@ names[path] := value if {
 }
 
 names[path] := variable.name if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some i, variable in container.env
 	is_string(variable.name)
 	path := array.concat(container_path, ["env", i, "name"])
@@ -126,7 +126,7 @@ identifiers := {
 values[path] := value if some path, value in entries
 
 values[path] := variable.value if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some i, variable in container.env
 	is_string(variable.value)
 	path := array.concat(container_path, ["env", i, "value"])

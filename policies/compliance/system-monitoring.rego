@@ -49,7 +49,7 @@ is_watched if {
 }
 
 violation contains {"message": message, "severity": "high", "path": container_path} if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	arguments := [argument | some field in ["command", "args"]; some argument in container[field]]
 	"kube-apiserver" in arguments
 	not keeps_audit_log(arguments)

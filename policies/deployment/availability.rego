@@ -1,9 +1,10 @@
 # METADATA
 # title: Availability
 # description: >-
-#   Workloads in production survive the loss of a node. With several replicas, a Deployment or StatefulSet spreads them
-#   (topology spread constraints or pod anti-affinity) and does not stop all at once (`Recreate`). One replica has
-#   nothing to spread, so it is left to `attest-deployment`. Disruption budgets, in any namespace, must leave room for
+#   Workloads in production survive the loss of a node. With several replicas, a Deployment, a StatefulSet or what
+#   other controllers keep running (a Rollout, a CloneSet) spreads them (topology spread constraints or pod anti-affinity)
+#   and does not stop all at once (`Recreate`). One replica has nothing to spread, so it is left to `attest-deployment`.
+#   Disruption budgets, in any namespace, must leave room for
 #   a node to be drained and select something. Whether a budget covers a workload is judged only where the inventory
 #   (`data.inventory`) has disruption budgets to look at. Production is as in `attest-deployment`.
 # scope: package
@@ -47,10 +48,17 @@ violation contains {"message": message, "severity": "medium", "path": lib.pod_pa
 }
 
 is_replicated if {
-	input.resource.kind in {"Deployment", "StatefulSet"}
+	is_controller
 	lib.is_production_namespace
 	input.resource.spec.replicas > 1
 	lib.pod
+}
+
+is_controller if input.resource.kind in {"Deployment", "StatefulSet"}
+
+is_controller if {
+	lib.pod_path == ["spec", "template", "spec"]
+	lib.keeps_running(lib.pod_path)
 }
 
 is_spread if lib.pod.topologySpreadConstraints[_]

@@ -118,3 +118,16 @@ test_budgets_select_something if {
 		["PodDisruptionBudget 'web' protects nothing: it has no selector", ["spec"]],
 	}
 }
+
+rollout(spec) := object.union(
+	replicated({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}),
+	{"spec": object.union({"template": {"spec": {"containers": [{"image": "nginx"}]}}}, spec)},
+)
+
+test_what_other_controllers_keep_running_is_spread if {
+	count(found(rollout({"selector": {}}), {})) == 1
+	found(rollout({"selector": {}, "replicas": 1}), {}) == set()
+	found(rollout({}), {}) == set()
+	elsewhere := {"template": 1, "pods": {"selector": {}, "template": {"spec": {"containers": [{"image": "nginx"}]}}}}
+	found(rollout(elsewhere), {}) == set()
+}

@@ -2,8 +2,9 @@
 # title: Health checks
 # description: >-
 #   Containers of long-running workloads say when they are ready for traffic and when they need a restart. Judged are
-#   Deployments, StatefulSets and DaemonSets; Jobs and bare Pods come and go, and init containers run to their end.
-#   A probe without an action (`exec`, `httpGet`, `tcpSocket`, `grpc`) checks nothing and counts as none.
+#   Deployments, StatefulSets, DaemonSets, and what other controllers keep running (a Rollout, a CloneSet, a Service of
+#   Knative); Jobs and bare Pods come and go, and init containers run to their end. A probe without an action (`exec`,
+#   `httpGet`, `tcpSocket`, `grpc`) checks nothing and counts as none.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/pods/probes/
@@ -32,18 +33,29 @@
 #         items: {type: string}
 #         default: [Deployment, StatefulSet, DaemonSet]
 #         description: Kinds of workloads that are judged.
+#       other_kinds:
+#         type: boolean
+#         default: true
+#         description: Whether workloads of other controllers that keep their pods running are judged, too.
 package attest.health_checks
 
 import data.attest.lib
 
 violation contains {"message": message, "severity": severity, "path": path} if {
-	input.resource.kind in lib.parameter("kinds", ["Deployment", "StatefulSet", "DaemonSet"])
-	some probe, severity in required_probes
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] == "containers"
+	is_judged(lib.pod_path_of(container_path))
+	some probe, severity in required_probes
 	not has_action(container, probe)
 	path := lib.deepest(container_path, [probe])
 	message := sprintf("%s has no %s", [lib.describe(container_path), probe])
+}
+
+is_judged(_) if input.resource.kind in lib.parameter("kinds", ["Deployment", "StatefulSet", "DaemonSet"])
+
+is_judged(pod_path) if {
+	lib.parameter("other_kinds", true)
+	lib.keeps_running(pod_path)
 }
 
 required_probes["readinessProbe"] := "medium" if lib.parameter("require_readiness", true)

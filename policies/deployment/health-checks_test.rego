@@ -58,3 +58,25 @@ test_which_kinds_are_judged_is_a_parameter if {
 	}
 	summary(workload("Deployment", {}), {"kinds": ["Job"]}) == set()
 }
+
+served(version, kind, spec) := object.union(
+	{"apiVersion": version, "kind": kind},
+	{"spec": object.union({"template": {"spec": {"containers": [{"name": "web", "image": "nginx"}]}}}, spec)},
+)
+
+test_what_other_controllers_keep_running_is_judged if {
+	every resource in [
+		served("argoproj.io/v1alpha1", "Rollout", {"selector": {}}),
+		served("apps.kruise.io/v1alpha1", "CloneSet", {"selector": {}}),
+		served("serving.knative.dev/v1", "Service", {}),
+	] {
+		count(summary(resource, {})) == 2
+		summary(resource, {"other_kinds": false}) == set()
+	}
+	every resource in [
+		served("jobset.x-k8s.io/v1alpha2", "JobSet", {}),
+		served("batch/v1", "Job", {"selector": {}}),
+	] {
+		summary(resource, {}) == set()
+	}
+}

@@ -40,7 +40,8 @@ import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
 	lib.parameter("require_limits", true)
-	some container_path, container in resource_owners
+	some container_path, container in lib.containers
+	not is_ephemeral(container_path)
 	pod := lib.pods[lib.pod_path_of(container_path)]
 	some resource in lib.parameter("required_limits", ["cpu", "memory"])
 	not is_limited(container, resource)
@@ -51,7 +52,8 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 
 # A quantity that can't be read has a violation of its own.
 is_limited(owner, resource) if {
-	limit := object.get(owner, ["resources", "limits", resource], null)
+	some field in lib.resource_fields
+	limit := object.get(owner, [field, "limits", resource], null)
 	limit != null
 	not is_zero(limit)
 }
@@ -106,11 +108,13 @@ singular := {"limits": "limit", "requests": "request"}
 
 # What may carry resources: the pod itself and its normal and init containers.
 resource_owners[path] := container if {
-	some path, container in lib.containers
-	path[count(path) - 2] != "ephemeralContainers"
+	some path, container in lib.container_parts
+	not is_ephemeral(path)
 }
 
 resource_owners[path] := pod if some path, pod in lib.pods
+
+is_ephemeral(container_path) if container_path[count(container_path) - 2] == "ephemeralContainers"
 
 describe(path) := "The pod" if lib.pods[path]
 

@@ -105,3 +105,15 @@ test_a_maximum_that_is_no_quantity if {
 	nothing := summary({"kind": "Service"}, {"max_memory": "4 Gi"})
 	nothing == set()
 }
+
+test_steps_of_tekton_state_limits_in_a_field_of_their_own if {
+	step := {"name": "build", "image": "golang", "computeResources": {"limits": limits}}
+	task := {"apiVersion": "tekton.dev/v1", "kind": "Task", "spec": {"steps": [step]}}
+	summary(task, {}) == set()
+	count(summary(object.union(task, {"apiVersion": "shop.company.com/v1"}), {})) == 2
+}
+
+test_fragments_are_judged_for_what_they_say if {
+	kafka := {"kind": "Kafka", "apiVersion": "kafka.strimzi.io/v1", "spec": {"kafka": {"resources": {"limits": {"cpu": "4x"}}}}}
+	summary(kafka, {}) == {"limits/cpu: Container 'kafka' has a malformed cpu limit: '4x'"}
+}

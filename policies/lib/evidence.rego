@@ -18,7 +18,7 @@ is_attested(image) if {
 
 # The containers whose image is not attested, and why. (A malformed reference has no entry in `images`.)
 unattested[path] := why_not_attested(path) if {
-	some path, _ in containers
+	some path in needing_image
 	not path in attested
 }
 

@@ -1,10 +1,15 @@
 package attest.lib
 
-# The images of all containers, by the container's path. A malformed reference is in `containers` but not here.
-images[path] := image(container.image) if some path, container in containers
+# The images of all containers, by the container's path. A malformed reference is in `needing_image` but not here.
+images[path] := image(part.image) if some path, part in container_parts
+
+# Containers, and whatever else says how an image is run.
+needing_image contains path if some path, _ in containers
+
+needing_image contains path if some path, _ in fragments_with_image
 
 # The image as it is written; "" where there is none.
-image_text(path) := field(containers[path], "image", "")
+image_text(path) := field(container_parts[path], "image", "")
 
 # An image reference (`registry.company.com:5000/shop/web:1.4@sha256:…`) in its parts; `tag` and `digest` are "" where
 # absent. As container runtimes do, a reference without a registry means Docker Hub, and one without a folder its

@@ -2,17 +2,15 @@ package attest.lib
 
 # Pods in kinds that Kubernetes itself does not know: a Rollout, a JobSet, a Service of Knative. Configuration names
 # where such a kind keeps them (`policy.workload_kinds`), and whatever has the shape of a pod specification counts as
-# one, wherever it stands.
+# one, wherever it stands (shapes.rego).
 
-all_pod_paths contains array.slice(path, 0, count(path) - 1) if {
-	is_custom
-	walk(input.resource, [path, entries])
-	path[count(path) - 1] == "containers"
-	not path[0] in {"metadata", "status"}
-	holds_containers(entries)
-}
+all_pod_paths contains pod_path_of(path) if some path, _ in shaped
 
-all_pod_paths contains path if {
+all_pod_paths contains path if some path, _ in node_sharing
+
+all_pod_paths contains path if some path in named_paths
+
+named_paths contains path if {
 	some entry in data.attest.workload_kinds
 	entry.kind == input.resource.kind
 	entry.group == api_group
@@ -45,17 +43,4 @@ own_groups := {
 	"kustomize.config.k8s.io", "networking.k8s.io", "node.k8s.io", "openreports.io", "policy.networking.k8s.io",
 	"rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "settings.k8s.io", "storage.k8s.io",
 	"storagemigration.k8s.io", "wgpolicyk8s.io",
-}
-
-# A list of containers has an element that says what it runs, or how.
-holds_containers(entries) if {
-	is_array(entries)
-	some entry in entries
-	some key in object.keys(element(entry))
-	key in container_keys
-}
-
-container_keys := {
-	"args", "command", "env", "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "readinessProbe",
-	"securityContext", "startupProbe", "volumeDevices", "volumeMounts", "workingDir",
 }

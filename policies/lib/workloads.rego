@@ -44,8 +44,14 @@ pod_metadata := field(input.resource, metadata_path_of(min(all_pod_paths)), {})
 # Where the metadata of the Pod, or of its template, stand whose specification is at a path.
 metadata_path_of(path) := array.concat(array.slice(path, 0, count(path) - 1), ["metadata"])
 
-# The pod specification that a container belongs to.
-pod_path_of(container_path) := array.slice(container_path, 0, count(container_path) - 2)
+# The pod specification that a container belongs to: what holds its list, the container itself, or a set of containers.
+pod_path_of(container_path) := array.slice(container_path, 0, count(container_path) - depth(container_path))
+
+depth(container_path) := 3 if {
+	container_path[count(container_path) - 3] == "containerSet"
+} else := 2 if {
+	is_number(container_path[count(container_path) - 1])
+} else := 1
 
 # Every container of the workload: normal, init and ephemeral, by its path in the resource.
 containers[path] := container if {
@@ -56,10 +62,40 @@ containers[path] := container if {
 	path := array.concat(pod_path, [field, i])
 }
 
-# "Init container 'setup'": how messages name a container. One without a name is named by its position.
-describe(path) := sprintf("%s '%v'", [container_fields[path[count(path) - 2]], container_name(path)])
+containers[path] := container if some path, container in loose_containers
 
-container_name(path) := field(containers[path], "name", sprintf("#%v", [path[count(path) - 1]]))
+# Containers, and in kinds of others what says something of containers that their controllers complete. For rules about
+# what is said; what is missing, only a container itself can be asked for.
+container_parts[path] := container if some path, container in containers
+
+container_parts[path] := part if some path, part in fragments
+
+# "Init container 'setup'": how messages name a container. One without a name is named by its position.
+describe(path) := sprintf("%s '%v'", [word, container_name(path)]) if {
+	word := field(container_words, path[count(path) - 2], "Container")
+} else := sprintf("Container '%v'", [container_name(path)])
+
+container_words := object.union(container_fields, {"sidecars": "Sidecar", "steps": "Step"})
+
+container_name(path) := field(container_parts[path], "name", position(path))
+
+position(path) := sprintf("#%v", [key]) if {
+	key := path[count(path) - 1]
+	is_number(key)
+} else := array.concat([input.resource.kind], path)[count(path)]
+
+# A field of the container's security context, or else of the pod's, and where it stands: a list of keys.
+in_context(container_path, keys) := said if {
+	said := said_in(container_path, keys)
+} else := said if {
+	said := said_in(pod_path_of(container_path), keys)
+} else := inherited(container_path, keys)
+
+said_in(path, keys) := [value, place] if {
+	place := array.concat(path, array.concat(["securityContext"], keys))
+	value := object.get(input.resource, place, null)
+	value != null
+}
 
 # The longest part of `keys` below `path` that the resource has: a finding about a missing field points there.
 deepest(path, keys) := array.concat(path, array.slice(keys, 0, length)) if {

@@ -87,7 +87,7 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 }
 
 violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some key in privileged_keys(container.securityContext)
 	path := array.concat(container_path, array.concat(["securityContext"], key))
 	message := sprintf("Privileged containers are not allowed: %v", [lib.container_name(container_path)])
@@ -100,6 +100,7 @@ privileged_keys(context) := {key |
 
 violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
 	some pod_path, pod in lib.pods
+	not lib.fragments[pod_path]
 	pod.securityContext.windowsOptions.hostProcess == true
 	path := array.concat(pod_path, ["securityContext", "windowsOptions", "hostProcess"])
 	message := "Privileged containers are not allowed: all containers of the pod are host processes"
@@ -145,7 +146,7 @@ host_path_severity(source) := "critical" if {
 with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")]) if is_string(folder)
 
 violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.capability} if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	some i, capability in container.securityContext.capabilities.add
 	name := trim_prefix(upper(lib.text(capability)), "CAP_")
 	not name in lib.parameter("allowed_capabilities", default_capabilities)
@@ -160,7 +161,7 @@ default_capabilities := {
 }
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation} if {
-	some container_path, container in lib.containers
+	some container_path, container in lib.container_parts
 	container.securityContext.allowPrivilegeEscalation == true
 	path := array.concat(container_path, ["securityContext", "allowPrivilegeEscalation"])
 	message := sprintf("%s may not allow privilege escalation", [lib.describe(container_path)])
@@ -171,13 +172,14 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	some container_path, container in lib.containers
 	not lib.is_windows(container_path)
 	object.get(container, ["securityContext", "allowPrivilegeEscalation"], null) == null
+	not lib.templated(container_path, ["allowPrivilegeEscalation"])
 	path := lib.deepest(container_path, ["securityContext"])
 	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
 }
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root} if {
-	some container_path, _ in lib.containers
-	[user, path] := in_context(container_path, "runAsUser")
+	some container_path, _ in lib.container_parts
+	[user, path] := lib.in_context(container_path, ["runAsUser"])
 	user == 0
 	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe(container_path)])
 }
@@ -192,23 +194,13 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 }
 
 # Every user but 0 is no root; user 0 has a violation of its own.
-says_non_root(container_path) if in_context(container_path, "runAsUser")
+says_non_root(container_path) if lib.in_context(container_path, ["runAsUser"])
 
-says_non_root(container_path) if in_context(container_path, "runAsNonRoot")[0] == true
+says_non_root(container_path) if lib.in_context(container_path, ["runAsNonRoot"])[0] == true
 
 non_root_path(container_path) := path if {
-	[_, path] := in_context(container_path, "runAsNonRoot")
+	[_, path] := lib.in_context(container_path, ["runAsNonRoot"])
 } else := lib.deepest(container_path, ["securityContext"])
-
-# A field of the container's security context, or else of the pod's, and where it stands.
-in_context(container_path, field) := [value, array.concat(container_path, ["securityContext", field])] if {
-	value := lib.containers[container_path].securityContext[field]
-	value != null
-} else := [value, array.concat(pod_path, ["securityContext", field])] if {
-	pod_path := lib.pod_path_of(container_path)
-	value := lib.pods[pod_path].securityContext[field]
-	value != null
-}
 
 violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fixes.tag} if {
 	some path, image in lib.images

@@ -235,3 +235,43 @@ test_helpers_of_the_package if {
 	security.has_attest_attestation(good_container.image) with data.attest.evidence as evidence
 	not security.has_attest_attestation("nginx:1.27") with data.attest.evidence as evidence
 }
+
+task(fields) := {"apiVersion": "tekton.dev/v1", "kind": "Task", "spec": object.union({"steps": [good_container]}, fields)}
+
+test_steps_are_judged_as_containers if {
+	summary(task({}), {}) == set()
+	every context, message in {
+		{"privileged": true}: "critical spec/steps/0/securityContext/privileged: Privileged containers are not allowed: web",
+		{"allowPrivilegeEscalation": null}: concat("", [
+			"medium spec/steps/0/securityContext: ",
+			"Step 'web' must set allowPrivilegeEscalation to false",
+		]),
+	} {
+		step := object.union(good_container, {"securityContext": object.union(good_context, context)})
+		summary(task({"steps": [step]}), {}) == {message}
+	}
+}
+
+test_steps_follow_their_template if {
+	step := object.remove(good_container, ["securityContext"])
+	summary(task({"steps": [step], "stepTemplate": {"securityContext": good_context}}), {}) == set()
+}
+
+test_fragments_are_judged_for_what_they_say if {
+	every context, count_ in {
+		{"runAsNonRoot": false}: 0,
+		{"privileged": true}: 1,
+		{"windowsOptions": {"hostProcess": true}}: 1,
+		{"capabilities": {"add": ["SYS_ADMIN"]}}: 1,
+		{"allowPrivilegeEscalation": true, "runAsUser": 0}: 2,
+	} {
+		template := {"kafkaContainer": {"securityContext": context}}
+		kafka := {"apiVersion": "kafka.strimzi.io/v1", "kind": "Kafka", "spec": {"kafka": {"template": template}}}
+		count(summary(kafka, {})) == count_
+	}
+}
+
+test_host_processes_of_a_fragment_are_one_finding if {
+	pod_template := {"hostNetwork": true, "securityContext": {"windowsOptions": {"hostProcess": true}}}
+	count(summary(task({"podTemplate": pod_template}), {})) == 2
+}

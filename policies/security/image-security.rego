@@ -62,7 +62,7 @@ is_trusted(repository, registries) if {
 }
 
 violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
-	some path, _ in lib.containers
+	some path in lib.needing_image
 	not lib.images[path]
 	message := sprintf(
 		"%s has no valid image reference: '%v'",

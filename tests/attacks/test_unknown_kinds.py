@@ -117,6 +117,116 @@ WORKLOADS: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
         ("/spec/boxes/0/runs",),
     ),
 }
+# What is deployed by other words than a Pod's: the group and version, the kind, its spec, and where it is privileged.
+LOOSE: dict[str, tuple[str, str, dict[str, Any], tuple[str, ...]]] = {
+    "the container of a Workflow": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {"templates": [{"name": "a", "container": PRIVILEGED}]},
+        ("templates/0/container",),
+    ),
+    "the script of a WorkflowTemplate": (
+        "argoproj.io/v1alpha1",
+        "WorkflowTemplate",
+        {"templates": [{"name": "a", "script": {**PRIVILEGED, "source": "id"}}]},
+        ("templates/0/script",),
+    ),
+    "the containers, sidecars and init containers of a CronWorkflow": (
+        "argoproj.io/v1alpha1",
+        "CronWorkflow",
+        {
+            "workflowSpec": {
+                "templates": [
+                    {"containerSet": {"containers": [PRIVILEGED]}},
+                    {"sidecars": [PRIVILEGED], "initContainers": [PRIVILEGED]},
+                ]
+            }
+        },
+        (
+            "workflowSpec/templates/0/containerSet/containers/0",
+            "workflowSpec/templates/1/initContainers/0",
+            "workflowSpec/templates/1/sidecars/0",
+        ),
+    ),
+    "a template of a Workflow within a step": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {"templates": [{"steps": [[{"name": "a", "inline": {"container": PRIVILEGED}}]]}]},
+        ("templates/0/steps/0/0/inline/container",),
+    ),
+    "steps and sidecars of a Task": (
+        "tekton.dev/v1",
+        "Task",
+        {"steps": [{"ref": {"name": "clone"}}, PRIVILEGED], "sidecars": [PRIVILEGED]},
+        ("sidecars/0", "steps/1"),
+    ),
+    "the template of a TaskRun's steps": (
+        "tekton.dev/v1",
+        "TaskRun",
+        {"taskSpec": {"stepTemplate": {"securityContext": {"privileged": True}}, "steps": [{"script": "id"}]}},
+        ("taskSpec/stepTemplate",),
+    ),
+    "steps of a Pipeline": (
+        "tekton.dev/v1",
+        "Pipeline",
+        {"tasks": [{"taskSpec": {"steps": [PRIVILEGED]}}], "finally": [{"taskSpec": {"steps": [PRIVILEGED]}}]},
+        ("finally/0/taskSpec/steps/0", "tasks/0/taskSpec/steps/0"),
+    ),
+    "what a Kafka of Strimzi says of its containers": (
+        "kafka.strimzi.io/v1beta2",
+        "Kafka",
+        {"kafka": {"template": {"kafkaContainer": {"securityContext": {"privileged": True}}}}},
+        ("kafka/template/kafkaContainer",),
+    ),
+    "the containers of a Cluster of CNPG": (
+        "postgresql.cnpg.io/v1",
+        "Cluster",
+        {"instances": 3, "securityContext": {"privileged": True}},
+        ("",),
+    ),
+    "a component of an IstioOperator": (
+        "install.istio.io/v1alpha1",
+        "IstioOperator",
+        {"components": {"cni": {"k8s": {"securityContext": {"privileged": True}}}}},
+        ("components/cni/k8s",),
+    ),
+    "an init container that is added to a Prometheus": (
+        "monitoring.coreos.com/v1",
+        "Prometheus",
+        {"initContainers": [PRIVILEGED]},
+        ("initContainers/0",),
+    ),
+    "an image beside its security context": (
+        "shop.company.com/v1",
+        "Till",
+        {"drawer": PRIVILEGED},
+        ("drawer",),
+    ),
+    "a container that configuration names": (
+        "shop.company.com/v1",
+        "Booth",
+        {"runs": PRIVILEGED},
+        ("runs",),
+    ),
+}
+# What is deployed and shows no policy how: the group and version, the kind, its spec, and where it is told.
+UNSEEN: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "an image of CNPG": ("postgresql.cnpg.io/v1", "Cluster", {"imageName": "ghcr.io/pg/pg:16.2"}, "imageName"),
+    "an image alone": ("shop.company.com/v1", "Till", {"image": "r.company.com/x:1", "size": 3}, "image"),
+    "an image by another name": (
+        "shop.company.com/v1",
+        "Till",
+        {"parts": [{"agentImage": "r.company.com/x:1"}]},
+        "parts/0/agentImage",
+    ),
+    "a patch of pods": ("argoproj.io/v1alpha1", "Workflow", {"podSpecPatch": "hostUsers: true"}, "podSpecPatch"),
+    "a manifest in a Workflow": (
+        "argoproj.io/v1alpha1",
+        "Workflow",
+        {"templates": [{"resource": {"manifest": json.dumps({"kind": "Pod", "spec": POD})}}]},
+        "templates/0/resource/manifest",
+    ),
+}
 SCHEMA = {
     "type": "object",
     "properties": {"spec": {"properties": {"containers": {"items": {"properties": {"image": {"type": "string"}}}}}}},
@@ -141,6 +251,22 @@ OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "a mutation of Gatekeeper": ("mutations.gatekeeper.sh/v1", "Assign", {"spec": {"parameters": {"assign": POD}}}),
     "a Kustomization": ("kustomize.config.k8s.io/v1beta1", "Kustomization", {"patches": [{"patch": "spec: {}"}]}),
     "a status": ("shop.company.com/v1", "Report", {"status": POD}),
+    "settings that share nothing": (
+        "shop.company.com/v1",
+        "Ship",
+        {"spec": {"hostNetwork": False, "volumes": [{"emptyDir": {}}, "hold"], "securityContext": {"runAsUser": 1}}},
+    ),
+    "a repository of images": (
+        "image.toolkit.fluxcd.io/v1beta2",
+        "ImageRepository",
+        {"spec": {"image": "r.company.com/x"}},
+    ),
+    "claims for storage": (
+        "shop.company.com/v1",
+        "Ship",
+        {"spec": {"claims": [{"resources": {"requests": {"storage": "1Gi"}}}]}},
+    ),
+    "steps of another trade": ("shop.company.com/v1", "Dance", {"spec": {"steps": [{"name": "left"}, "right"]}}),
     "names of containers": ("shop.company.com/v1", "Report", {"spec": {"containers": ["a", {"name": "b"}]}}),
     "containers of another trade": (
         "shop.company.com/v1",
@@ -153,12 +279,16 @@ OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, Any]]]:
-    """What the shipped policy of containers finds in each of them, by name."""
+    """What the shipped policies of containers find in each of them, by name."""
     folder = tmp_path_factory.mktemp("kinds")
     (folder / ".attest").mkdir()
-    named = [{"kind": "Kiosk", "group": "shop.company.com", "path": "spec.boxes.*.runs"}]
+    named = [
+        {"kind": "Kiosk", "group": "shop.company.com", "path": "spec.boxes.*.runs"},
+        {"kind": "Booth", "group": "shop.company.com", "path": "spec.runs"},
+    ]
     (folder / ".attest/policies.yaml").write_text(json.dumps({"policy": {"workload_kinds": named}}))
-    resources = {**{name: entry[:3] for name, entry in WORKLOADS.items()}, **OTHERS}
+    others = {name: (version, kind, {"spec": spec}) for name, (version, kind, spec, _) in (LOOSE | UNSEEN).items()}
+    resources = {**{name: entry[:3] for name, entry in WORKLOADS.items()}, **others, **OTHERS}
     for number, (version, kind, fields) in enumerate(resources.values()):
         resource = {
             "apiVersion": version,
@@ -168,7 +298,18 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, 
         }
         (folder / f"{number}.json").write_text(json.dumps(resource, indent=1))
     done = subprocess.run(
-        [*COMMAND, "policy", "check", ".", "--policy", "attest-security", "-f", "json"],
+        [
+            *COMMAND,
+            "policy",
+            "check",
+            ".",
+            "--policy",
+            "attest-security",
+            "--policy",
+            "unknown-workloads",
+            "-f",
+            "json",
+        ],
         cwd=folder,
         env=environment(folder),
         capture_output=True,
@@ -194,6 +335,35 @@ def test_a_pod_is_judged_wherever_it_stands(found: dict[str, list[dict[str, Any]
     assert [each["location"]["path"] for each in privileged] == [f"{pod}{path}" for pod in WORKLOADS[name][3]]
     assert {each["text"].strip().rstrip(",") for each in privileged} == {'"privileged": true'}
     assert len(found[name]) > len(privileged), "the other rules look at it, too"
+
+
+@pytest.mark.parametrize("name", LOOSE)
+def test_a_container_is_judged_wherever_it_stands(found: dict[str, list[dict[str, Any]]], name: str) -> None:
+    privileged = [each for each in found[name] if each["message"].startswith("Privileged containers")]
+    paths = ["/".join(("/spec", *([at] if at else []), "securityContext/privileged")) for at in LOOSE[name][3]]
+    assert sorted(each["location"]["path"] for each in privileged) == paths
+    assert {each["text"].strip().rstrip(",") for each in privileged} == {'"privileged": true'}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_what_no_policy_sees_through_is_told(found: dict[str, list[dict[str, Any]]], name: str) -> None:
+    [warning] = found[name]
+    assert (warning["policy"], warning["enforcement"]) == ("unknown-workloads", "warn")
+    assert warning["location"]["path"] == f"/spec/{UNSEEN[name][3]}"
+    assert f'"{UNSEEN[name][3].rpartition("/")[2]}": ' in warning["text"]
+    assert "is not judged in full" in warning["message"]
+    assert "policy.workload_kinds" in warning["fix"]
+
+
+def test_a_strict_check_denies_what_no_policy_sees_through(attest: Attest, project: Path) -> None:
+    version, kind, spec, _ = UNSEEN["an image of CNPG"]
+    _write(project, version, kind, {"spec": spec})
+    assert "1 warning" in attest("policy", "check", "resource.json", code=0).out
+    attest("policy", "check", "resource.json", "--strict", code=1)
+    reviewed = [{"name": "unknown-workloads", "parameters": {"reviewed_kinds": ["Cluster.postgresql.cnpg.io"]}}]
+    (project / ".attest").mkdir()
+    (project / ".attest/policies.yaml").write_text(json.dumps({"policies": reviewed}))
+    attest("policy", "check", "resource.json", "--strict", code=0)
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -34,7 +34,7 @@ LOUD: dict[str, dict[str, Any]] = {
 }
 SILENT = {
     "attest-context", "attest-dynamic", "gdpr", "hipaa-audit-logging", "hipaa-encryption", "minimum-necessary",
-    "phi-detection", "authentication",
+    "phi-detection", "authentication", "unknown-workloads",
 }  # fmt: skip
 
 

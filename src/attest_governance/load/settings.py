@@ -217,8 +217,8 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         tuple[WorkloadKind, ...],
         Meta(
             description=(
-                "Where kinds that are not Kubernetes' own keep pods; what has the shape of a pod specification there"
-                " is judged as one without being named."
+                "Where kinds that are not Kubernetes' own keep pods or containers; what has the shape of one there"
+                " is judged without being named."
             )
         ),
     ] = ()
