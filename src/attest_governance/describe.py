@@ -13,7 +13,7 @@ from attest_governance.model.problem import refuse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest_governance.load.settings import Settings
+    from attest_governance.load.standing import Standings
     from attest_governance.model import Policy
     from attest_governance.runtime import Runtime
 
@@ -25,7 +25,9 @@ def overview(runtime: Runtime, names: Sequence[str] = ()) -> tuple[Row, ...]:
         PolicyError: a policy is invalid.
     """
     refuse(runtime.loaded.problems)
-    rows = (_row(policy, runtime.settings) for policy in sorted(runtime.policies, key=lambda policy: policy.name))
+    rows = (
+        _row(policy, runtime.prepared.standings) for policy in sorted(runtime.policies, key=lambda policy: policy.name)
+    )
     return tuple(row for row in rows if not names or any(fnmatchcase(row.name, name) for name in names))
 
 
@@ -44,27 +46,27 @@ def find_policy(runtime: Runtime, name: str) -> Policy:
 
 def describe(policy: Policy, runtime: Runtime) -> Description:
     """Everything there is to say about one policy."""
-    row = _row(policy, runtime.settings)
+    row = _row(policy, runtime.prepared.standings)
     folder = Path(policy.file).parent / "examples" / policy.name
     return Description(
         policy=policy,
         enforcement=row.enforcement,
         enabled=row.enabled,
-        configured=runtime.settings.for_policy(policy.name).parameters,
+        configured=runtime.prepared.standings.of(policy).parameters,
         passing=_files(folder / "pass"),
         failing=_files(folder / "fail"),
     )
 
 
-def _row(policy: Policy, settings: Settings) -> Row:
-    own = settings.for_policy(policy.name)
+def _row(policy: Policy, standings: Standings) -> Row:
+    own = standings.of(policy)
     return Row(
         name=policy.name,
         title=policy.title,
         engine=policy.engine,
         severity=policy.severity or own.severity or "medium",
         enforcement=own.enforcement or policy.enforcement or "strict",
-        enabled=own.enabled,
+        enabled=bool(own.enabled),
         file=policy.file,
         compiled=policy.compiled,
         shipped=policy.shipped,

@@ -24,7 +24,8 @@ from attest_governance.load.documents import convert, data_documents, read_docum
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
 from attest_governance.load.selection import LIBRARY, Selection, policy_sources, select
-from attest_governance.load.settings import Settings
+from attest_governance.load.settings import Profile, Settings
+from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
 from attest_governance.model.bundle import BundleAnswer
 from attest_governance.model.sources import PolicySources, ReadFile, Selected
@@ -58,6 +59,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     folders: tuple[str, ...] = ()
     with_shipped: bool = False
+    profile: Profile | None = None
     names: tuple[str, ...] = ()
     strict: bool = False
     fail_on: Severity | None = None
@@ -98,13 +100,18 @@ class Prepared(msgspec.Struct, frozen=True):
     downloaded: Path | None = None
     """The bundle from a server that is among the sources."""
 
+    @property
+    def standings(self) -> Standings:
+        """What holds for each policy, but for flags that name policies or parameters."""
+        return Standings(self.settings, bool(self.request.evidence), bool(self.request.folders))
+
     def choose(self, policies: Sequence[Policy], *names: str) -> tuple[Selected, ...]:
         """The policies that the request means, or those of other `names`, with their parameters.
 
         Raises:
             AttestError: a name or a file of the request is wrong.
         """
-        selected = select(policies, self.settings, names or self.request.names)
+        selected = select(policies, self.standings, names or self.request.names)
         if self.request.parameters is None:
             return selected
         _refuse_unknown(self.parameters, [policy.name for policy in policies], self.request.parameters)
@@ -133,7 +140,7 @@ def prepare(
         start=environment.cwd,
         home=environment.home,
         environ=environment.variables,
-        overrides=overrides,
+        overrides={"policy.profile": request.profile, **(overrides or {})},
         judged=request.judged,
         reader=files,
     )

@@ -167,8 +167,9 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def _weights_by(self, settings: Settings, elsewhere: Settings) -> Weights:
         given = {one.name: settings.for_policy(one.name) for one in self.selected}
+        standings = msgspec.structs.replace(self.prepared.standings, settings=settings)
         before = {name: elsewhere.for_policy(name).severity for name in given}
-        asked = asked_by(settings, self.settings, self.policies, self.prepared.request.names)
+        asked = asked_by(standings, self.settings, self.policies, self.prepared.request.names)
         return Weights(
             enforcement={name: own.enforcement for name, own in given.items()},
             severity={name: own.severity for name, own in given.items() if own.severity not in (None, before[name])},
@@ -345,7 +346,7 @@ def _asked(prepared: Prepared, loaded: LoadedPolicies) -> dict[str, Any]:
         # A name that is missing, or a parameter that nobody takes, is no news where a policy can't be read.
         return {"loaded": loaded, "selected": (), "weights": Weights(), "problems": prepared.problems}
     selected = prepared.choose(loaded.policies)
-    wrong = check_parameters(prepared.settings, loaded.policies, complete=not prepared.request.folders)
+    wrong = check_parameters(prepared.standings, loaded.policies, complete=not prepared.request.folders)
     silent = () if selected or prepared.request.allow_empty else (_no_policy(prepared, loaded),)
     return {
         "loaded": loaded,

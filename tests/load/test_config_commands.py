@@ -17,6 +17,7 @@ from attest_governance.cli.main import run
 from attest_governance.load.configuration import bundle_paths, load_settings
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.scaffold import FILES
+from attest_governance.load.standing import Standings
 from attest_governance.model import Policy
 from reference_pages.configuration import json_schemas
 
@@ -74,7 +75,7 @@ def test_set_refuses_an_unknown_key(capsys: Output, home: Path) -> None:
         ("policies.x.enabled", "true\n"),
         ("policies.x.parameters.deep", '{"er":[1]}\n'),
         ("policies.x.parameters.deep.er", "[1]\n"),
-        ("policies.other.enabled", "true\n"),
+        ("policies.other.enabled", "\n"),
         ("policies.x", ("policies.x.enforcement      warn  (.attest/policies.yaml:3)\n"
                        'policies.x.parameters.deep  {"er":[1]}  (.attest/policies.yaml:3)\n')),
         ("exemptions", ""),
@@ -143,7 +144,7 @@ class TestInit:
         settings = load_settings(start=folder, home=home, environ={})
         assert bundle_paths(settings) == (folder / "policies",)
         schema = yaml.safe_load(_metadata(folder))["custom"]["parameters"]
-        assert check_parameters(settings, [Policy("required-labels", parameters=schema)]) == ()
+        assert check_parameters(Standings(settings), [Policy("required-labels", parameters=schema)]) == ()
 
     def test_what_is_commented_out_loads_too(self, capsys: Output, project: Path) -> None:
         _printed(["policy", "init"], capsys)

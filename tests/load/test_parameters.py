@@ -13,6 +13,7 @@ import pytest
 
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.settings import Settings
+from attest_governance.load.standing import Standings
 from attest_governance.model import Policy
 
 Load = Callable[..., Settings]
@@ -127,7 +128,7 @@ CASES = {
 def test_parameters(case: Case, load: Load) -> None:
     settings = load(f"policies:\n  - name: image-security\n    parameters:\n      {case.parameters}\n")
     policy = Policy("image-security", parameters=case.schema)
-    problems = check_parameters(settings, [policy])
+    problems = check_parameters(Standings(settings), [policy])
     if not case.message:
         assert problems == ()
         return
@@ -143,7 +144,7 @@ def test_pattern_that_backtracks_answers_at_once(load: Load) -> None:
     policy = Policy("a", parameters={"properties": {"word": {"type": "string", "pattern": "^(a+)+$"}}})
     settings = load(text)
     begin = time.perf_counter()
-    (problem,) = check_parameters(settings, [policy])
+    (problem,) = check_parameters(Standings(settings), [policy])
     assert time.perf_counter() - begin < 2
     assert problem.where == ".attest/policies.yaml:3:24"
     assert len(problem.message) < 400
@@ -151,7 +152,7 @@ def test_pattern_that_backtracks_answers_at_once(load: Load) -> None:
 
 def test_policy_that_is_not_loaded_is_named_with_the_nearest(load: Load) -> None:
     settings = load("policies:\n  - name: image-securty\n")
-    (problem,) = check_parameters(settings, [Policy("image-security"), Policy("resource-limits")])
+    (problem,) = check_parameters(Standings(settings), [Policy("image-security"), Policy("resource-limits")])
     assert problem.where == ".attest/policies.yaml:2:11"
     assert problem.message == "the configuration speaks of the policy `image-securty`, which is not loaded"
     assert problem.hint == "did you mean `image-security`?"
@@ -164,18 +165,18 @@ def test_policy_that_is_not_loaded_is_named_with_the_nearest(load: Load) -> None
 )
 def test_absent_policy_is_no_mistake_where_not_all_are_loaded(policy_block: str, complete: bool, load: Load) -> None:
     settings = load(f"policy: {policy_block}\npolicies:\n  - name: image-security\n")
-    assert check_parameters(settings, [], complete=complete) == ()
+    assert check_parameters(Standings(settings), [], complete=complete) == ()
 
 
 def test_disabled_policy_is_not_checked(load: Load) -> None:
     settings = load("policies:\n  - {name: a, enabled: false, parameters: {b: 1}}\n")
-    assert check_parameters(settings, [Policy("a", parameters={"properties": {}})]) == ()
+    assert check_parameters(Standings(settings), [Policy("a", parameters={"properties": {}})]) == ()
 
 
 def test_constraint_holds_its_own_parameters(load: Load) -> None:
     settings = load("policies:\n  - name: K8sRequiredLabels/all\n    parameters: {labels: [a]}\n")
     policy = Policy("K8sRequiredLabels/all", engine="gatekeeper", file="c.yaml")
-    (problem,) = check_parameters(settings, [policy])
+    (problem,) = check_parameters(Standings(settings), [policy])
     assert problem.where == ".attest/policies.yaml:3:18"
     assert problem.hint == "set them in `spec.parameters` of the constraint in c.yaml"
 
@@ -183,27 +184,28 @@ def test_constraint_holds_its_own_parameters(load: Load) -> None:
 def test_parameter_of_a_custom_policy_and_of_a_flag_have_their_places(load: Load) -> None:
     text = "policy:\n  custom_policies:\n    - name: a\n      rego_code: package a\n      parameters: {n: x}\n"
     policy = Policy("a", parameters={"properties": {"n": {"type": "integer"}}})
-    (problem,) = check_parameters(load(text), [policy])
+    (problem,) = check_parameters(Standings(load(text)), [policy])
     assert problem.where == ".attest/policies.yaml:5:23"
-    (problem,) = check_parameters(load(text, overrides={"policies.a.parameters.n": "y"}), [policy])
+    (problem,) = check_parameters(Standings(load(text, overrides={"policies.a.parameters.n": "y"})), [policy])
     assert problem.message.startswith("flag policies.a.parameters.n: parameter `n` of `a` can't be accepted")
     assert problem.where == ""
 
 
 def test_required_parameter_without_any_configuration_is_asked_for(load: Load) -> None:
     policy = Policy("a", parameters={"properties": {"must": {}}, "required": ["must"]})
-    (problem,) = check_parameters(load(), [policy])
+    (problem,) = check_parameters(Standings(load()), [policy])
     assert "is a required property" in problem.message
     assert problem.hint == "set it under `policies:`, in the entry with `name: a`"
     settled = Policy("a", parameters=policy.parameters, defaults={"must": 1})
-    assert check_parameters(load(), [settled]) == ()
+    assert check_parameters(Standings(load()), [settled]) == ()
 
 
 def test_validator_is_not_imported_without_parameters() -> None:
     code = (
         "import sys; from attest_governance.load.parameters import check_parameters;"
-        "from attest_governance.load.settings import Settings; from attest_governance.model import Policy;"
-        "check_parameters(Settings(), [Policy('a', parameters={'properties': {}})]);"
+        "from attest_governance.load.settings import Settings; from attest_governance.load.standing import Standings;"
+        "from attest_governance.model import Policy;"
+        "check_parameters(Standings(Settings()), [Policy('a', parameters={'properties': {}})]);"
         "sys.exit('jsonschema_rs' in sys.modules or 'yaml' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -95,9 +95,9 @@ def test_entries_of_a_policy_are_merged_field_by_field(load: Load) -> None:
     assert set(settings.policies) == {"a", "b"}
 
 
-def test_policy_that_is_not_configured_is_enabled_and_left_as_it_is(load: Load) -> None:
+def test_policy_that_is_not_configured_is_left_as_it_is(load: Load) -> None:
     found = load().for_policy("anything")
-    assert (found.enabled, found.enforcement, found.severity, found.parameters) == (True, None, None, {})
+    assert (found.enabled, found.enforcement, found.severity, found.parameters) == (None, None, None, {})
 
 
 def test_entry_wins_over_the_custom_policy_it_names(load: Load) -> None:

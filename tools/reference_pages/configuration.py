@@ -162,6 +162,9 @@ def _refine(schema: dict[str, Any], field: Field) -> None:
     """Adds what the bare type can't say: other notations, words in any case, sections and lists left empty."""
     if notation := field.extra.get("schema"):
         schema.update(notation)
+        if "anyOf" in notation:  # it says all there is to say
+            schema.pop("default", None)
+            return
     if origin_of(field.type) is Literal and field.extra.get("ignore_case"):
         options = [str(option) for option in get_args(field.type)]
         _replace_options(schema, sorted({*options, *map(str.lower, options), *map(str.capitalize, options)}))

@@ -83,25 +83,27 @@ type Skipped struct {
 
 // Policy describes a loaded policy to the other side.
 type Policy struct {
-	Name        string         `json:"name"`
-	Engine      string         `json:"engine"`
-	Package     string         `json:"package,omitempty"`
-	Rules       []string       `json:"rules,omitempty"`
-	Title       string         `json:"title,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Severity    string         `json:"severity,omitempty"`
-	Remediation string         `json:"remediation,omitempty"`
-	Parameters  map[string]any `json:"parameters,omitempty"`
-	Defaults    map[string]any `json:"defaults,omitempty"`
-	Controls    []string       `json:"controls,omitempty"`
-	Related     []string       `json:"related,omitempty"`
-	File        string         `json:"file,omitempty"`
-	Line        int            `json:"line,omitempty"`
-	RegoVersion string         `json:"regoVersion,omitempty"`
-	Enforcement string         `json:"enforcement,omitempty"`
-	Compiled    bool           `json:"compiled,omitempty"` // the compiled evaluator asks it
-	Shipped     bool           `json:"shipped,omitempty"`  // it came with the product
-	Replaces    []string       `json:"replaces,omitempty"` // names of the shipped policies that it stands in for
+	Name        string                    `json:"name"`
+	Engine      string                    `json:"engine"`
+	Package     string                    `json:"package,omitempty"`
+	Rules       []string                  `json:"rules,omitempty"`
+	Title       string                    `json:"title,omitempty"`
+	Description string                    `json:"description,omitempty"`
+	Severity    string                    `json:"severity,omitempty"`
+	Remediation string                    `json:"remediation,omitempty"`
+	Parameters  map[string]any            `json:"parameters,omitempty"`
+	Defaults    map[string]any            `json:"defaults,omitempty"`
+	Controls    []string                  `json:"controls,omitempty"`
+	Related     []string                  `json:"related,omitempty"`
+	File        string                    `json:"file,omitempty"`
+	Line        int                       `json:"line,omitempty"`
+	RegoVersion string                    `json:"regoVersion,omitempty"`
+	Enforcement string                    `json:"enforcement,omitempty"`
+	Compiled    bool                      `json:"compiled,omitempty"` // the compiled evaluator asks it
+	Profiles    map[string]map[string]any `json:"profiles,omitempty"` // those it belongs to, with its parameters there
+	Evidence    []string                  `json:"evidence,omitempty"` // parameters that are off where there is no evidence
+	Shipped     bool                      `json:"shipped,omitempty"`  // it came with the product
+	Replaces    []string                  `json:"replaces,omitempty"` // names of the shipped policies that it stands in for
 }
 
 // IsSeverity says whether a text names the severity of a finding.

@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -65,13 +66,48 @@ func annotate(policy *model.Policy, a *ast.Annotations) {
 		policy.Parameters = schema
 		policy.Defaults = defaults(schema)
 	}
-	if controls, ok := a.Custom["controls"].([]any); ok {
-		for _, c := range controls {
-			if s, ok := c.(string); ok {
-				policy.Controls = append(policy.Controls, s)
-			}
+	policy.Controls = append(policy.Controls, texts(a.Custom["controls"])...)
+	policy.Evidence = append(policy.Evidence, texts(a.Custom["evidence"])...)
+	if stated := profiles(a.Custom["profiles"]); stated != nil {
+		policy.Profiles = stated
+	}
+}
+
+// texts are the texts of a list.
+func texts(value any) []string {
+	list, _ := value.([]any)
+	var out []string
+	for _, element := range list {
+		if s, ok := element.(string); ok {
+			out = append(out, s)
 		}
 	}
+	return out
+}
+
+// knownProfiles are those that configuration may choose.
+var knownProfiles = []string{"minimal", "recommended", "strict", "pss-baseline", "pss-restricted", "nsa", "cis"}
+
+// profiles are the profiles that a policy states, a list of names or an object that gives each the parameters which
+// the policy has there; nil where it states none.
+func profiles(value any) map[string]map[string]any {
+	switch stated := value.(type) {
+	case []any:
+		out := map[string]map[string]any{}
+		for _, name := range texts(stated) {
+			out[name] = map[string]any{}
+		}
+		return out
+	case map[string]any:
+		out := map[string]map[string]any{}
+		for name, parameters := range stated {
+			object, _ := parameters.(map[string]any)
+			out[name] = map[string]any{}
+			maps.Copy(out[name], object)
+		}
+		return out
+	}
+	return nil
 }
 
 func set(field *string, value any) {

@@ -3,6 +3,9 @@ package rego
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -86,6 +89,22 @@ func metadataProblems(policy model.Policy, group []member) []model.Problem {
 	}
 	if policy.Severity != "" && !isSeverity(policy.Severity) {
 		warn("metadata_severity", "`%s` is no severity: use critical, high, medium or low", policy.Severity)
+	}
+	properties, _ := policy.Parameters["properties"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(policy.Profiles)) {
+		if !slices.Contains(knownProfiles, name) {
+			warn("metadata_profiles", "`%s` is no profile: use %s", name, strings.Join(knownProfiles, ", "))
+		}
+		for _, parameter := range slices.Sorted(maps.Keys(policy.Profiles[name])) {
+			if _, known := properties[parameter]; !known {
+				warn("metadata_profiles", "the profile `%s` sets `%s`, which is no parameter", name, parameter)
+			}
+		}
+	}
+	for _, parameter := range policy.Evidence {
+		if policy.Defaults[parameter] != true {
+			warn("metadata_evidence", "`custom.evidence` names `%s`, which is no parameter that is true by default", parameter)
+		}
 	}
 	for _, m := range group {
 		for _, a := range m.Parsed.Module.Annotations {

@@ -83,7 +83,7 @@ def _exemptions(runtime: Runtime, now: datetime) -> Exemptions:
     return Exemptions(
         counted=counted,
         ignored=tuple(one for one in written if one not in counted),
-        disabled=disabled_policies(runtime.settings, runtime.policies),
+        disabled=disabled_policies(runtime.prepared.standings, runtime.policies),
         complete=not runtime.prepared.request.folders,
         now=now,
     )

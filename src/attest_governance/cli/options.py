@@ -36,7 +36,7 @@ class ShownAs(StrEnum):
 
 Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
 
-POLICIES = ("folders", "with_shipped", "names")
+POLICIES = ("folders", "with_shipped", "profile", "names")
 """Of `Request`: which policies are meant."""
 DOCUMENTS = ("parameters", "data", "evidence")
 """Of `Request`: what policies are given beside the resource."""
@@ -65,6 +65,9 @@ _FLAGS: dict[str, Any] = {
         "--policy-dir", "-p", metavar="DIR", help="Use the policies of this folder or file only; repeats."
     ),
     "with_shipped": typer.Option("--with-shipped", help="With --policy-dir: use the shipped policies as well."),
+    "profile": typer.Option(
+        "--profile", help="Which shipped policies to use, and how strictly they ask.", case_sensitive=False
+    ),
     "names": typer.Option("--policy", metavar="NAME", help="Use only policies of this name (globs); repeats."),
     "strict": typer.Option("--strict", help="Warnings fail too."),
     "fail_on": typer.Option("--fail-on", help="Fail only on findings of this severity or worse."),

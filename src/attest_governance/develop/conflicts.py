@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from attest_governance.evaluate import Engine, LoadedPolicies
-    from attest_governance.load.settings import Settings
+    from attest_governance.load.standing import Standings
     from attest_governance.model import Policy
 
 _TWICE = {"duplicate_package", "duplicate_policy"}
@@ -86,6 +86,6 @@ def _never_firing(loaded: LoadedPolicies, found: Conflicts) -> Iterator[Conflict
             )
 
 
-def disabled_policies(settings: Settings, policies: Iterable[Policy]) -> frozenset[str]:
-    """The names of the policies that the configuration disables."""
-    return frozenset(policy.name for policy in policies if not settings.for_policy(policy.name).enabled)
+def disabled_policies(standings: Standings, policies: Iterable[Policy]) -> frozenset[str]:
+    """The names of the policies that are not asked: the configuration disables them, or the profile has others."""
+    return frozenset(policy.name for policy in policies if not standings.of(policy).enabled)

@@ -221,10 +221,21 @@ class Decoder:
     def _read(self, reader: str, node: Node, key: Key) -> Value:
         if parse := QUANTITIES.get(reader):
             return self._parsed(self._number_or_string(node, key), parse, node, key)
+        if reader == "globs":
+            return self._globs(node, key)
         text = self._string(node, key)
         if check := _CHECKS.get(reader):
             return self._parsed(text, check, node, key)
         return self._rego(text, node, key)
+
+    def _globs(self, node: Node, key: Key) -> tuple[str, ...] | None:
+        """None for all, nothing for none; a variable's value is a list already."""
+        only = node.items[0] if isinstance(node, yaml_positions.Sequence) and len(node.items) == 1 else node
+        if isinstance(only, Scalar) and only.kind in {"boolean", "text"} and only.text.lower() in _TRUE | _FALSE:
+            return None if only.text.lower() in _TRUE else ()
+        if not isinstance(node, yaml_positions.Sequence):
+            raise self._wrong(node, key, "must be true, false or a list of globs")
+        return self._list(node, str, "", key)
 
     def _parsed(self, text: str, parse: Callable[[str], Any], node: Node, key: Key) -> Value:
         try:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import jsonschema_rs
 
+    from attest_governance.load.standing import Standings
+
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _OPEN_KEYWORDS = ("patternProperties", "allOf", "anyOf", "oneOf", "if", "unevaluatedProperties", "propertyNames")
 _PATTERN_BYTES = 1_000_000
@@ -27,11 +29,11 @@ MAX_PROBLEMS = 20
 """Problems shown for one policy's parameters."""
 
 
-def check_parameters(settings: Settings, policies: Sequence[Policy], *, complete: bool = True) -> tuple[Problem, ...]:
+def check_parameters(standings: Standings, policies: Sequence[Policy], *, complete: bool = True) -> tuple[Problem, ...]:
     """Checks what the configuration says of policies against the policies themselves.
 
     Args:
-        settings: the configuration in force.
+        standings: what holds for each policy.
         policies: the policies that were loaded, before any selection by name.
         complete: whether these are all that the configuration can speak of; False where folders
             were chosen by a flag, so that a policy which is absent is no mistake.
@@ -39,12 +41,12 @@ def check_parameters(settings: Settings, policies: Sequence[Policy], *, complete
     Returns:
         The problems, each at the line and column of the parameter or the name.
     """
-    known = {policy.name: policy for policy in policies}
+    settings, known = standings.settings, {policy.name: policy for policy in policies}
     everything = complete and settings.policy.opa_enabled and settings.policy.gatekeeper_enabled
     absent = [name for name in settings.policies if name not in known] if everything else []
     problems = [_absent(settings, name, known) for name in absent]
     for policy in policies:
-        problems += _of_policy(settings, policy)
+        problems += _of_policy(standings, policy)
     return tuple(problems)
 
 
@@ -60,8 +62,8 @@ def _absent(settings: Settings, name: str, known: Mapping[str, Policy]) -> Probl
     )
 
 
-def _of_policy(settings: Settings, policy: Policy) -> Iterator[Problem]:
-    given = settings.for_policy(policy.name)
+def _of_policy(standings: Standings, policy: Policy) -> Iterator[Problem]:
+    settings, given = standings.settings, standings.of(policy)
     if not given.enabled:
         return
     if policy.engine == "gatekeeper":

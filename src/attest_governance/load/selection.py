@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from attest_governance.load.files import Files
     from attest_governance.load.settings import Settings, WorkloadKind
+    from attest_governance.load.standing import Standings
     from attest_governance.model import Policy
 
 LIBRARY = "lib"
@@ -95,7 +96,7 @@ def shipped_folders(shipped: Path) -> tuple[str, ...]:
     return tuple(sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY))
 
 
-def select(policies: Iterable[Policy], settings: Settings, names: Iterable[str] = ()) -> tuple[Selected, ...]:
+def select(policies: Iterable[Policy], standings: Standings, names: Iterable[str] = ()) -> tuple[Selected, ...]:
     """The policies that a run asks: enabled ones, narrowed by `names` where given.
 
     A policy that the configuration disables is asked all the same when its exact name is given.
@@ -107,37 +108,38 @@ def select(policies: Iterable[Policy], settings: Settings, names: Iterable[str] 
     for name in wanted:
         if not any(fnmatchcase(policy.name, name) for policy in known):
             raise unknown_policy(name, known)
-    return tuple(_selected(policy, settings) for policy in known if _meant(policy.name, settings, wanted))
+    return tuple(_selected(policy, standings) for policy in known if _meant(policy, standings, wanted))
 
 
-def _meant(name: str, settings: Settings, wanted: tuple[str, ...]) -> bool:
-    if name in wanted:
+def _meant(policy: Policy, standings: Standings, wanted: tuple[str, ...]) -> bool:
+    if policy.name in wanted:
         return True
-    if wanted and not any(fnmatchcase(name, pattern) for pattern in wanted):
+    if wanted and not any(fnmatchcase(policy.name, pattern) for pattern in wanted):
         return False
-    return settings.for_policy(name).enabled
+    return bool(standings.of(policy).enabled)
 
 
-def asked_by(settings: Settings, of_all: Settings, policies: Iterable[Policy], names: Sequence[str]) -> set[str]:
-    """The names of the policies that are asked where only `settings` hold, of a run in which `of_all` do.
+def asked_by(standings: Standings, of_all: Settings, policies: Iterable[Policy], names: Sequence[str]) -> set[str]:
+    """The names of the policies that are asked where only `standings` hold, of a run in which `of_all` do.
 
     What folders of a project ask for is loaded once for all of them; each policy speaks where it is asked for.
     """
-    options, own = settings.policy, {one.name for one in settings.policy.custom_policies}
+    options = standings.settings.policy
+    own = {one.name for one in options.custom_policies}
     engines = {"opa": options.opa_enabled, "gatekeeper": options.gatekeeper_enabled}
     others = {one.name for one in of_all.policy.custom_policies} - own
     return {
         policy.name
         for policy in policies
         if options.enabled and engines[policy.engine] and policy.name not in others
-        if _meant(policy.name, settings, tuple(names))
+        if _meant(policy, standings, tuple(names))
     }
 
 
-def _selected(policy: Policy, settings: Settings) -> Selected:
-    own = settings.for_policy(policy.name)
+def _selected(policy: Policy, standings: Standings) -> Selected:
+    own, places = standings.of(policy), standings.settings.places
     # A severity that folders ask for is given to the findings there alone.
-    severity = settings.places.elsewhere.for_policy(policy.name).severity if settings.places else own.severity
+    severity = places.elsewhere.for_policy(policy.name).severity if places else own.severity
     return Selected(name=policy.name, parameters=own.parameters, severity=severity or "")
 
 

@@ -74,6 +74,18 @@ RegoText: TypeAlias = Annotated[str, Meta(extra={"reader": "rego", "notation": "
 AnySeverity: TypeAlias = Annotated[Severity, Meta(extra={"ignore_case": True})]
 Level: TypeAlias = Annotated[Literal["Cluster", "Namespace"], Meta(extra={"ignore_case": True})]
 Need: TypeAlias = Literal["required", "optional"]
+Profile: TypeAlias = Literal["minimal", "recommended", "strict", "pss-baseline", "pss-restricted", "nsa", "cis"]
+Shipped: TypeAlias = Annotated[
+    tuple[str, ...] | None,
+    Meta(
+        extra={
+            "reader": "globs",
+            "notation": "`true`, `false` or a list of globs",
+            "schema": {"anyOf": [{"type": "boolean"}, {"type": "array", "items": {"type": "string", "minLength": 1}}]},
+        },
+    ),
+]
+"""None for `true`, which leaves the choice to the profile; empty for `false`."""
 Parameters: TypeAlias = dict[str, Any]
 
 
@@ -140,6 +152,16 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     """How policies are found and evaluated."""
 
     enabled: Annotated[bool, Meta(description="Whether policies are evaluated at all.")] = True
+    profile: Annotated[
+        Profile, Meta(description="Which of the shipped policies are asked, and how strictly they ask.")
+    ] = "recommended"
+    shipped: Annotated[
+        Shipped,
+        Meta(
+            description="Which shipped policies are asked: those of the profile, none, or those of these names,"
+            " whatever the profile; an entry in `policies` or a framework in `compliance` still asks for its own."
+        ),
+    ] = None
     opa_enabled: Annotated[bool, Meta(description="Whether plain Rego policies are evaluated.")] = True
     gatekeeper_enabled: Annotated[bool, Meta(description="Whether Gatekeeper constraints are evaluated.")] = True
     fail_on_violation: Annotated[
@@ -332,7 +354,7 @@ class ConfigurationFile(_Section, frozen=True, forbid_unknown_fields=True):
 class PolicySettings(msgspec.Struct, frozen=True):
     """What the configuration says of one policy; None leaves it to the policy."""
 
-    enabled: bool = True
+    enabled: bool | None = None
     enforcement: Enforcement | None = None
     severity: Severity | None = None
     parameters: Parameters = {}
@@ -388,13 +410,14 @@ class Settings(msgspec.Struct, frozen=True):
         return DEFAULT
 
     def for_policy(self, name: str) -> PolicySettings:
-        """What the configuration says of a policy; `policies` wins over `custom_policies`."""
+        """What the configuration says of a policy, which is wanted where it is named; `policies` wins."""
         custom = next((policy for policy in self.policy.custom_policies if policy.name == name), None)
         entry = self.policies.get(name, PolicyEntry(name))
         key: Key = ("policies", name) if name in self.policies else ("policy", "custom_policies", name)
         base = custom or CustomPolicy(name, "")
+        named = base.enabled if custom or name in self.policies else None
         return PolicySettings(
-            enabled=base.enabled if entry.enabled is None else entry.enabled,
+            enabled=named if entry.enabled is None else entry.enabled,
             enforcement=entry.enforcement or base.enforcement,
             severity=entry.severity or base.severity,
             parameters={**base.parameters, **entry.parameters},

@@ -26,8 +26,9 @@ STRICTER_ON = {
 }
 CAN_NOT_WEAKEN = frozenset(("timeout", "memory", "debug"))
 """Keys of `policy` that can end a run without a verdict, or say more, but never change a verdict."""
+_ENABLED = {False: 0, None: 1, True: 2}
 _ENFORCEMENT = {"dryrun": 0, "warn": 1, None: 2, "strict": 3}
-"""None is what the policy itself says, which may be anything."""
+"""In both, None is what the policy itself or the profile says, which may be anything."""
 
 
 def weaker(before: Settings, after: Settings) -> dict[Key, str]:
@@ -81,7 +82,7 @@ def _policy(name: str, before: Settings, after: Settings) -> Iterator[tuple[Key,
 
 
 def _differences(old: PolicySettings, new: PolicySettings) -> Iterator[tuple[str, str]]:
-    if old.enabled and not new.enabled:
+    if _ENABLED[new.enabled] < _ENABLED[old.enabled]:
         yield "enabled", "is switched off"
     if _ENFORCEMENT[new.enforcement] < _ENFORCEMENT[old.enforcement]:
         words = {"warn": "warns only", "dryrun": "is a dry run"}

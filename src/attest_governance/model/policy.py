@@ -32,6 +32,10 @@ class Policy(msgspec.Struct, frozen=True, rename="camel"):
     """Of a constraint: its own enforcement, already mapped to strict, warn or dryrun."""
     compiled: bool = False
     """Whether the compiled evaluator is asked; else OPA's, or CEL."""
+    profiles: dict[str, dict[str, Any]] | None = None
+    """The profiles that it belongs to, each with the parameters that it has there; None where METADATA names none."""
+    evidence: tuple[str, ...] = ()
+    """Parameters whose default of true is one of false where there is no evidence."""
     shipped: bool = False
     replaces: tuple[str, ...] = ()
     """The names of the shipped policies that this one, of the project, stands in for."""

@@ -26,6 +26,7 @@ HARMLESS = frozenset(
         *("strict", "disallow_exemptions", "disallow_annotation_exemptions", "governed"),  # they only tighten
         *("jobs", "checked", "prints", "draft"),  # they change what is shown, or how fast
         "judged",  # what is judged, which is the user's to say
+        "profile",  # the settings tell it as a key of theirs that is another
     )
 )
 VARIABLES = {"ATTEST_ENGINE": "`ATTEST_ENGINE` names another engine"}

@@ -1,0 +1,95 @@
+"""What a run makes of one policy: whether it is asked, and with which parameters (ADR 0029).
+
+The more particular wins: what `policies` says of it, over a framework that `compliance` switches on, over
+`policy.shipped`, over the profile. Flags (`--policy`, `--parameters`) come on top, in `selection` and `request`.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.load.settings import Key, PolicySettings, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from attest_governance.load.settings import Parameters
+    from attest_governance.model import Policy
+
+USUAL = ("recommended", "strict")
+"""The profiles of a shipped policy that names none."""
+FRAMEWORKS = {"soc2": "SOC2-", "gdpr": "GDPR-", "hipaa": "HIPAA-"}
+"""How the controls of a framework begin in METADATA, by its key in `compliance`."""
+SWITCHES: dict[Key, tuple[str, object]] = {
+    ("compliance", "gdpr", "data_protection", "require_annotations"): ("gdpr", True),
+    ("compliance", "hipaa", "access_controls", "minimum_necessary"): ("minimum-necessary", True),
+    ("compliance", "hipaa", "access_controls", "audit_logging"): ("hipaa-audit-logging", "required"),
+    ("compliance", "hipaa", "data_classification", "phi_detection"): ("phi-detection", "enabled"),
+}
+"""Keys of `compliance` that switch a single policy of their framework, with the value that asks for it."""
+
+
+class Standings(msgspec.Struct, frozen=True):
+    """What holds for each policy of a run."""
+
+    settings: Settings
+    evidence: bool = False
+    """Whether there are verified facts about images."""
+    named: bool = False
+    """Whether folders of policies were named: all in them are meant."""
+
+    def of(self, policy: Policy) -> PolicySettings:
+        """What holds for a policy; `enabled` is never None, and parameters are those that are not its defaults."""
+        own = self.settings.for_policy(policy.name)
+        enabled = self._chosen(policy) if own.enabled is None else own.enabled
+        return msgspec.structs.replace(own, enabled=enabled, parameters={**self._usual(policy), **own.parameters})
+
+    def without_evidence(self, policy: Policy) -> tuple[str, ...]:
+        """The parameters of a policy that are off because nothing could be proven, and nobody asked for them."""
+        if self.evidence:
+            return ()
+        given = {**self._by_profile(policy), **self.settings.for_policy(policy.name).parameters}
+        return tuple(name for name in policy.evidence if name not in given)
+
+    def _usual(self, policy: Policy) -> Mapping[str, object]:
+        return {**self._by_profile(policy), **dict.fromkeys(self.without_evidence(policy), False)}
+
+    def _by_profile(self, policy: Policy) -> Parameters:
+        return (policy.profiles or {}).get(self.settings.policy.profile, {})
+
+    def _chosen(self, policy: Policy) -> bool:
+        """Whether a policy is asked of which `policies` says nothing."""
+        shipped = self.settings.policy.shipped
+        if (switched := self._by_compliance(policy)) is not None:
+            return switched
+        if policy.shipped and shipped is not None:
+            return any(fnmatchcase(policy.name, pattern) for pattern in shipped)
+        if policy.profiles is None or (self.named and not policy.shipped):
+            return not policy.shipped or self.settings.policy.profile in USUAL
+        return self.settings.policy.profile in policy.profiles
+
+    def _by_compliance(self, policy: Policy) -> bool | None:
+        """What the frameworks that are switched on say of a policy: their own keys first; None for nothing."""
+        compliance = self.settings.compliance
+        serving = [name for name, prefix in FRAMEWORKS.items() if _serves(policy, prefix)]
+        enabled = [name for name in serving if getattr(compliance, name).enabled]
+        for key, (name, asked) in SWITCHES.items():
+            if name == policy.name and key[1] in enabled and key in self.settings.sources:
+                return _at(compliance, key[1:]) == asked
+        listed = compliance.soc2.controls if compliance.soc2.enabled else ()
+        if any(control.policy == policy.name for control in listed):
+            return True
+        return True if set(enabled) - ({"soc2"} if listed else set()) else None
+
+
+def _serves(policy: Policy, framework: str) -> bool:
+    return any(control.startswith(framework) for control in policy.controls)
+
+
+def _at(section: object, key: Key) -> object:
+    for part in key:
+        section = getattr(section, str(part))
+    return section
