@@ -38,11 +38,17 @@ class Area:
     share: int
 
 
+_RUNTIME = (
+    "tests/runtime",
+    "tests/govern/test_judging.py",
+    "tests/bundles/test_governed.py",
+    *(f"tests/attacks/test_{name}.py" for name in ("doors", "nothing_judged", "governed")),
+)
 AREAS = (
     Area("decide", "src/attest_governance/decide", ("tests/decide",), 2),
     Area("exempt", "src/attest_governance/exempt", ("tests/exempt",), 3),
     Area("govern", "src/attest_governance/govern", ("tests/govern", "tests/attacks"), 6),
-    Area("runtime", "src/attest_governance/runtime.py", ("tests/runtime", "tests/attacks/test_doors.py"), 1),
+    Area("runtime", "src/attest_governance/runtime.py", _RUNTIME, 1),
     Area("evaluate", "src/attest_governance/evaluate", ("tests/evaluate",), 3),
     Area("check", "engine/internal/check", ("./internal/check/...",), 2),
     Area("bundle", "engine/internal/bundle", ("./internal/bundle/...",), 2),

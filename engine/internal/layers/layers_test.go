@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"rego"},
 	{"load"},
 	{"builtins", "load/syntax", "locate"},
-	{"compiled", "deadline", "layers", "model", "rpc", "version", "virtual"},
+	{"compiled", "deadline", "layers", "model", "rpc", "schema", "version", "virtual"},
 }
 
 const module = "attest.continuu.ms/engine/internal/"

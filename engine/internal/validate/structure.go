@@ -33,12 +33,15 @@ type checker struct {
 }
 
 func (c *checker) fail(path []any, message, hint string) {
-	at := c.document.Locate(path)
-	c.problems = append(c.problems, model.Problem{
-		Severity: model.Error, Code: "manifest_invalid", Message: message, Hint: hint,
+	c.problems = append(c.problems, problem(c.document, c.document.Locate(path), "manifest_invalid", message, hint))
+}
+
+func problem(document *load.Document, at model.Location, code, message, hint string) model.Problem {
+	return model.Problem{
+		Severity: model.Error, Code: code, Message: message, Hint: hint,
 		File: at.File, Line: at.Line, Column: at.Column, EndLine: at.EndLine, EndColumn: at.EndColumn,
-		Resource: c.document.Resource.Kind + "/" + c.document.Resource.Name,
-	})
+		Resource: document.Resource.Kind + "/" + document.Resource.Name,
+	}
 }
 
 // name must be there. Which characters it may have depends on the kind (an RBAC role may be

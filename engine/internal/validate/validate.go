@@ -14,6 +14,7 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/schema"
 )
 
 // Params are those of the method `validate` (engine/README.md).
@@ -22,6 +23,8 @@ type Params struct {
 	Libraries []string `json:"libraries"`
 	Shipped   []string `json:"shipped"` // policies that a check would load as well
 	Inputs    []Text   `json:"inputs"`
+	// Kubernetes is the version whose types manifests are held to; empty for the newest.
+	Kubernetes string `json:"kubernetes"`
 	// Verification is what bundles in archives are held against.
 	Verification *bundle.Verification `json:"verification"`
 }
@@ -50,7 +53,7 @@ func Run(ctx context.Context, params Params) Result {
 	for _, input := range params.Inputs {
 		v.sources = append(v.sources, load.Source{Path: input.File, Text: []byte(input.Text)})
 	}
-	v.manifests(ctx)
+	v.manifests(ctx, params.Kubernetes)
 	v.result.Files = len(v.modules) + len(v.bundled) + len(v.sources)
 	slices.SortStableFunc(v.result.Problems, byPlace)
 	return v.result
@@ -107,7 +110,13 @@ func folders(paths []string) []string {
 	})
 }
 
-func (v *run) manifests(ctx context.Context) {
+func (v *run) manifests(ctx context.Context, kubernetes string) {
+	version, err := schema.ParseVersion(kubernetes)
+	if err != nil {
+		v.fail(model.Problem{Severity: model.Error, Code: "kubernetes_version", Message: err.Error(), Hint: "it is `policy.kubernetes_version`"})
+		return
+	}
+	catalog := schema.New(version, v.definitions())
 	var objects []gatekeeper.Object
 	for _, source := range v.sources {
 		file := load.Read(source, load.DefaultLimits)
@@ -120,7 +129,8 @@ func (v *run) manifests(ctx context.Context) {
 				continue
 			}
 			v.result.Resources++
-			v.fail(structure(document, native)...)
+			found := structure(document, native)
+			v.fail(append(found, misfits(document, native, catalog, found)...)...)
 		}
 	}
 	if len(objects) == 0 {
@@ -129,6 +139,34 @@ func (v *run) manifests(ctx context.Context) {
 	_, policies, problems := constraint.Load(ctx, objects, constraint.Options{CEL: true, AllowExternal: true})
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
+}
+
+// definitions are the custom resource definitions among the manifests.
+func (v *run) definitions() (found []map[string]any) {
+	const kind = "CustomResourceDefinition"
+	for _, source := range v.sources {
+		if !load.MayHold(&source, []string{kind}, load.DefaultLimits) {
+			continue
+		}
+		for _, document := range load.Read(source, load.DefaultLimits).Documents {
+			if native, ok := document.Native().(map[string]any); ok && document.Resource.Kind == kind {
+				found = append(found, native)
+			}
+		}
+	}
+	return found
+}
+
+// misfits are what the types of Kubernetes and of custom resources refuse, but for what is told already.
+func misfits(document *load.Document, native map[string]any, catalog *schema.Catalog, told []model.Problem) (found []model.Problem) {
+	for _, e := range catalog.Errors(native) {
+		at := document.Locate(e.Path)
+		if slices.ContainsFunc(told, func(p model.Problem) bool { return p.Line == at.Line && p.Column == at.Column }) {
+			continue
+		}
+		found = append(found, problem(document, at, "manifest_schema", e.Message, e.Hint))
+	}
+	return found
 }
 
 func byPlace(a, b model.Problem) int {

@@ -237,3 +237,69 @@ func TestATextOfAnySortIsAnsweredAndCounted(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestManifestsAreHeldToTheTypesOfKubernetesAndOfTheirDefinitions(t *testing.T) {
+	crd := `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: shops.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Shop, plural: shops}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}}
+`
+	shop := "apiVersion: example.com/v1\nkind: Shop\nmetadata: {name: a}\nspec:\n  siez: 1\n  size: x\n"
+	for name, test := range map[string]struct {
+		texts []string
+		want  []string
+	}{
+		"a field of a Pod":      {[]string{pod + "spec:\n  contianers: []\n"}, []string{"f0:5:3 error: `spec` has no field `contianers`"}},
+		"a label that is told":  {[]string{"apiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {b: 1}}\n"}, []string{"f0:3:30 error: `metadata.labels.b` must be a string"}},
+		"a custom resource":     {[]string{shop, crd}, []string{"f0:5:3 error: `spec` has no field `siez`", "f0:6:3 error: `spec.size`: Invalid value: \"string\""}},
+		"one nobody defines":    {[]string{shop}, nil},
+		"a definition in error": {[]string{strings.Replace(crd, "openAPIV3Schema", "openAPIV3Scheme", 1)}, []string{"f0:9:54 error: `spec.versions[0].schema` has no field `openAPIV3Scheme`"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var params Params
+			for i, text := range test.texts {
+				params.Inputs = append(params.Inputs, Text{File: fmt.Sprintf("f%d", i), Text: text})
+			}
+			got := told("", Run(t.Context(), params).Problems)
+			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+	old := Params{Inputs: []Text{{File: "f", Text: "apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: a}\n"}}}
+	for version, problems := range map[string]int{"": 1, "1.24": 0, "1.25": 1, "newest": 1} {
+		old.Kubernetes = version
+		if got := Run(t.Context(), old).Problems; len(got) != problems || version == "newest" && got[0].Code != "kubernetes_version" {
+			t.Errorf("%s: %+v", version, got)
+		}
+	}
+}
+
+func TestPublishedManifestsFitTheirTypes(t *testing.T) {
+	shared := os.Getenv("ATTEST_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "..", "..", "shared")
+	}
+	corpus := filepath.Join(shared, "corpus")
+	if _, err := os.Stat(corpus); err != nil {
+		t.Skipf("no corpus of manifests at %s: set ATTEST_SHARED", corpus)
+	}
+	outdated := 0
+	for _, p := range Run(t.Context(), Params{Paths: []string{corpus}}).Problems {
+		switch {
+		case p.Code != "manifest_schema":
+		case strings.Contains(p.File, "_archived"): // each was looked at: they are gone, or have typing errors
+			outdated++
+		default:
+			t.Errorf("%s:%d:%d %s (%s)", p.File, p.Line, p.Column, p.Message, p.Hint)
+		}
+	}
+	if outdated != 18 {
+		t.Errorf("%d errors in what is archived", outdated)
+	}
+}

@@ -1,0 +1,163 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structural "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// definition is a version of a custom resource, as its CustomResourceDefinition describes it.
+type definition struct {
+	validator validation.SchemaValidator
+	shape     *structural.Structural
+}
+
+// customKinds are the kinds that CustomResourceDefinitions define.
+func customKinds(definitions []map[string]any) map[schema.GroupVersionKind]*definition {
+	out := map[schema.GroupVersionKind]*definition{}
+	for _, object := range definitions {
+		var crd apiextensionsv1.CustomResourceDefinition
+		text, err := json.Marshal(object)
+		if err != nil || json.Unmarshal(text, &crd) != nil {
+			continue // told where the definition itself is held to its type
+		}
+		for _, version := range crd.Spec.Versions {
+			if version.Schema == nil || version.Schema.OpenAPIV3Schema == nil {
+				continue
+			}
+			if made, err := define(version.Schema.OpenAPIV3Schema); err == nil {
+				out[schema.GroupVersionKind{Group: crd.Spec.Group, Version: version.Name, Kind: crd.Spec.Names.Kind}] = made
+			}
+		}
+	}
+	return out
+}
+
+func define(of *apiextensionsv1.JSONSchemaProps) (*definition, error) {
+	var internal apiextensions.JSONSchemaProps
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(of, &internal, nil); err != nil {
+		return nil, err
+	}
+	shape, err := structural.NewStructural(&internal)
+	if err != nil {
+		return nil, err
+	}
+	validator, _, err := validation.NewSchemaValidator(&internal)
+	return &definition{validator: validator, shape: shape}, err
+}
+
+// errors are those that an API server has for a custom resource: of its metadata, fields that are not defined, and
+// values that the schema does not allow once defaults are in.
+func (d *definition) errors(resource map[string]any) []Error {
+	var f fitting
+	f.fit(resource["metadata"], reflect.TypeFor[metav1.ObjectMeta](), []any{"metadata"})
+	f.undefined(resource, d.shape, nil, true)
+	whole := runtime.DeepCopyJSON(resource)
+	defaulting.PruneNonNullableNullsWithoutDefaults(whole, d.shape)
+	defaulting.Default(whole, d.shape)
+	for _, wrong := range validation.ValidateCustomResource(nil, whole, d.validator) {
+		f.fail(steps(wrong.Field, resource), wordsOf(wrong), "see the schema in the definition of this kind")
+	}
+	return f.errors
+}
+
+func wordsOf(wrong *field.Error) string {
+	name := "the resource"
+	if wrong.Field != "" && wrong.Field != "<nil>" {
+		name = "`" + wrong.Field + "`"
+	}
+	return fmt.Sprintf("%s: %s", name, wrong.ErrorBody())
+}
+
+// undefined finds fields that an API server would drop, since the schema has none of that name.
+func (f *fitting) undefined(value any, shape *structural.Structural, path []any, resource bool) {
+	if shape == nil {
+		return
+	}
+	if elements, ok := value.([]any); ok {
+		for i, element := range elements {
+			f.undefined(element, shape.Items, below(path, i), false)
+		}
+		return
+	}
+	members, _ := value.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		if resource || shape.XEmbeddedResource {
+			if key == "apiVersion" || key == "kind" || key == "metadata" {
+				continue
+			}
+		}
+		property, defined := shape.Properties[key]
+		switch {
+		case defined:
+			f.undefined(members[key], &property, below(path, key), false)
+		case shape.AdditionalProperties != nil:
+			f.undefined(members[key], shape.AdditionalProperties.Structural, below(path, key), false)
+		case !shape.XPreserveUnknownFields:
+			f.unknown(path, key, slices.Collect(maps.Keys(shape.Properties)))
+		}
+	}
+}
+
+// steps are the keys and indexes of a field that an API server names, such as `spec.labels[a.b/c].x[0]`: keys may hold dots,
+// so the resource itself tells where one ends. What the resource lacks is the last step.
+func steps(name string, resource any) (path []any) {
+	for rest := strings.TrimPrefix(name, "<nil>"); rest != ""; {
+		rest = strings.TrimPrefix(rest, ".")
+		step, after := step(rest, resource)
+		path, rest = append(path, step), after
+		switch at := resource.(type) {
+		case map[string]any:
+			key, _ := step.(string)
+			resource = at[key]
+		case []any:
+			if i, ok := step.(int); ok && i < len(at) {
+				resource = at[i]
+				continue
+			}
+			resource = nil
+		}
+	}
+	return path
+}
+
+func step(rest string, within any) (any, string) {
+	if inner, ok := strings.CutPrefix(rest, "["); ok {
+		key, after, _ := strings.Cut(inner, "]")
+		if i, err := strconv.Atoi(key); err == nil {
+			if _, list := within.([]any); list {
+				return i, after
+			}
+		}
+		return key, after
+	}
+	members, _ := within.(map[string]any)
+	best := ""
+	for key := range members {
+		if after, ok := strings.CutPrefix(rest, key); ok && len(key) > len(best) && (after == "" || after[0] == '.' || after[0] == '[') {
+			best = key
+		}
+	}
+	if best == "" {
+		end := strings.IndexAny(rest, ".[")
+		if end < 0 {
+			end = len(rest)
+		}
+		best = rest[:end]
+	}
+	return best, rest[len(best):]
+}
