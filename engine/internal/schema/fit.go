@@ -58,9 +58,23 @@ func (f *fitting) own(value any, typ reflect.Type, path []any) {
 	if err == nil {
 		err = json.Unmarshal(text, reflect.New(typ).Interface())
 	}
-	if err != nil {
-		f.fail(path, fmt.Sprintf("%s is no %s: %v", named(path), typ.Name(), err), "see `kubectl explain` for what it may be")
+	if err == nil {
+		return
 	}
+	if form, ok := forms[typ.Name()]; ok {
+		f.fail(path, fmt.Sprintf("%s must be %s, and is %s", named(path), form.what, kindOf(value)), "write it as "+form.example)
+		return
+	}
+	f.fail(path, fmt.Sprintf("%s is no %s: %v", named(path), typ.Name(), err), "see `kubectl explain` for what it may be")
+}
+
+// forms are what the types that read themselves take, in words.
+var forms = map[string]struct{ what, example string }{
+	"Quantity":    {"a quantity", "`250m`, `128Mi` or `2`"},
+	"IntOrString": {"a whole number or text", "`80`, `http` or `25%`"},
+	"Time":        {"a time", "`2026-01-31T12:00:00Z`"},
+	"MicroTime":   {"a time with microseconds", "`2026-01-31T12:00:00.000000Z`"},
+	"Duration":    {"a duration", "`90s`, `5m` or `1h30m`"},
 }
 
 func (f *fitting) object(value any, path []any) (map[string]any, bool) {

@@ -86,14 +86,18 @@ func (c *Catalog) unserved(gvk schema.GroupVersionKind) *Error {
 		return nil
 	case !ours && strings.Contains(gvk.Group, "."): // a custom resource that nobody defines here
 		return nil
-	case ours && c.version.before(Newest()): // an older Kubernetes may have had it
-		return nil
 	case !slices.Contains(versions, gvk.Version):
+		if ours && c.version.before(Newest()) { // an older Kubernetes may have had it
+			return nil
+		}
 		hint := cmp.Or(c.elsewhere(gvk), nearest(gvk.GroupVersion().String(), groupVersions()), gone)
 		return &Error{Path: []any{"apiVersion"}, Message: fmt.Sprintf("Kubernetes %s has no API version `%s`", c.version, gvk.GroupVersion()), Hint: hint}
 	}
-	hint := cmp.Or(c.elsewhere(gvk), nearest(gvk.Kind, stored(gvk.GroupVersion())), gone)
-	return &Error{Path: []any{"kind"}, Message: fmt.Sprintf("Kubernetes %s has no kind `%s` in `%s`", c.version, gvk.Kind, gvk.GroupVersion()), Hint: hint}
+	hint := cmp.Or(c.elsewhere(gvk), nearest(gvk.Kind, stored(gvk.GroupVersion())))
+	if hint == "" && c.version.before(Newest()) {
+		return nil
+	}
+	return &Error{Path: []any{"kind"}, Message: fmt.Sprintf("Kubernetes %s has no kind `%s` in `%s`", c.version, gvk.Kind, gvk.GroupVersion()), Hint: cmp.Or(hint, gone)}
 }
 
 func (c *Catalog) outOfTime(gvk schema.GroupVersionKind, typ reflect.Type) *Error {

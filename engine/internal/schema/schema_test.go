@@ -62,10 +62,10 @@ func TestKubernetesOwnTypes(t *testing.T) {
 		"true for text":                  {`value: "1"`, "value: true", "[spec template spec containers 0 env 0 value] `spec.template.spec.containers[0].env[0].value` must be text, and is true (put the value in quotes)"},
 		"an object for a list":           {"ports: [{containerPort: 80}]", "ports: {containerPort: 80}", "[spec template spec containers 0 ports] `spec.template.spec.containers[0].ports` must be a list, and is an object (put `- ` before each element)"},
 		"a list for an object":           {"matchLabels: {app: web}", "matchLabels: [app]", "[spec selector matchLabels] `spec.selector.matchLabels` must be an object, and is a list (write `name: value` pairs)"},
-		"a quantity that is none":        {"memory: 1Gi", "memory: 1 GB", "[spec template spec containers 0 resources limits memory] `spec.template.spec.containers[0].resources.limits.memory` is no Quantity"},
+		"a quantity that is none":        {"memory: 1Gi", "memory: 1 GB", "[spec template spec containers 0 resources limits memory] `spec.template.spec.containers[0].resources.limits.memory` must be a quantity, and is the text \"1 GB\" (write it as `250m`, `128Mi` or `2`)"},
 		"a quantity that is a number":    {"cpu: 100m", "cpu: 0.5", ""},
 		"a port that is a number":        {"port: http", "port: 80", ""},
-		"a port that is a list":          {"port: http", "port: [80]", "[spec template spec containers 0 livenessProbe httpGet port] `spec.template.spec.containers[0].livenessProbe.httpGet.port` is no IntOrString"},
+		"a port that is a list":          {"port: http", "port: [80]", "[spec template spec containers 0 livenessProbe httpGet port] `spec.template.spec.containers[0].livenessProbe.httpGet.port` must be a whole number or text, and is a list (write it as `80`, `http` or `25%`)"},
 		"null anywhere":                  {"replicas: 2", "replicas: null", ""},
 		"a kind with a typing error":     {"kind: Deployment", "kind: Deploymnet", "[kind] Kubernetes 1.36 has no kind `Deploymnet` in `apps/v1` (did you mean `Deployment`?)"},
 		"a kind of another version":      {"apps/v1", "v1", "[kind] Kubernetes 1.36 has no kind `Deployment` in `v1` (`Deployment` is of `apps/v1`)"},
@@ -93,7 +93,7 @@ func TestEveryErrorIsTold(t *testing.T) {
 }
 
 func TestVersionsOfKubernetes(t *testing.T) {
-	cronJob := "apiVersion: %s\nkind: CronJob\nmetadata: {name: a}\nspec: {schedule: '* * * * *', jobTemplate: {}}\n"
+	cronJob := "kind: CronJob\nmetadata: {name: a}\nspec: {schedule: '* * * * *', jobTemplate: {}}\n"
 	for _, test := range []struct{ version, apiVersion, want string }{
 		{"1.20", "batch/v1beta1", ""},
 		{"1.24", "batch/v1beta1", ""},
@@ -101,6 +101,8 @@ func TestVersionsOfKubernetes(t *testing.T) {
 		{"v1.34.2", "batch/v1", ""},
 		{"", "batch/v1", ""},
 		{"1.20", "batch/v2alpha1", ""},
+		{"1.20", "batch/v1 of CronJbo", "[kind] Kubernetes 1.20 has no kind `CronJbo` in `batch/v1` (did you mean `CronJob`?)"},
+		{"1.20", "policy/v1beta1 of PodSecurityPolicy", ""},
 		{"", "batch/v2alpha1", "[apiVersion] Kubernetes 1.36 has no API version `batch/v2alpha1` (`CronJob` is of `batch/v1`)"},
 	} {
 		t.Run(test.version+" "+test.apiVersion, func(t *testing.T) {
@@ -108,7 +110,12 @@ func TestVersionsOfKubernetes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := strings.Join(told(New(version, nil).Errors(read(t, fmt.Sprintf(cronJob, test.apiVersion)))), "\n")
+			object := read(t, cronJob)
+			apiVersion, kind, other := strings.Cut(test.apiVersion, " of ")
+			if object["apiVersion"] = apiVersion; other {
+				object["kind"] = kind
+			}
+			got := strings.Join(told(New(version, nil).Errors(object)), "\n")
 			if got != test.want {
 				t.Errorf("got %s", got)
 			}

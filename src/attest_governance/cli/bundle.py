@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -14,20 +14,16 @@ from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import Format, ShownAs, application
-from attest_governance.cli.session import engine, environment, fetch_bundle, open_here
+from attest_governance.cli.session import engine, fetch_bundle, open_here, settings_here
 from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.evaluate.requests import BuildBundle, InspectBundle, SignBundle
 from attest_governance.load.bundles import read_verification, remote
-from attest_governance.load.configuration import load_settings
 from attest_governance.model.bundle import BundleAnswer
 from attest_governance.report.bundles import write_bundle
 from attest_governance.report.output import check_place
 from attest_governance.request import Request, inspector
 from attest_governance.resources import shipped_policies
-
-if TYPE_CHECKING:
-    from attest_governance.load.settings import Settings
 
 app = application("Build, sign, verify and inspect policy bundles.")
 
@@ -134,12 +130,6 @@ def pull(
     problems = (*fetched.problems, *answer.problems)
     code = show(msgspec.structs.replace(answer, problems=problems), "in use", output_format)
     return UNDECIDED if any(problem.code in ("bundle_stale", "bundle_refused") for problem in problems) else code
-
-
-def settings_here() -> Settings:
-    """The configuration in force in the working directory."""
-    around = environment()
-    return load_settings(start=around.cwd, home=around.home, environ=around.variables)
 
 
 def show(answer: BundleAnswer, done: str, output_format: ShownAs, *, verified: bool = True) -> int:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from attest_governance.cli import saying
 from attest_governance.cli.options import Format, ShownAs, application
+from attest_governance.cli.session import settings_here
 from attest_governance.load import configuration_view as view
-from attest_governance.load.configuration import load_settings
 from attest_governance.load.configuration_editing import set_value
 from attest_governance.load.configuration_files import global_file
-
-if TYPE_CHECKING:
-    from attest_governance.load.settings import Settings
 
 app = application("Show and change the configuration.")
 
@@ -27,7 +24,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as policy.debug or
 @app.command("get")
 def get(key: Key, shown_as: Format = ShownAs.text) -> None:
     """Print the value that is in force: of one key, or of every key of a section."""
-    found = view.get_settings(_settings(), key)
+    found = view.get_settings(settings_here(), key)
     alone = [one.key for one in found] == [key]
     saying.show(view.GetDocument(found), [view.value_text(found[0])] if alone else _lines(found), shown_as)
 
@@ -49,13 +46,9 @@ def set_(
 @app.command("show")
 def show(shown_as: Format = ShownAs.text) -> None:
     """Print everything that is in force, and where each value comes from."""
-    settings = _settings()
+    settings = settings_here()
     found = view.show_settings(settings)
     saying.show(view.ShowDocument(tuple(map(str, settings.files)), found), _lines(found), shown_as)
-
-
-def _settings() -> Settings:
-    return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ)
 
 
 def _lines(found: tuple[view.Setting, ...]) -> list[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest_governance.load.bundles import Fetched, Remote
+    from attest_governance.load.settings import Settings
     from attest_governance.model.bundle import Verification
     from attest_governance.model.sources import Text
     from attest_governance.model.verdict import Validation
@@ -85,12 +86,24 @@ def open_here(request: Request, now: datetime) -> Runtime:
     return runtime
 
 
+def settings_here(judged: Sequence[str] = ()) -> Settings:
+    """The configuration in force in the working directory, or for what is judged.
+
+    Raises:
+        ConfigurationError: with every error of every file and variable.
+    """
+    from attest_governance.load.configuration import load_settings  # noqa: PLC0415 (few commands need it)
+
+    return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ, judged=judged)
+
+
 def validated(
     paths: Sequence[str], inputs: Sequence[Text] = (), *, verification: Verification | None = None
 ) -> Validation:
     """What is wrong with policies, bundles of them and manifests, beside the policies that ship, as a check has them.
 
     Raises:
+        ConfigurationError: the configuration is wrong, by which a check would go.
         EngineError: the engine failed.
     """
     from attest_governance.evaluate.requests import Validate  # noqa: PLC0415 (few commands need it)
@@ -98,7 +111,9 @@ def validated(
 
     shipped = shipped_policies()
     libraries = (str(shipped / LIBRARY),)
-    return engine().ask(Validate(tuple(paths), libraries, shipped_folders(shipped), tuple(inputs), verification))
+    kubernetes = settings_here(paths).policy.kubernetes_version
+    wanted = Validate(tuple(paths), libraries, shipped_folders(shipped), tuple(inputs), verification, kubernetes)
+    return engine().ask(wanted)
 
 
 def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:

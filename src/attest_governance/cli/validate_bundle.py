@@ -12,12 +12,11 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.adapters.http import get
-from attest_governance.cli.bundle import settings_here
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import validated
+from attest_governance.cli.session import settings_here, validated
 from attest_governance.errors import InputError
 from attest_governance.load.bundles import read_verification, verification
 from attest_governance.report.validation import write_validation

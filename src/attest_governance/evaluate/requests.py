@@ -173,6 +173,8 @@ class Validate(Request[None, Validation], frozen=True):
     """Folders with policies that a check would load as well."""
     inputs: tuple[Text, ...] = ()
     verification: Verification | None = None
+    kubernetes: str = ""
+    """The version of Kubernetes whose types manifests are held to; empty for the newest."""
 
 
 class InspectBundle(Request[None, BundleAnswer], frozen=True):

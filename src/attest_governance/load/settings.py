@@ -227,6 +227,13 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
             description="Who evaluates Rego: OPA's evaluator, the compiled one, or both, of which OPA's answer counts."
         ),
     ] = "opa"
+    kubernetes_version: Annotated[
+        str,
+        Meta(
+            description="The version of Kubernetes that manifests are for (`1.34`), to whose types they are held; "
+            "empty for the newest that is known.",
+        ),
+    ] = ""
     debug: Annotated[bool, Meta(description="Whether every evaluation is logged in detail.")] = False
     strict_errors: Annotated[
         bool,
