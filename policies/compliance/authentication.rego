@@ -84,12 +84,9 @@ violation contains {"message": message, "severity": "medium", "path": ["type"]} 
 }
 
 violation contains {"message": message, "severity": "high", "path": path} if {
-	some container_path, container in lib.container_parts
-	some field in ["command", "args"]
-	some i, argument in container[field]
-	is_string(argument)
+	some path, argument in lib.arguments
 	switches_authentication_off(argument)
-	path := array.concat(container_path, [field, i])
+	container_path := array.slice(path, 0, count(path) - 2)
 	message := sprintf("%s is started with its authentication off: %s", [lib.describe(container_path), argument])
 }
 

@@ -94,7 +94,7 @@ names[path] := variable.name if {
 	path := array.concat(container_path, ["env", i, "name"])
 }
 
-names[path] := path[1] if some path, _ in entries
+names[path] := path[1] if some path, _ in lib.entries
 
 is_judged if lib.pod
 
@@ -123,22 +123,9 @@ identifiers := {
 	"medical record number": [`MRN`, `(^|[^0-9A-Za-z])MRN[ :=#-]{1,3}[0-9]{6,10}($|[^0-9A-Za-z])`],
 }
 
-values[path] := value if some path, value in entries
+values[path] := value if some path, value in lib.entries
 
-values[path] := variable.value if {
-	some container_path, container in lib.container_parts
-	some i, variable in container.env
-	is_string(variable.value)
-	path := array.concat(container_path, ["env", i, "value"])
-}
-
-# The texts of a ConfigMap or Secret.
-entries[[field, key]] := value if {
-	field := {"ConfigMap": "data", "Secret": "stringData"}[input.resource.kind]
-	some key, entry in input.resource[field]
-	is_string(key)
-	value := lib.text(entry)
-}
+values[path] := variable.value if some path, variable in lib.variables
 
 # The key of a ConfigMap or Secret, or the name of a variable.
 value_name(path) := path[1] if count(path) == 2

@@ -21,6 +21,7 @@ type fileResult struct {
 	judged    []judged
 	decisions []Decision
 	current   *load.Document // the one that the last of resources belongs to
+	secrets   []string
 }
 
 // worker makes the function that judges one file; each goroutine has its own evaluator.
@@ -48,6 +49,7 @@ func (r *run) worker() func(int) fileResult {
 			r.judge(evaluator, watcher, document, &out)
 		}
 		out.decisions = log.take()
+		out.conceal()
 		return out
 	}
 }
@@ -147,6 +149,7 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 	resource := f.resource(document)
 	paths := evaluator.Locate(ctx, violations, document.Term)
 	for i, v := range violations {
+		f.remember(v.Details, document.Term, paths[i])
 		f.findings = append(f.findings, model.Finding{
 			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
 			Message: v.Message, Resource: resource, Location: document.Locate(paths[i]), Details: v.Details,

@@ -66,6 +66,8 @@ def explain(finding: Finding, trace: Callable[[Finding, View], Traces]) -> Expla
 def _found(finding: Finding, trace: Trace) -> Explanation:
     again = next(one for one in trace.findings if one.message == finding.message)
     current = msgspec.structs.replace(finding, location=again.location)
+    if finding.details.get("secret") is True:  # the steps would show it
+        return Explanation(finding=current, found=True, decision_id=trace.decision_id)
     return Explanation(
         finding=current, found=True, decision_id=trace.decision_id, rules=trace.rules, printed=trace.printed
     )

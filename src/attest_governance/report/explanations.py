@@ -22,7 +22,7 @@ _WIDTH = 110
 
 def write_explanations(explanations: Sequence[Explanation], name: str, out: TextIO, *, root: Path, color: bool) -> None:
     """Writes explanations in the format `name`, text or json; `root` is where relative file names start."""
-    source = SourceReader(root, {})
+    source = SourceReader(root, {}, [one.finding for one in explanations])
     lines = (line for one in explanations for line in _lines(one, source, color=color))
     write_shown({"schema": SCHEMA, "explanations": explanations}, lines, name, out)
 
@@ -44,7 +44,9 @@ def _lines(one: Explanation, source: SourceReader, *, color: bool) -> Iterator[s
     yield "  because"
     yield from (f"    {line}" for line in tree_lines(one.rules, color=color))
     if not one.rules:
-        yield "    its steps can't be shown: the constraint is not written in Rego"
+        secret = finding.details.get("secret") is True
+        reason = "they would show the secret" if secret else "the constraint is not written in Rego"
+        yield f"    its steps can't be shown: {reason}"
     if finding.fix:
         yield clean.one_line(f"  what to do: {finding.fix}")
     yield ""

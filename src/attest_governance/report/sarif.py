@@ -43,7 +43,7 @@ class _Run:
         self._outcome = outcome
         self._options = options
         self._paths = RepositoryPaths(options, outcome.sources)
-        self._source = SourceReader(options.root, outcome.sources)
+        self._source = SourceReader(options.root, outcome.sources, outcome.findings)
         self._fingerprints = Fingerprints()
         self._rules = rules(outcome)
         self._index = {rule["id"]: at for at, rule in enumerate(self._rules)}
@@ -130,8 +130,8 @@ class _Run:
         line = lines[at.line - 1] if 1 <= at.line <= len(lines) else ""
         own = {"attestFinding/v1": self._fingerprints.of(finding, self._paths.name(at.file), line)}
         # GitHub's action computes this one too, and complains where ours differs: lines that can't be
-        # read are left to it.
-        known = self._hashes.of(at.line) if lines else ""
+        # read, or hold secrets that could be guessed from it, are left to it.
+        known = self._hashes.of(at.line) if lines and not self._source.is_masked(at.file) else ""
         return own | ({"primaryLocationLineHash": known} if known else {})
 
     def _location(self, at: Location, subject: str) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class _Page:
     def __init__(self, outcome: Outcome, options: ReportOptions) -> None:
         self._outcome = outcome
         self._options = options
-        self._source = SourceReader(options.root, outcome.sources)
+        self._source = SourceReader(options.root, outcome.sources, outcome.findings)
         self._policies = {policy.name: policy for policy in outcome.policies} if options.detailed else {}
         self._lines: list[str] = []
 
