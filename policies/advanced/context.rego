@@ -14,6 +14,7 @@
 #   controls:
 #     - SOC2-A1.2
 #     - SOC2-CC7.2
+#   profiles: [strict]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -16,6 +16,7 @@
 #     - SOC2-CC6.1
 #     - CIS-5.1.5
 #     - CIS-5.1.6
+#   profiles: [recommended, strict, nsa, cis]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -23,8 +24,10 @@
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
-#         default: [production, prod]
-#         description: Names of production namespaces, and values of their label `environment`.
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.access_control
 
 import data.attest.lib

@@ -17,10 +17,18 @@
 #   controls:
 #     - SOC2-CC6.1
 #     - SOC2-CC6.3
+#   profiles:
+#     recommended: {require_authentication: false}
+#     strict: {}
+#     nsa: {require_authentication: false}
 #   parameters:
 #     type: object
 #     additionalProperties: false
 #     properties:
+#       require_authentication:
+#         type: boolean
+#         default: true
+#         description: Whether an Ingress in production must have its users authenticated.
 #       authentication_annotations:
 #         type: array
 #         items: {type: string}
@@ -37,8 +45,10 @@
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
-#         default: [production, prod]
-#         description: Names of production namespaces, and values of their label `environment`.
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.authentication
 
 import data.attest.lib
@@ -72,6 +82,7 @@ authenticators[key] := value if {
 }
 
 is_private_ingress if {
+	lib.parameter("require_authentication", true)
 	lib.is_ingress
 	lib.is_production_namespace
 	not lib.is_marked("soc2.attest.continuu.ms/public")

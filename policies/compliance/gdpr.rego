@@ -43,7 +43,7 @@ package attest.gdpr
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "cause": "no terms"} if {
 	is_subject_workload
 	lib.parameter("require_annotations", true)
 	some key in lib.missing_data_protection_annotations

@@ -17,6 +17,9 @@
 #   controls:
 #     - HIPAA-164.308(a)(1)(ii)(A)
 #     - HIPAA-164.514(b)
+#   profiles:
+#     recommended: {words: []}
+#     strict: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -20,6 +20,7 @@
 #     - SOC2-CC7.3
 #     - GDPR-Art.5
 #     - GDPR-Art.30
+#   profiles: [strict]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -40,8 +41,10 @@
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
-#         default: [production, prod]
-#         description: Names of production namespaces, and values of their label `environment`.
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.compliance
 
 import data.attest.lib
@@ -53,7 +56,7 @@ violation contains {"message": message, "severity": "high", "path": lib.annotati
 	message := "Production deployments must enable audit logging for SOC2 compliance"
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "cause": "no terms"} if {
 	input.resource.kind == "Deployment"
 	processes_personal_data
 	not has_data_protection_annotations

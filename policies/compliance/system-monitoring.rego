@@ -14,6 +14,7 @@
 #   remediation: Let your monitoring collect metrics of the workload, and annotate it accordingly.
 #   controls:
 #     - SOC2-CC7.2
+#   profiles: [strict]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -26,8 +27,10 @@
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
-#         default: [production, prod]
-#         description: Names of production namespaces, and values of their label `environment`.
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.system_monitoring
 
 import data.attest.lib

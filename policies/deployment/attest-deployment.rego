@@ -1,10 +1,10 @@
 # METADATA
 # title: Deployments of verified builds
 # description: >-
-#   Every Deployment needs a valid ATTEST receipt for the image of each of its containers, and Deployments in production
-#   run at least two replicas. Receipts count only as verified facts of the evidence document, by the digest of the
-#   image, so without evidence, or with images named by tag, there is no receipt; `require_receipt: false` switches that
-#   rule off until receipts exist. A Deployment that states no replicas has one, as Kubernetes fills it in; where an
+#   Where there is evidence, every Deployment needs a valid ATTEST receipt for the image of each of its containers, and
+#   Deployments in production run at least two replicas. Receipts count only as verified facts of the evidence document,
+#   by the digest of the image, so an image named by tag has none; `require_receipt: true` asks for them without evidence,
+#   too, when nothing has one. A Deployment that states no replicas has one, as Kubernetes fills it in; where an
 #   autoscaler owns the number, set `allow_unset_replicas`. Production is the namespaces of `production_namespaces` by
 #   name, or by the label `environment` of the Namespace object.
 # scope: package
@@ -18,6 +18,7 @@
 #     - CIS-5.5.1
 #     - SOC2-CC8.1
 #     - SOC2-A1.2
+#   evidence: [require_receipt]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -38,13 +39,15 @@
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
-#         default: [production, prod]
-#         description: Names of production namespaces, and values of their label `environment`.
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.deployment
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"])} if {
+violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"]), "cause": "unproven image"} if {
 	input.resource.kind == "Deployment"
 	lib.parameter("require_receipt", true)
 	not has_attest_receipt

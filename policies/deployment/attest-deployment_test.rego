@@ -29,6 +29,7 @@ test_a_receipt_is_required if {
 			"the evidence has none for image 'nginx:1.27' of container 'web'",
 		]),
 		"severity": "critical",
+		"cause": "unproven image",
 		"path": ["spec", "template", "spec", "containers", 0, "image"],
 	}}
 	found(resource, {"require_receipt": false}) == set()

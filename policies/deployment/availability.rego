@@ -20,6 +20,9 @@
 #   inventory: [PodDisruptionBudget]
 #   controls:
 #     - SOC2-A1.2
+#   profiles:
+#     recommended: {require_spread: false}
+#     strict: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -31,8 +34,10 @@
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
-#         default: [production, prod]
-#         description: Names of production namespaces, and values of their label `environment`.
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.availability
 
 import data.attest.lib

@@ -16,6 +16,9 @@
 #   controls:
 #     - SOC2-A1.2
 #     - SOC2-CC7.2
+#   profiles:
+#     recommended: {require_liveness: false}
+#     strict: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false

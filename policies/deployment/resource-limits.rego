@@ -2,7 +2,8 @@
 # title: Resource limits
 # description: >-
 #   Every container states limits for CPU and memory, and none above the maximum. Quantities are compared as Kubernetes
-#   compares them: `2000m` is `2`, `4Gi` is more than `4G`. By default limits are required and no maximum is set.
+#   compares them: `2000m` is `2`, `4Gi` is more than `4G`. By default limits are required and no maximum is set; the
+#   profile `recommended` asks for a limit of memory alone, since many do without one for CPU, which can be shared.
 #   A limit of 0 counts as none, since the kubelet reads it so; limits of the whole pod stand for those of its
 #   containers. Ephemeral containers are not judged: Kubernetes lets them have no resources.
 # scope: package
@@ -15,19 +16,22 @@
 #   remediation: Set resources.limits for CPU and memory, at most the maximum of the project.
 #   controls:
 #     - SOC2-A1.1
+#   profiles:
+#     recommended: {require_limits: memory}
+#     strict: {}
+#     nsa: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false
 #     properties:
 #       require_limits:
-#         type: boolean
+#         enum: [true, false, memory]
 #         default: true
-#         description: Whether every container must state its limits.
+#         description: Whether every container must state its limits; `memory` asks for that one alone.
 #       required_limits:
 #         type: array
 #         items: {type: string}
-#         default: [cpu, memory]
-#         description: Resources that need a limit where limits are required.
+#         description: Resources that need a limit where limits are required; CPU and memory, or what require_limits says.
 #       max_cpu:
 #         type: [string, number]
 #         description: Highest CPU limit of a container, such as `2000m`; no maximum by default.
@@ -39,15 +43,19 @@ package attest.resource_limits
 import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
-	lib.parameter("require_limits", true)
 	some container_path, container in lib.containers
 	not is_ephemeral(container_path)
 	pod := lib.pods[lib.pod_path_of(container_path)]
-	some resource in lib.parameter("required_limits", ["cpu", "memory"])
+	some resource in required_limits
 	not is_limited(container, resource)
 	not is_limited(pod, resource)
 	path := lib.deepest(container_path, ["resources", "limits", resource])
 	message := sprintf("%s has no %v limit", [lib.describe(container_path), resource])
+}
+
+required_limits := lib.parameter("required_limits", {true: ["cpu", "memory"], "memory": ["memory"]}[required]) if {
+	required := lib.parameter("require_limits", true)
+	required != false
 }
 
 # A quantity that can't be read has a violation of its own.

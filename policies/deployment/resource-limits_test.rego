@@ -27,6 +27,16 @@ test_every_container_needs_limits if {
 	}
 }
 
+test_memory_alone_may_be_asked_for if {
+	memory := {"containers/0: Container 'web' has no memory limit"}
+	cpu := {"containers/0: Container 'web' has no cpu limit"}
+	pod := deployment({"containers": [{"name": "web"}]})
+	summary(pod, {"require_limits": "memory"}) == memory
+	summary(pod, {"require_limits": "memory", "required_limits": ["cpu"]}) == cpu
+	summary(pod, {"required_limits": ["cpu"]}) == cpu
+	summary(pod, {"require_limits": false, "required_limits": ["cpu"]}) == set()
+}
+
 test_a_limit_of_zero_is_none if {
 	every zero in [0, "0", "0m", "0Gi"] {
 		summary(one({"limits": {"cpu": "1", "memory": zero}}), {}) == {concat("", [

@@ -3,7 +3,7 @@ package attest.lib_test
 import data.attest.lib
 
 test_production_by_name if {
-	every name in ["production", "prod"] {
+	every name in ["production", "prod", "prod-eu", "shop-prod", "eu-production", "production-shop"] {
 		lib.is_production_namespace with input as {"resource": {"metadata": {"namespace": name}}}
 		lib.is_production_namespace with input as {"resource": {"metadata": {}}, "namespace": {"metadata": {"name": name}}}
 	}
@@ -13,6 +13,23 @@ test_production_by_label_of_the_namespace if {
 	lib.is_production_namespace with input as {
 		"resource": {"metadata": {"namespace": "shop"}},
 		"namespace": {"metadata": {"name": "shop", "labels": {"environment": "production"}}},
+	}
+}
+
+test_production_by_label_of_a_team if {
+	lib.is_production_namespace with input as {
+		"resource": {"metadata": {"namespace": "shop"}},
+		"namespace": {"metadata": {"name": "shop", "labels": {"env": "prod"}}},
+	}
+}
+
+test_production_by_glob if {
+	every name, expected in {"live-eu": true, "liver": false, "eu-live": false, "live-test": false} {
+		found := {true | lib.is_production_namespace} with input as {
+			"resource": {"metadata": {"namespace": name}},
+			"parameters": {"production_namespaces": ["live-*"]},
+		}
+		found == {true | expected}
 	}
 }
 
@@ -31,6 +48,11 @@ test_production_by_parameter if {
 test_everything_else_is_not_production if {
 	every given in [
 		{"resource": {"metadata": {"namespace": "production-test"}}},
+		{"resource": {"metadata": {"namespace": "non-prod"}}},
+		{"resource": {"metadata": {"namespace": "pre-prod"}}},
+		{"resource": {"metadata": {"namespace": "nonprod"}}},
+		{"resource": {"metadata": {"namespace": "product"}}},
+		{"resource": {"metadata": {"namespace": 7}}},
 		{"resource": {"metadata": {}}},
 		{"resource": {"metadata": {"namespace": "shop", "labels": {"environment": "production"}}}},
 		{"resource": {"metadata": {"namespace": "shop"}}, "namespace": {"metadata": {"labels": {"environment": "test"}}}},

@@ -3,8 +3,8 @@
 # description: >-
 #   Refuses what lets a container out of its box (privileged mode, host namespaces, host paths, added capabilities,
 #   privilege escalation, running as root), images whose tag can move, and images without an ATTEST attestation.
-#   By default every image must be pinned by digest and attested in the evidence document; without evidence nothing is
-#   attested. `require_attestation: false` switches that rule off until attestations exist. Capabilities that container
+#   Where there is evidence, every image must be pinned by digest and attested in it; `require_attestation: true` asks
+#   for that without evidence, too, when nothing is attested. Capabilities that container
 #   runtimes grant anyway may be added; no host path is allowed. Windows pods are not asked for what Windows lacks.
 # scope: package
 # related_resources:
@@ -27,6 +27,17 @@
 #     - CIS-5.2.12
 #     - SOC2-CC6.1
 #     - SOC2-CC6.8
+#   evidence: [require_attestation]
+#   profiles:
+#     minimal:
+#       require_attestation: false
+#       require_non_root: false
+#       require_no_privilege_escalation: false
+#       mutable_tags: []
+#     recommended: {}
+#     strict: {}
+#     nsa: {}
+#     cis: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -80,7 +91,7 @@ package attest.security
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fixes.attest} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fixes.attest, "cause": "unproven image"} if {
 	lib.parameter("require_attestation", true)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
@@ -202,7 +213,7 @@ non_root_path(container_path) := path if {
 	[_, path] := lib.in_context(container_path, ["runAsNonRoot"])
 } else := lib.deepest(container_path, ["securityContext"])
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fixes.tag} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fixes.tag, "cause": "loose image"} if {
 	some path, image in lib.images
 	image.digest == ""
 	tag := object.get({"": "latest"}, image.tag, image.tag)

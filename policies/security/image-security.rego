@@ -18,6 +18,11 @@
 #     - CIS-5.5.1
 #     - SOC2-CC6.8
 #     - SOC2-CC8.1
+#   profiles:
+#     recommended: {}
+#     strict: {require_digest: true}
+#     nsa: {}
+#     cis: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -70,14 +75,14 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"])} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "cause": "loose image"} if {
 	lib.parameter("require_digest", false)
 	some path, image in lib.images
 	image.digest == ""
 	message := sprintf("%s must pin its image '%v' by digest", [lib.describe(path), lib.image_text(path)])
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "cause": "unproven image"} if {
 	lib.parameter("require_attestation", false)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])

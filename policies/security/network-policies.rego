@@ -20,6 +20,11 @@
 #   controls:
 #     - CIS-5.3.2
 #     - SOC2-CC6.6
+#   profiles:
+#     recommended: {allow_all_egress: true}
+#     strict: {require_source_ranges: true}
+#     nsa: {}
+#     cis: {}
 #   parameters:
 #     type: object
 #     additionalProperties: false

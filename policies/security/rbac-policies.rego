@@ -21,6 +21,7 @@
 #     - CIS-5.1.8
 #     - SOC2-CC6.1
 #     - SOC2-CC6.3
+#   profiles: [minimal, recommended, strict, nsa, cis]
 #   parameters:
 #     type: object
 #     additionalProperties: false

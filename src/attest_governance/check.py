@@ -20,7 +20,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.decide import Baseline, Counted, Rules, Weights, apply_baseline, decide, enforce, nothing_judged
+from attest_governance.decide import (
+    Baseline,
+    Counted,
+    Rules,
+    Weights,
+    apply_baseline,
+    decide,
+    enforce,
+    nothing_judged,
+    one_for_each_cause,
+)
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
 from attest_governance.model import Finding, Outcome, Problem
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from attest_governance.evaluate import Batch
+    from attest_governance.model.verdict import Checked
 
 
 _KINDS = 3
@@ -91,17 +102,18 @@ def check(
     batches = _judge(engine, loaded, plan, progress)
     found = (finding for batch in batches for finding in batch.findings)
     weighed = weigh((one for one in found if one.policy not in plan.weights(one).off), plan, now)
+    findings, folded = one_for_each_cause(weighed.findings)
     counted, skipped = _counted(batches, plan.selected), tuple(one for batch in batches for one in batch.skipped)
     problems = [*plan.problems, *loaded.problems, *(problem for batch in batches for problem in batch.problems)]
     if not any(problem.severity == "error" for problem in problems):
         problems += nothing_judged(counted, plan.rules, plan.manifests, skipped)
     return Outcome(
-        summary=decide(weighed.findings, problems, counted, plan.rules),
-        findings=weighed.findings,
+        summary=decide(findings, problems, counted, plan.rules),
+        findings=findings,
         problems=tuple(problems),
         policies=loaded.policies,
         skipped=skipped,
-        checked=tuple(one for batch in batches for one in batch.checked),
+        checked=_checked(batches, folded),
         notices=(*plan.notices, *notices(weighed), *_unspoken(batches, counted)),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
@@ -135,6 +147,21 @@ def _judge(
         if progress is not None:
             progress(batch)
     return tuple(batches)
+
+
+def _checked(batches: Sequence[Batch], folded: Sequence[Finding]) -> tuple[Checked, ...]:
+    """Who was asked about what; a policy did not pass that another one speaks for."""
+    spoken: dict[tuple[str, str], set[str]] = {}
+    for one in folded:
+        spoken.setdefault((one.location.file, one.resource.id), set()).add(one.policy)
+    every = (one for batch in batches for one in batch.checked)
+    if not spoken:
+        return tuple(every)
+    return tuple(
+        msgspec.structs.replace(one, policies=tuple(name for name in one.policies if name not in others))
+        for one in every
+        for others in (spoken.get((one.file, one.resource.id), ()),)
+    )
 
 
 def _unspoken(batches: Sequence[Batch], counted: Counted) -> tuple[str, ...]:

@@ -23,12 +23,13 @@ from attest_governance.load.configuration import load_settings
 from attest_governance.load.documents import convert, data_documents, read_document
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
+from attest_governance.load.leaving import configured_filter, given_filter
 from attest_governance.load.selection import LIBRARY, Selection, policy_sources, select
 from attest_governance.load.settings import Profile, Settings
 from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
 from attest_governance.model.bundle import BundleAnswer
-from attest_governance.model.sources import PolicySources, ReadFile, Selected
+from attest_governance.model.sources import LeaveOut, PolicySources, ReadFile, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,8 @@ class Environment(msgspec.Struct, frozen=True):
     """The folder of the shipped policies."""
     fetch_bundle: FetchBundle | None = None
     """Brings the bundle of `policy_bundle_url` onto this machine; None where that is not possible."""
+    ignored: Callable[[Path], tuple[str, ...]] | None = None
+    """What git neither tracks nor wants to below a folder; None where nobody asks it."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +74,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 0
     governed: bool = False
     """Whether to refuse what a governed project has not approved, instead of telling."""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    scans: bool = False
+    """Whether a project as a whole is judged, in which policies with their examples and tests are none of it."""
     disallow_exemptions: bool = False
     disallow_annotation_exemptions: bool = False
     baseline: Path | None = None
@@ -99,6 +106,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """What a person should know about where policies come from."""
     downloaded: Path | None = None
     """The bundle from a server that is among the sources."""
+    leave_out: LeaveOut = LeaveOut()
+    """What of the folders that are judged is not looked at."""
 
     @property
     def standings(self) -> Standings:
@@ -161,6 +170,28 @@ def prepare(
         read=tuple(files.seen),
         problems=fetched.problems if fetched else (),
         downloaded=downloaded,
+        leave_out=leave_out(request, settings, environment),
+    )
+
+
+def leave_out(request: Request, settings: Settings, environment: Environment) -> LeaveOut:
+    """What of the folders that are judged is not looked at.
+
+    Raises:
+        AttestError: a pattern is none.
+    """
+    filters = (
+        configured_filter(settings, environment.cwd),
+        given_filter(environment.cwd, request.include, request.exclude),
+    )
+    folders = [environment.cwd / path for path in request.judged if (environment.cwd / path).is_dir()]
+    ask = environment.ignored
+    policies = (*(str(path) for path in (settings.bundle,) if path), *request.folders) if request.scans else ()
+    return LeaveOut(
+        filters=tuple(one for one in filters if one is not None),
+        ignored=tuple(path for folder in folders for path in ask(folder)) if ask else (),
+        policies=tuple(str(environment.cwd / path) for path in policies),
+        examples=request.scans,
     )
 
 

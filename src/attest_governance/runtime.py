@@ -184,6 +184,20 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         below, folder = self._weights_below, cache(places.folder)
         return lambda finding: below[folder(finding.location.file)]
 
+    def _unproven(self) -> tuple[str, ...]:
+        """What is not asked for want of evidence, and how it would be (ADR 0030)."""
+        asked = {one.name: one.parameters for one in self.selected}
+        off = [
+            f"`{name}` of `{policy.name}`"
+            for policy in self.policies
+            for name in self.prepared.standings.without_evidence(policy)
+            if asked.get(policy.name, {}).get(name) is False
+        ]
+        if not off:
+            return ()
+        why = "images are not asked for attestations and receipts: there is no evidence of any"
+        return (f"{why}; pass it with --evidence, or set {' and '.join(off)} to true",)
+
     def close(self) -> None:
         """Frees the policy set, after the last judgement that is under way."""
         self.users.close()
@@ -198,7 +212,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         request, policy = self.prepared.request, self.settings.policy
         in_force = None if request.disallow_exemptions else governed
         return Plan(
-            manifests=manifests,
+            manifests=msgspec.structs.replace(manifests, leave_out=self.prepared.leave_out),
             selected=self.selected,
             options=CheckOptions(policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug),
             weights=self._weighing(),
@@ -207,7 +221,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             baseline=self.prepared.baseline,
             baseline_file=str(request.baseline or ""),
             problems=(*self.problems, *(in_force.problems if in_force else ())),
-            notices=(*self.notices, *(in_force.notices if in_force else ())),
+            notices=(*self.notices, *self._unproven(), *(in_force.notices if in_force else ())),
         )
 
 
@@ -237,7 +251,9 @@ def open_runtime(
         sources = msgspec.structs.replace(prepared.sources, strict_errors=True)
         if root is not None:  # nobody approves what stands in a home folder
             sources = msgspec.structs.replace(sources, modules=_adding(prepared))
-        prepared = msgspec.structs.replace(prepared, sources=sources)
+        # What looks like an example of a policy may be deployed all the same.
+        leave_out = msgspec.structs.replace(prepared.leave_out, examples=prepared.leave_out.examples and root is None)
+        prepared = msgspec.structs.replace(prepared, sources=sources, leave_out=leave_out)
     loaded = engine.load(prepared.sources)
     users = _Users(loaded)
     try:
@@ -380,7 +396,8 @@ def _exempting(request: Request, settings: Settings, in_force: InForce | None) -
         return Exempting(annotations=Annotations.IGNORED)
     exemptions = in_force.exemptions if in_force else declared(settings.exemptions)
     worth = in_force.annotations if in_force else Annotations.SELF_DECLARED
-    annotations = Annotations.IGNORED if request.disallow_annotation_exemptions else worth
+    ignored = request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
+    annotations = Annotations.IGNORED if ignored else worth
     return Exempting(exemptions=exemptions, annotations=annotations)
 
 

@@ -34,6 +34,7 @@ type Params struct {
 	Inventory []string         `json:"inventory"`       // resources that policies may look up, beside the inputs
 	Known     []Text           `json:"inventoryInputs"` // the same, where they come with the request
 	Point     string           `json:"enforcementPoint"`
+	LeaveOut  load.LeaveOut    `json:"leaveOut"` // what of folders is not looked at
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -83,7 +84,11 @@ type Result struct {
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
 	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]string{}}
 	defer run.close()
-	sources, skipped, problems := load.Walk(params.Paths)
+	leaving, err := params.LeaveOut.Ready()
+	if err != nil {
+		return Result{}, err
+	}
+	sources, skipped, problems := load.WalkLeaving(params.Paths, leaving)
 	run.sources, run.limits = append(sources, texts(params.Inputs)...), load.DefaultLimits
 	if params.Limits.DocumentBytes > 0 {
 		run.limits.DocumentBytes = params.Limits.DocumentBytes

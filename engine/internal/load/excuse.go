@@ -13,7 +13,8 @@ const aTemplateReason = "a template: check what it renders to, as in `helm templ
 
 // excuse says why a document that can't be decoded is no manifest at all; or "", and what is wrong with it. Nothing is
 // excused that kubectl can read: it is asked. And what it can't read is excused only where it is proven to be
-// something else (docs/adr/0002): a template, or the settings of a tool in JSON with comments.
+// something else (docs/adr/0002): a template, the settings of a tool in JSON with comments, or a hidden file that was
+// not named and in which the word that every resource needs does not occur.
 func (r *reader) excuse(failure *Failure, text string) (reason string, wrong *Failure) {
 	if failure.Code != CodeSyntax || kubectlReads(text) {
 		return "", failure
@@ -25,6 +26,9 @@ func (r *reader) excuse(failure *Failure, text string) (reason string, wrong *Fa
 	}
 	if r.isSettings(text) {
 		return "not a Kubernetes resource: JSON with comments", nil
+	}
+	if r.hidden && !strings.Contains(r.text, "kind") {
+		return "a hidden file of another tool, which is not YAML and names no kind", nil
 	}
 	return "", failure
 }

@@ -13,6 +13,8 @@ import (
 type Source struct {
 	Path string // as shown to the user
 	Text []byte // nil: read the file at Path
+	// Hidden: met in a folder that was named, at or below a name that begins with a dot, where tools keep their own files.
+	Hidden bool
 }
 
 // File is what one source holds.
@@ -25,7 +27,7 @@ type File struct {
 // Read decodes every document of a source. A document that can't be read becomes a problem, one that is no
 // Kubernetes resource is skipped with the reason; the others are returned all the same.
 func Read(source Source, limits Limits) File {
-	r := reader{path: source.Path, onDisk: source.Text == nil, limits: limits.orDefault(), line: 1}
+	r := reader{path: source.Path, onDisk: source.Text == nil, hidden: source.Hidden, limits: limits.orDefault(), line: 1}
 	raw, problem := readSource(source, r.limits.FileBytes)
 	if problem != nil {
 		r.file.Problems = append(r.file.Problems, *problem)
@@ -51,6 +53,7 @@ func Read(source Source, limits Limits) File {
 type reader struct {
 	path   string
 	onDisk bool // whether path is that of a file, not the name of a text
+	hidden bool // as in Source
 	text   string
 	limits Limits
 	file   File

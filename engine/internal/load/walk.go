@@ -23,7 +23,12 @@ var notWalked = map[string]string{
 // unless they are given themselves. A link may lead to the root of a file system, so the walk ends with a problem
 // after maxEntries.
 func Walk(paths []string) (sources []Source, skipped []model.Skipped, problems []model.Problem) {
-	w := walker{seen: map[string]struct{}{}, left: maxEntries}
+	return WalkLeaving(paths, nil)
+}
+
+// WalkLeaving is Walk without what is left out of folders; each folder and each manifest that is, is skipped and said so.
+func WalkLeaving(paths []string, leaving *Leaving) (sources []Source, skipped []model.Skipped, problems []model.Problem) {
+	w := walker{seen: map[string]struct{}{}, left: maxEntries, leaving: leaving}
 	w.roots(paths)
 	return w.sources, w.skipped, w.problems
 }
@@ -37,6 +42,8 @@ type walker struct {
 	skipped  []model.Skipped
 	problems []model.Problem
 	left     int // entries that may still be looked at; negative once that was too few
+	leaving  *Leaving
+	below    *Leaving // the same, as it holds below the path that was given
 }
 
 func (w *walker) roots(paths []string) {
@@ -66,24 +73,26 @@ func (w *walker) root(path string) {
 		w.problem(unreadable(path, err))
 		return
 	}
-	w.visit(path, real, info.Mode(), true)
+	w.below = w.leaving.Below(real)
+	w.visit(path, real, info.Mode(), true, false)
 }
 
 // visit lists a file or enters a folder whose links are resolved. Files below a folder count only by their ending.
-func (w *walker) visit(shown, real string, mode fs.FileMode, given bool) {
+// What is hidden lies at or below a name that begins with a dot.
+func (w *walker) visit(shown, real string, mode fs.FileMode, given, hidden bool) {
 	switch {
 	case mode.IsDir():
-		w.folder(shown, real, given)
+		w.folder(shown, real, given, hidden)
 	case !given && !isManifestName(shown):
 	case !mode.IsRegular():
 		w.problem(irregular(shown, mode))
 	case w.first(real):
-		w.sources = append(w.sources, Source{Path: shown})
+		w.sources = append(w.sources, Source{Path: shown, Hidden: hidden})
 	}
 }
 
 // folder lists what a folder holds, each folder once.
-func (w *walker) folder(shown, real string, given bool) {
+func (w *walker) folder(shown, real string, given, hidden bool) {
 	if what := notWalked[filepath.Base(real)]; what != "" && !given {
 		w.skipped = append(w.skipped, model.Skipped{File: shown, Reason: fmt.Sprintf("a folder of %s", what)})
 		return
@@ -99,14 +108,17 @@ func (w *walker) folder(shown, real string, given bool) {
 		if w.left--; w.left < 0 {
 			return
 		}
-		w.entry(filepath.Join(shown, entry.Name()), filepath.Join(real, entry.Name()), entry.Type())
+		hides := hidden || strings.HasPrefix(entry.Name(), ".")
+		w.entry(filepath.Join(shown, entry.Name()), filepath.Join(real, entry.Name()), entry.Type(), hides)
 	}
 }
 
 // entry visits one entry of a folder, through a link to where it leads.
-func (w *walker) entry(shown, real string, mode fs.FileMode) {
+func (w *walker) entry(shown, real string, mode fs.FileMode, hidden bool) {
 	if mode&fs.ModeSymlink == 0 {
-		w.visit(shown, real, mode, false)
+		if !w.leave(shown, real, mode.IsDir()) {
+			w.visit(shown, real, mode, false, hidden)
+		}
 		return
 	}
 	target, err := filepath.EvalSymlinks(real)
@@ -115,8 +127,9 @@ func (w *walker) entry(shown, real string, mode fs.FileMode) {
 		info, err = os.Stat(target)
 	}
 	switch {
+	case w.leave(shown, real, err == nil && info.IsDir()):
 	case err == nil:
-		w.visit(shown, target, info.Mode(), false)
+		w.visit(shown, target, info.Mode(), false, hidden)
 	case isManifestName(shown) || !errors.Is(err, fs.ErrNotExist): // a dead link of another name is no manifest
 		w.problem(brokenLink(shown, real, err))
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"attest.continuu.ms/engine/internal/load"
 )
 
 // maxEntries bounds how many entries of folders one walk looks at: a link may lead to the root of a file system.
@@ -15,14 +17,18 @@ const maxEntries = 1_000_000
 type Walk struct {
 	Hidden bool // whether folders whose names begin with a dot are entered, too
 	Visit  func(path string, err error)
+	// Leaving is what is left out of folders.
+	Leaving *load.Leaving
 
 	met  map[string]bool // real paths of the folders entered
 	left int
+
+	below *load.Leaving // as Leaving holds below the folder
 }
 
 // Below walks a folder, hidden or not.
 func (w *Walk) Below(root string) {
-	w.met, w.left = map[string]bool{}, maxEntries
+	w.met, w.left, w.below = map[string]bool{}, maxEntries, w.Leaving.Below(root)
 	w.folder(root)
 	if w.left < 0 {
 		w.Visit(root, errTooMany)
@@ -61,9 +67,25 @@ func (w *Walk) entry(path string, entry os.DirEntry) {
 		isFolder = err == nil && info.IsDir()
 	}
 	switch {
+	case w.below.Reason(w.at(path), isFolder) != "":
 	case !isFolder:
 		w.Visit(path, nil)
 	case w.Hidden || !strings.HasPrefix(entry.Name(), "."):
 		w.folder(path)
 	}
+}
+
+// at is the real path of an entry, but for a link that it is itself.
+func (w *Walk) at(path string) string {
+	if w.Leaving == nil {
+		return path
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err == nil {
+		folder, err = filepath.Abs(folder)
+	}
+	if err != nil {
+		return path
+	}
+	return filepath.Join(folder, filepath.Base(path))
 }

@@ -19,10 +19,11 @@ import (
 
 // Params are those of the method `validate` (engine/README.md).
 type Params struct {
-	Paths     []string `json:"paths"`
-	Libraries []string `json:"libraries"`
-	Shipped   []string `json:"shipped"` // policies that a check would load as well
-	Inputs    []Text   `json:"inputs"`
+	Paths     []string      `json:"paths"`
+	Libraries []string      `json:"libraries"`
+	Shipped   []string      `json:"shipped"` // policies that a check would load as well
+	Inputs    []Text        `json:"inputs"`
+	LeaveOut  load.LeaveOut `json:"leaveOut"`
 	// Kubernetes is the version whose types manifests are held to; empty for the newest.
 	Kubernetes string `json:"kubernetes"`
 	// Verification is what bundles in archives are held against.
@@ -47,8 +48,12 @@ type Result struct {
 // Run validates Rego files, Gatekeeper objects and manifests below the given paths.
 func Run(ctx context.Context, params Params) Result {
 	v := &run{}
+	leaving, err := params.LeaveOut.Ready()
+	if err != nil {
+		v.fail(model.Problem{Severity: model.Error, Code: "bad_pattern", Message: err.Error(), Hint: "write it as in .gitignore"})
+	}
 	v.bundles(params)
-	v.walk(slices.DeleteFunc(slices.Clone(params.Paths), bundle.IsArchive))
+	v.walk(slices.DeleteFunc(slices.Clone(params.Paths), bundle.IsArchive), leaving)
 	v.regoFiles(ctx, params)
 	for _, input := range params.Inputs {
 		v.sources = append(v.sources, load.Source{Path: input.File, Text: []byte(input.Text)})
@@ -71,7 +76,7 @@ func (v *run) fail(problems ...model.Problem) {
 }
 
 // walk sorts the files below the paths into Rego and manifests.
-func (v *run) walk(paths []string) {
+func (v *run) walk(paths []string, leaving *load.Leaving) {
 	var others []string
 	for _, path := range paths {
 		if strings.HasSuffix(path, ".rego") {
@@ -79,14 +84,14 @@ func (v *run) walk(paths []string) {
 			continue
 		}
 		others = append(others, path)
-		walk := policyset.Walk{Hidden: true, Visit: func(file string, err error) {
+		walk := policyset.Walk{Hidden: true, Leaving: leaving, Visit: func(file string, err error) {
 			if err == nil && strings.HasSuffix(file, ".rego") { // what can't be walked is told once, by load.Walk below
 				v.modules = append(v.modules, file)
 			}
 		}}
 		walk.Below(path)
 	}
-	sources, skipped, problems := load.Walk(others)
+	sources, skipped, problems := load.WalkLeaving(others, leaving)
 	v.sources, v.result.Skipped = append(v.sources, sources...), skipped
 	v.fail(problems...)
 }

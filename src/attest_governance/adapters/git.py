@@ -10,6 +10,7 @@ import io
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -18,7 +19,6 @@ from attest_governance.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
 _TIMEOUT = 60  # seconds
 _KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
@@ -121,6 +121,18 @@ def blobs_at(folder: Path, commit: str, *, whole: bool = False) -> dict[str, str
     listed = _git(folder, "ls-tree", "-r", "-z", *(["--full-tree"] if whole else []), commit) or b""
     pairs = [line.partition("\t") for line in listed.decode(errors="surrogateescape").split("\0") if line]
     return {name: about.rpartition(" ")[2] for about, _, name in pairs}
+
+
+def ignored(folder: Path) -> tuple[str, ...]:
+    """The files and folders below a folder that git does not track and is told to ignore, absolute and without links.
+
+    What is tracked is never among them, so a branch can't hide a manifest by listing it. Nothing where git can't tell.
+    """
+    real = Path(os.path.realpath(folder))
+    if top(real) is None:
+        return ()
+    listed = _git(real, "ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z") or b""
+    return tuple(str(real / name) for name in listed.decode(errors="surrogateescape").split("\0") if name)
 
 
 def _contents(folder: Path, blobs: Sequence[str]) -> list[bytes]:

@@ -48,6 +48,8 @@ JUDGING = (
     "allow_empty",
     *DOCUMENTS,
     "jobs",
+    "include",
+    "exclude",
     "governed",
     "disallow_exemptions",
     "disallow_annotation_exemptions",
@@ -84,6 +86,12 @@ _FLAGS: dict[str, Any] = {
     "namespace": typer.Option("--namespace", "-n", help="Namespace of resources whose manifest names none."),
     "inventory": typer.Option(
         "--inventory", metavar="PATH", help="Resources that policies may look up but that are not judged; repeats."
+    ),
+    "include": typer.Option(
+        "--include", metavar="PATTERN", help="In folders, judge only files that match, as in .gitignore; repeats."
+    ),
+    "exclude": typer.Option(
+        "--exclude", metavar="PATTERN", help="In folders, leave out what matches, as in .gitignore; repeats."
     ),
     "jobs": typer.Option("--jobs", "-j", min=0, help="Cores to use; 0 for all."),
     "formats": typer.Option("--format", "-f", metavar="FORMAT", help=_FORMATS),

@@ -51,9 +51,10 @@ def command(
     """
     shown = msgspec.structs.replace(showing, formats=showing.formats or ("sarif",), command="attest policy scan")
     given, now = named(paths or ["."], manifests), system_clock()
+    request = msgspec.structs.replace(request, scans=True, judged=given.paths)
     outcome = judged(request, given, shown.targets, now)
     if met_nothing(outcome):
-        outcome = _policies(given, now) or outcome
+        outcome = _policies(given, request, now) or outcome
     write_reports(outcome, shown.targets, report_options(shown, now), sys.stdout)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)
@@ -62,10 +63,10 @@ def command(
     return OK
 
 
-def _policies(given: Manifests, now: datetime) -> Outcome | None:
+def _policies(given: Manifests, request: Request, now: datetime) -> Outcome | None:
     """What there is to say of the policies in the folders that hold no resource; None where there are none."""
     with Progress("looking at policies"):
-        validation = validated(given.paths)
+        validation = validated(given.paths, request=msgspec.structs.replace(request, scans=False))
     if not validation.policies:
         return None
     if any(problem.severity == "error" for problem in validation.problems):

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from attest_governance.cli.saying import tell
 from attest_governance.evaluate import Engine
 from attest_governance.resources import engine_path, shipped_policies
@@ -68,7 +70,14 @@ def environment() -> Environment:
         variables=os.environ,
         shipped=shipped_policies(),
         fetch_bundle=fetch_bundle,
+        ignored=_ignored,
     )
+
+
+def _ignored(folder: Path) -> tuple[str, ...]:
+    from attest_governance.adapters.git import ignored  # noqa: PLC0415 (only folders are asked about)
+
+    return ignored(folder)
 
 
 def open_here(request: Request, now: datetime) -> Runtime:
@@ -98,7 +107,11 @@ def settings_here(judged: Sequence[str] = ()) -> Settings:
 
 
 def validated(
-    paths: Sequence[str], inputs: Sequence[Text] = (), *, verification: Verification | None = None
+    paths: Sequence[str],
+    inputs: Sequence[Text] = (),
+    *,
+    request: Request,
+    verification: Verification | None = None,
 ) -> Validation:
     """What is wrong with policies, bundles of them and manifests, beside the policies that ship, as a check has them.
 
@@ -108,12 +121,13 @@ def validated(
     """
     from attest_governance.evaluate.requests import Validate  # noqa: PLC0415 (few commands need it)
     from attest_governance.load.selection import LIBRARY, shipped_folders  # noqa: PLC0415
+    from attest_governance.request import leave_out  # noqa: PLC0415
 
-    shipped = shipped_policies()
-    libraries = (str(shipped / LIBRARY),)
-    kubernetes = settings_here(paths).policy.kubernetes_version
-    wanted = Validate(tuple(paths), libraries, shipped_folders(shipped), tuple(inputs), verification, kubernetes)
-    return engine().ask(wanted)
+    here, settings = environment(), settings_here(paths)
+    left = leave_out(msgspec.structs.replace(request, judged=tuple(paths)), settings, here)
+    libraries, shipped = (str(here.shipped / LIBRARY),), shipped_folders(here.shipped)
+    kubernetes = settings.policy.kubernetes_version
+    return engine().ask(Validate(tuple(paths), libraries, shipped, left, tuple(inputs), verification, kubernetes))
 
 
 def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:

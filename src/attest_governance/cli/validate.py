@@ -15,14 +15,16 @@ from attest_governance.cli.options import Format, ShownAs, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import validated
 from attest_governance.report.validation import write_validation
+from attest_governance.request import Request
 
 
-@takes(showing=("verbose", "no_color"))
+@takes(request=("include", "exclude"), showing=("verbose", "no_color"))
 def command(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH…", help="Policies and manifests: files, folders, or `-` for manifests.")
     ],
     *,
+    request: Request,
     showing: Showing,
     shown_as: Format = ShownAs.text,
 ) -> int:
@@ -32,7 +34,7 @@ def command(
     """
     given = named(paths)
     with Progress("validating"):
-        validation = validated(given.paths, given.inputs)
+        validation = validated(given.paths, given.inputs, request=request)
     shown = msgspec.structs.replace(showing, command="attest policy validate")
     write_validation(
         validation,

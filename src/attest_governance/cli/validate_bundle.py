@@ -20,6 +20,7 @@ from attest_governance.cli.session import settings_here, validated
 from attest_governance.errors import InputError
 from attest_governance.load.bundles import read_verification, verification
 from attest_governance.report.validation import write_validation
+from attest_governance.request import Request
 
 if TYPE_CHECKING:
     from attest_governance.load.settings import Settings
@@ -73,4 +74,4 @@ def _downloaded(url: str, settings: Settings, trusted: Verification | None) -> V
 
 
 def _validate(path: str, trusted: Verification | None) -> Validation:
-    return validated((path,), verification=trusted)
+    return validated((path,), request=Request(), verification=trusted)

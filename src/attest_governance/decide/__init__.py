@@ -1,6 +1,7 @@
 """The step `decide`: enforcement, baseline, verdict. Pure."""
 
 from attest_governance.decide.baseline import Baseline, apply_baseline, make_baseline
+from attest_governance.decide.causes import one_for_each_cause
 from attest_governance.decide.emptiness import nothing_judged
 from attest_governance.decide.enforcement import Weights, enforce
 from attest_governance.decide.verdict import Counted, Rules, decide
@@ -15,4 +16,5 @@ __all__ = [
     "enforce",
     "make_baseline",
     "nothing_judged",
+    "one_for_each_cause",
 ]

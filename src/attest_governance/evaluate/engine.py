@@ -281,6 +281,7 @@ def judging(name: str, selected: Sequence[Selected], manifests: Manifests, optio
         checked=options.checked,
         fail_fast=options.fail_fast,
         debug=options.debug,
+        leave_out=manifests.leave_out,
     )
 
 

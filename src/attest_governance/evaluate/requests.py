@@ -24,7 +24,7 @@ from attest_governance.model.bundle import BundleAnswer, Verification
 from attest_governance.model.optimize import Optimization
 from attest_governance.model.play import Measured, Tested
 from attest_governance.model.profile import Profile
-from attest_governance.model.sources import PolicySources, Selected, Text
+from attest_governance.model.sources import LeaveOut, PolicySources, Selected, Text
 from attest_governance.model.trace import Traces
 from attest_governance.model.verdict import Validation
 
@@ -94,6 +94,7 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     checked: bool
     fail_fast: bool
     debug: bool
+    leave_out: LeaveOut
 
 
 class View(msgspec.Struct, frozen=True, rename="camel"):
@@ -171,6 +172,7 @@ class Validate(Request[None, Validation], frozen=True):
     libraries: tuple[str, ...]
     shipped: tuple[str, ...]
     """Folders with policies that a check would load as well."""
+    leave_out: LeaveOut = LeaveOut()
     inputs: tuple[Text, ...] = ()
     verification: Verification | None = None
     kubernetes: str = ""

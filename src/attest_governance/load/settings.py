@@ -242,6 +242,31 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
             "with `--strict` and in governed projects it always is."
         ),
     ] = False
+    include: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Which files in folders are judged, as patterns of .gitignore that start at the project;"
+            " all of them where there is none."
+        ),
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Which files and folders in folders are left out, as patterns of .gitignore that start at the"
+            " project; what is named on the command line is judged all the same."
+        ),
+    ] = ()
+    production_namespaces: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What production is, for every policy with a parameter of that name: globs of namespaces and of"
+            " their labels `environment` and `env`."
+        ),
+    ] = ()
+    annotations: Annotated[
+        Literal["honour", "ignore"],
+        Meta(description="Whether exemptions that stand in annotations of resources may count."),
+    ] = "honour"
     workload_kinds: Annotated[
         tuple[WorkloadKind, ...],
         Meta(

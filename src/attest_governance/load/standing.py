@@ -31,6 +31,8 @@ SWITCHES: dict[Key, tuple[str, object]] = {
 }
 """Keys of `compliance` that switch a single policy of their framework, with the value that asks for it."""
 
+_PRODUCTION = "production_namespaces"
+
 
 class Standings(msgspec.Struct, frozen=True):
     """What holds for each policy of a run."""
@@ -55,7 +57,9 @@ class Standings(msgspec.Struct, frozen=True):
         return tuple(name for name in policy.evidence if name not in given)
 
     def _usual(self, policy: Policy) -> Mapping[str, object]:
-        return {**self._by_profile(policy), **dict.fromkeys(self.without_evidence(policy), False)}
+        production = self.settings.policy.production_namespaces
+        named = {_PRODUCTION: list(production)} if production and _PRODUCTION in policy.defaults else {}
+        return {**named, **self._by_profile(policy), **dict.fromkeys(self.without_evidence(policy), False)}
 
     def _by_profile(self, policy: Policy) -> Parameters:
         return (policy.profiles or {}).get(self.settings.policy.profile, {})

@@ -26,6 +26,8 @@ STRICTER_ON = {
 }
 CAN_NOT_WEAKEN = frozenset(("timeout", "memory", "debug"))
 """Keys of `policy` that can end a run without a verdict, or say more, but never change a verdict."""
+STRICTEST = {"annotations": "ignore"}
+"""Values of keys of `policy` that are stricter than any other."""
 _ENABLED = {False: 0, None: 1, True: 2}
 _ENFORCEMENT = {"dryrun": 0, "warn": 1, None: 2, "strict": 3}
 """In both, None is what the policy itself or the profile says, which may be anything."""
@@ -52,7 +54,7 @@ def _options(before: PolicyOptions, after: PolicyOptions) -> Iterator[tuple[Key,
         old, new = getattr(before, name), getattr(after, name)
         if name in STRICTER_ON and old and not new:
             yield ("policy", name), STRICTER_ON[name]
-        elif name not in {*STRICTER_ON, *CAN_NOT_WEAKEN, "custom_policies"} and old != new:
+        elif name not in {*STRICTER_ON, *CAN_NOT_WEAKEN, "custom_policies"} and old != new != STRICTEST.get(name):
             yield ("policy", name), f"`policy.{name}` is another"
 
 

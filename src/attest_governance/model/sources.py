@@ -77,6 +77,37 @@ class Text(msgspec.Struct, frozen=True):
     text: str
 
 
+class PathRule(msgspec.Struct, frozen=True, rename={"origin": "from"}):
+    """A pattern of .gitignore as a regular expression for relative paths; those of folders end in `/`."""
+
+    pattern: str
+    regex: str
+    matches: bool
+    """False for a pattern that takes back what another one matches (`!`)."""
+    origin: str
+    """The key or the flag that says it."""
+
+
+class PathFilter(msgspec.Struct, frozen=True):
+    """What one place says of the files in folders, relative to `base`; of patterns the last that matches counts."""
+
+    base: str
+    include: tuple[PathRule, ...] = ()
+    exclude: tuple[PathRule, ...] = ()
+
+
+class LeaveOut(msgspec.Struct, frozen=True):
+    """What of folders is not looked at; what is named itself always is."""
+
+    filters: tuple[PathFilter, ...] = ()
+    ignored: tuple[str, ...] = ()
+    """Files and folders that git neither tracks nor wants to, absolute."""
+    policies: tuple[str, ...] = ()
+    """Folders of policies."""
+    examples: bool = False
+    """Whether the examples of policies (`examples/POLICY/pass` and `fail` beside Rego files) are left out, too."""
+
+
 class Manifests(msgspec.Struct, frozen=True):
     """What to judge, and how to look at it."""
 
@@ -88,6 +119,7 @@ class Manifests(msgspec.Struct, frozen=True):
     inventory: tuple[str, ...] = ()
     inventory_inputs: tuple[Text, ...] = ()
     """Files and folders whose resources policies may look up, beside those that are judged."""
+    leave_out: LeaveOut = LeaveOut()
 
 
 class ExemptionKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -17,6 +17,8 @@ WEAKENS = {
     "fail_on": "`--fail-on` lets findings pass",
     "fail_fast": "`--fail-fast` stops before everything is judged",
     "allow_empty": "`--allow-empty` allows a run that judges nothing",
+    "include": "`--include` leaves files out",
+    "exclude": "`--exclude` leaves files out",
 }
 """Fields of a request that can turn a denial into something else, whatever they say."""
 COMPARED = frozenset(("folders", "with_shipped", "parameters", "data", "evidence", "baseline"))
@@ -25,6 +27,7 @@ HARMLESS = frozenset(
     (
         *("strict", "disallow_exemptions", "disallow_annotation_exemptions", "governed"),  # they only tighten
         *("jobs", "checked", "prints", "draft"),  # they change what is shown, or how fast
+        "scans",  # in a governed project, it leaves out the folder of policies that is configured, and no other
         "judged",  # what is judged, which is the user's to say
         "profile",  # the settings tell it as a key of theirs that is another
     )
