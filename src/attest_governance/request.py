@@ -24,7 +24,7 @@ from attest_governance.load.documents import convert, data_documents, read_docum
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
 from attest_governance.load.leaving import configured_filter, given_filter
-from attest_governance.load.selection import LIBRARY, Selection, policy_sources, select
+from attest_governance.load.selection import LIBRARY, SCHEMAS, Selection, policy_sources, select
 from attest_governance.load.settings import Profile, Settings
 from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
@@ -68,6 +68,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     fail_on: Severity | None = None
     fail_fast: bool = False
     allow_empty: bool = False
+    schemas: bool = False
+    """Whether resources are held to the types of Kubernetes whatever policies are asked."""
     parameters: Path | None = None
     data: tuple[Path, ...] = ()
     evidence: Path | None = None
@@ -114,13 +116,18 @@ class Prepared(msgspec.Struct, frozen=True):
         """What holds for each policy, but for flags that name policies or parameters."""
         return Standings(self.settings, bool(self.request.evidence), bool(self.request.folders))
 
+    @property
+    def also(self) -> tuple[str, ...]:
+        """Policies that are asked whatever else is."""
+        return (SCHEMAS,) if self.request.schemas else ()
+
     def choose(self, policies: Sequence[Policy], *names: str) -> tuple[Selected, ...]:
         """The policies that the request means, or those of other `names`, with their parameters.
 
         Raises:
             AttestError: a name or a file of the request is wrong.
         """
-        selected = select(policies, self.standings, names or self.request.names)
+        selected = select(policies, self.standings, names or self.request.names, also=self.also)
         if self.request.parameters is None:
             return selected
         _refuse_unknown(self.parameters, [policy.name for policy in policies], self.request.parameters)
@@ -154,7 +161,7 @@ def prepare(
         reader=files,
     )
     engine.configure(EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
-    selection = Selection(request.folders, request.with_shipped, request.names)
+    selection = Selection(request.folders, request.with_shipped, request.names, request.schemas)
     data = data_documents(request.data, read_evidence(request.evidence, files) if request.evidence else None, files)
     fetched = _fetched(engine, request, settings, environment)
     downloaded = fetched.path if fetched else None

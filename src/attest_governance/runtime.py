@@ -169,7 +169,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         given = {one.name: settings.for_policy(one.name) for one in self.selected}
         standings = msgspec.structs.replace(self.prepared.standings, settings=settings)
         before = {name: elsewhere.for_policy(name).severity for name in given}
-        asked = asked_by(standings, self.settings, self.policies, self.prepared.request.names)
+        asked = asked_by(standings, self.settings, self.policies, self.prepared.request.names, self.prepared.also)
         return Weights(
             enforcement={name: own.enforcement for name, own in given.items()},
             severity={name: own.severity for name, own in given.items() if own.severity not in (None, before[name])},

@@ -152,9 +152,9 @@ SELECTION: dict[str, tuple[list[str], set[str]]] = {
         ["-p", "policies", "--with-shipped", "--policy", "*-label", "--policy", "rbac"],
         {"team-label", "rbac"},
     ),
-    "the shipped ones": (
+    "the shipped ones of the profile": (
         ["--policy", "attest-*"],
-        {f"attest-{name}" for name in ("security", "deployment", "compliance", "dynamic", "context")},
+        {f"attest-{name}" for name in ("security", "deployment", "dynamic")},
     ),
 }
 
@@ -367,3 +367,53 @@ def test_an_exemption_of_the_configuration_waives_until_it_expires(
     attest("policy", "check", "m.yaml", *flags, "--disallow-exemptions", code=1)
     configure(project, entry.format('"2020-01-01T00:00:00Z"'))
     attest("policy", "check", "m.yaml", *flags, code=1)
+
+
+TYPES = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web}
+spec:
+  contianers: []
+---
+apiVersion: example.com/v1
+kind: Shop
+metadata: {name: shop}
+spec: {size: large}
+"""
+DEFINITION = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: shops.example.com}
+spec:
+  group: example.com
+  scope: Namespaced
+  names: {kind: Shop, plural: shops}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}
+"""
+SCHEMAS = {
+    "beside all else": (["--schemas"], ["m.yaml:5"]),
+    "under a profile that lacks it": (["--schemas", "--profile", "minimal"], ["m.yaml:5"]),
+    "with policies of one's own alone": (["--schemas", "-p", "own.rego"], ["m.yaml:5"]),
+    "with policies of a name alone": (["--schemas", "--policy", "availability"], ["m.yaml:5"]),
+    "under the strict profile": (["--profile", "strict"], ["m.yaml:5"]),
+    "with a definition in the inventory": (["--schemas", "--inventory", "definition.yaml"], ["m.yaml:10", "m.yaml:5"]),
+    "not asked": ([], []),
+}
+
+
+@pytest.mark.parametrize(("options", "places"), SCHEMAS.values(), ids=SCHEMAS)
+def test_resources_are_held_to_their_types(
+    attest: Attest, project: Path, options: list[str], places: list[str]
+) -> None:
+    (project / "m.yaml").write_text(TYPES)
+    (project / "definition.yaml").write_text(DEFINITION)
+    (project / "own.rego").write_text('package own\n\nviolation contains "no" if input.resource.kind == "Nothing"\n')
+    document = attest("policy", "check", "m.yaml", "-f", "json", *options, code=None).json()
+    found = [one["location"] for one in document["findings"] if one["policy"] == "kubernetes-schemas"]
+    assert sorted(f"{at['file']}:{at['line']}" for at in found) == places
+    assert not [one for one in document["problems"] if one["severity"] == "error"]

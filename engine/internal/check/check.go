@@ -13,6 +13,7 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/schema"
 )
 
 // Params are those of the method `check` (engine/README.md).
@@ -119,7 +120,9 @@ func texts(inputs []Text) []load.Source {
 type run struct {
 	ctx        context.Context
 	set        *policyset.Set
-	rego       *rego.Set // the set's plain policies, with the inventory of this run
+	reads      rego.Reading
+	catalog    *schema.Catalog // nil where no policy asks how resources fit their types
+	rego       *rego.Set       // the set's plain policies, with the inventory of this run
 	params     Params
 	sources    []load.Source
 	limits     load.Limits
@@ -143,6 +146,7 @@ type run struct {
 // begin prepares what all files share.
 func (r *run) begin() error {
 	r.lastFlush = time.Now()
+	r.reads = r.rego.Reads(r.params.Policies)
 	if r.params.Timeout <= 0 {
 		r.params.Timeout = policyset.DefaultTimeout.Milliseconds()
 	}

@@ -94,7 +94,7 @@ func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.D
 // policies asks the plain policies about a document.
 func (r *run) policies(evaluator *rego.Evaluator, watcher Watcher, document *load.Document, out *fileResult) {
 	id := document.Resource
-	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaces[id.Namespace]}
+	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaces[id.Namespace], Schema: r.misfits(document)}
 	if watcher != nil {
 		evaluator.Observe(watcher)
 	}

@@ -10,6 +10,7 @@ import (
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/schema"
 )
 
 // lookAround finds what policies may want to know beside the resource that they judge. It reads the
@@ -19,13 +20,14 @@ func (r *run) lookAround() error {
 	inventory, skipped, problems := load.Walk(r.params.Inventory)
 	inventory = append(inventory, texts(r.params.Known)...)
 	r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, problems...), append(r.pending.Skipped, skipped...)
-	wanted := r.rego.Inventory()
+	wanted := r.reads.Inventory
 	wanted.All = wanted.All || r.set.Gatekeeper.NeedsInventory()
 	around := append(inventory, r.sources...)
-	if !wanted.Any() && r.set.Gatekeeper.Empty() && !r.rego.ReadsNamespace() {
+	if !wanted.Any() && r.set.Gatekeeper.Empty() && !r.reads.Namespace && !r.reads.Schema {
 		around = inventory
 	}
-	wanted.Kinds = append(wanted.Kinds, "Namespace")
+	wanted.Kinds = append(wanted.Kinds, "Namespace", customDefinition)
+	var definitions []map[string]any
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
 	reader := func() func(int) load.File {
@@ -37,14 +39,64 @@ func (r *run) lookAround() error {
 			if isNamespace(document.Resource) {
 				r.namespaces[document.Resource.Name] = document.Term
 			}
+			if r.reads.Schema && document.Resource.Kind == customDefinition {
+				native, _ := document.Native().(map[string]any)
+				definitions = append(definitions, native)
+			}
 			resources = append(resources, document.Term)
 		}
 		return true
 	})
+	if err := r.takeSchema(definitions); err != nil {
+		return err
+	}
 	if r.ctx.Err() != nil || len(around) == 0 {
 		return r.ctx.Err()
 	}
 	return r.takeInventory(resources, wanted.All)
+}
+
+const customDefinition = "CustomResourceDefinition"
+
+// takeSchema makes what resources are held to, where a policy asks.
+func (r *run) takeSchema(definitions []map[string]any) error {
+	if !r.reads.Schema {
+		return nil
+	}
+	version, err := schema.ParseVersion(r.rego.Kubernetes())
+	if err != nil {
+		return err
+	}
+	r.catalog = schema.New(version, definitions)
+	return nil
+}
+
+// misfits are what of a document does not fit its type, as policies see it; nil where no policy asks, or nothing is wrong.
+func (r *run) misfits(document *load.Document) *ast.Term {
+	if r.catalog == nil {
+		return nil
+	}
+	native, _ := document.Native().(map[string]any)
+	var terms []*ast.Term
+	for _, e := range r.catalog.Errors(native) {
+		steps := make([]*ast.Term, len(e.Path))
+		for i, step := range e.Path {
+			if index, ok := step.(int); ok {
+				steps[i] = ast.IntNumberTerm(index)
+			} else {
+				steps[i] = ast.StringTerm(fmt.Sprint(step))
+			}
+		}
+		terms = append(terms, ast.ObjectTerm(
+			ast.Item(ast.StringTerm("path"), ast.ArrayTerm(steps...)),
+			ast.Item(ast.StringTerm("message"), ast.StringTerm(e.Message)),
+			ast.Item(ast.StringTerm("fix"), ast.StringTerm(e.Hint)),
+		))
+	}
+	if len(terms) == 0 {
+		return nil
+	}
+	return ast.ArrayTerm(terms...)
 }
 
 func isNamespace(id model.Resource) bool { return id.Kind == "Namespace" && id.APIVersion == "v1" }
@@ -74,12 +126,12 @@ func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (
 }
 
 func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
-	if all || r.rego.Inventory().Any() {
+	if all || r.reads.Inventory.Any() {
 		r.inventory, err = admission.NewInventory(r.ctx, resources)
 	} else {
 		r.inventory, err = admission.NewNamespaces(r.ctx, resources)
 	}
-	if err == nil && r.rego.Inventory().Any() {
+	if err == nil && r.reads.Inventory.Any() {
 		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Tree())
 	}
 	return err

@@ -26,6 +26,7 @@ type Input struct {
 	Namespace *ast.Term // the Namespace object, nil where unknown
 	Operation string
 	User      *ast.Term // nil where unknown
+	Schema    *ast.Term // what of the resource does not fit its type, for policies that ask; nil where none does
 }
 
 // Violation is an entry of a policy's set, with what the entry says of itself.

@@ -11,13 +11,16 @@ import (
 // terms are the parts of the input that all policies share; the caller adds `parameters`.
 func (in Input) terms() [][2]*ast.Term {
 	operation := ast.StringTerm(in.Operation)
-	out := make([][2]*ast.Term, 0, 6)
+	out := make([][2]*ast.Term, 0, 7)
 	out = append(out, pair("resource", in.Resource), pair("operation", operation), pair("review", in.review(operation)))
 	if in.Namespace != nil {
 		out = append(out, pair("namespace", in.Namespace))
 	}
 	if in.User != nil {
 		out = append(out, pair("user", in.User))
+	}
+	if in.Schema != nil {
+		out = append(out, pair("schema_errors", in.Schema))
 	}
 	return out[:len(out):len(out)]
 }

@@ -19,46 +19,59 @@ type Wanted struct {
 // Any says whether a policy looks at the inventory at all.
 func (w Wanted) Any() bool { return w.All || len(w.Kinds) > 0 }
 
-// reading is what the policies of a set look at beside the resource that they judge.
-type reading struct {
-	namespace bool
-	inventory Wanted
+// Reading is what policies look at beside the resource that they judge. Whoever asks them gathers no more than that.
+type Reading struct {
+	Namespace bool // `input.namespace`, the object of the resource's Namespace
+	Schema    bool // `input.schema_errors`
+	Inventory Wanted
 }
 
-// readings follows the rules of each policy to all that they depend on: a library that nobody calls
-// reads nothing.
-func readings(reached map[*ast.Rule]bool, parsed []member) reading {
+// Reads is what the selected policies look at.
+func (s *Set) Reads(selections []Selection) (all Reading) {
+	for _, selection := range selections {
+		one := s.reads[selection.Name]
+		all.Namespace = all.Namespace || one.Namespace
+		all.Schema = all.Schema || one.Schema
+		all.Inventory.All = all.Inventory.All || one.Inventory.All
+		all.Inventory.Kinds = append(all.Inventory.Kinds, one.Inventory.Kinds...)
+	}
+	slices.Sort(all.Inventory.Kinds)
+	all.Inventory.Kinds = slices.Compact(all.Inventory.Kinds)
+	return all
+}
+
+// reading follows the rules of a policy to all that they depend on: a library that nobody calls reads nothing.
+// declared are the kinds that files say they look up.
+func reading(reached map[*ast.Rule]bool, declared map[string][]string) (out Reading) {
+	for rule := range reached {
+		out.Namespace = out.Namespace || virtual.Mentions(rule, ast.InputRootDocument, "namespace")
+		out.Schema = out.Schema || virtual.Mentions(rule, ast.InputRootDocument, "schema_errors")
+		if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
+			kinds := declared[rule.Location.File]
+			out.Inventory.All = out.Inventory.All || len(kinds) == 0
+			out.Inventory.Kinds = append(out.Inventory.Kinds, kinds...)
+		}
+	}
+	return out
+}
+
+// reached is every rule that the verdict of a policy may depend on.
+func (s *Set) reached(policy []member) map[*ast.Rule]bool {
+	seen := map[*ast.Rule]bool{}
+	for _, name := range definedRules(parsedOf(policy)) {
+		for _, rule := range s.Compiler.GetRules(policy[0].Parsed.Module.Package.Path.Append(ast.StringTerm(name))) {
+			virtual.Follow(s.Compiler, rule, seen)
+		}
+	}
+	return seen
+}
+
+func declaredBy(parsed []member) map[string][]string {
 	declared := map[string][]string{}
 	for _, m := range parsed {
 		declared[m.File] = declaredKinds(m.Parsed.Module)
 	}
-	var out reading
-	for rule := range reached {
-		if virtual.Mentions(rule, ast.InputRootDocument, "namespace") {
-			out.namespace = true
-		}
-		if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
-			kinds := declared[rule.Location.File]
-			out.inventory.All = out.inventory.All || len(kinds) == 0
-			out.inventory.Kinds = append(out.inventory.Kinds, kinds...)
-		}
-	}
-	slices.Sort(out.inventory.Kinds)
-	out.inventory.Kinds = slices.Compact(out.inventory.Kinds)
-	return out
-}
-
-// reached is every rule that the verdict of some policy may depend on.
-func (s *Set) reached(parsed []member) map[*ast.Rule]bool {
-	seen := map[*ast.Rule]bool{}
-	for _, group := range packages(parsed) {
-		for _, name := range definedRules(parsedOf(group)) {
-			for _, rule := range s.Compiler.GetRules(group[0].Parsed.Module.Package.Path.Append(ast.StringTerm(name))) {
-				virtual.Follow(s.Compiler, rule, seen)
-			}
-		}
-	}
-	return seen
+	return declared
 }
 
 func declaredKinds(module *ast.Module) []string {

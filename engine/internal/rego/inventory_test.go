@@ -3,6 +3,7 @@ package rego
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,7 @@ budgets contains b if some b in data.inventory.namespace[_]["policy/v1"].PodDisr
 		all       bool
 		kinds     []string
 	}{
+		"what the schema says":     {`violation contains e.message if some e in input.schema_errors`, false, false, nil},
 		"the resource alone":       {`violation contains "x" if input.resource.kind == "Pod"`, false, false, nil},
 		"a library that is unused": {`violation contains "x" if data.lib.other`, false, false, nil},
 		"through a library":        {`violation contains "x" if data.lib.production`, true, false, nil},
@@ -41,11 +43,15 @@ violation contains "x" if data.inventory.namespace`, false, false, []string{"Pod
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			if set.ReadsNamespace() != c.namespace {
-				t.Errorf("namespace: %v", set.ReadsNamespace())
+			got := set.Reads([]Selection{{Name: "p"}, {Name: "nobody"}})
+			if got.Namespace != c.namespace || got.Inventory.All != c.all || !slices.Equal(got.Inventory.Kinds, c.kinds) {
+				t.Errorf("%+v", got)
 			}
-			if got := set.Inventory(); got.All != c.all || !slices.Equal(got.Kinds, c.kinds) {
-				t.Errorf("inventory: %+v", got)
+			if schema := strings.Contains(name, "schema") || strings.Contains(text, "input)") || strings.Contains(text, "input["); got.Schema != schema {
+				t.Errorf("schema: %v", got.Schema)
+			}
+			if none := set.Reads(nil); none.Namespace || none.Schema || none.Inventory.Any() {
+				t.Errorf("policies that nobody asks read %+v", none)
 			}
 		})
 	}

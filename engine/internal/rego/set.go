@@ -4,6 +4,7 @@ package rego
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ type Set struct {
 	caches       cache.InterQueryCache
 	values       cache.InterQueryValueCache
 	capabilities *ast.Capabilities
-	reads        reading
+	reads        map[string]Reading // by name of the policy
 	same         *virtual.Rules
 	strict       bool
 	runner       *compiled.Runner
@@ -156,6 +157,8 @@ func (s *Set) dataHolds(path []string) (bool, error) {
 
 func (s *Set) prepare(parsed []member) []model.Problem {
 	var problems []model.Problem
+	declared, reached := declaredBy(parsed), map[*ast.Rule]bool{}
+	s.reads = map[string]Reading{}
 	for _, group := range packages(parsed) {
 		policy, err := s.policy(group)
 		if err != nil {
@@ -163,11 +166,12 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 			continue
 		}
 		s.Policies = append(s.Policies, policy)
+		own := s.reached(group)
+		s.reads[policy.Name] = reading(own, declared)
+		maps.Copy(reached, own)
 	}
 	problems = append(problems, sameName(s.Policies)...)
-	reached := s.reached(parsed)
 	problems = append(problems, replacements(reached)...)
-	s.reads = readings(reached, parsed)
 	s.same = sameRules(s.Compiler)
 	return problems
 }
@@ -225,12 +229,12 @@ func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
 	return query{rule: rule, ref: ref, body: body, out: out, qc: qc, asked: asked, plans: &locate.Plans{}}, nil
 }
 
-// ReadsNamespace says whether some policy looks at `input.namespace`: only then are the Namespace
-// objects among the inputs worth finding beforehand.
-func (s *Set) ReadsNamespace() bool { return s.reads.namespace }
-
-// Inventory is what policies look up in `data.inventory`, the other resources of the run.
-func (s *Set) Inventory() Wanted { return s.reads.inventory }
+// Kubernetes is the version whose types resources are held to, as the documents say; empty where they don't.
+func (s *Set) Kubernetes() string {
+	attest, _ := s.options.Data["attest"].(map[string]any)
+	version, _ := attest["kubernetes_version"].(string)
+	return version
+}
 
 // WithInventory is the same set, with `data.inventory` for one run.
 func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, error) {

@@ -107,7 +107,7 @@ func (f *fitting) undefined(value any, shape *structural.Structural, path []any,
 			f.undefined(members[key], &property, below(path, key), false)
 		case shape.AdditionalProperties != nil:
 			f.undefined(members[key], shape.AdditionalProperties.Structural, below(path, key), false)
-		case !shape.XPreserveUnknownFields:
+		case !shape.XPreserveUnknownFields && members[key] != nil:
 			f.unknown(path, key, slices.Collect(maps.Keys(shape.Properties)))
 		}
 	}

@@ -87,11 +87,13 @@ func (f *fitting) object(value any, path []any) (map[string]any, bool) {
 
 func (f *fitting) members(members map[string]any, fields map[string]reflect.Type, path []any) {
 	for _, key := range slices.Sorted(maps.Keys(members)) {
-		if typ, ok := fields[key]; ok {
+		typ, known := fields[key]
+		switch {
+		case known:
 			f.fit(members[key], typ, below(path, key))
-			continue
+		case members[key] != nil:
+			f.unknown(path, key, slices.Collect(maps.Keys(fields)))
 		}
-		f.unknown(path, key, slices.Collect(maps.Keys(fields)))
 	}
 }
 

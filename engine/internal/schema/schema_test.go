@@ -66,6 +66,7 @@ func TestKubernetesOwnTypes(t *testing.T) {
 		"a quantity that is a number":    {"cpu: 100m", "cpu: 0.5", ""},
 		"a port that is a number":        {"port: http", "port: 80", ""},
 		"a port that is a list":          {"port: http", "port: [80]", "[spec template spec containers 0 livenessProbe httpGet port] `spec.template.spec.containers[0].livenessProbe.httpGet.port` must be a whole number or text, and is a list (write it as `80`, `http` or `25%`)"},
+		"null in a field of no name":     {"replicas: 2", "nothing: null", ""},
 		"null anywhere":                  {"replicas: 2", "replicas: null", ""},
 		"a kind with a typing error":     {"kind: Deployment", "kind: Deploymnet", "[kind] Kubernetes 1.36 has no kind `Deploymnet` in `apps/v1` (did you mean `Deployment`?)"},
 		"a kind of another version":      {"apps/v1", "v1", "[kind] Kubernetes 1.36 has no kind `Deployment` in `v1` (`Deployment` is of `apps/v1`)"},

@@ -14,16 +14,20 @@ from attest_governance.load.configuration import bundle_paths
 from attest_governance.model.sources import PolicySources, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from attest_governance.load.files import Files
-    from attest_governance.load.settings import Settings, WorkloadKind
+    from attest_governance.load.settings import PolicyOptions, Settings
     from attest_governance.load.standing import Standings
     from attest_governance.model import Policy
 
 LIBRARY = "lib"
 """The folder of the shipped policies whose rules any policy may use."""
+
+
+SCHEMAS = "kubernetes-schemas"
+"""The shipped policy that holds resources to the types of Kubernetes."""
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -36,6 +40,8 @@ class Selection(msgspec.Struct, frozen=True):
     folders: tuple[str, ...] = ()
     with_shipped: bool = False
     names: tuple[str, ...] = ()
+    schemas: bool = False
+    """Whether `SCHEMAS` is asked whatever else is."""
 
 
 def policy_sources(
@@ -68,10 +74,10 @@ def policy_sources(
         folders += [str(path) for path in (*bundle_paths(settings), downloaded) if path]
     return PolicySources(
         paths=tuple(dict.fromkeys(folders)),
-        shipped=shipped_folders(shipped) if configured or selection.with_shipped else (),
+        shipped=_shipped(selection, shipped),
         libraries=(str(shipped / LIBRARY),),
         modules=settings.modules if configured else (),
-        data=_with_workload_kinds(data or {}, options.workload_kinds),
+        data=_with_settings(data or {}, options),
         opa=options.opa_enabled and options.enabled,
         gatekeeper=options.gatekeeper_enabled and options.enabled,
         allow_net=options.allow_net,
@@ -83,12 +89,18 @@ def policy_sources(
     )
 
 
-def _with_workload_kinds(data: Mapping[str, Any], kinds: tuple[WorkloadKind, ...]) -> dict[str, Any]:
-    """The documents, with what the shipped library reads as `data.attest.workload_kinds`."""
-    if not kinds:
-        return dict(data)
-    named = [{"kind": each.kind, "group": each.group, "path": each.path.split(".")} for each in kinds]
-    return {**data, "attest": {**data.get("attest", {}), "workload_kinds": named}}
+def _shipped(selection: Selection, shipped: Path) -> tuple[str, ...]:
+    if not selection.folders or selection.with_shipped:
+        return shipped_folders(shipped)
+    return tuple(str(path) for path in shipped.glob(f"*/{SCHEMAS}.rego")) if selection.schemas else ()
+
+
+def _with_settings(data: Mapping[str, Any], options: PolicyOptions) -> dict[str, Any]:
+    """The documents, with the settings that shipped policies and the engine read below `data.attest`."""
+    kinds = [{"kind": one.kind, "group": one.group, "path": one.path.split(".")} for one in options.workload_kinds]
+    settings = {"workload_kinds": kinds, "kubernetes_version": options.kubernetes_version}
+    given = {name: value for name, value in settings.items() if value}
+    return {**data, "attest": {**data.get("attest", {}), **given}} if given else dict(data)
 
 
 def shipped_folders(shipped: Path) -> tuple[str, ...]:
@@ -96,10 +108,12 @@ def shipped_folders(shipped: Path) -> tuple[str, ...]:
     return tuple(sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY))
 
 
-def select(policies: Iterable[Policy], standings: Standings, names: Iterable[str] = ()) -> tuple[Selected, ...]:
+def select(
+    policies: Iterable[Policy], standings: Standings, names: Iterable[str] = (), *, also: Collection[str] = ()
+) -> tuple[Selected, ...]:
     """The policies that a run asks: enabled ones, narrowed by `names` where given.
 
-    A policy that the configuration disables is asked all the same when its exact name is given.
+    A policy that the configuration disables is asked all the same when its exact name is given, or it is one of `also`.
 
     Raises:
         PolicyError: a name matches no policy.
@@ -108,18 +122,20 @@ def select(policies: Iterable[Policy], standings: Standings, names: Iterable[str
     for name in wanted:
         if not any(fnmatchcase(policy.name, name) for policy in known):
             raise unknown_policy(name, known)
-    return tuple(_selected(policy, standings) for policy in known if _meant(policy, standings, wanted))
+    return tuple(_selected(policy, standings) for policy in known if _meant(policy, standings, wanted, also))
 
 
-def _meant(policy: Policy, standings: Standings, wanted: tuple[str, ...]) -> bool:
-    if policy.name in wanted:
+def _meant(policy: Policy, standings: Standings, wanted: tuple[str, ...], also: Collection[str]) -> bool:
+    if policy.name in wanted or policy.name in also:
         return True
     if wanted and not any(fnmatchcase(policy.name, pattern) for pattern in wanted):
         return False
     return bool(standings.of(policy).enabled)
 
 
-def asked_by(standings: Standings, of_all: Settings, policies: Iterable[Policy], names: Sequence[str]) -> set[str]:
+def asked_by(
+    standings: Standings, of_all: Settings, policies: Iterable[Policy], names: Sequence[str], also: Collection[str]
+) -> set[str]:
     """The names of the policies that are asked where only `standings` hold, of a run in which `of_all` do.
 
     What folders of a project ask for is loaded once for all of them; each policy speaks where it is asked for.
@@ -132,7 +148,7 @@ def asked_by(standings: Standings, of_all: Settings, policies: Iterable[Policy],
         policy.name
         for policy in policies
         if options.enabled and engines[policy.engine] and policy.name not in others
-        if _meant(policy, standings, tuple(names))
+        if _meant(policy, standings, tuple(names), also)
     }
 
 

@@ -25,7 +25,13 @@ COMPARED = frozenset(("folders", "with_shipped", "parameters", "data", "evidence
 """Fields that name files: the gate compares those, and looks for approved ones that are left out."""
 HARMLESS = frozenset(
     (
-        *("strict", "disallow_exemptions", "disallow_annotation_exemptions", "governed"),  # they only tighten
+        *(
+            "strict",
+            "disallow_exemptions",
+            "disallow_annotation_exemptions",
+            "governed",
+            "schemas",
+        ),  # they only tighten
         *("jobs", "checked", "prints", "draft"),  # they change what is shown, or how fast
         "scans",  # in a governed project, it leaves out the folder of policies that is configured, and no other
         "judged",  # what is judged, which is the user's to say
