@@ -417,3 +417,11 @@ def test_resources_are_held_to_their_types(
     found = [one["location"] for one in document["findings"] if one["policy"] == "kubernetes-schemas"]
     assert sorted(f"{at['file']}:{at['line']}" for at in found) == places
     assert not [one for one in document["problems"] if one["severity"] == "error"]
+
+
+def test_what_was_rendered_says_from_what(attest: Attest, policies: Path) -> None:
+    text = f"---\n# Source: shop/templates/web.yaml\n{manifest('ConfigMap', 'web')}"
+    ran = attest("policy", "check", "-", "-p", policies, stdin=text, code=1)
+    assert "in ConfigMap web, rendered from shop/templates/web.yaml" in ran.out
+    document = attest("policy", "check", "-", "-p", policies, "-f", "json", stdin=text, code=1).json()
+    assert document["findings"][0]["resource"]["template"] == "shop/templates/web.yaml"

@@ -165,6 +165,7 @@ func (f *File) add(document *Document, object ast.Object) {
 		return
 	}
 	document.Resource = resource
+	document.Resource.Template = document.positions.template()
 	document.Line = document.firstLine()
 	f.Documents = append(f.Documents, document)
 }

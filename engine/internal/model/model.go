@@ -37,6 +37,7 @@ type Resource struct {
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Images      []string          `json:"images,omitempty"`
+	Template    string            `json:"template,omitempty"` // the file that it was rendered from, as helm notes it
 }
 
 // Finding is one policy's complaint about one resource. Resource indexes the batch's resources.

@@ -18,7 +18,7 @@ class Resource(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """The resource that a finding is about.
 
     `labels`, `annotations` (those of the exemption prefix alone) and `images` are what exemptions
-    match on; reports show the first four fields only.
+    match on; reports show the others.
     """
 
     api_version: str
@@ -28,6 +28,8 @@ class Resource(msgspec.Struct, frozen=True, rename="camel", gc=False):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     images: tuple[str, ...] = ()
+    template: str = ""
+    """The file that it was rendered from, where the manifest says so, as helm's output does."""
 
     @property
     def id(self) -> str:

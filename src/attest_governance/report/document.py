@@ -59,6 +59,7 @@ def _resource(resource: Resource) -> dict[str, str]:
         "kind": resource.kind,
         "namespace": resource.namespace,
         "name": resource.name,
+        **({"template": resource.template} if resource.template else {}),
     }
 
 

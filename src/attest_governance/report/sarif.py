@@ -119,6 +119,7 @@ class _Run:
             "kind": subject.kind,
             "namespace": subject.namespace,
             "name": subject.name,
+            **({"template": subject.template} if subject.template else {}),
             "path": finding.location.path,
             "fix": finding.fix,
         }

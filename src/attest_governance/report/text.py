@@ -103,7 +103,7 @@ class _Page:
             head = f"  {words.standing(finding)} ({finding.severity})"
             self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
         finding = findings[0]
-        where = f"{_place(finding.location)} in {words.resource(finding.resource)}"
+        where = f"{_place(finding.location)} in {words.origin(finding.resource)}"
         self._lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
         self._frame(finding.location.file, _span(finding.location), finding.severity)
         if finding.waiver:
@@ -122,7 +122,7 @@ class _Page:
             if cover is None or cover.kind == "baseline":
                 baseline += 1
                 continue
-            where = f"{_place(finding.location)} in {words.resource(finding.resource)}"
+            where = f"{_place(finding.location)} in {words.origin(finding.resource)}"
             text = f"{finding.message} [{finding.policy}] {where}: {words.waiver(cover)}"
             self._prose(f"  exempted ({finding.severity})", clean.one_line(text))
         if baseline:

@@ -35,6 +35,11 @@ def resource(subject: Resource) -> str:
     return f"{subject.kind} {name}" if name else subject.kind
 
 
+def origin(subject: Resource) -> str:
+    """The resource, and what it was rendered from: `Pod prod/web, rendered from shop/templates/pod.yaml`."""
+    return f"{resource(subject)}, rendered from {subject.template}" if subject.template else resource(subject)
+
+
 def waiver(cover: Waiver) -> str:
     """`approved exemption by alice, bob until 2026-01-01T00:00:00Z: reason`."""
     by = f" by {', '.join(cover.approved_by)}" if cover.approved_by else ""
