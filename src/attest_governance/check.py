@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,6 @@ class Exempting(msgspec.Struct, frozen=True):
 
     exemptions: tuple[Exemption, ...] = ()
     annotations: Annotations = Annotations.SELF_DECLARED
-    max_duration: timedelta | None = None
 
 
 def silent(_: Finding) -> Weights:
@@ -87,14 +85,9 @@ def check(
     now: datetime,
     progress: Callable[[Batch], None] | None = None,
 ) -> Outcome:
-    """Judges manifests by policies.
+    """Judges manifests by policies at the moment `now`, which has an offset; `progress` hears each part of the result.
 
-    Args:
-        engine: what evaluates.
-        loaded: the policies; a set that is not usable judges nothing and gives its problems.
-        plan: what to judge and how.
-        now: the moment of the check, with its offset.
-        progress: called with each part of the result.
+    Policies that are not usable judge nothing, and give their problems.
 
     Raises:
         EngineError: the engine failed. There is no verdict then.
@@ -128,7 +121,6 @@ def weigh(found: Iterable[Finding], plan: Plan, now: datetime) -> Exempted:
         exempting.exemptions,
         now=now,
         annotations=exempting.annotations,
-        max_duration=exempting.max_duration,
     )
     if plan.baseline is None:
         return exempted

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest_governance.load.selection import unknown_policy
-from attest_governance.model.description import Description, Row
+from attest_governance.model.policy import Description, Row
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:

@@ -28,8 +28,7 @@ from attest_governance.load.selection import LIBRARY, SCHEMAS, Selection, policy
 from attest_governance.load.settings import Profile, Settings
 from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
-from attest_governance.model.bundle import BundleAnswer
-from attest_governance.model.sources import LeaveOut, PolicySources, ReadFile, Selected
+from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, ReadFile, Selected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

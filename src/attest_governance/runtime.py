@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from attest_governance.evaluate import Batch
-    from attest_governance.govern.policysets.downloads import Download
+    from attest_governance.govern.policysets.departures import Download
     from attest_governance.govern.policysets.gate import Run
     from attest_governance.govern.snapshot import InForce, Snapshot
     from attest_governance.load.settings import Settings
@@ -347,7 +347,7 @@ def _download(prepared: Prepared) -> Download | None:
     """The bundle from a server, with what the engine insists on before it reads it."""
     if prepared.downloaded is None:
         return None
-    from attest_governance.govern.policysets.downloads import Download  # noqa: PLC0415 (see `governed_root`)
+    from attest_governance.govern.policysets.departures import Download  # noqa: PLC0415 (see `governed_root`)
     from attest_governance.govern.signing.canonical import digest_of  # noqa: PLC0415
 
     url, trusted = prepared.settings.policy.policy_bundle_url, prepared.sources.verification

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest_governance.errors import GovernanceError
+from attest_governance.govern.policysets.files import propose_terms
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.policysets.history import read_history
-from attest_governance.govern.policysets.proposal import propose_terms
 from attest_governance.govern.project import open_project
 from tests.govern.people import (
     DAY,

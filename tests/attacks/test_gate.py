@@ -11,8 +11,8 @@ import pytest
 from attest_governance.cli.main import run
 from attest_governance.errors import AttestError, UsageError
 from attest_governance.govern.policysets.change import verify_change
+from attest_governance.govern.policysets.files import propose_terms
 from attest_governance.govern.policysets.history import History, open_trusted
-from attest_governance.govern.policysets.proposal import propose_terms
 from attest_governance.govern.project import open_project
 from attest_governance.govern.records.workflow import Workflow
 from tests.govern.people import (

@@ -19,8 +19,8 @@ from attest_governance.adapters import bundle_cache
 from attest_governance.cli import options, session
 from attest_governance.cli.main import run
 from attest_governance.govern.policysets import departures
+from attest_governance.govern.policysets.files import propose_terms
 from attest_governance.govern.policysets.history import read_history
-from attest_governance.govern.policysets.proposal import propose_terms
 from attest_governance.govern.project import open_project
 from attest_governance.load.configuration_layers import variables
 from attest_governance.load.settings import PolicyOptions

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from attest_governance.develop.optimizing import rewrite
+from attest_governance.develop.generating import rewrite
 from attest_governance.errors import OutputError
 from attest_governance.resources import shipped_policies
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from attest_governance.cli import watching
+from attest_governance.cli import testing
 from attest_governance.errors import InputError
 from tests.cli.conftest import COMMAND, environment
 
@@ -26,16 +26,16 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_changes_are_seen(change: Callable[[Path], object], tmp_path: Path) -> None:
     (tmp_path / "a.rego").write_text("package a\n")
-    before = watching.snapshot([str(tmp_path)])
-    assert watching.changes(before, watching.snapshot([str(tmp_path)])) == []
+    before = testing.snapshot([str(tmp_path)])
+    assert testing.changes(before, testing.snapshot([str(tmp_path)])) == []
     change(tmp_path)
-    assert len(watching.changes(before, watching.snapshot([str(tmp_path)]))) == 1
+    assert len(testing.changes(before, testing.snapshot([str(tmp_path)]))) == 1
 
 
 def test_other_files_are_not_watched(tmp_path: Path) -> None:
-    before = watching.snapshot([str(tmp_path)])
+    before = testing.snapshot([str(tmp_path)])
     (tmp_path / "notes.txt").write_text("x")
-    assert watching.changes(before, watching.snapshot([str(tmp_path)])) == []
+    assert testing.changes(before, testing.snapshot([str(tmp_path)])) == []
 
 
 def test_an_error_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,8 +49,8 @@ def test_an_error_does_not_end_the_watch(tmp_path: Path, monkeypatch: pytest.Mon
             raise InputError("half written")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("attest_governance.cli.watching.time.sleep", lambda _: file.write_text(file.read_text() + "\n"))
-    assert watching.watch(run, [str(tmp_path)]) == 2
+    monkeypatch.setattr("attest_governance.cli.testing.time.sleep", lambda _: file.write_text(file.read_text() + "\n"))
+    assert testing.watch(run, [str(tmp_path)]) == 2
     assert runs == [0, 1]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest_governance.exempt.pattern import matches, matches_policy
+from attest_governance.exempt.exemption import matches, matches_policy
 
 CASES = {
     "itself": ("legacy", "legacy", True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from attest_governance.exempt import Approved, Declared, Override, Scope
+from attest_governance.exempt import Exemption, Scope
 from attest_governance.model import Finding, Location, Resource
 
 NOW = datetime(2024, 6, 1, 12, 0, 0, tzinfo=UTC)
@@ -37,16 +37,16 @@ def finding(about: Resource | None = None, **fields: Any) -> Finding:
     return Finding(**{**defaults, **fields})
 
 
-def declared(scope: Scope | None = None, **fields: Any) -> Declared:
-    return Declared(**_fields(scope, fields))
+def declared(scope: Scope | None = None, **fields: Any) -> Exemption:
+    return Exemption(kind="declared", **_fields(scope, fields))
 
 
-def approved(scope: Scope | None = None, **fields: Any) -> Approved:
-    return Approved(**_fields(scope, fields))
+def approved(scope: Scope | None = None, **fields: Any) -> Exemption:
+    return Exemption(kind="approved", **_fields(scope, fields))
 
 
-def override(scope: Scope | None = None, **fields: Any) -> Override:
-    return Override(**_fields(scope, fields))
+def override(scope: Scope | None = None, **fields: Any) -> Exemption:
+    return Exemption(kind="override", **_fields(scope, fields))
 
 
 def _fields(scope: Scope | None, fields: dict[str, Any]) -> dict[str, Any]:

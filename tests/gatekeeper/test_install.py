@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +59,7 @@ class Case:
         return _words(uninstall(self.cluster, dry_run=dry_run))
 
 
-def _words(changes: tuple[Change, ...]) -> list[str]:
+def _words(changes: Iterable[Change]) -> list[str]:
     return [f"{each.action} {each.kind}/{each.name}" for each in changes]
 
 
@@ -215,7 +216,7 @@ def test_progress_tells_what_was_done_before_a_failure(case: Case) -> None:
     case.cluster.looks_needed = -1
     done: list[Change] = []
     with pytest.raises(ClusterError):
-        install(case.cluster, [template("A"), constraint("A")], How(patience=case.clock.patience(1)), done.append)
+        done.extend(install(case.cluster, [template("A"), constraint("A")], How(patience=case.clock.patience(1))))
     assert _words(tuple(done)) == ["created ConstraintTemplate/a"]
 
 

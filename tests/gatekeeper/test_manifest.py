@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from attest_governance.gatekeeper.manifest import manifest
+from attest_governance.gatekeeper.objects import manifest
 
 TEXTS = {
     "lines": "a\nb\n",

@@ -30,7 +30,7 @@ def violation(name: str = "web", **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def cluster() -> SimulatedCluster:
     out = SimulatedCluster()
-    install(out, [template("A"), constraint("A")], How())
+    list(install(out, [template("A"), constraint("A")], How()))
     return out
 
 
@@ -81,7 +81,7 @@ def test_severity_is_that_of_the_constraint_else_of_its_template() -> None:
     marked, one, two = template("A"), constraint("A"), constraint("A", "two")
     marked["metadata"]["annotations"] = {name: "low"}
     one["metadata"]["annotations"] = {name: "critical"}
-    install(cluster, [marked, one, two], How())
+    list(install(cluster, [marked, one, two], How()))
     for each in ("one", "two"):
         cluster.audit(each, {**AUDITED, "violations": [violation()], "totalViolations": 1})
     assert {f.policy: f.severity for f in read_status(cluster).findings} == {"A/one": "critical", "A/two": "low"}
@@ -142,14 +142,14 @@ def test_doubts_are_said(cluster: SimulatedCluster, doubt: Doubt) -> None:
 
 def test_a_template_that_is_refused_is_an_error() -> None:
     cluster = SimulatedCluster(refused={"a": "no such function"})
-    install(cluster, [template("A")], How())
+    list(install(cluster, [template("A")], How()))
     assert cluster.get(cluster.kinds("templates.gatekeeper.sh/v1")[0], "a")
     (problem,) = read_status(cluster).problems
     assert problem.message == "the template `a` is refused by pod-0: no such function"
 
 
 def test_names_choose_constraints(cluster: SimulatedCluster) -> None:
-    install(cluster, [constraint("A", "two")], How())
+    list(install(cluster, [constraint("A", "two")], How()))
     assert [policy.name for policy in read_status(cluster, names=["A/t*"]).policies] == ["A/two"]
     assert [policy.name for policy in read_status(cluster).policies] == ["A/one", "A/two"]
 

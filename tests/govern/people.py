@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from attest_governance.exempt import Declared, Scope
+from attest_governance.exempt import Exemption, Scope
 from attest_governance.exempt.times import format_instant
 from attest_governance.govern.policysets.history import open_trusted
 from attest_governance.govern.project import Project, is_governed, open_project
@@ -113,12 +113,14 @@ def approve(root: Path, record: str, name: str = "alice", now: datetime = NOW, c
     person.approve(person.find("exemption", record), comment)
 
 
-def declared() -> Declared:
+def declared() -> Exemption:
     """An exemption as the configuration declares it."""
-    return Declared(Scope("attest-security"), "legacy", ("team@company.com",), NOW + DAY, source="policies.yaml:3")
+    return Exemption(
+        "declared", Scope("attest-security"), "legacy", ("team@company.com",), NOW + DAY, source="policies.yaml:3"
+    )
 
 
-def exemptions_in_force(root: Path, now: datetime, declared: Sequence[Declared] = ()) -> InForce:
+def exemptions_in_force(root: Path, now: datetime, declared: Sequence[Exemption] = ()) -> InForce:
     """What a check of the folder would be given at a moment."""
     if not is_governed(root):
         return InForce(exemptions=tuple(declared))

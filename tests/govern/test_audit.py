@@ -242,9 +242,9 @@ def test_the_enforcement_of_an_exemption_is_an_event(tmp_path: Path) -> None:
     found = exemptions_in_force(tmp_path, NOW)
     exempted = apply([finding(), finding()], found.exemptions, now=NOW, annotations=found.annotations)
     assert found.project is not None
-    record_enforcement(found.project, exempted.findings, NOW, "ci")
+    record_enforcement(found.project, exempted.findings, NOW)
     last = audit.verify(open_project(tmp_path).trail)[-1]
-    assert (last.kind, last.actor, last.record, last.policy) == ("exemption.enforce", "ci", record, "attest-security")
+    assert (last.kind, last.record, last.policy) == ("exemption.enforce", record, "attest-security")
     assert last.detail["findings"] == 2
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attest_governance.errors import GovernanceError, UsageError
-from attest_governance.govern.policysets import proposal
+from attest_governance.govern.policysets import files
 from attest_governance.govern.policysets.gate import Run, policy_gate
 from attest_governance.govern.policysets.history import read_history
 from attest_governance.govern.project import open_project
@@ -35,7 +35,7 @@ def worker(root: Path, name: str, now: datetime = NOW) -> Workflow:
 
 def propose(root: Path, now: datetime = NOW, who: str = "bob") -> str:
     here = session(root, now)
-    terms = proposal.propose_terms(here.project, here.history, None, "a change")
+    terms = files.propose_terms(here.project, here.history, None, "a change")
     return worker(root, who, now).request("policy-set", terms).record.id
 
 
@@ -43,7 +43,7 @@ def approve_set(root: Path, record: str, *people: str, now: datetime = NOW) -> N
     for name in people:
         person = worker(root, name, now)
         found = person.find("policy-set", record)
-        proposal.ensure_seen(root, person.judge(found))
+        files.ensure_seen(root, person.judge(found))
         person.approve(found)
 
 

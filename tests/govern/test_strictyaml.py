@@ -62,7 +62,12 @@ def test_what_could_be_read_in_two_ways_is_refused(text: str, line: int, message
 
 
 def test_values_know_their_place() -> None:
-    assert read("a:\n  b: c\n", "f.yaml").places["a", "b"] == (2, 3)
+    with pytest.raises(ConfigurationError) as caught:
+        read("a:\n  b: [c, d]\n", "f.yaml").refuse(("a", "b", 1), "no")
+    assert caught.value.where == "f.yaml:2:10"
+    with pytest.raises(ConfigurationError) as caught:
+        read("a:\n  b: c\n", "f.yaml").refuse(("a", "b"), "no")
+    assert caught.value.where == "f.yaml:2:3"
 
 
 UNSEEN = "\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"

@@ -7,8 +7,7 @@ import socket
 import msgspec
 import pytest
 
-from attest_governance.web.admission import Admission, Refused
-from attest_governance.web.handler import ASSETS, MAX_BODY
+from attest_governance.web.handler import ASSETS, MAX_BODY, Admission, Refused
 from attest_governance.web.server import PageServer
 from tests.playground.conftest import TEXTS, ask
 

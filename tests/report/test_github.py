@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from attest_governance.errors import OutputError
 from attest_governance.model import Location, Problem
-from attest_governance.report import reporter
-from attest_governance.report.step_summary import markdown, step_summary
+from attest_governance.report import writer
+from attest_governance.report.github import markdown, step_summary
 
 from .readers import commands
 from .values import APPROVED, everything, finding, options, outcome, render
@@ -71,7 +71,7 @@ def test_the_job_summary_is_appended(tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
 
-    reporter("github").write(everything(), io.StringIO(), options(step_summary=summary))
+    writer("github")(everything(), io.StringIO(), options(step_summary=summary))
 
     text = summary.read_text()
     assert text.startswith("before\n## Policy check\n")
@@ -80,7 +80,7 @@ def test_the_job_summary_is_appended(tmp_path: Path) -> None:
 
 def test_a_summary_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="job summary"):
-        reporter("github").write(everything(), io.StringIO(), options(step_summary=tmp_path))
+        writer("github")(everything(), io.StringIO(), options(step_summary=tmp_path))
 
 
 def test_a_long_run_keeps_the_summary_within_the_limit_of_github() -> None:

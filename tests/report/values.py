@@ -22,7 +22,7 @@ from attest_governance.model import (
     Summary,
     Waiver,
 )
-from attest_governance.report import ReportOptions, reporter
+from attest_governance.report import ReportOptions, writer
 
 NOW = datetime(2026, 3, 1, 12, 30, 45, 125000, tzinfo=UTC)
 POD = """\
@@ -203,7 +203,7 @@ def everything() -> Outcome:
 def render(format_name: str, run: Outcome, **given: Any) -> str:
     """The report as a text."""
     out = io.StringIO()
-    reporter(format_name).write(run, out, options(**{"root": Path("/nowhere"), **given}))
+    writer(format_name)(run, out, options(**{"root": Path("/nowhere"), **given}))
     return out.getvalue()
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from attest_governance.model import Finding, Policy
-    from attest_governance.model.description import Description
+    from attest_governance.model.policy import Description
     from attest_governance.runtime import Runtime
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import ConfigurationError
+from attest_governance.writing import lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,10 +109,7 @@ class BundleCache:
         """Only one process at a time decides what is in use."""
         self._prepare()
         with (self._folder / "lock").open("wb") as file:
-            if sys.platform != "win32":
-                import fcntl  # noqa: PLC0415 (not on Windows)
-
-                fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file.fileno())
             yield
 
     def _whole(self, state: State) -> bool:

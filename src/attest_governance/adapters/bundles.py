@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -28,33 +28,23 @@ if TYPE_CHECKING:
 
     from attest_governance.adapters.http import Answer
     from attest_governance.load.bundles import Remote
-    from attest_governance.model.bundle import Bundle, BundleAnswer
+    from attest_governance.model.sources import Bundle, BundleAnswer
 
 _HISTORY = 500
 _LONGEST = 200
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*)")
 
 
-class Get(Protocol):
-    """Fetches a document over HTTP."""
-
-    def __call__(self, url: str, *, etag: str, timeout: float, max_bytes: int) -> Answer:
-        """Raises a NetworkError where that fails."""
-
-
 class _RefusedError(Exception):
     """Why what the server offers is not put into use."""
 
 
-def fetch(remote: Remote, cache: BundleCache, get: Get, inspect: Callable[[Path], BundleAnswer], now: float) -> Fetched:
-    """The bundle to judge by.
+def fetch(
+    remote: Remote, cache: BundleCache, get: Callable[..., Answer], inspect: Callable[[Path], BundleAnswer], now: float
+) -> Fetched:
+    """The bundle to judge by at `now` (seconds since 1970): from the cache, or by `get` (see `adapters.http`).
 
-    Args:
-        remote: where it is, and what is allowed.
-        cache: where it is kept.
-        get: fetches over HTTP.
-        inspect: verifies and compiles an archive.
-        now: the time, in seconds since 1970.
+    What is new is verified and compiled by `inspect`.
 
     Raises:
         PolicyError: there is no bundle that may be used.
@@ -76,7 +66,7 @@ def _trust(remote: Remote) -> str:
 
 
 def _refresh(
-    remote: Remote, cache: BundleCache, get: Get, inspect: Callable[[Path], BundleAnswer], now: float
+    remote: Remote, cache: BundleCache, get: Callable[..., Answer], inspect: Callable[[Path], BundleAnswer], now: float
 ) -> State:
     before = cache.read()
     etag = before.etag if before and before.trust == _trust(remote) else ""

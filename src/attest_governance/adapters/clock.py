@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-
-Clock = Callable[[], datetime]
-"""Gives the present moment with its offset; tests give one that stands still."""
 
 
 def system_clock() -> datetime:

@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from attest_governance.errors import GovernanceError, OutputError
+from attest_governance.writing import sync_folder
 
 MAX_BYTES = 1 << 20
 
@@ -62,12 +63,7 @@ def checked_name(name: str) -> str:
 
 
 class FileStore:
-    """Keeps `<folder>/<record>/<name>.yaml`.
-
-    Args:
-        folder: where the records are; made with the first one.
-        root: the project's root; shown paths are relative to it.
-    """
+    """Keeps `<folder>/<record>/<name>.yaml`; shown paths are relative to the project's root."""
 
     def __init__(self, folder: Path, root: Path | None = None) -> None:
         self._folder = folder
@@ -149,10 +145,4 @@ def _publish(path: Path, text: str) -> None:
         os.fsync(file.fileno())
         Path(file.name).chmod(0o644)
         os.link(file.name, path)
-    if os.name == "nt":  # Windows can't sync a folder
-        return
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(path.parent)

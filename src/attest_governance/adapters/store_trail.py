@@ -14,6 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import OutputError
+from attest_governance.writing import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,11 +25,7 @@ _IGNORE = "# The audit trail belongs to this machine; what people signed travels
 
 
 class TrailFile:
-    """Appends to one file, under a lock that all processes respect.
-
-    Args:
-        path: the file; it and its folder are made by the first append.
-    """
+    """Appends to one file, under a lock that all processes respect; it and its folder are made by the first append."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -107,35 +104,16 @@ class TrailFile:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         try:
-            _lock(file)
+            lock(file)
             yield file
         finally:
             os.close(file)  # which gives the lock back, also when the process dies
 
 
-if os.name == "nt":
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined, unused-ignore]
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX)
-
-
 def _drop_torn_end(file: int) -> int:
     """Removes what follows the last line end, and gives the size of the file."""
     size = os.fstat(file).st_size
-    keep = size
-    while keep:
-        start = max(0, keep - _BLOCK)
-        found = _pread(file, keep - start, start).rfind(b"\n")
-        if found >= 0:
-            keep = start + found + 1
-            break
-        keep = start
+    keep = _line_start(file, size)
     if keep != size:
         os.ftruncate(file, keep)
     return keep
@@ -143,16 +121,18 @@ def _drop_torn_end(file: int) -> int:
 
 def _last_line(file: int, size: int) -> bytes | None:
     """The last line of a file that is empty or ends with a line end."""
-    if not size:
-        return None
-    start, tail = size - 1, b""
-    while start:
-        begin = max(0, start - _BLOCK)
-        tail = _pread(file, start - begin, begin) + tail
-        if b"\n" in tail:
-            break
-        start = begin
-    return tail.rpartition(b"\n")[2]
+    start = _line_start(file, size - 1) if size else 0
+    return _pread(file, size - 1 - start, start) if size else None
+
+
+def _line_start(file: int, end: int) -> int:
+    """Where the line begins that holds the byte before `end`, or begins there."""
+    while end:
+        start = max(0, end - _BLOCK)
+        if (found := _pread(file, end - start, start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def _pread(file: int, length: int, offset: int) -> bytes:

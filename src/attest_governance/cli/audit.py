@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from attest_governance.cli.governing import Key, session
-from attest_governance.cli.options import Format, ShownAs, application
+from attest_governance.cli.options import Format, application
 from attest_governance.cli.saying import say, show, tell
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import seal as seal_trail
@@ -22,20 +21,13 @@ from attest_governance.report.governance import entry_line, export_csv, export_j
 app = application("Read and verify the audit trail.")
 
 
-class ExportAs(StrEnum):
-    """Formats of an export."""
-
-    jsonl = "jsonl"
-    csv = "csv"
-
-
 @app.command("log")
 def log(
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="A time (RFC 3339), or a duration ago.")] = "",
     actor: Annotated[str, typer.Option("--actor", metavar="GLOB", help="Who acted.")] = "*",
     policy: Annotated[str, typer.Option("--policy", metavar="GLOB", help="About which policy.")] = "*",
     resource: Annotated[str, typer.Option("--resource", metavar="GLOB", help="About which resource.")] = "*",
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Show what happened, oldest first: what people signed, and what exemptions did."""
     here = session()
@@ -49,7 +41,7 @@ def verify(
     head: Annotated[
         Path | None, typer.Option("--head", metavar="FILE", help="A signed head that was kept elsewhere.")
     ] = None,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Check every link, signature and head; name the first that is broken."""
     here = session()
@@ -73,9 +65,9 @@ def seal(key: Key = None) -> None:
 
 @app.command("export")
 def export(
-    export_as: Annotated[ExportAs, typer.Option("--format", "-f", help="jsonl or csv.")] = ExportAs.jsonl,
+    export_as: Annotated[Literal["jsonl", "csv"], typer.Option("--format", "-f", help="jsonl or csv.")] = "jsonl",
 ) -> None:
     """Write the whole trail to standard output."""
     entries = all_entries(session().project)
-    lines = export_csv(entries) if export_as is ExportAs.csv else export_jsonl(entries)
+    lines = export_csv(entries) if export_as == "csv" else export_jsonl(entries)
     sys.stdout.writelines(lines)

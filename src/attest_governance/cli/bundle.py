@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -13,13 +12,13 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, report_options
 from attest_governance.cli.main import OK, UNDECIDED
-from attest_governance.cli.options import Format, ShownAs, application
+from attest_governance.cli.options import Format, application
 from attest_governance.cli.session import engine, fetch_bundle, open_here, settings_here
 from attest_governance.errors import ConfigurationError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.evaluate.requests import BuildBundle, InspectBundle, SignBundle
 from attest_governance.load.bundles import read_verification, remote
-from attest_governance.model.bundle import BundleAnswer
+from attest_governance.model.sources import BundleAnswer
 from attest_governance.report.bundles import write_bundle
 from attest_governance.report.output import check_place
 from attest_governance.request import Request, inspector
@@ -28,21 +27,8 @@ from attest_governance.resources import shipped_policies
 app = application("Build, sign, verify and inspect policy bundles.")
 
 
-class Algorithm(StrEnum):
-    """Algorithms to sign with; none of them shares a secret."""
-
-    RS256 = "RS256"
-    RS384 = "RS384"
-    RS512 = "RS512"
-    PS256 = "PS256"
-    PS384 = "PS384"
-    PS512 = "PS512"
-    ES256 = "ES256"
-    ES384 = "ES384"
-    ES512 = "ES512"
-    EdDSA = "EdDSA"
-
-
+Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Algorithms to sign with; none of them shares a secret."""
 Source = Annotated[str, typer.Argument(metavar="BUNDLE", help="A .tar.gz file, or a folder.")]
 Scope = Annotated[str, typer.Option("--scope", metavar="NAME", help="What the bundle is signed for.")]
 
@@ -55,7 +41,7 @@ def build(
     revision: Annotated[
         str, typer.Option("--revision", metavar="TEXT", help="What this state of the policies is called.")
     ] = "",
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> int:
     """Build a bundle of policies, Gatekeeper objects and data; the same input gives the same bytes."""
     with open_here(Request(folders=tuple(paths)), system_clock()) as runtime:
@@ -76,11 +62,11 @@ def sign(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where to; else the bundle is signed where it is.")
     ] = "",
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> int:
     """Sign a bundle: an archive, or a folder, which gets a file `.signatures.json`."""
     check_place(Path(output or bundle))
-    request = SignBundle(bundle, output, signing_key, algorithm.value if algorithm else "", key_id, scope)
+    request = SignBundle(bundle, output, signing_key, algorithm or "", key_id, scope)
     return show(engine().ask(request), "signed", output_format, verified=False)
 
 
@@ -95,7 +81,7 @@ def verify(
     exclude: Annotated[
         list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Files that need no signature; repeats.")
     ] = None,
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> int:
     """Verify that a bundle is what one of the keys signed."""
     trusted = read_verification(verification_key, scope, tuple(exclude or ()))
@@ -103,7 +89,7 @@ def verify(
 
 
 @app.command()
-def inspect(bundle: Source, *, output_format: Format = ShownAs.text) -> int:
+def inspect(bundle: Source, *, output_format: Format = "text") -> int:
     """Show what is in a bundle, and who says to have signed it."""
     return show(engine().ask(InspectBundle(bundle)), "", output_format)
 
@@ -114,7 +100,7 @@ def pull(
     allow_rollback: Annotated[
         bool, typer.Option("--allow-rollback", help="Take an older revision than the one in use.")
     ] = False,
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> int:
     """Fetch the bundle of `policy_bundle_url` now, and put it into use."""
     settings = settings_here()
@@ -132,11 +118,11 @@ def pull(
     return UNDECIDED if any(problem.code in ("bundle_stale", "bundle_refused") for problem in problems) else code
 
 
-def show(answer: BundleAnswer, done: str, output_format: ShownAs, *, verified: bool = True) -> int:
+def show(answer: BundleAnswer, done: str, output_format: str, *, verified: bool = True) -> int:
     """Writes what became of a bundle and returns the exit code."""
     if not verified and answer.bundle is not None:
         answer = msgspec.structs.replace(answer, problems=())
     showing = report_options(Showing(), system_clock())
-    said = output_format is ShownAs.text and answer.refused  # what is no result is no output either
-    write_bundle(answer, done, output_format.value, sys.stderr if said else sys.stdout, showing)
+    said = output_format == "text" and answer.refused  # what is no result is no output either
+    write_bundle(answer, done, output_format, sys.stderr if said else sys.stdout, showing)
     return UNDECIDED if answer.refused else OK

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from attest_governance.cli import saying
-from attest_governance.cli.options import Format, ShownAs, application
+from attest_governance.cli.options import Format, application
 from attest_governance.cli.session import settings_here
 from attest_governance.load import configuration_view as view
 from attest_governance.load.configuration_editing import set_value
@@ -22,7 +22,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="Such as policy.debug or
 
 
 @app.command("get")
-def get(key: Key, shown_as: Format = ShownAs.text) -> None:
+def get(key: Key, shown_as: Format = "text") -> None:
     """Print the value that is in force: of one key, or of every key of a section."""
     found = view.get_settings(settings_here(), key)
     alone = [one.key for one in found] == [key]
@@ -33,18 +33,18 @@ def get(key: Key, shown_as: Format = ShownAs.text) -> None:
 def set_(
     key: Key,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="Lists are separated by commas.")],
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Set a value in the global file, which keeps its comments and all else that is in it."""
     file = global_file(Path.home(), os.environ)
     changed = set_value(file, key, value)
     saying.show(view.SetDocument(key, str(file), changed), (), shown_as)
-    if shown_as is ShownAs.text:
+    if shown_as == "text":
         saying.tell(f"{'set' if changed else 'already set'}: {key} in {file}")
 
 
 @app.command("show")
-def show(shown_as: Format = ShownAs.text) -> None:
+def show(shown_as: Format = "text") -> None:
     """Print everything that is in force, and where each value comes from."""
     settings = settings_here()
     found = view.show_settings(settings)

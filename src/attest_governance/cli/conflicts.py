@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
@@ -15,8 +14,8 @@ from attest_governance.cli.main import DENIED, OK
 from attest_governance.cli.options import POLICIES, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import open_here
-from attest_governance.develop.conflicts import Wish, disabled_policies, find_conflicts, refuse_broken
-from attest_governance.develop.exemption_conflicts import Exemptions
+from attest_governance.develop.conflicts import Exemptions, find_conflicts, refuse_broken
+from attest_governance.evaluate.requests import FindConflicts
 from attest_governance.exempt import declared
 from attest_governance.model.sources import Manifests
 from attest_governance.report.conflicts import write_conflicts
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
 
     from attest_governance.model.authoring import Conflicts
     from attest_governance.runtime import Runtime
-
-
-class ShownAs(StrEnum):
-    """Formats of conflicts."""
-
-    text = "text"
-    json = "json"
-    sarif = "sarif"
 
 
 @takes(request=(*POLICIES, "parameters", "data"))
@@ -50,7 +41,9 @@ def command(
         int, typer.Option("--inputs", min=0, help="How many inputs to try for each policy; 0 for the default.")
     ] = 0,
     timeout: Annotated[float, typer.Option("--timeout", min=1.0, help="Seconds after which to give up.")] = 300.0,
-    shown_as: Annotated[ShownAs, typer.Option("--format", "-f", help="text, json or sarif.")] = ShownAs.text,
+    shown_as: Annotated[
+        Literal["text", "json", "sarif"], typer.Option("--format", "-f", help="text, json or sarif.")
+    ] = "text",
 ) -> int:
     """Find policies, constraints and exemptions that contradict, repeat or weaken each other.
 
@@ -58,32 +51,34 @@ def command(
     """
     now = system_clock()
     with open_here(msgspec.structs.replace(request, draft=True), now) as runtime:
-        found = conflicts_of(runtime, Wish(examples=tuple(examples or ()), inputs=inputs, timeout=timeout), now)
+        found = conflicts_of(runtime, now, tuple(examples or ()), inputs, timeout)
     showing = Showing(no_color=True, detailed=detailed, command="attest policy conflicts")
-    write_conflicts(found, shown_as.value, sys.stdout, report_options(showing, now))
+    write_conflicts(found, shown_as, sys.stdout, report_options(showing, now))
     return DENIED if found.certain else OK
 
 
-def conflicts_of(runtime: Runtime, wish: Wish, now: datetime) -> Conflicts:
-    """The conflicts of a runtime's policies.
+def conflicts_of(
+    runtime: Runtime, now: datetime, examples: tuple[str, ...] = (), inputs: int = 0, timeout: float = 300.0
+) -> Conflicts:
+    """The conflicts of a runtime's policies, found in `timeout` seconds with so many inputs for each policy.
 
     Raises:
         AttestError: a policy is invalid, the engine failed, or the time was up.
     """
     refuse_broken(runtime.loaded)
     enforcement = {name: level for name, level in runtime.weights.enforcement.items() if level}
-    wanted = msgspec.structs.replace(wish, selected=runtime.selected, enforcement=enforcement)
+    request = FindConflicts(runtime.loaded.sources, runtime.selected, enforcement, examples, inputs)
+    exemptions = _exemptions(runtime, now)
     with Progress("looking for conflicts") as progress:
-        return find_conflicts(runtime.engine, runtime.loaded, wanted, _exemptions(runtime, now), progress.show)
+        return find_conflicts(runtime.engine, runtime.loaded, request, exemptions, timeout=timeout, tell=progress.show)
 
 
 def _exemptions(runtime: Runtime, now: datetime) -> Exemptions:
-    written = declared(runtime.settings.exemptions)
     counted = runtime.plan(Manifests(), now).exempting.exemptions
     return Exemptions(
         counted=counted,
-        ignored=tuple(one for one in written if one not in counted),
-        disabled=disabled_policies(runtime.prepared.standings, runtime.policies),
+        ignored=tuple(one for one in declared(runtime.settings.exemptions) if one not in counted),
+        disabled=frozenset(one.name for one in runtime.policies if not runtime.prepared.standings.of(one).enabled),
         complete=not runtime.prepared.request.folders,
         now=now,
     )

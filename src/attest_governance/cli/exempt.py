@@ -1,11 +1,12 @@
-"""`attest policy exempt`: ask for an exemption, and decide about one (specification §11)."""
+"""`attest policy exempt` and `exemptions`: ask for an exemption, decide about one, list them (specification §11)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from attest_governance.cli import saying
 from attest_governance.cli.governing import (
     Comment,
     Id,
@@ -17,11 +18,14 @@ from attest_governance.cli.governing import (
     session,
     show_record,
 )
-from attest_governance.cli.options import Format, ShownAs, application
+from attest_governance.cli.options import Format, application
 from attest_governance.errors import UsageError
 from attest_governance.govern.records.record import read_record, resolve
+from attest_governance.govern.records.view import view_records
 from attest_governance.govern.records.workflow import Workflow, judge_in
 from attest_governance.govern.session import exemption_terms, extended_terms
+from attest_governance.govern.snapshot import by_status, survey
+from attest_governance.report.governance import list_lines
 
 if TYPE_CHECKING:
     from attest_governance.govern.records.judgement import Judgement
@@ -53,7 +57,7 @@ def exempt(
     ] = None,
     comment: Comment = "",
     key: Key = None,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Ask for an exemption from a policy, or decide about one."""
     if context.invoked_subcommand is not None:
@@ -87,7 +91,7 @@ def extend(
     reason: Reason = "",
     comment: Comment = "",
     key: Key = None,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Ask for a later end, counted from now; it needs approval like a request."""
     here = session()
@@ -100,7 +104,7 @@ def extend(
 
 
 @app.command("show")
-def show(record: Id, shown_as: Format = ShownAs.text) -> None:
+def show(record: Id, shown_as: Format = "text") -> None:
     """Show an exemption with everything that was signed about it."""
     here = session()
     store = here.project.stores["exemption"]
@@ -113,3 +117,21 @@ def _labels(words: list[str]) -> dict[str, str]:
     if not all(key and equals for key, equals, _ in pairs):
         raise UsageError("a label is `KEY=GLOB`", hint="such as --label app=legacy-*")
     return {key: glob for key, _, glob in pairs}
+
+
+listing = application("Show the exemptions of the project.")
+
+
+Wanted = Literal["pending", "approved", "rejected", "revoked", "expired", "all"]
+
+
+@listing.command("list")
+def list_exemptions(
+    status: Annotated[Wanted, typer.Option("--status", help="Which of them.")] = "all",
+    shown_as: Format = "text",
+) -> None:
+    """List exemptions, with what is still missing for those that wait."""
+    here = session()
+    found = survey(here.project, "exemption", here.now)
+    view = view_records(by_status(found.judgements, status), found.problems)
+    saying.show(view, list_lines(view), shown_as)

@@ -11,10 +11,10 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.adapters.kubernetes import connect
-from attest_governance.cli.gatekeeping import installing, make, remembered, show_differences, show_written, warn
+from attest_governance.cli.gatekeeping import carry_out, make, show_differences, show_written, told, warn
 from attest_governance.cli.judging import Showing, exit_code, report_options
 from attest_governance.cli.main import DENIED, OK
-from attest_governance.cli.options import DOCUMENTS, Format, ShownAs, application, takes
+from attest_governance.cli.options import DOCUMENTS, Format, application, takes
 from attest_governance.cli.session import engine
 from attest_governance.decide import Rules
 from attest_governance.gatekeeper.difference import differences
@@ -59,10 +59,10 @@ def generate(
     request: Request,
     exclude_namespace: Excluded = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that were not generated.")] = False,
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> None:
     """Write a ConstraintTemplate and a constraint for each plain policy; they find what the policy finds."""
-    made = make(policies or (), request, exclude_namespace or ()).generated
+    made = make(policies or (), request, exclude_namespace or ())
     written = write_files(files_of(made.pairs), output, force=force)
     check_files(engine(), written)
     show_written(written, made.problems, output_format)
@@ -81,18 +81,18 @@ def install(
     prune: Prune = False,
     dry_run: DryRun = False,
     timeout: Timeout = 60.0,
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> None:
     """Bring policies to a cluster: templates first, then, once Gatekeeper has taken them in, constraints.
 
     Gatekeeper templates and constraints that stand in the policy folders are installed as they are.
     """
     made = make(policies or (), request, exclude_namespace or ())
-    warn(made.generated.problems)
+    warn(made.problems)
     how = How(force=force_conflicts, prune=prune, dry_run=dry_run, patience=Patience(timeout))
     cluster = connect(kubeconfig=kubeconfig, context=context)
-    with remembered(output_format, dry_run=dry_run) as done, installing(made.objects, done) as told:
-        do_install(cluster, made.objects, how, told)
+    objects = made.objects
+    carry_out(told(do_install(cluster, objects, how), objects), output_format, dry_run=dry_run)
 
 
 @app.command("diff")
@@ -105,11 +105,11 @@ def diff(
     request: Request,
     exclude_namespace: Excluded = None,
     prune: Prune = False,
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> int:
     """Show what `install` would change. Exits with 0 when nothing would, 1 when something would, 2 on errors."""
     made = make(policies or (), request, exclude_namespace or ())
-    warn(made.generated.problems)
+    warn(made.problems)
     found = differences(connect(kubeconfig=kubeconfig, context=context), made.objects, prune=prune)
     show_differences(found, output_format)
     return DENIED if found else OK
@@ -143,9 +143,8 @@ def uninstall(
     context: Context = "",
     kubeconfig: Kubeconfig = None,
     dry_run: DryRun = False,
-    output_format: Format = ShownAs.text,
+    output_format: Format = "text",
 ) -> None:
     """Remove what `install` brought, constraints first; nothing else is touched."""
     cluster = connect(kubeconfig=kubeconfig, context=context)
-    with remembered(output_format, dry_run=dry_run) as done:
-        do_uninstall(cluster, dry_run=dry_run, progress=done)
+    carry_out(do_uninstall(cluster, dry_run=dry_run), output_format, dry_run=dry_run)

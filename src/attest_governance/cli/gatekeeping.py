@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,13 +11,11 @@ from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import show, tell
 from attest_governance.cli.session import open_here
 from attest_governance.gatekeeper.belonging import is_constraint
-from attest_governance.gatekeeper.generate import Generated, Recipe, Written, objects_of
-from attest_governance.gatekeeper.generate import generate as make_generated
+from attest_governance.gatekeeper.generate import Generated, Recipe, Written, generate
 from attest_governance.model.problem import refuse
-from attest_governance.model.sources import Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from attest_governance.adapters.cluster import Object
     from attest_governance.gatekeeper.difference import Difference
@@ -27,19 +24,7 @@ if TYPE_CHECKING:
     from attest_governance.request import Request
 
 
-class Made(msgspec.Struct, frozen=True):
-    """Templates and constraints, with the policies that they stand for."""
-
-    generated: Generated
-    selected: tuple[Selected, ...]
-
-    @property
-    def objects(self) -> list[Object]:
-        """All objects that a cluster is to hold."""
-        return objects_of(self.generated, self.selected)
-
-
-def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequence[str]) -> Made:
+def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequence[str]) -> Generated:
     """Loads the policies that are meant and turns them into templates.
 
     Raises:
@@ -55,7 +40,7 @@ def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequenc
             severity={one.name: one.severity for one in runtime.selected},
             excluded_namespaces=tuple(excluded_namespaces),
         )
-        return Made(make_generated(runtime.engine, runtime.loaded, recipe), runtime.selected)
+        return generate(runtime.engine, runtime.loaded, recipe)
 
 
 def show_written(written: Sequence[Written], problems: Sequence[Problem], name: str) -> None:
@@ -76,30 +61,23 @@ def show_changes(changes: Sequence[Change], name: str, *, dry_run: bool) -> None
     show(document, [*lines, "dry run: nothing was changed"] if dry_run else lines, name)
 
 
-@contextlib.contextmanager
-def remembered(name: str, *, dry_run: bool) -> Iterator[Callable[[Change], None]]:
-    """Shows the changes that were made, also when an error ends them half-way."""
-    changes: list[Change] = []
+def carry_out(changes: Iterable[Change], name: str, *, dry_run: bool) -> None:
+    """Makes changes, one by one, and shows those that were made, also when an error ends them half-way."""
+    made: list[Change] = []
     try:
-        yield changes.append
+        made.extend(changes)
     finally:
-        show_changes(changes, name, dry_run=dry_run)
+        show_changes(made, name, dry_run=dry_run)
 
 
-@contextlib.contextmanager
-def installing(objects: Sequence[Object], done: Callable[[Change], None]) -> Iterator[Callable[[Change], None]]:
-    """Passes changes on to `done`, and shows how far they are and what is waited for."""
-    count, templates = 0, sum(not is_constraint(each) for each in objects)
+def told(changes: Iterable[Change], objects: Sequence[Object]) -> Iterator[Change]:
+    """Passes on the changes of an installation, and shows how far it is and what is waited for."""
+    templates = sum(not is_constraint(each) for each in objects)
     with Progress("installing") as progress:
-
-        def tell(change: Change) -> None:
-            nonlocal count
-            count += 1
-            done(change)
+        for count, change in enumerate(changes, 1):
             waits = count == templates < len(objects)
             progress.show("objects; Gatekeeper takes the templates in" if waits else "objects", count, len(objects))
-
-        yield tell
+            yield change
 
 
 def _line(change: Change) -> str:

@@ -17,14 +17,14 @@ from attest_governance.cli.governing import (
     session,
     show_record,
 )
-from attest_governance.cli.options import Format, ShownAs, application
+from attest_governance.cli.options import Format, application
 from attest_governance.cli.saying import say, show
 from attest_governance.govern import setup
-from attest_governance.govern.policysets import proposal
+from attest_governance.govern.policysets import files
 from attest_governance.govern.policysets.change import verify_change
+from attest_governance.govern.records.view import read_status
 from attest_governance.govern.records.workflow import Workflow, with_identity
 from attest_governance.govern.session import override_terms
-from attest_governance.govern.status import read_status
 from attest_governance.model.governance import GateView
 from attest_governance.report.governance import gate_lines, status_lines
 
@@ -54,20 +54,20 @@ def migrate() -> None:
 
 
 @app.command("propose")
-def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as: Format = ShownAs.text) -> None:
+def propose(reason: Reason = "", roots: Roots = None, key: Key = None, shown_as: Format = "text") -> None:
     """Propose the policies, configuration and trust files as they are here."""
     required(reason=reason)
     here = session()
     project = here.project if here.project.identity.id else with_identity(here.project)
-    terms = proposal.propose_terms(project, here.history, roots, reason)
+    terms = files.propose_terms(project, here.history, roots, reason)
     show_record(here.act(lambda work: work.request("policy-set", terms), key), shown_as)
 
 
-approval(app, "Approve a proposal, whose files must be those that are here.", "policy-set", proposal.ensure_seen)
+approval(app, "Approve a proposal, whose files must be those that are here.", "policy-set", files.ensure_seen)
 
 
 @app.command("status")
-def status(shown_as: Format = ShownAs.text) -> None:
+def status(shown_as: Format = "text") -> None:
     """Show the policy set in force, overrides in force, and everything that waits for somebody."""
     view = read_status(session())
     show(view, status_lines(view), shown_as)
@@ -79,7 +79,7 @@ def verify(
     resources: Annotated[
         list[str] | None, typer.Option("--resources", metavar="PATH", help="Manifests to judge before and after.")
     ] = None,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """The gate of a pull request: what it changes, who must still approve, whether it rewrites records."""
     gate = verify_change(root(), base, system_clock())
@@ -102,7 +102,7 @@ def emergency_override(
     reason: Reason = "",
     duration: Annotated[str, typer.Option("--duration", metavar="TIME", help="How long, such as 2h.")] = "",
     key: Key = None,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Ask for an emergency override; it holds when the required approvers have signed."""
     if context.invoked_subcommand is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.options import Format
 from attest_governance.cli.saying import show, tell
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.project import find_root
@@ -61,7 +61,7 @@ def decision(
     """Adds a command that lets a person act on a record, with a comment, and shows what became of it."""
 
     def command(
-        record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = ShownAs.text
+        record: Id, approver: Approver = "", comment: Comment = "", key: Key = None, shown_as: Format = "text"
     ) -> None:
         done = session().act(lambda work: act(work, work.find(subject, record), comment), key, approver)
         show_record(done, shown_as)
@@ -81,7 +81,7 @@ def approval(
         comment: Comment = "",
         key: Key = None,
         yes: Yes = False,
-        shown_as: Format = ShownAs.text,
+        shown_as: Format = "text",
     ) -> None:
         here = session()
 
@@ -112,7 +112,7 @@ def _agree(judgement: Judgement, *, unasked: bool) -> None:
         raise GovernanceError("nothing was signed", hint="answer `y`, or give `--yes`")
 
 
-def show_record(judgement: Judgement, shown_as: ShownAs) -> None:
+def show_record(judgement: Judgement, shown_as: str) -> None:
     """Prints a record."""
     view = view_record(judgement)
     show(view, record_lines(view), shown_as)

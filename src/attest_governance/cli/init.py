@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from attest_governance.cli.options import Format, ShownAs
+from attest_governance.cli.options import Format
 from attest_governance.cli.saying import show
 from attest_governance.load.scaffold import InitDocument, scaffold
 
 
 def command(
     directory: Annotated[Path, typer.Option("--dir", metavar="DIR", help="The project's folder.")] = Path(),
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Write a commented configuration, a first policy with its test, and a workflow; files that exist are kept."""
     files = scaffold(directory)

@@ -12,9 +12,8 @@ what its options are called itself, in the annotations of its fields.
 from __future__ import annotations
 
 import inspect
-from enum import StrEnum
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
@@ -27,14 +26,7 @@ R = TypeVar("R")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
-class ShownAs(StrEnum):
-    """Formats that every command has."""
-
-    text = "text"
-    json = "json"
-
-
-Format = Annotated[ShownAs, typer.Option("--format", "-f", help="text or json.")]
+Format = Annotated[Literal["text", "json"], typer.Option("--format", "-f", help="text or json.")]
 
 POLICIES = ("folders", "with_shipped", "profile", "names")
 """Of `Request`: which policies are meant."""

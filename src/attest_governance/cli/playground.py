@@ -15,7 +15,7 @@ import typer
 from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import OK
-from attest_governance.cli.options import Format, ShownAs, takes
+from attest_governance.cli.options import Format, takes
 from attest_governance.cli.saying import say, show
 from attest_governance.cli.session import open_here
 from attest_governance.develop.playground import Playground
@@ -43,7 +43,7 @@ def command(
     manifests: Manifests,
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Where to listen; 0: anywhere.")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> int:
     """Try a policy in a local web page: edit it, its input and its tests, and see what it says and why.
 

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.options import POLICIES, Format, ShownAs, takes
+from attest_governance.cli.options import POLICIES, Format, takes
 from attest_governance.cli.session import open_here
 from attest_governance.describe import describe, find_policy, overview
 from attest_governance.report.policies import write_policies, write_policy
@@ -21,11 +21,11 @@ def list_policies(
     *,
     request: Request,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say how many are evaluated compiled.")] = False,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """List the policies that a check would use, with what configuration makes of them."""
     with open_here(msgspec.structs.replace(request, names=(), draft=True), system_clock()) as runtime:
-        write_policies(overview(runtime, request.names), shown_as.value, sys.stdout, verbose=verbose)
+        write_policies(overview(runtime, request.names), shown_as, sys.stdout, verbose=verbose)
 
 
 @takes(request=("folders", "with_shipped"))
@@ -33,8 +33,8 @@ def show_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The policy's name.")],
     *,
     request: Request,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> None:
     """Show one policy: what it asks, its parameters, its examples."""
     with open_here(msgspec.structs.replace(request, draft=True), system_clock()) as runtime:
-        write_policy(describe(find_policy(runtime, name), runtime), shown_as.value, sys.stdout)
+        write_policy(describe(find_policy(runtime, name), runtime), shown_as, sys.stdout)

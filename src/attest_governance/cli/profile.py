@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.developing import policy_request
+from attest_governance.cli.judging import policy_request
 from attest_governance.cli.main import DENIED, OK
 from attest_governance.cli.options import DOCUMENTS, takes
 from attest_governance.cli.progress import Progress

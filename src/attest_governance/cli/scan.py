@@ -17,8 +17,7 @@ from attest_governance.cli.options import JUDGING, RESOURCES, SHOWING, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import open_here, validated
 from attest_governance.decide import make_baseline
-from attest_governance.develop.conflicts import Wish
-from attest_governance.develop.scanning import met_nothing, scanned
+from attest_governance.develop.conflicts import met_nothing, scanned
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_reports
 from attest_governance.report.json_document import to_json
@@ -72,4 +71,4 @@ def _policies(given: Manifests, request: Request, now: datetime) -> Outcome | No
     if any(problem.severity == "error" for problem in validation.problems):
         return scanned(validation, ())
     with open_here(Request(folders=given.paths, draft=True), now) as runtime:
-        return scanned(validation, conflicts_of(runtime, Wish(), now).conflicts)
+        return scanned(validation, conflicts_of(runtime, now).conflicts)

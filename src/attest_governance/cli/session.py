@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from attest_governance.load.bundles import Fetched, Remote
     from attest_governance.load.settings import Settings
-    from attest_governance.model.bundle import Verification
-    from attest_governance.model.sources import Text
+    from attest_governance.model.sources import Text, Verification
     from attest_governance.model.verdict import Validation
     from attest_governance.request import Environment, Inspect, Request
     from attest_governance.runtime import Runtime

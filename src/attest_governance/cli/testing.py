@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.developing import is_path
-from attest_governance.cli.judging import Showing
+from attest_governance.cli.judging import Showing, is_path
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.options import takes
 from attest_governance.cli.progress import Progress
+from attest_governance.cli.saying import tell, tell_error
 from attest_governance.cli.session import engine, environment
-from attest_governance.cli.watching import watch
 from attest_governance.develop.testing import TestPlan, plan_paths, run_tests
-from attest_governance.errors import UsageError
-from attest_governance.report import pair_targets, write_file, write_stdout
+from attest_governance.errors import AttestError, UsageError
+from attest_governance.evaluate import milliseconds
+from attest_governance.evaluate.requests import RunTests
+from attest_governance.report import pair_targets, write_all
 from attest_governance.report.tests import FORMATS, TestReport, passed, write_tests
 from attest_governance.request import Request, prepare
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from attest_governance.model.testing import Case, TestRun
     from attest_governance.report import Target
 
@@ -74,7 +80,7 @@ def command(
     the coverage is below the threshold, and 2 when something could not be run.
     """
     if resource:
-        from attest_governance.cli.judging_resource import judge_resource  # noqa: PLC0415 (no tests are run then)
+        from attest_governance.cli.trace import judge_resource  # noqa: PLC0415 (no tests are run then)
 
         shown = msgspec.structs.replace(showing, verbose=testing.verbose, formats=tuple(testing.formats or ()))
         return judge_resource(what or [], resource, shown)
@@ -96,8 +102,8 @@ def _run(what: list[str], testing: Testing, request: Request, showing: Showing, 
 
     if not testing.watch:
         return once()
-    folders = [path for plan in plans for path in (*plan.sources.shipped, *plan.sources.paths, *plan.below)]
-    return watch(once, folders)
+    wanted = [plan.request for plan in plans]
+    return watch(once, [path for one in wanted for path in (*one.sources.shipped, *one.sources.paths, *one.below)])
 
 
 def _targets(testing: Testing, showing: Showing) -> tuple[Target, ...]:
@@ -114,19 +120,16 @@ def _targets(testing: Testing, showing: Showing) -> tuple[Target, ...]:
 def _plans(what: list[str], testing: Testing, request: Request, *, everything: bool) -> list[TestPlan]:
     prepared = prepare(engine(), request, environment())
     paths, names = [word for word in what if is_path(word)], [word for word in what if not is_path(word)]
-    plans = [plan_paths(paths, prepared.sources)] if paths else []
-    if names or not what:
-        plans.append(TestPlan(sources=prepared.sources, policies=tuple(names), everything=everything))
-    return [
-        msgspec.structs.replace(
-            plan,
-            run=testing.run,
-            coverage=testing.coverage or testing.threshold is not None,
-            jobs=request.jobs,
-            timeout=prepared.settings.policy.timeout,
-        )
-        for plan in plans
-    ]
+    wanted = RunTests(
+        sources=prepared.sources,
+        library_tests=everything,
+        run=testing.run,
+        coverage=testing.coverage or testing.threshold is not None,
+        jobs=request.jobs,
+        timeout=milliseconds(prepared.settings.policy.timeout),
+    )
+    plans = [plan_paths(paths, wanted)] if paths else []
+    return [*plans, TestPlan(wanted, tuple(names))] if names or not what else plans
 
 
 def _tested(plan: TestPlan) -> TestRun:
@@ -143,17 +146,65 @@ def _tested(plan: TestPlan) -> TestRun:
 
 def _report(runs: list[TestRun], targets: tuple[Target, ...], testing: Testing, showing: Showing) -> int:
     result = runs[0] if len(runs) == 1 else runs[0].joined(runs[1])
-    plain = TestReport(now=system_clock(), verbose=testing.verbose, threshold=testing.threshold)
-    shown = msgspec.structs.replace(plain, color=showing.color)
-    for target in sorted(targets, key=lambda target: target.path is None):
-        _write(result, target, plain, shown)
+    report = TestReport(now=system_clock(), color=showing.color, verbose=testing.verbose, threshold=testing.threshold)
+    write_all(targets, report, sys.stdout, lambda name, out, how: write_tests(result, name, out, how))
     if result.undecided:
         return UNDECIDED
     return OK if passed(result, testing.threshold) else DENIED
 
 
-def _write(result: TestRun, target: Target, plain: TestReport, shown: TestReport) -> None:
-    if target.path is None:
-        write_stdout(sys.stdout, target.format, lambda out: write_tests(result, target.format, out, shown))
-    else:
-        write_file(target.path, lambda out: write_tests(result, target.format, out, plain))
+EVERY = 0.5
+_SUFFIXES = (".rego", ".yaml", ".yml", ".json")
+
+
+def watch(run: Callable[[], int], paths: Sequence[str]) -> int:
+    """Runs at once and after each change below `paths`, until Ctrl-C; returns the last exit code.
+
+    Errors of a run are shown and do not end the watch: a file that is half written is no reason to stop.
+    """
+    code = 0
+    try:
+        while True:
+            before = snapshot(paths)
+            code = _once(run)
+            tell(f"watching {', '.join(paths)}; Ctrl-C ends it")
+            while not (changed := changes(before, snapshot(paths))):
+                time.sleep(EVERY)
+            tell("")
+            tell(f"{changed[0]} has changed")
+    except KeyboardInterrupt:
+        return code
+
+
+def _once(run: Callable[[], int]) -> int:
+    try:
+        code = run()
+    except AttestError as error:
+        tell_error(error)
+        code = 2
+    sys.stdout.flush()
+    return code
+
+
+def snapshot(paths: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Size and time of change (nanoseconds) of every file that tests may depend on."""
+    return {str(file): stamp for path in paths for file in _files(Path(path)) if (stamp := _stamp(file))}
+
+
+def changes(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> list[str]:
+    """The files that are new, gone or different."""
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _files(path: Path) -> Iterable[Path]:
+    if not path.is_dir():
+        return [path]
+    return (file for file in path.rglob("*") if file.suffix in _SUFFIXES)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        about = os.stat(file)  # noqa: PTH116 (a file may go while we look)
+    except OSError:
+        return None
+    return about.st_size, about.st_mtime_ns

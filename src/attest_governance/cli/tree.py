@@ -7,7 +7,6 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import typer
 import typer.main
 from typer.core import TyperGroup
@@ -19,49 +18,43 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Command(msgspec.Struct, frozen=True):
-    """Where a command lives: a function that Typer understands, or a Typer application."""
-
-    module: str
-    attribute: str = "command"
-
-
 POLICY = {
-    "check": Command("check"),
-    "scan": Command("scan"),
-    "validate": Command("validate"),
-    "validate-bundle": Command("validate_bundle"),
-    "bundle": Command("bundle", "app"),
-    "list": Command("policies", "list_policies"),
-    "show": Command("policies", "show_policy"),
-    "init": Command("init"),
-    "generate-tests": Command("generate_tests"),
-    "conflicts": Command("conflicts"),
-    "test": Command("testing"),
-    "test-all": Command("testing", "all_tests"),
-    "trace": Command("trace"),
-    "playground": Command("playground"),
-    "explain": Command("explain"),
-    "profile": Command("profile"),
-    "optimize": Command("optimize"),
-    "exempt": Command("exempt", "app"),
-    "exemptions": Command("exemptions", "app"),
-    "version": Command("version"),
+    "check": "check:command",
+    "scan": "scan:command",
+    "validate": "validate:command",
+    "validate-bundle": "validate:bundle_command",
+    "bundle": "bundle:app",
+    "list": "policies:list_policies",
+    "show": "policies:show_policy",
+    "init": "init:command",
+    "generate-tests": "optimize:generate_command",
+    "conflicts": "conflicts:command",
+    "test": "testing:command",
+    "test-all": "testing:all_tests",
+    "trace": "trace:command",
+    "playground": "playground:command",
+    "explain": "trace:explain_command",
+    "profile": "profile:command",
+    "optimize": "optimize:command",
+    "exempt": "exempt:app",
+    "exemptions": "exempt:listing",
+    "version": "version:command",
 }
+"""Where each command lives: a module, and in it a function that Typer understands, or an application."""
 ROOT = {
-    "policy": Command("tree", "policy"),
-    "config": Command("config", "app"),
-    "gatekeeper": Command("gatekeeper", "app"),
-    "governance": Command("governance", "app"),
-    "audit": Command("audit", "app"),
-    "version": Command("version"),
+    "policy": "tree:policy",
+    "config": "config:app",
+    "gatekeeper": "gatekeeper:app",
+    "governance": "governance:app",
+    "audit": "audit:app",
+    "version": "version:command",
 }
 
 
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name and imports them one at a time."""
 
-    commands_by_name: dict[str, Command] = {}  # noqa: RUF012 (set by the subclasses)
+    commands_by_name: dict[str, str] = {}  # noqa: RUF012 (set by the subclasses)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 (Typer's signature)
         """The names, in the order of the table."""
@@ -85,8 +78,9 @@ class RootGroup(LazyGroup):
     commands_by_name = ROOT
 
 
-def _load(name: str, command: Command) -> Any:  # noqa: ANN401 (Typer's own command type)
-    target = getattr(import_module(f"attest_governance.cli.{command.module}"), command.attribute)
+def _load(name: str, place: str) -> Any:  # noqa: ANN401 (Typer's own command type)
+    module, _, attribute = place.partition(":")
+    target = getattr(import_module(f"attest_governance.cli.{module}"), attribute)
     if isinstance(target, typer.Typer):
         loaded = typer.main.get_command(target)
     else:

@@ -1,9 +1,11 @@
-"""`attest policy validate`."""
+"""`attest policy validate` and `attest policy validate-bundle`."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -11,11 +13,18 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, named, report_options
 from attest_governance.cli.main import OK, UNDECIDED
-from attest_governance.cli.options import Format, ShownAs, takes
+from attest_governance.cli.options import Format, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import validated
+from attest_governance.cli.session import settings_here, validated
+from attest_governance.errors import InputError
+from attest_governance.load.bundles import read_verification, verification
 from attest_governance.report.validation import write_validation
 from attest_governance.request import Request
+
+if TYPE_CHECKING:
+    from attest_governance.load.settings import Settings
+    from attest_governance.model.sources import Verification
+    from attest_governance.model.verdict import Validation
 
 
 @takes(request=("include", "exclude"), showing=("verbose", "no_color"))
@@ -26,7 +35,7 @@ def command(
     *,
     request: Request,
     showing: Showing,
-    shown_as: Format = ShownAs.text,
+    shown_as: Format = "text",
 ) -> int:
     """Validate policies (syntax, types, strict compile) and manifests (syntax, structure).
 
@@ -34,13 +43,59 @@ def command(
     """
     given = named(paths)
     with Progress("validating"):
-        validation = validated(given.paths, given.inputs, request=request)
+        found = validated(given.paths, given.inputs, request=request)
     shown = msgspec.structs.replace(showing, command="attest policy validate")
-    write_validation(
-        validation,
-        shown_as.value,
-        sys.stdout,
-        report_options(shown, system_clock()),
-        {text.file: text.text for text in given.inputs},
-    )
-    return UNDECIDED if any(problem.severity == "error" for problem in validation.problems) else OK
+    return _show(found, shown, shown_as, {text.file: text.text for text in given.inputs})
+
+
+@takes(showing=("verbose", "no_color"))
+def bundle_command(
+    bundle: Annotated[str, typer.Argument(metavar="URL|FILE", help="A .tar.gz file, or its http or https URL.")],
+    *,
+    verification_key: Annotated[
+        Path | None,
+        typer.Option("--verification-key", metavar="FILE", help="Public keys (PEM); else those of the configuration."),
+    ] = None,
+    scope: Annotated[str, typer.Option("--scope", metavar="NAME", help="With a key: what it is signed for.")] = "",
+    showing: Showing,
+    shown_as: Format = "text",
+) -> int:
+    """Validate a bundle: its format, its signature where a key is configured, and every policy in it.
+
+    Exits with 0 when nothing is wrong, and 2 when something is; warnings are shown only.
+    """
+    settings = settings_here()
+    trusted = read_verification(verification_key, scope) if verification_key else verification(settings)
+    if "://" in bundle:
+        found = _downloaded(bundle, settings, trusted)
+    else:
+        found = validated((_named(bundle),), request=Request(), verification=trusted)
+    return _show(found, msgspec.structs.replace(showing, command="attest policy validate-bundle"), shown_as, {})
+
+
+def _named(bundle: str) -> str:
+    if Path(bundle).exists() and not Path(bundle).is_file():
+        raise InputError("this is not a file", file=bundle, hint="`attest policy validate` takes folders")
+    if not Path(bundle).is_file():
+        raise InputError("there is no such file", file=bundle, hint="name a .tar.gz file or a URL")
+    if not bundle.endswith((".tar.gz", ".tgz")):
+        raise InputError("this is no bundle", file=bundle, hint="a bundle is a .tar.gz file")
+    return bundle
+
+
+def _downloaded(url: str, settings: Settings, trusted: Verification | None) -> Validation:
+    """Validates what a server offers; nothing of it is kept."""
+    from attest_governance.adapters.http import get  # noqa: PLC0415 (TLS is slow to import)
+
+    limits = settings.policy
+    with Progress(f"fetching {url}"):
+        answer = get(url, timeout=limits.policy_bundle_timeout, max_bytes=limits.policy_bundle_max_size)
+    with tempfile.TemporaryDirectory(prefix="attest-") as folder:
+        path = Path(folder) / "bundle.tar.gz"
+        path.write_bytes(answer.body or b"")
+        return validated((str(path),), request=Request(), verification=trusted)
+
+
+def _show(found: Validation, showing: Showing, shown_as: str, sources: dict[str, str]) -> int:
+    write_validation(found, shown_as, sys.stdout, report_options(showing, system_clock()), sources)
+    return UNDECIDED if any(problem.severity == "error" for problem in found.problems) else OK

@@ -2,9 +2,7 @@
 
 from attest_governance.decide.baseline import Baseline, apply_baseline, make_baseline
 from attest_governance.decide.causes import one_for_each_cause
-from attest_governance.decide.emptiness import nothing_judged
-from attest_governance.decide.enforcement import Weights, enforce
-from attest_governance.decide.verdict import Counted, Rules, decide
+from attest_governance.decide.verdict import Counted, Rules, Weights, decide, enforce, nothing_judged
 
 __all__ = [
     "Baseline",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.model import Waiver
-from attest_governance.model.fingerprint import fingerprint
+from attest_governance.model.finding import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -54,12 +54,9 @@ def make_baseline(findings: Iterable[Finding]) -> Baseline:
 
 
 def apply_baseline(findings: Sequence[Finding], baseline: Baseline, source: str) -> tuple[Finding, ...]:
-    """Waives the findings that the baseline knows, each as often as it was counted.
+    """Waives the findings that the baseline of the file `source` knows, each as often as it was counted.
 
-    Args:
-        findings: in the order of the report; those that are waived already stay as they are.
-        baseline: the known findings.
-        source: the file of the baseline, for the waiver.
+    Findings are in the order of the report; those that are waived already stay as they are.
     """
     left = Counter({known.fingerprint: known.count for known in baseline.findings})
     return tuple(_known(finding, left, source) for finding in findings)

@@ -1,18 +1,21 @@
-"""The verdict of a run, from its findings and problems. Pure, and the same for every entry point."""
+"""What findings weigh, and the verdict that they and problems come to. Pure, and the same for every entry point."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.model import Severity, Summary
+from attest_governance.model import Enforcement, Problem, Severity, Summary
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from attest_governance.model import Finding, Problem
+    from attest_governance.model import Finding, Skipped
+    from attest_governance.model.sources import Manifests
     from attest_governance.model.verdict import Verdict
 
 
@@ -76,3 +79,75 @@ def _denies(finding: Finding, rules: Rules) -> bool:
     if finding.enforcement == "warn" and not rules.strict:
         return False
     return rules.fail_on is None or SEVERITIES.index(finding.severity) <= SEVERITIES.index(rules.fail_on)
+
+
+_SHOWN = 3
+"""How many reasons for skipping the message gives."""
+
+
+def nothing_judged(
+    counted: Counted, rules: Rules, manifests: Manifests, skipped: Sequence[Skipped]
+) -> tuple[Problem, ...]:
+    """The problem of a run that judged no resource: what was found instead, and what to do."""
+    if counted.resources or rules.allow_empty:
+        return ()
+    empty = next((text.file for text in manifests.inputs if not text.text.strip()), "")
+    if empty and not manifests.paths:
+        hint = "see what the command before the pipe said; --allow-empty where there may be nothing to judge"
+        return (_problem(f"{empty} is empty: there is no resource to judge", empty, hint),)
+    hint = "name files or folders that hold Kubernetes manifests; --allow-empty where there may be none"
+    where = ", ".join((*manifests.paths[:_SHOWN], *(text.file for text in manifests.inputs)))
+    return (_problem(f"there is no resource to judge: {_found(counted, skipped)}", where, hint),)
+
+
+def _found(counted: Counted, skipped: Sequence[Skipped]) -> str:
+    files = f"{counted.files} file{'' if counted.files == 1 else 's'}"
+    if not skipped:
+        return f"{files} looked at, nothing in {'it' if counted.files == 1 else 'them'}"
+    reasons = Counter(one.reason for one in skipped).most_common(_SHOWN)
+    return f"{files} looked at, {len(skipped)} skipped ({'; '.join(reason for reason, _ in reasons)})"
+
+
+def _problem(message: str, file: str, hint: str) -> Problem:
+    return Problem(severity="error", code="nothing_judged", message=message, file=file, hint=hint)
+
+
+_WEIGHT: dict[Enforcement, int] = {"strict": 2, "warn": 1, "dryrun": 0}
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """What configuration makes of findings, by the name of their policy; it may be silent."""
+
+    enforcement: Mapping[str, Enforcement | None] = {}
+    severity: Mapping[str, Severity] = {}
+    off: frozenset[str] = frozenset()
+    """Policies that say nothing here."""
+
+
+def enforce(findings: Iterable[Finding], weights: Callable[[Finding], Weights]) -> tuple[Finding, ...]:
+    """Gives each finding the weight that holds for it.
+
+    Args:
+        findings: with the enforcement that their rule or constraint states.
+        weights: what configuration says where a finding is.
+    """
+    return tuple(_weighed(finding, weights(finding)) for finding in findings)
+
+
+def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> Enforcement:
+    """The enforcement that holds, of what a rule or constraint states and what configuration says.
+
+    A plain policy's `warn` rule stays a warning under `strict`; configuration only lowers. A
+    Gatekeeper constraint states its own action, which configuration may replace either way.
+    """
+    if configured is None or (engine == "opa" and _WEIGHT[configured] > _WEIGHT[stated]):
+        return stated
+    return configured
+
+
+def _weighed(finding: Finding, weights: Weights) -> Finding:
+    holds = level(finding.enforcement, finding.engine, weights.enforcement.get(finding.policy))
+    severity = weights.severity.get(finding.policy, finding.severity)
+    if (holds, severity) == (finding.enforcement, finding.severity):
+        return finding
+    return msgspec.structs.replace(finding, enforcement=holds, severity=severity)

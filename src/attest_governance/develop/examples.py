@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,14 +69,7 @@ def run_examples(
     options: CheckOptions,
     tell: Callable[[tuple[Case, ...]], None],
 ) -> None:
-    """Judges examples and tells what each came to.
-
-    Args:
-        engine: what evaluates.
-        sources: the policies.
-        examples: those of `find_examples`.
-        options: the time limit of an evaluation, and how many examples are judged at once.
-        tell: called with each result.
+    """Judges examples, as many at once and each for as long as the options say, and tells what each came to.
 
     Raises:
         AttestError: a file beside the examples is wrong, or the engine failed.
@@ -83,8 +77,8 @@ def run_examples(
     by_folder: dict[Path, list[Example]] = {}
     for example in examples:
         by_folder.setdefault(example.folder, []).append(example)
-    judge = _Judge(engine, sources, options)
-    with ThreadPoolExecutor(options.jobs or os.cpu_count() or 1) as pool:
+    with ExitStack() as sets, ThreadPoolExecutor(options.jobs or os.cpu_count() or 1) as pool:
+        judge = _Judge(engine, sources, options, sets)
         for folder, its in by_folder.items():
             setting = judge.setting(folder)
             for case in pool.map(lambda one, at=setting: judge.case(one, *at), its):
@@ -98,10 +92,10 @@ def matching(examples: Iterable[Example], pattern: str) -> tuple[Example, ...]:
 
 
 class _Judge:
-    """Judges examples; policies are loaded once for each evidence."""
+    """Judges examples; policies are loaded once for each evidence, and unloaded when `sets` is closed."""
 
-    def __init__(self, engine: Engine, sources: PolicySources, options: CheckOptions) -> None:
-        self._engine, self._sources = engine, sources
+    def __init__(self, engine: Engine, sources: PolicySources, options: CheckOptions, sets: ExitStack) -> None:
+        self._engine, self._sources, self._sets = engine, sources, sets
         self._options = msgspec.structs.replace(options, debug=True, jobs=1)
         self._plain: LoadedPolicies | None = None
 
@@ -116,7 +110,8 @@ class _Judge:
         return self._plain, given
 
     def _load(self, data: dict[str, Any]) -> LoadedPolicies:
-        loaded = self._engine.load(msgspec.structs.replace(self._sources, data={**self._sources.data, **data}))
+        sources = msgspec.structs.replace(self._sources, data={**self._sources.data, **data})
+        loaded = self._sets.enter_context(self._engine.load(sources))
         refuse(loaded.problems)
         return loaded
 

@@ -66,28 +66,28 @@ class Playground:
         try:
             loaded = self._load(documents, with_tests=False)
         except AttestError as error:
-            return Played("error", (problem(error),))
+            return Played(verdict="error", problems=(problem(error),))
         with loaded:  # every keystroke makes one
             try:
                 return self._judge(loaded, documents)
             except AttestError as error:
-                return Played("error", (*loaded.problems, problem(error)))
+                return Played(verdict="error", problems=(*loaded.problems, problem(error)))
 
     def test(self, documents: Documents) -> Tests:
         """Runs the tests. What is wrong with them, or with us, is a problem of the answer."""
         try:
             with self._load(documents, with_tests=True) as loaded:
                 if not loaded.usable:
-                    return Tests(loaded.problems)
+                    return Tests(problems=loaded.problems)
                 policy, timeout = Text(POLICY, documents.policy), self._options.timeout
                 tested = self._engine.ask_about(
                     loaded,
                     lambda name: PlayTests(name, policy, TESTS, milliseconds(timeout)),
                     deadline=2 * timeout,
                 )
-                return Tests(loaded.problems, tested.tests, tested.coverage)
+                return Tests(problems=loaded.problems, tests=tested.tests, coverage=tested.coverage)
         except AttestError as error:
-            return Tests((problem(error),))
+            return Tests(problems=(problem(error),))
 
     def _load(self, documents: Documents, *, with_tests: bool) -> LoadedPolicies:
         modules = [InlinePolicy(POLICY, 1, 1, documents.policy)]
@@ -98,12 +98,12 @@ class Playground:
 
     def _judge(self, loaded: LoadedPolicies, documents: Documents) -> Played:
         if not loaded.usable:
-            return Played("error", loaded.problems)
+            return Played(verdict="error", problems=loaded.problems)
         manifests = Manifests(inputs=(Text(INPUT, documents.input),), namespace=self._namespace)
         now = self._clock()
         plan = self._plan(loaded, manifests, now)
         if not plan.selected:
-            return Played("error", (*loaded.problems, _no_rule()))
+            return Played(verdict="error", problems=(*loaded.problems, _no_rule()))
         policy = Text(POLICY, documents.policy)
         measured = self._engine.ask_about(
             loaded,
@@ -144,14 +144,8 @@ def _played(measured: Measured, warnings: Sequence[Problem], plan: Plan) -> Play
     if not measured.traces and not any(one.severity == "error" for one in problems):
         problems.append(_no_resource())
     failed = any(one.severity == "error" for one in problems)
-    return Played(
-        verdict="error" if failed else verdict(measured.traces, plan),
-        problems=tuple(problems),
-        traces=measured.traces,
-        outputs=measured.outputs,
-        coverage=measured.coverage,
-        profile=measured.profile,
-    )
+    fields = msgspec.structs.asdict(measured) | {"problems": tuple(problems)}
+    return Played(verdict="error" if failed else verdict(measured.traces, plan), **fields)
 
 
 def _waived(finding: Finding) -> Problem:

@@ -54,13 +54,7 @@ def example_files(policies: Sequence[Policy]) -> tuple[str, ...]:
 
 
 def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[str, int, int], None]) -> Profile:
-    """Measures policies.
-
-    Args:
-        engine: what evaluates.
-        loaded: the policies.
-        plan: which of them, with their parameters, and the resources.
-        tell: called with how far the work is: of what, how many of them, out of how many.
+    """Measures the policies of a plan; `tell` hears how far the work is: of what, how many of them, out of how many.
 
     Raises:
         PolicyError: an evaluation failed: a time that ends in an error says nothing.
@@ -114,16 +108,11 @@ def _better(cost: PolicyCost, other: PolicyCost | None) -> PolicyCost:
 
 
 def compare(before: Profile, after: Profile, threshold: float) -> tuple[Change, ...]:
-    """Compares the policies that are in both profiles, the worst first.
+    """Compares the policies that are in both profiles, the worst first; the threshold is in percent.
 
     A policy is slower when three things hold: its best time is worse by more than the threshold; even its best
     round is worse than the typical round was; and the difference is more than nothing in absolute terms. Times
     are divided by the calibration of their run, so that a machine that is busier does not make policies slower.
-
-    Args:
-        before: the profile to compare with.
-        after: the profile of now.
-        threshold: percent.
 
     Raises:
         InputError: the profiles were taken over different data, or share no policy.

@@ -15,10 +15,9 @@ import msgspec
 
 from attest_governance.develop.examples import find_examples, matching, run_examples
 from attest_governance.errors import EngineRequestError, InputError, UsageError
-from attest_governance.evaluate import CheckOptions, milliseconds
+from attest_governance.evaluate import CheckOptions
 from attest_governance.evaluate.requests import BAD_PARAMETERS, RunTests
 from attest_governance.load.selection import unknown_policy
-from attest_governance.model.sources import PolicySources
 from attest_governance.model.testing import Case, TestRun
 
 if TYPE_CHECKING:
@@ -30,27 +29,17 @@ if TYPE_CHECKING:
 TEST_SUFFIX = "_test.rego"
 
 
-class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which tests to run, and how."""
+class TestPlan(msgspec.Struct, frozen=True):
+    """Which tests to run, and how; only those of `policies`, by name (globs), unless there are none."""
 
     __test__ = False
 
-    sources: PolicySources
+    request: RunTests
     policies: tuple[str, ...] = ()
-    """Only tests of these policies, by name (globs); empty for all."""
-    below: tuple[str, ...] = ()
-    """Only tests in these files and folders; empty for all."""
-    everything: bool = False
-    """Whether the tests of libraries are run, too."""
-    run: str = ""
-    coverage: bool = False
-    jobs: int = 0
-    timeout: float = 10.0
-    """Of one test, in seconds."""
 
 
-def plan_paths(paths: Sequence[str], sources: PolicySources) -> TestPlan:
-    """The tests below paths; `sources` lends libraries and settings.
+def plan_paths(paths: Sequence[str], request: RunTests) -> TestPlan:
+    """The tests below paths; the request's sources lend libraries and settings.
 
     Raises:
         InputError: a path does not exist.
@@ -59,10 +48,10 @@ def plan_paths(paths: Sequence[str], sources: PolicySources) -> TestPlan:
         if not Path(path).exists():
             raise InputError("there is no such file or folder", file=path, hint="name a policy, a test or a folder")
     files = [str(part) for path in paths for part in _belonging(Path(path))]
-    read = [path for path in files if not any(_within(path, library) for library in sources.libraries)]
-    return TestPlan(
-        sources=msgspec.structs.replace(sources, paths=tuple(read), shipped=(), modules=()), below=tuple(files)
-    )
+    libraries = [Path(library).resolve() for library in request.sources.libraries]
+    read = [path for path in files if not any(map(Path(path).resolve().is_relative_to, libraries))]
+    sources = msgspec.structs.replace(request.sources, paths=tuple(read), shipped=(), modules=())
+    return TestPlan(msgspec.structs.replace(request, sources=sources, below=tuple(files)))
 
 
 def _belonging(path: Path) -> list[Path]:
@@ -76,17 +65,8 @@ def _belonging(path: Path) -> list[Path]:
     return [path, other] if other.is_file() else [path]
 
 
-def _within(path: str, folder: str) -> bool:
-    return Path(path).resolve().is_relative_to(Path(folder).resolve())
-
-
 def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]], None]) -> TestRun:
-    """Runs tests.
-
-    Args:
-        engine: what evaluates.
-        plan: which tests, and how.
-        tell: called with each part of the result, in no order, for progress.
+    """Runs tests; `tell` hears each part of the result, in no order.
 
     Raises:
         InputError: there is nothing to test.
@@ -99,18 +79,19 @@ def run_tests(engine: Engine, plan: TestPlan, tell: Callable[[tuple[Case, ...]],
         cases.extend(part)
         tell(part)
 
-    loaded = engine.load(plan.sources)
-    policies = _meant(loaded, plan)
-    try:
-        answer = engine.ask(_request(plan, policies), lambda batch: take(batch.cases))
-    except EngineRequestError as error:
-        if error.code == BAD_PARAMETERS:
-            raise UsageError(error.message, hint="correct the pattern after --run") from error
-        raise
+    request = plan.request
+    with engine.load(request.sources) as loaded:
+        policies = _meant(loaded, plan)
+        try:
+            answer = engine.ask(_narrowed(plan, policies), lambda batch: take(batch.cases))
+        except EngineRequestError as error:
+            if error.code == BAD_PARAMETERS:
+                raise UsageError(error.message, hint="correct the pattern after --run") from error
+            raise
     problems = _in_the_way(loaded, cases)
     if not problems and not answer.problems:
-        examples = matching(find_examples(policies), plan.run)
-        run_examples(engine, plan.sources, examples, CheckOptions(plan.timeout, plan.jobs), take)
+        examples = matching(find_examples(policies), request.run)
+        run_examples(engine, request.sources, examples, CheckOptions(request.timeout / 1000, request.jobs), take)
     run = TestRun(
         cases=tuple(sorted(cases, key=lambda case: case.order)),
         problems=answer.problems or problems,
@@ -132,19 +113,9 @@ def _in_the_way(loaded: LoadedPolicies, cases: Sequence[Case]) -> tuple[Problem,
     return tuple(problem for problem in errors if not (apart and problem.code == "duplicate"))
 
 
-def _request(plan: TestPlan, policies: Sequence[Policy]) -> RunTests:
+def _narrowed(plan: TestPlan, policies: Sequence[Policy]) -> RunTests:
     packages = tuple(policy.package for policy in policies if policy.package) if plan.policies else ()
-    return RunTests(
-        sources=plan.sources,
-        packages=packages,
-        skip_rego=bool(plan.policies) and not packages,
-        below=plan.below,
-        library_tests=plan.everything,
-        run=plan.run,
-        coverage=plan.coverage,
-        jobs=plan.jobs,
-        timeout=milliseconds(plan.timeout),
-    )
+    return msgspec.structs.replace(plan.request, packages=packages, skip_rego=bool(plan.policies) and not packages)
 
 
 def _meant(loaded: LoadedPolicies, plan: TestPlan) -> tuple[Policy, ...]:
@@ -161,9 +132,9 @@ def _meant(loaded: LoadedPolicies, plan: TestPlan) -> tuple[Policy, ...]:
 def _refuse_nothing(run: TestRun, plan: TestPlan) -> None:
     if run.cases or run.problems:
         return
-    where = ", ".join(plan.below) or ", ".join(plan.policies)
-    if plan.run:
-        raise InputError(f"no test matches `{plan.run}`", file=where, hint="leave --run out to run every test")
+    where = ", ".join(plan.request.below) or ", ".join(plan.policies)
+    if plan.request.run:
+        raise InputError(f"no test matches `{plan.request.run}`", file=where, hint="leave --run out to run every test")
     raise InputError(
         "there is nothing to test: no unit test (`_test.rego`), no Suite and no example",
         file=where,

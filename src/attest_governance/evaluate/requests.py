@@ -20,11 +20,9 @@ from attest_governance.evaluate.messages import (
     Versions,
 )
 from attest_governance.model.authoring import Conflicts, GeneratedTests
-from attest_governance.model.bundle import BundleAnswer, Verification
-from attest_governance.model.optimize import Optimization
 from attest_governance.model.play import Measured, Tested
-from attest_governance.model.profile import Profile
-from attest_governance.model.sources import LeaveOut, PolicySources, Selected, Text
+from attest_governance.model.profile import Optimization, Profile
+from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, Selected, Text, Verification
 from attest_governance.model.trace import Traces
 from attest_governance.model.verdict import Validation
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.exempt.exemption import Annotated, Scope
-from attest_governance.exempt.times import format_duration, parse_instant
+from attest_governance.exempt.exemption import Exemption, Scope
+from attest_governance.exempt.times import parse_instant
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from attest_governance.model import Resource
 
@@ -49,13 +49,8 @@ def claims_exemption(resource: Resource) -> bool:
     return resource.annotations.get(_FLAG, "false") != "false"
 
 
-def read_annotation(resource: Resource, now: datetime, max_duration: timedelta | None) -> tuple[Annotated, ...] | str:
-    """Reads the exemption that a resource declares for itself.
-
-    Args:
-        resource: one for which `claims_exemption` holds.
-        now: the moment of the check, in UTC.
-        max_duration: how far away the expiry may be; no limit when `None`.
+def read_annotation(resource: Resource, now: datetime) -> tuple[Exemption, ...] | str:
+    """Reads the exemption that a resource declares for itself, one for which `claims_exemption` holds, at `now` in UTC.
 
     Returns:
         One exemption for each policy that the annotation lists (or one for all policies), or the
@@ -73,8 +68,6 @@ def read_annotation(resource: Resource, now: datetime, max_duration: timedelta |
         return f"`{_FLAG}-expires`: {error}"
     if expires <= now:
         return f"it expired at {values['expires']}"
-    if max_duration is not None and expires - now > max_duration:
-        return f"it expires at {values['expires']}, more than {format_duration(max_duration)} from now"
     return tuple(_annotated(resource, values, expires, policy) for policy in _policies(resource))
 
 
@@ -83,8 +76,9 @@ def _policies(resource: Resource) -> list[str]:
     return [policy.strip() for policy in listed.split(",") if policy.strip()]
 
 
-def _annotated(resource: Resource, values: dict[str, str], expires: datetime, policy: str) -> Annotated:
-    return Annotated(
+def _annotated(resource: Resource, values: dict[str, str], expires: datetime, policy: str) -> Exemption:
+    return Exemption(
+        kind="annotated",
         scope=Scope(policy=policy),
         reason=values["reason"],
         approved_by=(values["approved-by"],),

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import ConfigurationError
-from attest_governance.exempt.exemption import Declared, Scope
+from attest_governance.exempt.exemption import Exemption, Scope
 from attest_governance.exempt.times import parse_instant
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
-def declared(entries: Iterable[ExemptionEntry]) -> tuple[Declared, ...]:
+def declared(entries: Iterable[ExemptionEntry]) -> tuple[Exemption, ...]:
     """Turns the configuration's entries into exemptions.
 
     Raises:
@@ -28,7 +28,7 @@ def declared(entries: Iterable[ExemptionEntry]) -> tuple[Declared, ...]:
     return tuple(_declared(entry) for entry in entries)
 
 
-def _declared(entry: ExemptionEntry) -> Declared:
+def _declared(entry: ExemptionEntry) -> Exemption:
     for field in ("policy_name", "reason", "approved_by", "expires_at"):
         if not getattr(entry, field).strip():
             raise _refused(
@@ -38,7 +38,8 @@ def _declared(entry: ExemptionEntry) -> Declared:
     ends = _instant(entry, "expires_at")
     if begins is not None and begins >= ends:
         raise _refused(entry, "ends before it begins", "put `not_before` before `expires_at`")
-    return Declared(
+    return Exemption(
+        kind="declared",
         scope=_scope(entry),
         reason=entry.reason,
         approved_by=(entry.approved_by,),

@@ -1,18 +1,49 @@
-"""Exemptions: what they cover, when, and who says so. One type for each strength of proof."""
+"""Exemptions: what they cover, by globs, when, and who says so."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Literal
 
 import msgspec
 
-from attest_governance.exempt.pattern import matches, matches_policy
 from attest_governance.exempt.times import format_instant
 from attest_governance.model import Finding, Resource, Waiver
 
+
+def matches(pattern: str, text: str) -> bool:
+    """Tells whether the whole of `text` matches `pattern`, case-sensitively.
+
+    `*` stands for any run of characters, also an empty one and one with slashes; `?` stands for
+    exactly one character; everything else, brackets included, stands for itself. The walk goes
+    back to the last star only, so the work is at most `len(pattern) * len(text)` steps.
+    """
+    at, mark, star, resume = 0, 0, -1, 0
+    while mark < len(text):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resume = at, mark
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", text[mark]):
+            at, mark = at + 1, mark + 1
+        elif star >= 0:
+            at, mark, resume = star + 1, resume + 1, resume + 1
+        else:
+            return False
+    return all(rest == "*" for rest in pattern[at:])
+
+
+def matches_policy(pattern: str, policy: str, rule: str) -> bool:
+    """Tells whether `pattern` names the policy, or `policy/rule` for one rule of it."""
+    return matches(pattern, policy) or matches(pattern, f"{policy}/{rule}")
+
+
 _DIGEST = re.compile(r"@(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})")
+
+
+Kind = Literal["approved", "declared", "annotated", "override"]
+"""Who says so: the signatures that governance asks for; the configuration, as trustworthy as whoever may change it;
+the resource itself, which proves nothing; or the signatures of an emergency, short, and shouted in every report."""
 
 
 class Scope(msgspec.Struct, frozen=True, rename="camel"):
@@ -57,11 +88,10 @@ class Scope(msgspec.Struct, frozen=True, rename="camel"):
 class Exemption(msgspec.Struct, frozen=True, rename="camel"):
     """An exemption from `not_before` until just before `expires_at`, both in UTC.
 
-    Use one of the four subclasses: they differ in what stands behind them, never in how they match.
+    Kinds differ in what stands behind them, never in how they match.
     """
 
-    kind: ClassVar[Literal["declared", "annotated", "approved", "override"]]
-
+    kind: Kind
     scope: Scope
     reason: str
     approved_by: tuple[str, ...]
@@ -95,29 +125,5 @@ class Exemption(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-class Approved(Exemption, frozen=True):
-    """Requested, and approved by the signatures that governance asks for."""
-
-    kind = "approved"
-
-
-class Declared(Exemption, frozen=True):
-    """Written in the configuration: as trustworthy as whoever may change that file."""
-
-    kind = "declared"
-
-
-class Annotated(Exemption, frozen=True):
-    """Claimed by the resource itself: proves nothing but that somebody wrote it there."""
-
-    kind = "annotated"
-
-
-class Override(Exemption, frozen=True):
-    """An emergency override: signed by the required approvers, short, and shouted in every report."""
-
-    kind = "override"
-
-
-PREFERENCE: tuple[type[Exemption], ...] = (Approved, Declared, Annotated, Override)
+PREFERENCE: tuple[Kind, ...] = ("approved", "declared", "annotated", "override")
 """Which exemption a finding carries when several cover it: the best proven, an override last."""

@@ -11,7 +11,7 @@ from attest_governance.errors import ConflictError
 from attest_governance.gatekeeper import belonging
 from attest_governance.gatekeeper.belonging import content
 from attest_governance.gatekeeper.install import stale
-from attest_governance.gatekeeper.manifest import manifest
+from attest_governance.gatekeeper.objects import manifest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(cluster: Cluster, objects: Sequence[Object], *, prune: bool = False) -> tuple[Difference, ...]:
-    """The objects that `install` would change.
-
-    Args:
-        cluster: where.
-        objects: what would be installed.
-        prune: whether objects of ours that are not wanted any more would go.
+    """The objects that `install` would change, with `prune` those of ours as well that are not wanted any more.
 
     Raises:
         ClusterError: the cluster refuses an object or can't be asked.

@@ -10,8 +10,7 @@ import msgspec
 from attest_governance.errors import InputError, OutputError, PolicyError
 from attest_governance.evaluate.requests import TranslatePolicies
 from attest_governance.gatekeeper.belonging import content, is_constraint, is_template, template_kind
-from attest_governance.gatekeeper.manifest import manifest
-from attest_governance.gatekeeper.objects import Object, Pair, Wanted, make_pair, object_name
+from attest_governance.gatekeeper.objects import Object, Pair, Wanted, make_pair, manifest, object_name
 from attest_governance.model import Enforcement, Problem
 from attest_governance.model.problem import refuse
 from attest_governance.model.sources import PolicySources, Selected
@@ -54,11 +53,21 @@ class Recipe(msgspec.Struct, frozen=True):
 
 
 class Generated(msgspec.Struct, frozen=True):
-    """The policies as pairs, the Gatekeeper objects that stand beside them, and what to know of both."""
+    """The policies as pairs, the selected Gatekeeper objects that stand beside them, and what to know of both."""
 
     pairs: tuple[Pair, ...]
-    objects: tuple[Object, ...]
+    others: tuple[Object, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def objects(self) -> list[Object]:
+        """Everything that a cluster is to hold.
+
+        Raises:
+            PolicyError: two objects have one name.
+        """
+        made = [each for pair in self.pairs for each in (pair.template, *pair.constraints)]
+        return _distinct([*made, *map(content, self.others)])
 
 
 class File(msgspec.Struct, frozen=True):
@@ -78,12 +87,7 @@ class Written(msgspec.Struct, frozen=True):
 
 
 def generate(engine: Engine, loaded: LoadedPolicies, recipe: Recipe) -> Generated:
-    """Turns every selected plain policy into a template with its constraints.
-
-    Args:
-        engine: does what needs the syntax tree.
-        loaded: the policies of the recipe's sources, which must be valid.
-        recipe: which of them, and how.
+    """Turns every selected plain policy into a template with its constraints; what is loaded must be valid.
 
     Raises:
         PolicyError: a policy can't be turned; the message names the line.
@@ -94,26 +98,17 @@ def generate(engine: Engine, loaded: LoadedPolicies, recipe: Recipe) -> Generate
     answer = engine.ask(TranslatePolicies(recipe.sources, names))
     refuse(answer.problems)
     pairs = tuple(make_pair(each, known[each.policy], recipe.wanted(each.policy)) for each in answer.templates)
-    objects = tuple(each.value for each in answer.objects)
-    return Generated(pairs, objects, (*answer.problems, *_warnings(answer, known)))
+    others = _selected([each.value for each in answer.objects], {one.name for one in recipe.selected})
+    return Generated(pairs, tuple(others), (*answer.problems, *_warnings(answer, known)))
 
 
-def objects_of(generated: Generated, selected: Sequence[Selected]) -> list[Object]:
-    """Everything that a cluster is to hold: what was generated, and the objects that stand beside it.
-
-    Constraints that were not selected are left out, and templates that then have none.
-
-    Raises:
-        PolicyError: two objects have one name.
-    """
-    names = {one.name for one in selected}
-    constraints = [each for each in generated.objects if is_constraint(each)]
+def _selected(objects: Sequence[Object], names: set[str]) -> list[Object]:
+    """Objects without the constraints that were not selected, and without templates that then have none."""
+    constraints = [each for each in objects if is_constraint(each)]
     kept = [each for each in constraints if f"{each['kind']}/{each['metadata']['name']}" in names]
     idle = {each["kind"] for each in constraints} - {each["kind"] for each in kept}
-    others = [each for each in generated.objects if not is_constraint(each)]
-    used = [each for each in others if not (is_template(each) and template_kind(each) in idle)]
-    made = [each for pair in generated.pairs for each in (pair.template, *pair.constraints)]
-    return _distinct([*made, *(content(each) for each in [*used, *kept])])
+    others = [each for each in objects if not is_constraint(each)]
+    return [*(each for each in others if not (is_template(each) and template_kind(each) in idle)), *kept]
 
 
 def _distinct(objects: list[Object]) -> list[Object]:
@@ -155,10 +150,7 @@ def files_of(pairs: Sequence[Pair]) -> tuple[File, ...]:
 def write_files(files: Sequence[File], folder: Path, *, force: bool = False) -> tuple[Written, ...]:
     """Writes files into a folder; files of ours that no policy makes any more are only named (`stale`).
 
-    Args:
-        files: from `files_of`.
-        folder: made where it is missing.
-        force: also replaces files that were not generated.
+    With `force`, files that were not generated are replaced, too.
 
     Raises:
         OutputError: a file that was not generated is in the way, or can't be written. Nothing is
@@ -207,4 +199,5 @@ def check_files(engine: Engine, written: Sequence[Written]) -> None:
         PolicyError: it would not.
     """
     paths = tuple(each.file for each in written if each.action != "stale")
-    refuse(engine.load(PolicySources(paths=paths, opa=False)).problems)
+    with engine.load(PolicySources(paths=paths, opa=False)) as loaded:
+        refuse(loaded.problems)

@@ -54,41 +54,29 @@ class How(msgspec.Struct, frozen=True, kw_only=True):
     patience: Patience = Patience()
 
 
-def install(
-    cluster: Cluster, objects: Sequence[Object], how: How, progress: Callable[[Change], None] = lambda _: None
-) -> tuple[Change, ...]:
-    """Applies objects; running it again changes nothing.
+def install(cluster: Cluster, objects: Sequence[Object], how: How) -> Iterator[Change]:
+    """Applies objects, to which our label is added; running it again changes nothing.
 
-    Args:
-        cluster: where.
-        objects: what; our label is added.
-        how: the wishes.
-        progress: called with each change as it is done: a failure half-way leaves these.
+    Yields:
+        Each change as it is done: a failure half-way leaves these.
 
     Raises:
         ConflictError: others own an object or a field.
         ClusterError: Gatekeeper is missing, refuses a template, or takes too long.
     """
-    out: list[Change] = []
-
-    def done(change: Change) -> None:
-        out.append(change)
-        progress(change)
-
     belonging.template_kinds(cluster)  # before anything is changed
     wanted = [belonging.with_owner(each) for each in belonging.in_order(objects)]
+    constraints = [each for each in wanted if belonging.is_constraint(each)]
     for each in wanted:
         if not belonging.is_constraint(each):
-            done(_apply(cluster, each, how))
-    constraints = [each for each in wanted if belonging.is_constraint(each)]
+            yield _apply(cluster, each, how)
     if constraints and not how.dry_run:
         _await_templates(cluster, wanted, how.patience)
     for each in constraints:
-        done(_apply(cluster, each, how))
+        yield _apply(cluster, each, how)
     if how.prune:
         for kind, value in stale(cluster, wanted):
-            done(_remove(cluster, kind, value, dry_run=how.dry_run))
-    return tuple(out)
+            yield _remove(cluster, kind, value, dry_run=how.dry_run)
 
 
 def stale(cluster: Cluster, wanted: Iterable[Object]) -> list[tuple[Kind, Object]]:
@@ -184,22 +172,16 @@ def _unseen(cluster: Cluster, names: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def uninstall(
-    cluster: Cluster, *, dry_run: bool = False, progress: Callable[[Change], None] = lambda _: None
-) -> tuple[Change, ...]:
-    """Removes every object of ours: constraints first, templates last.
+def uninstall(cluster: Cluster, *, dry_run: bool = False) -> Iterator[Change]:
+    """Removes every object of ours, constraints first, templates last, and yields each change as it is done.
 
     A template whose kind others have constraints of stays, for theirs would go with it (`kept`).
 
     Raises:
         ClusterError: the cluster refuses or can't be asked.
     """
-    out = []
     for kind, value in list(belonging.owned(cluster)):
-        removed = _remove(cluster, kind, value, dry_run=dry_run)
-        out.append(removed)
-        progress(removed)
-    return tuple(out)
+        yield _remove(cluster, kind, value, dry_run=dry_run)
 
 
 def _remove(cluster: Cluster, kind: Kind, value: Object, *, dry_run: bool) -> Change:

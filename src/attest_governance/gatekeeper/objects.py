@@ -10,6 +10,7 @@ import msgspec
 
 from attest_governance.gatekeeper.schema import structural
 from attest_governance.model import Enforcement
+from attest_governance.report.yaml_document import to_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -153,3 +154,9 @@ def _match(rego: RegoTemplate, wanted: Wanted) -> Object:
 def object_name(policy: str) -> str:
     """A policy's name as the name of an object: lower case, digits, hyphens and dots."""
     return re.sub(r"[^a-z0-9.-]+", "-", policy.lower()).strip("-.")[:240]
+
+
+def manifest(objects: Sequence[Mapping[str, object]], header: Sequence[str] = ()) -> str:
+    """One file with these objects; the same objects give the same bytes."""
+    comments = "".join(f"# {line}\n" for line in header)
+    return comments + "---\n".join(to_yaml(each, literal=True) for each in objects)

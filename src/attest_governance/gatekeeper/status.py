@@ -36,12 +36,7 @@ class _Read(NamedTuple):
 
 
 def read_status(cluster: Cluster, *, names: Sequence[str] = (), rules: Rules | None = None) -> Outcome:
-    """Reads the statuses of templates and constraints.
-
-    Args:
-        cluster: where.
-        names: constraints to read, as `Kind/name` or globs of it; all when there are none.
-        rules: what makes the outcome a denial.
+    """Reads the statuses of templates and constraints; `names`, `Kind/name` or globs of it, narrow the constraints.
 
     Raises:
         ClusterError: Gatekeeper is not installed or the cluster can't be asked.
@@ -72,20 +67,14 @@ def _name(constraint: Object) -> str:
 
 def _severity_of(constraint: Object, templates: Sequence[Object]) -> Severity:
     """What the constraint's annotation says, else its template's, else medium."""
-    template = next((each for each in templates if _defines(each, constraint["kind"])), {})
+    names = ((_map(_map(_map(_map(each, "spec"), "crd"), "spec"), "names"), each) for each in templates)
+    template = next((each for stated, each in names if _text(stated, "kind") == constraint["kind"]), {})
     for each in (constraint, template):
         stated = _text(_map(_map(each, "metadata"), "annotations"), SEVERITY).lower()
-        if (severity := _severity(stated)) is not None:
-            return severity
+        for severity in SEVERITIES:
+            if severity == stated:
+                return severity
     return "medium"
-
-
-def _severity(stated: str) -> Severity | None:
-    return next((severity for severity in SEVERITIES if severity == stated), None)
-
-
-def _defines(template: Object, kind: str) -> bool:
-    return _text(_map(_map(_map(_map(template, "spec"), "crd"), "spec"), "names"), "kind") == kind
 
 
 def _constraint(value: Object, severity: Severity) -> _Read:
@@ -94,8 +83,13 @@ def _constraint(value: Object, severity: Severity) -> _Read:
     findings = tuple(_finding(name, severity, each) for each in listed)
     problems = (*_unlisted(name, status, len(listed)), *_pods(name, value), *_unaudited(name, status))
     annotations = _map(_map(value, "metadata"), "annotations")
+    action = _text(_map(value, "spec"), "enforcementAction") or "deny"
     policy = Policy(
-        name=name, engine="gatekeeper", title=_text(annotations, TITLE), severity=severity, enforcement=_declared(value)
+        name=name,
+        engine="gatekeeper",
+        title=_text(annotations, TITLE),
+        severity=severity,
+        enforcement=_ENFORCEMENTS.get(action, ""),
     )
     return _Read(policy, findings, problems)
 
@@ -128,10 +122,6 @@ def _enforcement(violation: Mapping[str, Any]) -> Enforcement:
     return next(each for each in _RANK if each in found)
 
 
-def _declared(constraint: Object) -> str:
-    return _ENFORCEMENTS.get(_text(_map(constraint, "spec"), "enforcementAction") or "deny", "")
-
-
 def _unlisted(name: str, status: Mapping[str, Any], listed: int) -> Iterator[Problem]:
     total = status.get("totalViolations")
     if not isinstance(total, int) or total <= listed:
@@ -158,7 +148,7 @@ def _pods(name: str, value: Object) -> Iterator[Problem]:
             yield _unenforced(name, f"{who} refuses it: {_text(error, 'message')}")
         if pod.get("enforced") is not True:
             yield _unenforced(name, f"{who} does not enforce it")
-        elif _seen(pod) < _generation(value):
+        elif _number(pod, "observedGeneration") < _number(_map(value, "metadata"), "generation"):
             message = f"`{name}` is enforced in an older form by {who}"
             yield Problem("warning", "gatekeeper_outdated", message, hint="look again in some seconds", policy=name)
 
@@ -178,14 +168,9 @@ def _template_problems(templates: Sequence[Object], *, all_of_them: bool) -> Ite
                 yield Problem("error", "gatekeeper_template", message, hint="mend the template and install it again")
 
 
-def _generation(value: Object) -> int:
-    generation = _map(value, "metadata").get("generation")
-    return generation if isinstance(generation, int) else 0
-
-
-def _seen(pod: Mapping[str, Any]) -> int:
-    seen = pod.get("observedGeneration")
-    return seen if isinstance(seen, int) else 0
+def _number(value: Mapping[str, Any], key: str) -> int:
+    found = value.get(key)
+    return found if isinstance(found, int) else 0
 
 
 def _map(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

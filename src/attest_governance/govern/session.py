@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -17,14 +17,17 @@ from attest_governance.govern.records.terms import ExemptionTerms, OverrideTerms
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trail import audit
+from attest_governance.writing import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
     from pathlib import Path
 
     from attest_governance.govern.records.judgement import Judgement
     from attest_governance.govern.signing.sshsig import Signer
+
+
+T = TypeVar("T")
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -37,12 +40,9 @@ class Session(msgspec.Struct, frozen=True):
     """The policy sets, where policies need approval."""
 
     def act(self, do: Callable[[Workflow], Judgement], key: Path | None, person: str = "") -> Judgement:
-        """Lets a person act, and seals the audit trail with their key.
+        """Lets a person act, and seals the audit trail with their key: that of `--key`, if it was given.
 
-        Args:
-            do: what to do.
-            key: the file of `--key`, if it was given.
-            person: who must be acting; empty for whoever has the key.
+        Where `person` is named, whoever has the key must be that one.
 
         Raises:
             GovernanceError: the act is not allowed.
@@ -81,10 +81,8 @@ def seal(project: Project, person: str, signer: Signer, now: datetime) -> audit.
     path = project.root / HEAD_FILE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".new")
-        partial.unlink(missing_ok=True)  # a link would lead the text to another file
-        partial.write_bytes(msgspec.json.format(msgspec.json.encode(head)) + b"\n")
-        partial.replace(path)
+        with replacing(path) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(head)).decode() + "\n")
     except OSError as error:
         raise OutputError(f"the head of the audit trail can't be written: {error.strerror}", file=HEAD_FILE) from error
     return head
@@ -108,14 +106,14 @@ def exemption_terms(
         UsageError: the resource, the duration or the start can't be read.
     """
     kind, namespace, name = parse_resource(resource)
-    begin = _instant(not_before) if not_before else now
+    begin = _read(parse_instant, not_before) if not_before else now
     return ExemptionTerms(
         policy=policy,
         kind=kind,
         namespace=namespace,
         name=name,
         reason=reason,
-        expires_at=format_instant(begin + _duration(duration)),
+        expires_at=format_instant(begin + _read(parse_duration, duration)),
         not_before=format_instant(begin) if not_before else "",
         labels=dict(labels or {}),
         images=list(images),
@@ -136,7 +134,7 @@ def override_terms(policy: str, scope: str, reason: str, duration: str, now: dat
         kind, namespace, name = "*", words[1], "*"
     else:
         kind, namespace, name = parse_resource(scope)
-    return OverrideTerms(policy, kind, namespace, name, reason, format_instant(now + _duration(duration)))
+    return OverrideTerms(policy, kind, namespace, name, reason, format_instant(now + _read(parse_duration, duration)))
 
 
 def parse_resource(text: str) -> tuple[str, str, str]:
@@ -154,19 +152,12 @@ def parse_resource(text: str) -> tuple[str, str, str]:
 def extended_terms(judgement: Judgement, duration: str, reason: str, now: datetime) -> ExemptionTerms:
     """The terms of an extension: the same but for the end, `duration` from now, and a new reason if given."""
     before = msgspec.convert(judgement.request.terms, ExemptionTerms)
-    end = format_instant(now + _duration(duration))
+    end = format_instant(now + _read(parse_duration, duration))
     return msgspec.structs.replace(before, expires_at=end, reason=reason or before.reason)
 
 
-def _duration(text: str) -> timedelta:
+def _read(parse: Callable[[str], T], text: str) -> T:
     try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
+        return parse(text)
     except ValueError as error:
         raise UsageError(str(error)) from error

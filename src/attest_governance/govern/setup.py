@@ -13,36 +13,11 @@ from attest_governance.govern.records.workflow import unbound, with_identity
 from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
+from attest_governance.load.scaffold import TEMPLATES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_RULES = """\
-# Who must approve what. Changing this file is a policy change itself.
-governance:
-  # Members of each team, by the names that `.attest/governance/allowed_signers` gives to keys.
-  teams:
-    security-team: [{name}]
-
-  # Exemptions: `attest policy exempt …`, `attest policy exempt approve ID`.
-  exemption_approval:
-    required_approvers: 1
-    required_teams: ["security-team"]
-    max_duration: "30d"
-
-  # Breaking the glass: `attest governance emergency-override …`.
-  emergency_override:
-    enabled: true
-    required_approvers: 2
-    audit_trail: required
-
-  # Policy changes: `attest governance propose` and `approve`. Switch it on when the reviewers' keys
-  # are listed; from then on, only approved policies judge.
-  # policy_approval:
-  #   required_reviewers: 2
-  #   required_teams: ["security-team"]
-  #   auto_merge: false
-"""
 _SIGNERS = """\
 # One line a key: NAME, then the key as its `.pub` file has it. Optional before the key:
 # valid-after="20260101Z",valid-before="20270101Z". A key is one person's; a person may have several.
@@ -62,7 +37,8 @@ def initialize(root: Path, name: str, key: Path | None) -> list[str]:
     """
     line = f"{name} {choose_signer(root, Trust(), key, '', os.environ).key.line}\n" if name else ""
     parse_trust(_SIGNERS + line)
-    wanted = {RULES_FILE: _RULES.format(name=name or "alice@company.com"), SIGNERS_FILE: _SIGNERS + line}
+    rules = (TEMPLATES / "governance.yaml").read_text(encoding="utf-8").replace("==NAME", name or "alice@company.com")
+    wanted = {RULES_FILE: rules, SIGNERS_FILE: _SIGNERS + line}
     written = [_write(root / file, file, text) for file, text in wanted.items()]
     lacking = [f"missing: {one}" for one in missing(root)]
     try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError
-from attest_governance.exempt import Annotations, Approved, Declared, Exemption, Override
+from attest_governance.exempt import Annotations, Exemption
 from attest_governance.exempt.times import parse_instant
 from attest_governance.govern.project import Project
 from attest_governance.govern.records.event import CLOCK_SKEW, SignedEvent, Subject, ensure_clock
@@ -83,7 +83,7 @@ class Snapshot:
         GovernanceError: the records can't be read, or the trail is damaged.
     """
 
-    def __init__(self, project: Project, declared: Sequence[Declared] = ()) -> None:
+    def __init__(self, project: Project, declared: Sequence[Exemption] = ()) -> None:
         self.project, self._declared = project, tuple(declared)
         rules: dict[Subject, object] = {
             "exemption": project.rules.exemption_approval,
@@ -172,14 +172,10 @@ def judge_all(project: Project, records: Records, trail: Known, now: datetime) -
     return Survey(tuple(judgements), tuple(problems))
 
 
-def record_enforcement(project: Project, findings: Iterable[Finding], now: datetime, actor: str = "") -> None:
-    """Puts on the trail which exemptions waived how many findings of a run: one entry for each of them.
+def record_enforcement(project: Project, findings: Iterable[Finding], now: datetime) -> None:
+    """Puts on the project's trail which exemptions waived how many findings of a run: one entry for each of them.
 
-    Args:
-        project: from `InForce.project`.
-        findings: those of the run; waivers of a baseline are none of governance's.
-        now: the moment of the check.
-        actor: who or what ran it, where that is known.
+    Waivers of a baseline are none of governance's.
 
     Raises:
         OutputError: the trail can't be written.
@@ -191,7 +187,6 @@ def record_enforcement(project: Project, findings: Iterable[Finding], now: datet
             audit.Happening(
                 at=now,
                 kind=f"{'override' if waiver.kind == 'override' else 'exemption'}.enforce",
-                actor=actor,
                 record=waiver.id,
                 policy=policy,
                 detail={
@@ -246,7 +241,8 @@ def _exemption(judgement: Judgement) -> Exemption:
     if version is None or not isinstance(terms, ExemptionTerms | OverrideTerms):
         raise GovernanceError(f"`{judgement.record.id}` is no approved exemption")
     begin = version.event.terms.get("not_before")
-    return (Approved if isinstance(terms, ExemptionTerms) else Override)(
+    return Exemption(
+        kind="approved" if isinstance(terms, ExemptionTerms) else "override",
         scope=terms.scope,
         reason=terms.reason,
         approved_by=version.tally.counted,
@@ -257,7 +253,7 @@ def _exemption(judgement: Judgement) -> Exemption:
     )
 
 
-def _not_honoured(declared: Declared) -> str:
+def _not_honoured(declared: Exemption) -> str:
     return (
         f"declared exemption not honoured: {declared.scope} ({declared.source}): governance asks for an approved"
         " request, see `attest policy exempt --help`"

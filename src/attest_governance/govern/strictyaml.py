@@ -13,7 +13,7 @@ from typing import NoReturn
 import msgspec
 
 from attest_governance.errors import ConfigurationError
-from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, ScalarKind, Sequence, plain_scalar
+from attest_governance.load.yaml_positions import Mapping, Mark, Node, ScalarKind, Sequence, plain_scalar
 from attest_governance.load.yaml_reader import Dialect, read_yaml
 from attest_governance.report.yaml_document import to_yaml
 
@@ -32,25 +32,28 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A document that was read, with the place of each value in its file."""
+    """A document that was read: its value, and where each part of it stands."""
 
     value: dict[str, Value]
+    root: Mapping
     file: str
-    places: dict[Path, tuple[int, int]]
-    """Path of keys and indices → line and column, 1-based."""
 
     def refuse(self, path: Path, message: str, hint: str = "") -> NoReturn:
-        """Raises a `ConfigurationError` that points at the value under `path`."""
-        line, column = self.places.get(path, (1, 1))
-        raise ConfigurationError(message, file=self.file, line=line, column=column, hint=hint)
+        """Raises a `ConfigurationError` that points at the value under `path`, by its key where it has one."""
+        node: Node = self.root
+        at = node.mark
+        for part in path:
+            if isinstance(node, Mapping) and str(part) in node.entries:
+                at, node = node.entries[str(part)].key, node.entries[str(part)].value
+            elif isinstance(node, Sequence) and isinstance(part, int):
+                at = (node := node.items[part]).mark
+            else:  # what is missing
+                at = Mark(1, 1)
+        raise _refusal(self.file, at, message, hint)
 
 
 def read(text: str, file: str) -> Document:
-    """Reads a document whose root is a mapping.
-
-    Args:
-        text: the file's content.
-        file: the name that errors show.
+    """Reads a document whose root is a mapping; `file` is its name in errors.
 
     Raises:
         ConfigurationError: the text is no YAML, or more than this reader takes.
@@ -58,11 +61,9 @@ def read(text: str, file: str) -> Document:
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise ConfigurationError("the file is larger than 1 MiB", file=file)
     root = read_yaml(text, file, _RECORD)
-    document = Document({}, file, {})
     if not isinstance(root, Mapping):
-        document.refuse((), "the file is empty" if root is None else "the file does not hold a mapping")
-    value = _value(root, (), root.mark, document)
-    return msgspec.structs.replace(document, value=value)
+        raise _refusal(file, Mark(1, 1), "the file is empty" if root is None else "the file does not hold a mapping")
+    return Document(_entries(root, file), root, file)
 
 
 def _kind_of(text: str) -> ScalarKind:
@@ -76,30 +77,31 @@ def _kind_of(text: str) -> ScalarKind:
 _RECORD = Dialect(what="file", depth=_MAX_DEPTH, aliases=False, kind_of=_kind_of)
 
 
-def _value(node: Node, path: Path, at: Mark, document: Document) -> Value:
+def _entries(node: Mapping, file: str) -> dict[str, Value]:
+    return {_shown(key, entry.key, file): _value(entry.value, entry.key, file) for key, entry in node.entries.items()}
+
+
+def _value(node: Node, at: Mark, file: str) -> Value:
     """The value of a node whose place is that of its key, where it has one."""
-    document.places[path] = at.line, at.column
     if isinstance(node, Mapping):
-        return {key: _entry(key, entry, path, document) for key, entry in node.entries.items()}
+        return _entries(node, file)
     if isinstance(node, Sequence):
-        return [_value(item, (*path, index), item.mark, document) for index, item in enumerate(node.items)]
+        return [_value(item, item.mark, file) for item in node.items]
     if node.kind == "ambiguous":
         what = f"`{node.text}` can be read in more than one way" if node.text else "a value is missing"
-        document.refuse(path, what, "put texts in quotes; write `true`, `false` or a decimal number")
-    _check_shown(node.text, path, document)
+        raise _refusal(file, at, what, "put texts in quotes; write `true`, `false` or a decimal number")
     value = plain_scalar(node)
-    return node.text if value is None or isinstance(value, float) else value
+    return value if isinstance(value, int) else _shown(node.text, at, file)
 
 
-def _entry(key: str, entry: Entry, path: Path, document: Document) -> Value:
-    document.places[*path, key] = entry.key.line, entry.key.column
-    _check_shown(key, (*path, key), document)
-    return _value(entry.value, (*path, key), entry.key, document)
-
-
-def _check_shown(text: str, path: Path, document: Document) -> None:
+def _shown(text: str, at: Mark, file: str) -> str:
     if found := _CONTROL.search(text):
-        document.refuse(path, f"the control character U+{ord(found[0]):04X} is not allowed here", "remove it")
+        raise _refusal(file, at, f"the control character U+{ord(found[0]):04X} is not allowed here", "remove it")
+    return text
+
+
+def _refusal(file: str, at: Mark, message: str, hint: str = "") -> ConfigurationError:
+    return ConfigurationError(message, file=file, line=at.line, column=at.column, hint=hint)
 
 
 def write(value: dict[str, Value]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import ConfigurationError
-from attest_governance.exempt.pattern import matches
+from attest_governance.exempt.exemption import matches
 from attest_governance.govern.signing import keys
 from attest_governance.govern.signing.sshsig import NAMESPACE
 
@@ -70,11 +70,7 @@ class Trust(msgspec.Struct, frozen=True):
 
 
 def parse_trust(signers: str, revoked: str = "") -> Trust:
-    """Reads the two trust files.
-
-    Args:
-        signers: the content of `allowed_signers`.
-        revoked: the content of `revoked_keys`: public keys, one a line.
+    """Reads the two trust files: `allowed_signers`, and `revoked_keys` with public keys, one a line.
 
     Raises:
         ConfigurationError: a line can't be read, is weak, or makes one key two people's. Nothing of

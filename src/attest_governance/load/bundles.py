@@ -12,7 +12,7 @@ from attest_governance.errors import InputError
 from attest_governance.load.configuration import located
 from attest_governance.load.files import Files
 from attest_governance.model import Problem
-from attest_governance.model.bundle import Verification
+from attest_governance.model.sources import Verification
 
 if TYPE_CHECKING:
     from attest_governance.load.settings import Settings

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from attest_governance.load.configuration_keys import Target, decode_value, find
 from attest_governance.load.decoding import origin_of
 from attest_governance.load.quantities import QUANTITIES
 from attest_governance.load.settings import Source
+from attest_governance.writing import lock, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,15 +97,15 @@ def _writable(path: Path) -> Path:
 @contextmanager
 def _turn(path: Path, patience: float) -> Iterator[None]:
     """Holds the lock beside the file; the lock file stays, since removing it would let two in at once."""
-    lock = path.with_name(f"{path.name}.lock")
+    beside = path.with_name(f"{path.name}.lock")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     except OSError as error:
         raise _unwritable(path, error) from None
     try:
         end = time.monotonic() + patience
-        while not _try_lock(descriptor):
+        while not lock(descriptor, wait=False):
             if time.monotonic() >= end:
                 raise ConfigurationError("another process is editing the file", file=str(path), hint="try again")
             time.sleep(_POLL_SECONDS)
@@ -115,59 +114,17 @@ def _turn(path: Path, patience: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt  # noqa: PLC0415 - exists on Windows alone
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl  # noqa: PLC0415 - does not exist on Windows
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in {errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK, errno.EDEADLK}:
-            return False
-        raise
-    return True
-
-
 def _write(path: Path, text: str) -> None:
-    """Replaces the file in one step; whoever reads meanwhile sees the old text or the new."""
-    temporary = ""
+    """Replaces the file in one step; it keeps its owner, and a first file is its owner's alone."""
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            _keep_access(path, descriptor)
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-        _sync_folder(path.parent)
+        with replacing(path, 0o600) as file:
+            file.write(text)
+            if os.name == "posix" and path.exists():
+                status = path.stat()
+                with suppress(PermissionError):
+                    os.fchown(file.fileno(), status.st_uid, status.st_gid)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         raise _unwritable(path, error) from None
-
-
-def _keep_access(path: Path, descriptor: int) -> None:
-    """Gives the new file the owner and the mode of the old one; a first file is its owner's alone."""
-    if os.name != "posix" or not path.exists():
-        return
-    status = path.stat()
-    with suppress(PermissionError):
-        os.fchown(descriptor, status.st_uid, status.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:

@@ -91,12 +91,7 @@ def _shared(folder: Path) -> bool:
 
 
 def read_file(path: Path, shown: str, files: Files | None = None) -> str:
-    """The text of a configuration file, without byte order mark.
-
-    Args:
-        path: the file.
-        shown: its name in error messages.
-        files: what remembers that it was read.
+    """The text of a configuration file, without byte order mark; `shown` is its name in error messages.
 
     Raises:
         ConfigurationError: it can't be read, is no regular file, is too large or no UTF-8.

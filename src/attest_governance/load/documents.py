@@ -34,12 +34,7 @@ _ESCAPES = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-
 
 
 def read_document(path: Path, what: str, files: Files | None = None) -> dict[str, Any]:
-    """Reads a JSON or YAML file whose top is an object.
-
-    Args:
-        path: the file.
-        what: what the user calls it, for messages (`data file`).
-        files: what remembers that it was read.
+    """Reads a JSON or YAML file whose top is an object; `what` is what messages call it (`data file`).
 
     Raises:
         InputError: the file can't be read, is too large, or holds something else.

@@ -35,10 +35,7 @@ class InitDocument(msgspec.Struct, frozen=True, tag_field="schema", tag="attest.
 
 
 def scaffold(directory: Path) -> tuple[Scaffolded, ...]:
-    """Writes the files of a new project that are not there yet.
-
-    Args:
-        directory: the project's folder; it is made where it is missing.
+    """Writes the files of a new project that are not there yet, into a folder that is made where it is missing.
 
     Raises:
         OutputError: a file can't be written, or a link leads out of the folder.

@@ -8,10 +8,12 @@ among them, else it is not used. So an edit is right or refused, and comments st
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import TYPE_CHECKING
 
 import msgspec
+import yaml
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.yaml_positions import Mapping, Node, Scalar, Sequence
@@ -80,14 +82,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """In double quotes; JSON leaves some characters as they are that YAML wants escaped."""
-    body = json.dumps(text, ensure_ascii=False)
-    return "".join(char if char.isprintable() else _escaped(char) for char in body)
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"  # noqa: PLR2004
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=math.inf).rstrip("\n")
 
 
 def _plain(node: Node | None) -> object:

@@ -69,18 +69,10 @@ class Dialect(msgspec.Struct, frozen=True):
 
 
 def read_yaml(text: str, file: str, dialect: Dialect = Dialect()) -> Node | None:  # noqa: B008 (it is frozen)
-    """Reads a document.
-
-    Args:
-        text: the document, without a byte order mark.
-        file: its name in error messages.
-        dialect: what it may hold.
-
-    Returns:
-        The root, or None where the text holds nothing but comments.
+    """Reads a document without a byte order mark; the answer is None where it holds nothing but comments.
 
     Raises:
-        AttestError: for the first thing that is not acceptable, at its line and column.
+        AttestError: for the first thing that is not acceptable, at its line and column in `file`.
     """
     reader = _Reader(text, file, dialect)
     try:

@@ -1,10 +1,13 @@
-"""A finding: one policy's complaint about one resource, with the place to change."""
+"""A finding: one policy's complaint about one resource, with the place to change, and what it is known by later."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # There may be tens of thousands of these, and none is part of a cycle: the collector leaves them alone (`gc=False`).
 
@@ -88,3 +91,19 @@ class Finding(msgspec.Struct, frozen=True, rename="camel", gc=False):
     def counts(self) -> bool:
         """Whether the finding makes the verdict a denial: strict and not waived."""
         return self.enforcement == "strict" and self.waiver is None
+
+
+def fingerprint(finding: Finding) -> str:
+    """32 hexadecimal digits of policy, rule, resource, field and message; lines and files may move."""
+    subject = finding.resource
+    parts = (finding.policy, finding.rule, subject.api_version, subject.id, finding.location.path, finding.message)
+    return digest_of(parts)
+
+
+def digest_of(parts: Iterable[str], digits: int = 32) -> str:
+    """Hexadecimal digits that no other list of texts has."""
+    from hashlib import sha256  # noqa: PLC0415 (OpenSSL takes 10 ms to load; few runs need it)
+
+    # The length before each part keeps two lists of parts from running into the same text.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]

@@ -81,20 +81,13 @@ class Tested(msgspec.Struct, frozen=True):
     coverage: Coverage = Coverage()
 
 
-class Played(msgspec.Struct, frozen=True):
+class Played(Measured, frozen=True, kw_only=True):
     """What the page shows of one evaluation. `problems` name the document they are about as their file."""
 
     verdict: Literal["allow", "deny", "error"]
-    problems: tuple[Problem, ...] = ()
-    traces: tuple[Trace, ...] = ()
-    outputs: tuple[Output, ...] = ()
-    coverage: Coverage = Coverage()
-    profile: tuple[ProfileLine, ...] = ()
 
 
-class Tests(msgspec.Struct, frozen=True):
+class Tests(Tested, frozen=True, kw_only=True):
     """What the page shows of one run of the tests."""
 
     problems: tuple[Problem, ...] = ()
-    tests: tuple[Test, ...] = ()
-    coverage: Coverage = Coverage()

@@ -1,4 +1,4 @@
-"""A policy as the engine describes it after loading."""
+"""A policy as the engine describes it after loading, and what there is to say of it in lists and pages."""
 
 from __future__ import annotations
 
@@ -39,3 +39,29 @@ class Policy(msgspec.Struct, frozen=True, rename="camel"):
     shipped: bool = False
     replaces: tuple[str, ...] = ()
     """The names of the shipped policies that this one, of the project, stands in for."""
+
+
+class Row(msgspec.Struct, frozen=True, rename="camel"):
+    """A policy in an overview, with what configuration makes of it."""
+
+    name: str
+    title: str
+    engine: str
+    severity: str
+    enforcement: str
+    enabled: bool
+    file: str
+    compiled: bool
+    shipped: bool
+    replaces: tuple[str, ...]
+
+
+class Description(msgspec.Struct, frozen=True, rename="camel"):
+    """A policy in full. `examples` are manifests beside the policy, in folders `pass` and `fail`."""
+
+    policy: Policy
+    enforcement: str
+    enabled: bool
+    configured: dict[str, Any]
+    passing: tuple[str, ...] = ()
+    failing: tuple[str, ...] = ()

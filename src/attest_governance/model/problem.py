@@ -42,19 +42,11 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
         return cls(severity, code, message, error.file, error.line, error.column, hint=error.hint)
 
 
-def _policy(_: Problem) -> type[AttestError]:
-    return PolicyError
-
-
-def refuse(problems: Iterable[Problem], kind: Callable[[Problem], type[AttestError]] = _policy) -> None:
-    """Raises the first problem that is an error, for whoever can't go on then.
-
-    Args:
-        problems: what was found, warnings among it.
-        kind: the error that a problem is; a fault of the policy if not given.
+def refuse(problems: Iterable[Problem], kind: Callable[[Problem], type[AttestError]] = lambda _: PolicyError) -> None:
+    """Raises the first problem that is an error, of the kind that was asked for, for whoever can't go on then.
 
     Raises:
-        AttestError: when there is an error, of the kind that was asked for.
+        AttestError: when there is an error; a fault of the policy unless `kind` says otherwise.
     """
     for problem in problems:
         if problem.severity == "error":

@@ -4,21 +4,19 @@ The step takes an outcome and writes it. It judges nothing: what a report says i
 and the only thing that a report reads is the lines it shows.
 """
 
-from attest_governance.report.interface import Reporter, ReportOptions
-from attest_governance.report.output import write_file, write_reports, write_stdout
+from attest_governance.report.output import write_all, write_file, write_reports, write_stdout
 from attest_governance.report.paths import find_repository
-from attest_governance.report.registry import FORMATS, reporter
-from attest_governance.report.targets import Target, pair_targets
+from attest_governance.report.registry import FORMATS, ReportOptions, Target, pair_targets, writer
 
 __all__ = [
     "FORMATS",
     "ReportOptions",
-    "Reporter",
     "Target",
     "find_repository",
     "pair_targets",
-    "reporter",
+    "write_all",
     "write_file",
     "write_reports",
     "write_stdout",
+    "writer",
 ]

@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.report.clean import one_line
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import write_shown
+from attest_governance.report.text import problem_lines
 
 if TYPE_CHECKING:
-    from attest_governance.model.bundle import Bundle, BundleAnswer, Signature
-    from attest_governance.report.interface import ReportOptions
+    from collections.abc import Iterator
+
+    from attest_governance.model.sources import Bundle, BundleAnswer, Signature
+    from attest_governance.report.registry import ReportOptions
 
 SCHEMA = "attest.continuu.ms/bundle/v1"
 
 
 def write_bundle(answer: BundleAnswer, done: str, name: str, out: TextIO, options: ReportOptions) -> None:
-    """Writes what became of a bundle.
+    """Writes what became of a bundle in the format `name`, text or json.
 
-    Args:
-        answer: what the engine says of it.
-        done: what was done to it (`verified`), for a summary; empty to show all that is in it.
-        name: the format, text or json.
-        out: where to.
-        options: how.
+    `done` says what was done to it (`verified`), for a summary; it is empty to show all that is in it.
     """
-    if name == "json":
-        out.write(_json(answer))
-        return
-    from attest_governance.report.text import write_problems  # noqa: PLC0415 (JSON needs none of it)
+    document = {
+        "schema": SCHEMA,
+        "accepted": not answer.refused,
+        "bundle": answer.bundle,
+        "policies": [policy.name for policy in answer.policies],
+        "problems": answer.problems,
+    }
+    write_shown(document, _lines(answer, done, options), name, out)
 
-    write_problems(answer.problems, {}, out, options)
+
+def _lines(answer: BundleAnswer, done: str, options: ReportOptions) -> Iterator[str]:
+    yield from problem_lines(answer.problems, options, {})
     if answer.bundle is not None and not answer.refused:
-        lines = [_summary(answer.bundle, done)] if done else list(_lines(answer.bundle))
-        out.writelines(one_line(line) + "\n" for line in lines)
+        yield from map(one_line, [_summary(answer.bundle, done)] if done else _content(answer.bundle))
     elif answer.problems:
-        out.write("the bundle is refused\n" if done != "built" else "no bundle was built\n")
+        yield "the bundle is refused" if done != "built" else "no bundle was built"
 
 
 def _summary(bundle: Bundle, done: str) -> str:
@@ -44,7 +47,7 @@ def _summary(bundle: Bundle, done: str) -> str:
     return f"{bundle.path}: {done} ({len(bundle.files)} files{revision}{signer})"
 
 
-def _lines(bundle: Bundle) -> list[str]:
+def _content(bundle: Bundle) -> list[str]:
     revision, roots = bundle.revision or "none", ", ".join(root or "everything" for root in bundle.roots)
     signature = _signature(bundle.signature) if bundle.signature else "none"
     heads = [
@@ -70,14 +73,3 @@ def _signature(signature: Signature) -> str:
     if 0 < signature.issued_at < 253402300800:  # noqa: PLR2004 (the year 10000, which no date can hold)
         parts.append(datetime.fromtimestamp(signature.issued_at, UTC).isoformat())
     return ", ".join(parts) + ("" if signature.verified else ", not checked")
-
-
-def _json(answer: BundleAnswer) -> str:
-    document: dict[str, Any] = {
-        "schema": SCHEMA,
-        "accepted": not answer.refused,
-        "bundle": answer.bundle,
-        "policies": [policy.name for policy in answer.policies],
-        "problems": answer.problems,
-    }
-    return to_json(document) + "\n"

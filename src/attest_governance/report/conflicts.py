@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest_governance.model.authoring import Conflict, Conflicts, Side
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 SCHEMA = "attest.continuu.ms/conflicts/v1"
 FORMATS = ("text", "json", "sarif")

@@ -7,7 +7,7 @@ from operator import mul
 from struct import unpack
 from typing import TYPE_CHECKING
 
-from attest_governance.model.fingerprint import digest_of
+from attest_governance.model.finding import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +36,7 @@ class Fingerprints:
     def of(self, finding: Finding, file: str, line: str) -> str:
         """The fingerprint of the next finding, 32 hexadecimal digits and a number.
 
-        Args:
-            finding: the finding.
-            file: its file as the repository names it.
-            line: the text of its line; white space is ignored.
+        `file` is as the repository names it; of `line`, the text of its line, white space is ignored.
         """
         subject = finding.resource
         path = finding.location.path

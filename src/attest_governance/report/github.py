@@ -1,42 +1,80 @@
-"""`--format github`: workflow commands that annotate a pull request, and the summary of the job."""
+"""`--format github`: workflow commands that annotate a pull request, and the summary of the job, in inert Markdown."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.errors import OutputError
 from attest_governance.report import clean, words
 from attest_governance.report.paths import RepositoryPaths
-from attest_governance.report.step_summary import step_summary
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from attest_governance.model import Finding, Outcome, Problem
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
+
+_MOST_ROWS = 200
+"""GitHub refuses a summary above 1 MiB; the log and the other formats hold every finding."""
+_LONGEST_CELL = 400
+_MARKUP = re.compile(r"[\\`*_{}\[\]()<>#!|~&:@]|(?<=www)\.|^[-+]", re.IGNORECASE)
+
+
+def step_summary(outcome: Outcome) -> str:
+    """A heading with the verdict in words, then a table of what counts and of what went wrong."""
+    lines = ["## Policy check", "", f"**{words.summary(outcome.summary)}**", ""]
+    rows = [_row(finding) for finding in outcome.findings[:_MOST_ROWS]]
+    if rows:
+        lines += [
+            "| Result | Severity | Policy | Resource | Where | Message |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        lines += [*rows, ""]
+    if len(outcome.findings) > _MOST_ROWS:
+        lines += [f"The first {_MOST_ROWS} of {len(outcome.findings)} findings; the log has all.", ""]
+    lines += [
+        f"- {problem.severity}: {markdown(f'{problem.where}: ' if problem.file else '')}{markdown(problem.message)}"
+        for problem in outcome.problems[:_MOST_ROWS]
+    ]
+    lines += [f"- {markdown(notice)}" for notice in outcome.notices]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(finding: Finding) -> str:
+    result = words.standing(finding)
+    if finding.waiver:
+        result = f"{result}: {markdown(words.waiver(finding.waiver))}"
+    where = f"{finding.location.file}:{finding.location.line}"
+    cells = (finding.policy, words.resource(finding.resource), where, finding.message)
+    return f"| {result} | {finding.severity} | " + " | ".join(markdown(cell) for cell in cells) + " |"
+
+
+def markdown(text: str) -> str:
+    """A text as one line of Markdown that shows it and does nothing else: no link, no image, no mention."""
+    short = text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+    return _MARKUP.sub(lambda match: f"&#{ord(match.group())};", clean.one_line(short))
+
 
 _LEVELS = {"violation": "error", "warning": "warning", "dry run": "notice", "exempted": "notice"}
 
 
-class GithubReporter:
-    """Prints one command a finding; appends a summary to `options.step_summary` where that is set."""
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
+    """Prints one command a finding; appends a summary to `options.step_summary` where that is set.
 
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
-        """See `Reporter.write`.
-
-        Raises:
-            OutputError: when the job summary can't be appended to.
-        """
-        paths = RepositoryPaths(options, outcome.sources)
-        for finding in outcome.findings:
-            out.write(_annotation(finding, paths))
-        for problem in sorted(outcome.problems, key=lambda problem: problem.severity):
-            out.write(_problem(problem, paths))
-        for notice in outcome.notices:
-            out.write(_command("notice", {"title": "attest"}, notice))
-        out.write(f"{words.summary(outcome.summary)}\n")
-        if options.step_summary:
-            _append(options.step_summary, step_summary(outcome))
+    Raises:
+        OutputError: when the job summary can't be appended to.
+    """
+    paths = RepositoryPaths(options, outcome.sources)
+    for finding in outcome.findings:
+        out.write(_annotation(finding, paths))
+    for problem in sorted(outcome.problems, key=lambda problem: problem.severity):
+        out.write(_problem(problem, paths))
+    for notice in outcome.notices:
+        out.write(_command("notice", {"title": "attest"}, notice))
+    out.write(f"{words.summary(outcome.summary)}\n")
+    if options.step_summary:
+        _append(options.step_summary, step_summary(outcome))
 
 
 def _annotation(finding: Finding, paths: RepositoryPaths) -> str:
@@ -58,13 +96,8 @@ def _text(finding: Finding) -> str:
 
 
 def _problem(problem: Problem, paths: RepositoryPaths) -> str:
-    place: dict[str, object] = {}
-    if problem.file:
-        place["file"] = paths.name(problem.file)
-    if problem.file and problem.line:
-        place["line"] = problem.line
-    if problem.file and problem.column:
-        place["col"] = problem.column
+    place: dict[str, object] = {"file": paths.name(problem.file)} if problem.file else {}
+    place |= {key: value for key, value in (("line", problem.line), ("col", problem.column)) if place and value}
     place["title"] = f"{problem.severity}: {problem.code}"
     text = f"{problem.message}\nhint: {problem.hint}" if problem.hint else problem.message
     return _command(problem.severity, place, text)

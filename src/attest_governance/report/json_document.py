@@ -1,21 +1,85 @@
-"""`--format json`: one document, the same bytes for the same outcome."""
+"""The document that `json` and `yaml` print (`docs/reference/schemas/check.schema.json`), and how JSON is written."""
 
 from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
 from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert, inert_json
-from attest_governance.report.document import document, entries, without_surrogates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from attest_governance.model import Outcome
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.model import Finding, Outcome, Resource
+    from attest_governance.report.registry import ReportOptions
+
+SCHEMA = "attest.continuu.ms/check/v1"
+_COUNTS = ("verdict", "violations", "warnings", "dryrun", "exempted", "errors", "resources", "policies")
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """The outcome without its findings: values that msgspec can encode, keys in the documented order."""
+    return {
+        "schema": SCHEMA,
+        **{name: getattr(outcome.summary, name) for name in _COUNTS},
+        "findings": [],
+        "problems": outcome.problems,
+        "skipped": outcome.skipped,
+        "notices": outcome.notices,
+    }
+
+
+def entries(findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+    """The findings for the document, one by one: there may be very many."""
+    known: dict[int, dict[str, str]] = {}  # by identity: the findings of a resource share it
+    for finding in findings:
+        resource = finding.resource
+        shown = known.get(id(resource))
+        if shown is None:
+            shown = known[id(resource)] = _resource(resource)
+        yield _finding(finding, shown)
+
+
+def _finding(finding: Finding, resource: dict[str, str]) -> dict[str, Any]:
+    return {
+        "policy": finding.policy,
+        "engine": finding.engine,
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "enforcement": finding.enforcement,
+        "message": finding.message,
+        "resource": resource,
+        "location": finding.location,
+        "waiver": finding.waiver,
+        "details": finding.details,
+        "fix": finding.fix,
+    }
+
+
+def _resource(resource: Resource) -> dict[str, str]:
+    # Labels, annotations and images are there for exemptions to match on; a report has no use for them.
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "namespace": resource.namespace,
+        "name": resource.name,
+        **({"template": resource.template} if resource.template else {}),
+    }
+
+
+def without_surrogates(value: object) -> object:
+    """The same value with lone surrogates (from file names that are no UTF-8) replaced by U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_surrogates(item) for item in value]
+    return value
+
 
 # The encoder escapes C0, as JSON must; all other characters that could mislead a reader or a terminal
 # are escaped as well, which changes no value.
@@ -27,17 +91,14 @@ _NONE, _OPEN, _CLOSE = '"findings": []', '"findings": [', "\n  ]"
 _BEFORE, _AFTER = f"{{\n  {_OPEN}", f"{_CLOSE}\n}}"
 
 
-class JsonReporter:
-    """Prints the document of `document.py` with an indentation of two."""
-
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG002
-        """See `Reporter.write`."""
-        # No free text stands before the findings, so the first mark is that of their list.
-        before, mark, after = to_json(document(outcome)).partition(_NONE)
-        out.write(before)
-        out.write(mark if not outcome.findings else _OPEN)
-        out.writelines(_findings(outcome))
-        out.write(f"{after}\n")
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG001
+    """Prints the document with an indentation of two."""
+    # No free text stands before the findings, so the first mark is that of their list.
+    before, mark, after = to_json(document(outcome)).partition(_NONE)
+    out.write(before)
+    out.write(mark if not outcome.findings else _OPEN)
+    out.writelines(_findings(outcome))
+    out.write(f"{after}\n")
 
 
 def _findings(outcome: Outcome) -> Iterator[str]:

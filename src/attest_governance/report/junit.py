@@ -6,6 +6,7 @@ and junitparser, which recounts as it goes, is left to read them back in the tes
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 from xml.etree import ElementTree as ET
@@ -13,30 +14,43 @@ from xml.etree import ElementTree as ET
 from attest_governance.report import clean, words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from attest_governance.model import Finding, Outcome, Problem
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 _NO_FILE = "attest"
-_COUNTED = ("tests", "failures", "errors", "skipped")
 _RESULTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+"""The results of a case, with what counts them."""
 
 
-class JunitReporter:
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints `testsuites`, as Jenkins, GitLab and the test tab of other services read it."""
+    suites = [_suite(name, file, options) for name, file in _by_file(outcome).items()]
+    write_suites(suites, out, name="attest policy check")
 
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
-        """See `Reporter.write`."""
-        suites = [_suite(name, file, options) for name, file in _by_file(outcome).items()]
-        total = {key: str(sum(int(suite.get(key, "0")) for suite in suites)) for key in _COUNTED}
-        root = ET.Element("testsuites", {"name": "attest policy check", **total})
-        opening = ET.tostring(root, encoding="unicode").removesuffix(" />")
-        out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n{opening}>\n')
-        for suite in suites:
-            ET.indent(suite, level=1)
-            out.write(f"  {harmless_xml(ET.tostring(suite, encoding='unicode').rstrip())}\n")
-        out.write("</testsuites>\n")
+
+def suite(name: str, cases: Iterable[ET.Element], now: datetime, time: str = "0") -> ET.Element:
+    """A suite of cases, which are counted by their results; `time` is in seconds."""
+    made = ET.Element("testsuite", name=clean.one_line(name))
+    made.extend(cases)
+    found = Counter(child.tag for case in made for child in case)
+    made.attrib |= {"tests": str(len(made)), **{key: str(found[tag]) for tag, key in _RESULTS.items()}}
+    made.attrib |= {"time": time, "timestamp": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    return made
+
+
+def write_suites(suites: Sequence[ET.Element], out: TextIO, **attributes: str) -> None:
+    """Writes suites, one after the other, under an element with these attributes and the sums of theirs."""
+    total = {key: str(sum(int(one.attrib[key]) for one in suites)) for key in ("tests", *_RESULTS.values())}
+    root = ET.Element("testsuites", {**attributes, **total})
+    opening = ET.tostring(root, encoding="unicode").removesuffix(" />")
+    out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n{opening}>\n')
+    for one in suites:
+        ET.indent(one, level=1)
+        out.write(f"  {_harmless(ET.tostring(one, encoding='unicode').rstrip())}\n")
+    out.write("</testsuites>\n")
 
 
 class _Case(NamedTuple):
@@ -83,26 +97,18 @@ def _by_file(outcome: Outcome) -> dict[str, _File]:
 
 
 def _suite(name: str, file: _File, options: ReportOptions) -> ET.Element:
-    suite = ET.Element("testsuite", name=_attribute(name or _NO_FILE))
-    counts = dict.fromkeys(_COUNTED, 0)
-    for case in file.cases.values():
-        element = _testcase(case, name)
-        suite.append(element)
-        counts["tests"] += 1
-        for child in element:
-            if child.tag in _RESULTS:
-                counts[_RESULTS[child.tag]] += 1
+    made = suite(name or _NO_FILE, (_testcase(case, name) for case in file.cases.values()), options.now)
     if file.warnings:
-        _text(suite, "system-err", [_problem(problem) for problem in file.warnings])
-    suite.attrib |= {key: str(value) for key, value in counts.items()}
-    suite.attrib |= {"time": "0", "timestamp": options.now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    return suite
+        _text(made, "system-err", [_problem(problem) for problem in file.warnings])
+    return made
 
 
 def _testcase(case: _Case, file: str) -> ET.Element:
-    element = ET.Element("testcase", name=_attribute(case.policy), classname=_attribute(case.resource), time="0")
+    element = ET.Element(
+        "testcase", name=clean.one_line(case.policy), classname=clean.one_line(case.resource), time="0"
+    )
     if file:
-        element.attrib |= {"file": _attribute(file), "line": str(max(1, case.line))}
+        element.attrib |= {"file": clean.one_line(file), "line": str(max(1, case.line))}
     counting = [finding for finding in case.findings if finding.counts]
     waived = [finding for finding in case.findings if finding.waiver]
     other = [finding for finding in case.findings if not finding.waiver and not finding.counts]
@@ -122,7 +128,7 @@ def _testcase(case: _Case, file: str) -> ET.Element:
 def _result(parent: ET.Element, tag: str, message: str, kind: str, lines: Sequence[str]) -> None:
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     child = _text(parent, tag, lines)
-    child.attrib |= {"message": _attribute(f"{message}{more}"), "type": _attribute(kind)}
+    child.attrib |= {"message": clean.one_line(f"{message}{more}"), "type": clean.one_line(kind)}
 
 
 def _text(parent: ET.Element, tag: str, lines: Sequence[str]) -> ET.Element:
@@ -154,11 +160,7 @@ def _indented(text: str) -> str:
     return "\n    ".join(clean.lines(text))
 
 
-def _attribute(text: str) -> str:
-    return clean.one_line(text)
-
-
-def harmless_xml(text: str) -> str:
+def _harmless(text: str) -> str:
     """The same XML in which no line is an order to a workflow runner."""
     return "\n".join(
         line.replace("::", "&#58;:", 1) if line.lstrip().startswith("::") else line

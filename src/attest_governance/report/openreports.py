@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
-from attest_governance.model.fingerprint import digest_of
+from attest_governance.model.finding import digest_of
 from attest_governance.report import clean, words
-from attest_governance.report.scopes import is_cluster_scoped
 from attest_governance.report.yaml_document import to_yaml
 
 if TYPE_CHECKING:
     from attest_governance.model import Finding, Outcome, Problem, Resource
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 API_VERSION = "openreports.io/v1alpha1"
 SOURCE = "attest"
@@ -25,25 +24,20 @@ _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _RESULTS = ("pass", "fail", "warn", "error", "skip")
 
 
-class OpenReportsReporter:
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints a stream of YAML documents that `kubectl apply` takes."""
-
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
-        """See `Reporter.write`."""
-        reports = _Reports(outcome, options)
-        for report in reports.all():
-            out.write("---\n")
-            out.write(to_yaml(report))
+    reports = _Reports(outcome, options)
+    for report in reports.all():
+        out.write("---\n")
+        out.write(to_yaml(report))
 
 
-class _Key(tuple[str, str, str, str, str]):
-    """Identity of a report: file, then the four fields that name a resource."""
+_Key: TypeAlias = tuple[str, str, str, str, str]
+"""Identity of a report: file, then the four fields that name a resource."""
 
-    __slots__ = ()
 
-    @classmethod
-    def of(cls, resource: Resource, file: str) -> _Key:
-        return cls((file, resource.api_version, resource.kind, resource.namespace, resource.name))
+def _key(resource: Resource, file: str) -> _Key:
+    return (file, resource.api_version, resource.kind, resource.namespace, resource.name)
 
 
 class _Reports:
@@ -64,19 +58,19 @@ class _Reports:
         return reports
 
     def _collect(self, outcome: Outcome) -> None:
-        failing = {(_Key.of(finding.resource, finding.location.file), finding.policy) for finding in outcome.findings}
+        failing = {(_key(finding.resource, finding.location.file), finding.policy) for finding in outcome.findings}
         for checked in outcome.checked:
-            key = self._key(checked.resource, checked.file)
+            key = self._known(checked.resource, checked.file)
             passed = [policy for policy in checked.policies if (key, policy) not in failing]
             self._results[key] += [self._result(policy, "pass") for policy in passed]
         for finding in outcome.findings:
-            self._results[self._key(finding.resource, finding.location.file)].append(self._finding(finding))
+            self._results[self._known(finding.resource, finding.location.file)].append(self._finding(finding))
         for problem in outcome.problems:
             known = self._by_id.get((problem.file, problem.resource))
             (self._results[known] if known else self._loose).append(self._problem(problem))
 
-    def _key(self, resource: Resource, file: str) -> _Key:
-        key = _Key.of(resource, file)
+    def _known(self, resource: Resource, file: str) -> _Key:
+        key = _key(resource, file)
         self._results.setdefault(key, [])
         self._by_id[file, resource.id] = key
         return key
@@ -142,3 +136,34 @@ def _status(finding: Finding) -> str:
 def _object_name(key: _Key) -> str:
     """A name that every API server accepts and that stays while the resource stays in its file."""
     return f"attest-{digest_of(key, 40)}"
+
+
+_CLUSTER_SCOPED = {
+    "": {"ComponentStatus", "Namespace", "Node", "PersistentVolume"},
+    "admissionregistration.k8s.io": {
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+    },
+    "apiextensions.k8s.io": {"CustomResourceDefinition"},
+    "apiregistration.k8s.io": {"APIService"},
+    "certificates.k8s.io": {"CertificateSigningRequest", "ClusterTrustBundle"},
+    "flowcontrol.apiserver.k8s.io": {"FlowSchema", "PriorityLevelConfiguration"},
+    "networking.k8s.io": {"IPAddress", "IngressClass", "ServiceCIDR"},
+    "node.k8s.io": {"RuntimeClass"},
+    "policy": {"PodSecurityPolicy"},
+    "rbac.authorization.k8s.io": {"ClusterRole", "ClusterRoleBinding"},
+    "resource.k8s.io": {"DeviceClass", "ResourceSlice"},
+    "scheduling.k8s.io": {"PriorityClass"},
+    "storage.k8s.io": {"CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"},
+    "templates.gatekeeper.sh": {"ConstraintTemplate"},
+}
+
+
+def is_cluster_scoped(api_version: str, kind: str) -> bool:
+    """Whether a built-in kind has no namespace; kinds that are not known count as namespaced."""
+    group = api_version.rpartition("/")[0]
+    return group == "constraints.gatekeeper.sh" or kind in _CLUSTER_SCOPED.get(group, set())

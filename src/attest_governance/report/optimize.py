@@ -1,7 +1,8 @@
-"""What `attest policy optimize` found, as text and JSON."""
+"""What was found by exploring a policy, tests of it and cheaper forms, as text and JSON."""
 
 from __future__ import annotations
 
+import shlex
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
@@ -9,12 +10,13 @@ import msgspec
 
 from attest_governance.report import clean, words
 from attest_governance.report.json_document import write_shown
-from attest_governance.report.units import duration
+from attest_governance.report.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attest_governance.model.optimize import Growth, Hunk, Optimization, SampleCost, Suggestion
+    from attest_governance.model.authoring import GeneratedTests
+    from attest_governance.model.profile import Growth, Hunk, Optimization, SampleCost, Suggestion
 
 SCHEMA = "attest.continuu.ms/optimize/v1"
 _WIDTH = 80
@@ -118,3 +120,47 @@ def _conclusion(found: Optimization, report: OptimizationReport) -> Iterator[str
         return
     yield from _wrapped(f"{counted}, {words.count(rewrites, 'rewrite')}: {together}", "", "")
     yield "make them with --write"
+
+
+_LENIENT = {
+    "v0": "",
+    "v0 with in": ", once the policy has the line `import future.keywords.in`",
+}
+
+
+def write_generated(made: GeneratedTests, policy: str, output: str, name: str, out: TextIO) -> None:
+    """Writes a summary of the tests of a policy, which are in `output` now, in the format `name`, text or json."""
+    document = {
+        "schema": "attest.continuu.ms/generate-tests/v1",
+        "policy": policy,
+        "output": output,
+        **msgspec.to_builtins(made),
+    }
+    write_shown(document | msgspec.to_builtins(made), map(clean.one_line, _generated(made, policy, output)), name, out)
+
+
+def _generated(made: GeneratedTests, policy: str, output: str) -> Iterator[str]:
+    yield f"{output}: {words.count(len(made.tests), 'test')} of {policy}"
+    coverage, faults = made.coverage, made.faults
+    missed = f"; not run: {_ranges(coverage.not_covered)}" if coverage.not_covered else ""
+    yield f"  lines run: {_share(coverage.covered, coverage.lines)}{missed}"
+    yield f"  planted faults noticed: {_share(faults.noticed, faults.planted)}"
+    for one in made.unreached:
+        yield f"  not tested: {one.rule} in line {one.line}: {one.reason}"
+    yield f"run them: attest policy test {shlex.quote(policy)} {shlex.quote(output)}"
+    if made.dialect != "v1":
+        yield "  the policy is Rego v0: OPA itself runs them with `opa test --v0-compatible`" + _LENIENT[made.dialect]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({100 * part // whole} %)" if whole else "none"
+
+
+def _ranges(lines: tuple[int, ...]) -> str:
+    parts: list[list[int]] = []
+    for line in lines:
+        if parts and line == parts[-1][-1] + 1:
+            parts[-1].append(line)
+        else:
+            parts.append([line])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

@@ -8,37 +8,43 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import msgspec.structs
 
 from attest_governance.errors import OutputError
 from attest_governance.report.clean import InertStream
 from attest_governance.report.paths import leads_out
-from attest_governance.report.registry import FORMATS_FOR_PEOPLE, reporter
-from attest_governance.report.targets import check_targets
+from attest_governance.report.registry import FORMATS_FOR_PEOPLE, check_targets, writer
+from attest_governance.writing import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from attest_governance.model import Outcome
-    from attest_governance.report.interface import ReportOptions
-    from attest_governance.report.targets import Target
+from attest_governance.report.registry import ReportOptions, Target
 
-
+Shown = TypeVar("Shown", bound="ReportOptions")
 _DESCRIPTORS = {("/", "dev", "fd"), ("/", "proc", "self"), ("/", "dev", "stdout"), ("/", "dev", "stderr")}
 
 
 def write_reports(outcome: Outcome, targets: Sequence[Target], options: ReportOptions, stdout: TextIO) -> None:
+    """Writes every report of an outcome; see `write_all`."""
+    write_all(targets, options, stdout, lambda name, out, how: writer(name)(outcome, out, how))
+
+
+def write_all(
+    targets: Sequence[Target], options: Shown, stdout: TextIO, write: Callable[[str, TextIO, Shown], object]
+) -> None:
     """Writes every report: files first, so that a closed pipe on standard output takes none away.
 
     A report that can't be written keeps no other from being written.
 
     Args:
-        outcome: what to report.
         targets: from `pair_targets`.
         options: how to write; files get no color and are not folded.
         stdout: where targets without a path go.
+        write: writes a result in the format of a name.
 
     Raises:
         UsageError: when two targets share a place.
@@ -49,20 +55,19 @@ def write_reports(outcome: Outcome, targets: Sequence[Target], options: ReportOp
     failures: list[OutputError] = []
     for target in sorted(targets, key=lambda target: target.path is None):
         try:
-            _write(outcome, target, options, stdout)
+            _write(target, options, stdout, write)
         except OutputError as error:
             failures.append(error)
     if failures:
         raise failures[0]
 
 
-def _write(outcome: Outcome, target: Target, options: ReportOptions, stdout: TextIO) -> None:
-    chosen = reporter(target.format)
+def _write(target: Target, options: Shown, stdout: TextIO, write: Callable[[str, TextIO, Shown], object]) -> None:
     if target.path is None:
-        write_stdout(stdout, target.format, lambda out: chosen.write(outcome, out, options))
+        write_stdout(stdout, target.format, lambda out: write(target.format, out, options))
         return
-    plain = _for_file(options)
-    write_file(target.path, lambda out: chosen.write(outcome, out, plain))
+    plain = msgspec.structs.replace(options, color=False, width=0)
+    write_file(target.path, lambda out: write(target.format, out, plain))
 
 
 def write_stdout(stdout: TextIO, format_name: str, write: Callable[[TextIO], object]) -> None:
@@ -75,10 +80,6 @@ def write_stdout(stdout: TextIO, format_name: str, write: Callable[[TextIO], obj
     with _encodable(stdout, format_name) as out, _explained("standard output"):
         write(out)
         out.flush()
-
-
-def _for_file(options: ReportOptions) -> ReportOptions:
-    return msgspec.structs.replace(options, color=False, width=0)
 
 
 @contextlib.contextmanager
@@ -136,7 +137,10 @@ def write_file(path: Path, write: Callable[[TextIO], object]) -> None:
                 with path.open("w", encoding="utf-8", errors="replace", newline="\n") as out:
                     write(out)
             else:
-                _replace(Path(os.path.realpath(path)), write)
+                place = Path(os.path.realpath(path))
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(place) as out:
+                    write(out)
     except BrokenPipeError as error:
         raise OutputError("the reader of the pipe has gone", file=str(path)) from error
 
@@ -166,45 +170,6 @@ def _is_direct(path: Path) -> bool:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
     return not stat.S_ISREG(mode)
-
-
-def _replace(path: Path, write: Callable[[TextIO], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    import tempfile  # noqa: PLC0415 (it loads OpenSSL, 10 ms that a report on standard output need not pay)
-
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-    try:
-        with open(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as out:  # noqa: PTH123
-            write(out)
-            out.flush()
-            os.fsync(descriptor)
-        Path(name).chmod(_mode_for(path))
-        Path(name).replace(path)
-    except BaseException:
-        # Also on Ctrl-C: no partial file may be left.
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _mode_for(path: Path) -> int:
-    """The permissions of the file that is replaced, or those that a new file would get."""
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        mask = os.umask(0o077)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _sync_folder(folder: Path) -> None:
-    # Makes the new name survive a power cut; not every platform and file system can.
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _reason(error: OSError) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 # RFC 3986, 3.3: what a path segment may hold unescaped, and the slash between segments.
 _PATH_SAFE = "/-._~!$&'()*+,;=@"
@@ -23,14 +23,10 @@ def leads_out(path: Path, folder: Path) -> bool:
 
 
 class RepositoryPaths:
-    """Turns names of the outcome into names from the root of the repository.
+    """Turns names of the outcome into names from the root of the repository, but for those that are `unreal`.
 
     Links are followed, as code hosts know only the files that they point at. A file outside of the
     repository keeps its full path; a name that is no file (`<stdin>`) stays as it is.
-
-    Args:
-        options: `root` and `repository` are read.
-        unreal: names that are no files.
     """
 
     def __init__(self, options: ReportOptions, unreal: Container[str]) -> None:

@@ -12,7 +12,7 @@ from attest_governance.report.json_document import write_shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attest_governance.model.description import Description, Row
+    from attest_governance.model.policy import Description, Row
 
 LIST_SCHEMA, SHOW_SCHEMA = "attest.continuu.ms/policies/v1", "attest.continuu.ms/policy/v1"
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple
 
 from attest_governance.report import clean
-from attest_governance.report.units import duration
+from attest_governance.report.words import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from attest_governance.model.profile import Frame, Profile
+    from attest_governance.model.profile import Frame
+    from attest_governance.report.profiles import Table
 
 _ROW = 18
 _NARROWEST = 0.02
@@ -24,23 +25,18 @@ _NARROWEST = 0.02
 _RULES = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 
 
-def write_html(profile: Profile, out: TextIO) -> None:
-    """Writes the page."""
-    out.write(
+def page(about: str, flame: Sequence[Frame], tables: Iterable[Table]) -> Iterator[str]:
+    """The page, part by part: what was measured, the flame graph, and tables."""
+    yield (
         "<!doctype html>\n"
         '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<meta http-equiv="Content-Security-Policy" content="{_RULES}">'
         f"<title>Profile of policies</title><style>{_part('profile.css')}</style></head><body>\n"
+        f"<h1>Profile of policies</h1><p>{_text(about)}.</p>\n"
     )
-    total = sum(cost.time for cost in profile.policies)
-    out.write(
-        f"<h1>Profile of policies</h1><p>{len(profile.policies)} policies over {profile.resources} resources, best of "
-        f"{profile.rounds} rounds: {_text(duration(total))} together.</p>\n"
-    )
-    out.write(_flame(profile.flame))
-    for part in (_policies(profile, total), _rules(profile), _lines(profile), _slowest(profile)):
-        out.write(part)
-    out.write(f"<script>{_part('profile.js')}</script></body></html>\n")
+    yield _flame(flame)
+    yield from map(_table, tables)
+    yield f"<script>{_part('profile.js')}</script></body></html>\n"
 
 
 def _part(name: str) -> str:
@@ -100,60 +96,14 @@ def _drawn(box: _Box) -> str:
     )
 
 
-def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    head = "".join(f"<th>{_text(cell)}</th>" for cell in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>\n" for row in rows)
+def _table(table: Table) -> str:
+    kinds = [""] * (len(table.heads) - table.left) + [' class="left"'] * table.left
+    head = "".join(f"<th{kind}>{_text(cell)}</th>" for kind, cell in zip(kinds, table.heads, strict=True))
+    body = ""
+    for row in table.rows:
+        cells = (f"<td{kind}>{_text(cell)}</td>" for kind, cell in zip(kinds, row, strict=True))
+        body += f"<tr>{''.join(cells)}</tr>\n"
     return (
-        f'<h2>{_text(title)}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<h2>{_text(table.title.capitalize())}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>\n{body}</tbody></table></div>\n"
     )
-
-
-def _policies(profile: Profile, total: int) -> str:
-    def rows() -> Iterator[tuple[str, ...]]:
-        for cost in profile.policies:
-            at = cost.per_resource
-            share = f"{100 * cost.time / max(total, 1):.1f} %"
-            times = (duration(one) for one in (at.p50, at.p95, at.p99, at.max))
-            yield (duration(cost.time), share, *times, str(cost.evaluations), f"{cost.bytes:,}", _text(cost.policy))
-
-    heads = ("time", "share", "p50", "p95", "p99", "max", "evaluations", "bytes allocated", "policy")
-    return _table("Policies", heads, rows())
-
-
-def _rules(profile: Profile) -> str:
-    rows = (
-        (
-            duration(one.self),
-            duration(one.time),
-            str(one.evaluations),
-            _text(one.policy),
-            _text(one.rule),
-            _text(f"{one.file}:{one.line}"),
-        )
-        for one in profile.rules[:100]
-    )
-    return _table("Rules", ("own time", "with calls", "evaluations", "policy", "rule", "where"), rows)
-
-
-def _lines(profile: Profile) -> str:
-    rows = (
-        (
-            duration(one.time),
-            str(one.evaluations),
-            str(one.redos),
-            _text(one.policy),
-            _text(f"{one.file}:{one.line}"),
-            f"<code>{_text(one.text.strip())}</code>",
-        )
-        for one in profile.lines[:100]
-    )
-    return _table("Lines", ("time", "evaluations", "redos", "policy", "where", "source"), rows)
-
-
-def _slowest(profile: Profile) -> str:
-    rows = (
-        (duration(one.time), _text(one.policy), _text(one.resource.id), _text(f"{one.file}:{one.line}"))
-        for one in profile.slowest
-    )
-    return _table("Resources that took longest", ("time", "policy", "resource", "where"), rows)

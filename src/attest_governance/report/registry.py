@@ -1,26 +1,57 @@
-"""The formats by name; each is imported only when it is asked for."""
+"""The formats by name, what each implements and is told, and which file each is written to."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeAlias
+
+import msgspec
 
 from attest_governance.errors import UsageError
 
 if TYPE_CHECKING:
-    from attest_governance.report.interface import Reporter
+    from attest_governance.model import Outcome
 
-_CLASSES = {
-    "text": ("text", "TextReporter"),
-    "table": ("table", "TableReporter"),
-    "json": ("json_document", "JsonReporter"),
-    "yaml": ("yaml_document", "YamlReporter"),
-    "sarif": ("sarif", "SarifReporter"),
-    "junit": ("junit", "JunitReporter"),
-    "github": ("github", "GithubReporter"),
-    "openreports": ("openreports", "OpenReportsReporter"),
+
+class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to write a report; everything that would otherwise come from the environment."""
+
+    now: datetime
+    """The moment of the run, with a time zone; no report reads a clock."""
+    root: Path = Path()
+    """The folder that relative file names of the outcome start at."""
+    repository: Path | None = None
+    """The folder that SARIF and GitHub name files from; None means `root`."""
+    color: bool = False
+    width: int = 0
+    """Columns to fold prose at; 0 folds nothing, so that every line can be searched for."""
+    detailed: bool = False
+    show_exempted: bool = False
+    verbose: bool = False
+    command: str = "attest policy check"
+    version: str = ""
+    step_summary: Path | None = None
+    """The file that GitHub shows as the summary of a job; only the github format appends to it."""
+
+
+Write: TypeAlias = Callable[["Outcome", TextIO, ReportOptions], None]
+"""Writes the whole report of an outcome; the same outcome and options give the same characters. Raises `OSError`."""
+
+_MODULES = {
+    "text": "text",
+    "table": "table",
+    "json": "json_document",
+    "yaml": "yaml_document",
+    "sarif": "sarif",
+    "junit": "junit",
+    "github": "github",
+    "openreports": "openreports",
 }
-FORMATS: tuple[str, ...] = tuple(_CLASSES)
+FORMATS: tuple[str, ...] = tuple(_MODULES)
 FORMATS_FOR_PEOPLE = frozenset({"text", "table", "github"})
 """Formats whose characters may be replaced where a terminal can't show them."""
 
@@ -31,16 +62,68 @@ def check_format(name: str) -> None:
     Raises:
         UsageError: when there is no such format.
     """
-    if name not in _CLASSES:
+    if name not in _MODULES:
         raise UsageError(f"unknown format `{name}`", hint=f"use one of {', '.join(FORMATS)}")
 
 
-def reporter(name: str) -> Reporter:
-    """The reporter of a format.
+def writer(name: str) -> Write:
+    """What writes a format, imported only when it is asked for.
 
     Raises:
         UsageError: when there is no such format.
     """
     check_format(name)
-    module, class_name = _CLASSES[name]
-    return cast("Reporter", getattr(import_module(f"attest_governance.report.{module}"), class_name)())
+    write: Write = import_module(f"attest_governance.report.{_MODULES[name]}").write
+    return write
+
+
+_STDOUT = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+
+
+class Target(msgspec.Struct, frozen=True):
+    """One report to write: a format, and a file or (None) standard output."""
+
+    format: str
+    path: Path | None = None
+
+
+def pair_targets(formats: Sequence[str], outputs: Sequence[str]) -> tuple[Target, ...]:
+    """Pairs the values of `--format` and `--output` by their order.
+
+    Formats left without a file go to standard output, which holds one report; `-` and `/dev/stdout`
+    mean it too.
+
+    Raises:
+        UsageError: for an unknown format, more outputs than formats, one file for two reports, or
+            two reports for standard output.
+    """
+    for name in formats:
+        check_format(name)
+    if len(outputs) > len(formats):
+        raise UsageError(
+            f"{len(outputs)} outputs for {len(formats)} formats",
+            hint=f"give a --format for each --output: none is left for `{outputs[len(formats)]}`",
+        )
+    paths = [None if name in _STDOUT else Path(name) for name in outputs]
+    paths += [None] * (len(formats) - len(paths))
+    targets = tuple(Target(name, path) for name, path in zip(formats, paths, strict=True))
+    check_targets(targets)
+    return targets
+
+
+def check_targets(targets: Sequence[Target]) -> None:
+    """Refuses reports that would overwrite or follow one another.
+
+    Raises:
+        UsageError: for one file or standard output named twice.
+    """
+    taken: dict[str, str] = {}
+    for target in targets:
+        place = os.path.realpath(target.path) if target.path else ""
+        if place in taken:
+            raise UsageError(
+                f"two reports for {f'`{target.path}`' if target.path else 'standard output'}:"
+                f" {taken[place]} and {target.format}",
+                hint="give each --format an --output of its own",
+            )
+        taken[place] = target.format

@@ -21,19 +21,16 @@ from attest_governance.report.source import SourceReader
 
 if TYPE_CHECKING:
     from attest_governance.model import Finding, Outcome, Problem, Waiver
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"
 _POLICY_CODES = ("rego_", "policy_", "bundle_", "template_", "constraint_", "config_")
 
 
-class SarifReporter:
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints one run of one tool; waived findings are suppressed results."""
-
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
-        """See `Reporter.write`."""
-        write_run(_Run(outcome, options).run(), out)
+    write_run(_Run(outcome, options).run(), out)
 
 
 class _Run:

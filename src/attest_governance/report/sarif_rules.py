@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attest_governance.model import Policy
 from attest_governance.report import clean
-from attest_governance.report.step_summary import markdown
+from attest_governance.report.github import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attest_governance.model import Finding, Outcome, Problem
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 _HEADS = ("RESULT", "SEVERITY", "POLICY", "RESOURCE", "WHERE", "MESSAGE")
 _GAP = "  "
@@ -21,19 +21,16 @@ _NARROWEST_MESSAGE = 24
 _COLORS = {"violation": "31", "error": "31", "warning": "33", "dry run": "36", "exempted": "2"}
 
 
-class TableReporter:
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Columns as wide as their content; where the message finds no room, it goes below its row."""
-
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
-        """See `Reporter.write`."""
-        rows = [_finding(finding) for finding in outcome.findings]
-        rows += [_problem(problem) for problem in sorted(outcome.problems, key=lambda problem: problem.severity)]
-        if rows:
-            out.write(clean.inert("".join(_lines(rows, options))))
-            out.write("\n")
-        for notice in outcome.notices:
-            out.write(clean.inert(f"notice: {clean.one_line(notice)}\n"))
-        out.write(f"{words.summary(outcome.summary)}\n")
+    rows = [_finding(finding) for finding in outcome.findings]
+    rows += [_problem(problem) for problem in sorted(outcome.problems, key=lambda problem: problem.severity)]
+    if rows:
+        out.write(clean.inert("".join(_lines(rows, options))))
+        out.write("\n")
+    for notice in outcome.notices:
+        out.write(clean.inert(f"notice: {clean.one_line(notice)}\n"))
+    out.write(f"{words.summary(outcome.summary)}\n")
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:

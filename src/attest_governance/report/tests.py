@@ -1,39 +1,38 @@
-"""Results of tests, as text for people and as JSON."""
+"""Results of tests, as text for people, as JSON and as JUnit XML."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
+from xml.etree import ElementTree as ET
 
 import msgspec
 
 from attest_governance.model.testing import KINDS
-from attest_governance.report import clean, words
+from attest_governance.report import clean, junit, words
 from attest_governance.report.json_document import write_shown
-from attest_governance.report.tests_junit import write_junit
+from attest_governance.report.registry import ReportOptions
 from attest_governance.report.traces import problem_lines, tree_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attest_governance.model import Problem
     from attest_governance.model.testing import Case, Coverage, FileCoverage, TestRun
 
 SCHEMA = "attest.continuu.ms/test/v1"
 FORMATS = ("text", "json", "junit")
 _WORDS = {"pass": "✓ pass ", "fail": "✗ fail ", "error": "! error", "skip": "- skip "}
 _COLORS = {"pass": "32", "fail": "31", "error": "1;31", "skip": "33"}
+_TAGS = {"fail": "failure", "error": "error", "skip": "skipped"}
 _SHOWN_STEPS = 40
 
 
-class TestReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How to report a run of tests."""
+class TestReport(ReportOptions, frozen=True, kw_only=True):
+    """How to report a run of tests; verbosely, tests that passed are listed as well."""
 
     __test__ = False
 
-    now: datetime
-    color: bool = False
-    verbose: bool = False
-    """Whether tests that passed are listed as well."""
     threshold: float | None = None
     """The coverage that was asked for, in percent."""
 
@@ -41,7 +40,7 @@ class TestReport(msgspec.Struct, frozen=True, kw_only=True):
 def write_tests(run: TestRun, name: str, out: TextIO, report: TestReport) -> None:
     """Writes the results in the format `name`: text, json or junit."""
     if name == "junit":
-        write_junit(run, out, report.now)
+        _write_junit(run, out, report)
     else:
         write_shown(_document(run, report), _lines(run, report), name, out)
 
@@ -118,3 +117,51 @@ def _counts(cases: tuple[Case, ...] | list[Case]) -> str:
     names = {"pass": "passed", "fail": "failed", "error": "undecided", "skip": "skipped"}
     counted = {outcome: sum(case.outcome == outcome for case in cases) for outcome in names}
     return ", ".join(f"{number} {names[outcome]}" for outcome, number in counted.items() if number) or "none was run"
+
+
+def _write_junit(run: TestRun, out: TextIO, report: TestReport) -> None:
+    """A suite for each package, Suite and policy, and one for what kept tests from being run."""
+    ordered = sorted(run.cases, key=lambda case: (case.kind, case.suite))
+    suites = []
+    for (_, name), group in groupby(ordered, key=lambda case: (case.kind, case.suite)):
+        cases = list(group)
+        time = _seconds(sum(case.milliseconds for case in cases))
+        suites.append(junit.suite(name, map(_testcase, cases), report.now, time))
+    if run.problems:
+        suites.append(junit.suite("attest policy test", map(_obstacle, run.problems), report.now))
+    junit.write_suites(suites, out, name="attest policy test", time=f"{run.seconds:.3f}")
+
+
+def _testcase(case: Case) -> ET.Element:
+    element = ET.Element(
+        "testcase",
+        name=clean.one_line(case.name),
+        classname=clean.one_line(case.suite),
+        file=clean.one_line(case.file),
+        line=str(case.line),
+        time=_seconds(case.milliseconds),
+    )
+    if case.outcome != "pass":
+        message = clean.one_line(case.message) or case.outcome
+        result = ET.SubElement(element, _TAGS[case.outcome], message=message, type=case.kind)
+        result.text = "\n".join(_details(case)) or None
+    if case.printed:
+        ET.SubElement(element, "system-out").text = "\n".join(clean.one_line(line) for line in case.printed)
+    return element
+
+
+def _details(case: Case) -> list[str]:
+    nodes = (case.failure, *case.steps) if case.failure else case.steps
+    problems = [clean.one_line(f"{one.where}: {one.severity} ({one.code}): {one.message}") for one in case.problems]
+    return ["", *tree_lines(nodes, color=False), *problems, ""] if nodes or problems else []
+
+
+def _obstacle(problem: Problem) -> ET.Element:
+    element = ET.Element("testcase", name=problem.code, classname=clean.one_line(problem.file), time="0")
+    text = clean.one_line(f"{problem.where}: {problem.message}")
+    ET.SubElement(element, "error", message=text, type=problem.code)
+    return element
+
+
+def _seconds(milliseconds: float) -> str:
+    return f"{milliseconds / 1000:.6f}"

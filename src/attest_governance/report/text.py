@@ -13,10 +13,10 @@ from attest_governance.report.frame import Span, frame
 from attest_governance.report.source import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from attest_governance.model import Finding, Location, Policy, Problem
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 _DEFAULT_WIDTH = 120
 _COLORS = {
@@ -33,36 +33,26 @@ _COLORS = {
 }
 
 
-class TextReporter:
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """The format for people; reads the lines that it shows from `options.root`."""
-
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
-        """See `Reporter.write`."""
-        page = _Page(outcome, options)
-        for file, findings in groupby(outcome.findings, key=lambda finding: finding.location.file):
-            page.file(file, list(findings))
-            out.write(page.take())
-        page.skipped()
-        page.problems()
-        page.closing()
+    page = _Page(outcome, options)
+    for file, findings in groupby(outcome.findings, key=lambda finding: finding.location.file):
+        page.file(file, list(findings))
         out.write(page.take())
+    page.skipped()
+    page.problems()
+    page.closing()
+    out.write(page.take())
 
 
-def write_problems(problems: Sequence[Problem], sources: dict[str, str], out: TextIO, options: ReportOptions) -> None:
-    """Writes problems alone, as a text report shows them.
-
-    Args:
-        problems: what to show; errors come first.
-        sources: texts that can't be read again, by name.
-        out: where to.
-        options: how to write.
-    """
+def problem_lines(problems: Sequence[Problem], options: ReportOptions, sources: Mapping[str, str]) -> list[str]:
+    """Problems alone, as a text report shows them, errors first; `sources` as in an outcome."""
     nothing = Summary(
         verdict="error", violations=0, warnings=0, dryrun=0, exempted=0, errors=0, resources=0, policies=0
     )
-    page = _Page(Outcome(summary=nothing, findings=(), problems=tuple(problems), sources=sources), options)
+    page = _Page(Outcome(summary=nothing, findings=(), problems=tuple(problems), sources=dict(sources)), options)
     page.problems()
-    out.write(page.take())
+    return page.lines
 
 
 class _Page:
@@ -73,17 +63,17 @@ class _Page:
         self._options = options
         self._source = SourceReader(options.root, outcome.sources, outcome.findings)
         self._policies = {policy.name: policy for policy in outcome.policies} if options.detailed else {}
-        self._lines: list[str] = []
+        self.lines: list[str] = []
 
     def take(self) -> str:
         """The lines made since the last call, as text that a workflow runner does not obey."""
-        text = "".join(f"{line}\n" for line in self._lines)
-        self._lines.clear()
+        text = "".join(f"{line}\n" for line in self.lines)
+        self.lines.clear()
         return clean.inert(text)
 
     def file(self, file: str, findings: list[Finding]) -> None:
         """All findings of one file under its name."""
-        self._lines += [self._paint(clean.one_line(file) or "(no file)", "bold"), ""]
+        self.lines += [self._paint(clean.one_line(file) or "(no file)", "bold"), ""]
         shown = [finding for finding in findings if finding.waiver is None or self._options.show_exempted]
         for _, together in groupby(shown, key=self._place_of):
             self._place(list(together))
@@ -104,7 +94,7 @@ class _Page:
             self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
         finding = findings[0]
         where = f"{_place(finding.location)} in {words.origin(finding.resource)}"
-        self._lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
+        self.lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
         self._frame(finding.location.file, _span(finding.location), finding.severity)
         if finding.waiver:
             self._prose("    exempted", words.waiver(finding.waiver))
@@ -112,7 +102,7 @@ class _Page:
             self._prose("    fix", fix)
         if self._options.detailed:
             self._details(finding)
-        self._lines.append("")
+        self.lines.append("")
 
     def _exempted(self, findings: list[Finding]) -> None:
         """One line each for what does not count; one together for a baseline, which may be long."""
@@ -126,19 +116,19 @@ class _Page:
             text = f"{finding.message} [{finding.policy}] {where}: {words.waiver(cover)}"
             self._prose(f"  exempted ({finding.severity})", clean.one_line(text))
         if baseline:
-            self._lines.append(f"  {words.count(baseline, 'finding')} in the baseline, shown by --show-exempted")
-        self._lines.append("")
+            self.lines.append(f"  {words.count(baseline, 'finding')} in the baseline, shown by --show-exempted")
+        self.lines.append("")
 
     def _details(self, finding: Finding) -> None:
         policy = self._policies.get(finding.policy)
         if policy:
             self._about(policy)
-        self._lines.append(f"    rule: {clean.one_line(finding.rule)} ({finding.engine})")
+        self.lines.append(f"    rule: {clean.one_line(finding.rule)} ({finding.engine})")
         if finding.location.path:
-            self._lines.append(f"    field: {clean.one_line(finding.location.path)}")
+            self.lines.append(f"    field: {clean.one_line(finding.location.path)}")
         if finding.details:
             text = json.dumps(finding.details, ensure_ascii=False, sort_keys=True)
-            self._lines.append(f"    details: {clean.one_line(text)}")
+            self.lines.append(f"    details: {clean.one_line(text)}")
 
     def _about(self, policy: Policy) -> None:
         if policy.title or policy.description:
@@ -151,8 +141,8 @@ class _Page:
         if not self._options.verbose or not self._outcome.skipped:
             return
         for skipped in self._outcome.skipped:
-            self._lines.append(clean.one_line(f"skipped: {skipped.file}:{skipped.line}: {skipped.reason}"))
-        self._lines.append("")
+            self.lines.append(clean.one_line(f"skipped: {skipped.file}:{skipped.line}: {skipped.reason}"))
+        self.lines.append("")
 
     def problems(self) -> None:
         """What kept us from deciding, then what a person should know."""
@@ -164,33 +154,33 @@ class _Page:
         about = " ".join(part for part in (problem.policy and f"[{problem.policy}]", problem.resource) if part)
         self._prose(head, problem.message, f" {about}" if about else "", color=problem.severity)
         if problem.file:
-            self._lines.append(f"  {self._paint(clean.one_line(problem.where), 'dim')}")
+            self.lines.append(f"  {self._paint(clean.one_line(problem.where), 'dim')}")
         if problem.file and problem.line:
             span = Span(problem.line, problem.column, problem.end_line, problem.end_column)
             self._frame(problem.file, span, problem.severity)
         if problem.hint:
             self._prose("  hint", problem.hint)
-        self._lines.append("")
+        self.lines.append("")
 
     def closing(self) -> None:
         """The notices, and the counts in words as the last line."""
         for notice in self._outcome.notices:
             self._prose("notice", notice)
         if self._outcome.notices:
-            self._lines.append("")
+            self.lines.append("")
         total = self._outcome.summary
         if total.skipped and not self._options.verbose:
             what = words.count(total.skipped, "document that is no resource", "documents that are no resources")
-            self._lines.append(f"skipped {what}; --verbose says why")
+            self.lines.append(f"skipped {what}; --verbose says why")
         color = total.verdict if total.verdict in _COLORS else "error"
-        self._lines += [self._paint(line, color) for line in self._folded([words.summary(total)], "")]
+        self.lines += [self._paint(line, color) for line in self._folded([words.summary(total)], "")]
 
     def _frame(self, file: str, span: Span, color: str) -> None:
         drawn, mark = frame(self._source.lines(file), span, (self._options.width or _DEFAULT_WIDTH) - 6)
         if mark >= 0:
             gutter, bar, underline = drawn[mark].partition("|")
             drawn[mark] = f"{gutter}{bar}{self._paint(underline, color)}"
-        self._lines += [f"      {line}" for line in drawn]
+        self.lines += [f"      {line}" for line in drawn]
 
     def _prose(self, head: str, text: str, tail: str = "", color: str = "") -> None:
         """A labelled sentence of others, folded at the width; its further lines are indented by two."""
@@ -201,7 +191,7 @@ class _Page:
         if color and folded[0].startswith(head):
             label = head.lstrip()
             folded[0] = folded[0].replace(label, self._paint(label, color), 1)
-        self._lines += folded
+        self.lines += folded
 
     def _folded(self, lines: Iterable[str], indent: str) -> Iterable[str]:
         width = self._options.width

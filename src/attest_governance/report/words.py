@@ -1,4 +1,4 @@
-"""The words that all formats for people share."""
+"""The words, times and sizes that all formats for people share."""
 
 from __future__ import annotations
 
@@ -61,3 +61,19 @@ def summary(total: Summary) -> str:
         counts.append(count(total.errors, "error"))
     where = f"{count(total.resources, 'resource')} ({count(total.policies, 'policy', 'policies')})"
     return f"{', '.join(counts)} in {where}: {VERDICTS[total.verdict]}"
+
+
+def duration(nanoseconds: float) -> str:
+    """A time with a unit that suits it: `850 ns`, `12.3 µs`, `4.56 ms`, `1.20 s`."""
+    for limit, unit, digits in ((1e3, "ns", 0), (1e6, "µs", 1), (1e9, "ms", 2)):
+        if abs(nanoseconds) < limit:
+            return f"{nanoseconds / (limit / 1e3):.{digits}f} {unit}"
+    return f"{nanoseconds / 1e9:.2f} s"
+
+
+def size(number: int) -> str:
+    """Bytes with a unit that suits them."""
+    for limit, unit in ((1 << 10, "B"), (1 << 20, "KiB"), (1 << 30, "MiB")):
+        if number < limit:
+            return f"{number / (limit >> 10):.0f} {unit}" if unit == "B" else f"{number / (limit >> 10):.1f} {unit}"
+    return f"{number / (1 << 30):.1f} GiB"

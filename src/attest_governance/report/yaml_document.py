@@ -6,6 +6,7 @@ plain what 1.1 and 1.2 read differently (`1e3`, `0o7`, `12:30:00`), and it knows
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TextIO
@@ -13,13 +14,13 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 from attest_governance.report.clean import UNSAFE, UNSAFE_BEYOND_C0, inert_json
-from attest_governance.report.document import document, entries
+from attest_governance.report.json_document import document, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attest_governance.model import Outcome
-    from attest_governance.report.interface import ReportOptions
+    from attest_governance.report.registry import ReportOptions
 
 # Scalars that no version of YAML takes for anything but a string: no digit, sign or dot in front, and
 # none of the words that are booleans or null somewhere.
@@ -32,21 +33,16 @@ _LONGEST_KEY = 120
 """Longer keys get a `?` in front: YAML looks for the colon of a simple key in 1024 characters only."""
 
 
-class YamlReporter:
-    """Prints the document of `document.py` in block style."""
-
-    def write(self, outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG002
-        """See `Reporter.write`."""
-        whole = document(outcome) | {"findings": list(entries(outcome.findings))}
-        out.write(to_yaml(msgspec.to_builtins(whole)))
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG001
+    """Prints the document of `json` in block style."""
+    whole = document(outcome) | {"findings": list(entries(outcome.findings))}
+    out.write(to_yaml(msgspec.to_builtins(whole)))
 
 
 def to_yaml(value: object, *, literal: bool = False) -> str:
     """One YAML document of plain values: maps with string keys, lists, strings, numbers, booleans, None.
 
-    Args:
-        value: the document.
-        literal: whether texts of several lines stand as they are, for people and for tools that compare lines.
+    With `literal`, texts of several lines stand as they are, for people and for tools that compare lines.
     """
     return inert_json("".join(f"{line}\n" for line in _block(value, "", literal)))
 
@@ -100,21 +96,10 @@ def _is_leaf(value: object) -> bool:
 def _scalar(value: object) -> str:
     if isinstance(value, str):
         return _string(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _float(value)
-    if isinstance(value, int):
-        return str(value)
-    return "{}" if isinstance(value, Mapping) else "[]"
-
-
-def _float(value: float) -> str:
+    if not value and isinstance(value, Mapping | list | tuple):
+        return "{}" if isinstance(value, Mapping) else "[]"
     # YAML 1.1 knows no float without a point.
-    mantissa, e, exponent = repr(value).partition("e")
-    return mantissa + e + exponent if "." in mantissa or not e else f"{mantissa}.0{e}{exponent}"
+    return re.sub(r"^(-?\d+)e", r"\1.0e", json.dumps(value))
 
 
 def _string(value: str) -> str:

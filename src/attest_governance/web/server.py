@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import UsageError
-from attest_governance.web.admission import Admission
-from attest_governance.web.handler import Handler
+from attest_governance.web.handler import Admission, Handler
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,13 +33,7 @@ class Start(msgspec.Struct, frozen=True):
 
 
 class PageServer(ThreadingHTTPServer):
-    """The server of one playground.
-
-    Args:
-        playground: evaluates.
-        start: what the page starts with.
-        port: where to listen; 0 means any free port.
-    """
+    """The server of one playground, on a port, 0 being any that is free; `start` is what its page begins with."""
 
     daemon_threads = True
     allow_reuse_address = sys.platform != "win32"

@@ -18,6 +18,7 @@ from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.policysets.files import (
     DEFAULT_ROOTS,
     belongs,
+    configured,
     differences,
     digests,
     read_files,
@@ -30,7 +31,6 @@ from attest_governance.govern.policysets.history import (
     terms_in,
     with_trust_of,
 )
-from attest_governance.govern.policysets.proposal import configured
 from attest_governance.govern.policysets.weakened import weakened
 from attest_governance.govern.project import FOLDERS, TRUST_FILES, Project, open_project
 from attest_governance.govern.records.belonging import IDENTITY_FILE, parse_identity
@@ -56,12 +56,7 @@ _GOVERNED = (*TRUST_FILES, *FOLDERS.values())
 
 
 def verify_change(root: Path, revision: str, now: datetime) -> Gate:
-    """Compares the working tree with a base.
-
-    Args:
-        root: the project, or a folder in it.
-        revision: the base, such as `origin/main`.
-        now: the moment.
+    """Compares the working tree of a project, or of a folder in it, with a base, such as `origin/main`.
 
     Raises:
         UsageError: the revision is no commit here, or it governs another folder.

@@ -5,7 +5,12 @@ Each option and variable stands in one of these tables, so that a new one is tho
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+
+from attest_governance.errors import GovernanceError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,12 +48,9 @@ HARMLESS_VARIABLES = frozenset(("ATTEST_TRUST_ROOT", "ATTEST_SIGNING_KEY", "ATTE
 
 
 def departures(given: Mapping[str, object], variables: Mapping[str, str], settings: Settings) -> tuple[str, ...]:
-    """What of a run nobody has approved, in words.
+    """What of a run nobody has approved, in words: of the fields of its request, and of the variables around it.
 
-    Args:
-        given: the fields of the request.
-        variables: those of the environment.
-        settings: the configuration in force, which tells what does not come from the project's files.
+    The settings in force tell what does not come from the project's files.
     """
     configured = settings.modules or settings.bundle or settings.policy.policy_bundle_url
     left_out = []
@@ -62,3 +64,41 @@ def departures(given: Mapping[str, object], variables: Mapping[str, str], settin
         *(words for name, words in VARIABLES.items() if variables.get(name)),
         *(f"{words} ({settings.source(key)})" for key, words in settings.departs.items()),
     )
+
+
+_KEY = "governance.policy_approval.bundle_keys"
+
+
+class Download(msgspec.Struct, frozen=True):
+    """A bundle that is about to be used, and who must have signed it: the engine insists on that."""
+
+    path: Path
+    url: str
+    key: str = ""
+    """The digest of the file of public keys; empty where no signature is asked for."""
+    exclude: tuple[str, ...] = ()
+    """Files of the bundle that need no signature."""
+
+
+def approve_download(bundle: Download, trusted: frozenset[str]) -> str:
+    """Insists that the signature of a download may stand for its approval; returns a notice.
+
+    Raises:
+        GovernanceError: it may not; the hint says what to do.
+    """
+    what = f"the bundle of {bundle.url} is not part of the approved set"
+    if not bundle.key:
+        raise GovernanceError(
+            f"{what}, and its signature is not asked for",
+            hint=f"keep its policies in the project, or set `policy.policy_bundle_key` and list that key in `{_KEY}`",
+        )
+    if bundle.key not in trusted:
+        raise GovernanceError(
+            f"{what}, and nobody has approved the key that signs it",
+            hint=f"add `{bundle.key}` to `{_KEY}`, and have that approved: `attest governance propose`",
+        )
+    if bundle.exclude:
+        raise GovernanceError(
+            f"{what}: its signature does not cover `{bundle.exclude[0]}`", hint="unset `policy.policy_bundle_exclude`"
+        )
+    return f"bundle of {bundle.url}, signed with an approved key"

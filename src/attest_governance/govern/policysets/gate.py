@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError
-from attest_governance.govern.policysets.downloads import Download, approve_download
+from attest_governance.govern.policysets.departures import Download, approve_download
 from attest_governance.govern.policysets.files import belongs, digests, read_files
 from attest_governance.govern.policysets.history import Approved, ensure_lasting, read_history, with_trust_of
 from attest_governance.govern.project import TRUST_FILES, Project, open_project

@@ -84,11 +84,6 @@ def ensure_own(identity: Identity, record: Record) -> None:
 def adopt(root: Path, identity: Identity, requests: Iterable[Event]) -> Identity:
     """Gives a project its id, where it has none, and adopts requests that were made without one.
 
-    Args:
-        root: the project.
-        identity: what it is now.
-        requests: those to adopt.
-
     Raises:
         OutputError: the file can't be written.
     """

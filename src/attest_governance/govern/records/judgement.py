@@ -90,14 +90,7 @@ class Judgement(msgspec.Struct, frozen=True):
 def judge(
     record: Record, rule: ApprovalRule, trust: Trust, teams: Mapping[str, frozenset[str]], now: datetime
 ) -> Judgement:
-    """Judges a record.
-
-    Args:
-        record: one that `read_record` has checked.
-        rule: who must approve, and for how long at most.
-        trust: whose key is whose.
-        teams: each team with its members.
-        now: the moment of the judgement.
+    """Judges a record that `read_record` has checked, by a rule, the keys and teams of people, at one moment.
 
     Raises:
         GovernanceError: the request itself does not count, or an event is not the work of the

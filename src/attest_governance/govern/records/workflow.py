@@ -43,12 +43,7 @@ if TYPE_CHECKING:
 
 
 class Workflow:
-    """The acts of one person at one moment.
-
-    Args:
-        project: where the records are.
-        signer: the person's key; the trust store says whose it is.
-        now: the moment of the act.
+    """The acts of one person at one moment; the trust store says whose the signer's key is.
 
     Raises:
         GovernanceError: the key may not be used now, or the clock is behind the records.

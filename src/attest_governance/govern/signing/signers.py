@@ -116,12 +116,9 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
 
 
 def load_signer(path: Path, environment: Mapping[str, str] = os.environ) -> Signer:
-    """Makes a signer from a key file.
+    """Makes a signer from a key file: a private key (OpenSSH's format, or PEM), or a `.pub` file.
 
-    Args:
-        path: a private key (OpenSSH's format, or an Ed25519 key in PEM), or a `.pub` file whose
-            private half the SSH agent holds.
-        environment: where `SSH_AUTH_SOCK` is looked up.
+    The private half of a `.pub` file is held by the SSH agent that `SSH_AUTH_SOCK` names, or lies beside it.
 
     Raises:
         UsageError: the file is no such key, is encrypted, or the agent does not hold the key.

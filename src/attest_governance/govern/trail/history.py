@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError, UsageError
-from attest_governance.exempt.pattern import matches
+from attest_governance.exempt.exemption import matches
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
 from attest_governance.govern.project import FOLDERS, HEAD_FILE, Project
 from attest_governance.govern.records.record import read_events, read_record
