@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attest_governance.develop.examples import find_examples
 from attest_governance.load.selection import unknown_policy
 from attest_governance.model.policy import Description, Row
 from attest_governance.model.problem import refuse
@@ -47,14 +47,14 @@ def find_policy(runtime: Runtime, name: str) -> Policy:
 def describe(policy: Policy, runtime: Runtime) -> Description:
     """Everything there is to say about one policy."""
     row = _row(policy, runtime.prepared.standings)
-    folder = Path(policy.file).parent / "examples" / policy.name
+    examples = find_examples([policy])
     return Description(
         policy=policy,
         enforcement=row.enforcement,
         enabled=row.enabled,
         configured=runtime.prepared.standings.of(policy).parameters,
-        passing=_files(folder / "pass"),
-        failing=_files(folder / "fail"),
+        passing=tuple(str(one.file) for one in examples if not one.denied),
+        failing=tuple(str(one.file) for one in examples if one.denied),
     )
 
 
@@ -72,7 +72,3 @@ def _row(policy: Policy, standings: Standings) -> Row:
         shipped=policy.shipped,
         replaces=policy.replaces,
     )
-
-
-def _files(folder: Path) -> tuple[str, ...]:
-    return tuple(sorted(str(path) for path in folder.rglob("*") if path.is_file()))

@@ -169,7 +169,8 @@ def _fallback(remote: Remote, cache: BundleCache, error: Exception, now: float) 
             f"{what}; the last good one was confirmed {_span(age)} ago, which is too long",
             hint="make the server right again, or raise `policy.policy_bundle_max_stale`",
         )
-    stays = f"{what}; the last good one stays in use ({_named(state)}, confirmed {_span(age)} ago)"
+    named = f"revision `{state.revision}`" if state.revision else f"content {state.digest[:12]}"
+    stays = f"{what}; the last good one stays in use ({named}, confirmed {_span(age)} ago)"
     code = "bundle_stale" if away else "bundle_refused"
     hint = "" if away else "`policy.policy_bundle_allow_rollback` allows an older revision"
     return _fetched(remote, cache, state, Problem("warning", code, stays, hint=hint))
@@ -181,10 +182,6 @@ def _fetched(remote: Remote, cache: BundleCache, state: State, *problems: Proble
         hint = "use https, or set `policy.policy_bundle_key`"
         problems = (*problems, Problem("warning", "bundle_open", message, hint=hint))
     return Fetched(cache.archive(state), state.revision, problems)
-
-
-def _named(state: State) -> str:
-    return f"revision `{state.revision}`" if state.revision else f"content {state.digest[:12]}"
 
 
 def _span(seconds: float) -> str:

@@ -80,13 +80,15 @@ def judged(request: Request, manifests: Manifests, targets: Sequence[Target], no
     Raises:
         AttestError: nothing could be decided.
     """
-    wanted = msgspec.structs.replace(request, judged=manifests.paths, checked=_needs_passes(targets))
+    passes = any(target.format in ("junit", "openreports") for target in targets)
+    wanted = msgspec.structs.replace(request, judged=manifests.paths, checked=passes)
     with Progress("checking") as progress, open_here(wanted, now) as runtime:
         return runtime.judge(manifests, now, progress.advance)
 
 
 def report_options(showing: Showing, now: datetime) -> ReportOptions:
     """How reports are written, given what the user wishes and what standard output is."""
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
     return ReportOptions(
         now=now,
         color=showing.color,
@@ -97,17 +99,13 @@ def report_options(showing: Showing, now: datetime) -> ReportOptions:
         command=showing.command,
         version=__version__,
         repository=find_repository(Path.cwd()),
-        step_summary=_step_summary(),
+        step_summary=Path(summary) if summary else None,
     )
 
 
 def exit_code(verdict: Verdict) -> int:
     """0 allowed, 1 denied, 2 could not decide."""
     return {"allow": OK, "deny": DENIED, "error": UNDECIDED}[verdict]
-
-
-def _needs_passes(targets: Sequence[Target]) -> bool:
-    return any(target.format in ("junit", "openreports") for target in targets)
 
 
 def named(paths: Sequence[str], manifests: Manifests | None = None) -> Manifests:
@@ -155,11 +153,6 @@ def read_pipe(name: str = STDIN) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{what} is not UTF-8 at byte {error.start}", hint="convert it to UTF-8") from error
-
-
-def _step_summary() -> Path | None:
-    named = os.environ.get("GITHUB_STEP_SUMMARY")
-    return Path(named) if named else None
 
 
 def policy_request(policies: Sequence[str], request: Request) -> Request:

@@ -42,7 +42,9 @@ def run(arguments: Sequence[str]) -> int:
         _settle_stdout()
         return _refused(error)
     except BrokenPipeError:
-        return _broken_pipe()
+        _abandon_stdout()
+        print("error: standard output was closed before the report was written", file=sys.stderr)
+        return UNDECIDED
     except KeyboardInterrupt:
         print("interrupted: nothing was decided", file=sys.stderr)
         return INTERRUPTED
@@ -111,9 +113,3 @@ def _settle_stdout() -> None:
 def _abandon_stdout() -> None:
     """What is left in the buffer of standard output must not be tried again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _broken_pipe() -> int:
-    _abandon_stdout()
-    print("error: standard output was closed before the report was written", file=sys.stderr)
-    return UNDECIDED

@@ -45,7 +45,7 @@ class Progress:
 
     def __enter__(self) -> Self:
         self._started = time.monotonic()
-        if _somebody_looks():
+        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
             _nested.append(self)
             self._thread = threading.Thread(target=self._draw, name="attest-progress", daemon=True)
             self._thread.start()
@@ -88,10 +88,6 @@ class Progress:
     def _line(self) -> str:
         text = f"{one_line(self._text)} ({time.monotonic() - self._started:.0f} s)"
         return text[: shutil.get_terminal_size().columns - 1]
-
-
-def _somebody_looks() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def _write(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -76,15 +76,10 @@ def _of(action: str, value: Object, before: Object | None, after: Object | None,
 
 
 def _lines(value: Object | None) -> list[str]:
-    return [] if value is None else manifest([_sorted(value)]).splitlines(keepends=True)
+    return [] if value is None else manifest([_in_order(value)]).splitlines(keepends=True)
 
 
-def _sorted(value: object) -> Object:
-    out = _in_order(value)
-    return out if isinstance(out, dict) else {}
-
-
-def _in_order(value: object) -> object:
+def _in_order(value: Any) -> Any:  # noqa: ANN401 (any JSON value)
     """The same value with its keys in order, since a cluster keeps none."""
     if isinstance(value, dict):
         return {key: _in_order(value[key]) for key in sorted(value)}

@@ -16,7 +16,6 @@ import msgspec
 
 from attest_governance.errors import ClusterError, ConflictError
 from attest_governance.gatekeeper import belonging
-from attest_governance.gatekeeper.objects import CONSTRAINT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -137,7 +136,10 @@ def _await_templates(cluster: Cluster, wanted: Sequence[Object], patience: Patie
     needed = {each["kind"] for each in wanted if belonging.is_constraint(each)}
     names = [each["metadata"]["name"] for each in wanted if belonging.is_template(each)]
     deadline = patience.now() + patience.seconds
-    while waiting := [*_missing(cluster, needed), *_unseen(cluster, names)]:
+    while waiting := [
+        *sorted(needed - {kind.kind for kind in belonging.constraint_kinds(cluster)}),
+        *_unseen(cluster, names),
+    ]:
         if patience.now() >= deadline:
             raise ClusterError(
                 f"Gatekeeper has not taken in {len(waiting)} of the templates within {patience.seconds:g} s: "
@@ -146,11 +148,6 @@ def _await_templates(cluster: Cluster, wanted: Sequence[Object], patience: Patie
                 "run the command again, or give it more time with --timeout",
             )
         patience.sleep(_PAUSE)
-
-
-def _missing(cluster: Cluster, needed: set[str]) -> list[str]:
-    served = {kind.kind for kind in cluster.kinds(CONSTRAINT_VERSION)}
-    return sorted(needed - served)
 
 
 def _unseen(cluster: Cluster, names: Iterable[str]) -> Iterator[str]:

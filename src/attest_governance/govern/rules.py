@@ -62,14 +62,14 @@ class Governance(msgspec.Struct, frozen=True):
         return frozenset().union(*self.teams.values())
 
 
-def parse_rules(text: str, file: str = RULES_FILE) -> Governance:
+def parse_rules(text: str) -> Governance:
     """Reads `governance.yaml`.
 
     Raises:
         ConfigurationError: a key is unknown, a value is not what it must be, a required team has no
             members, or a rule could be fulfilled by nobody. With file, line, column.
     """
-    return _Rules(read(text, file)).governance()
+    return _Rules(read(text, RULES_FILE)).governance()
 
 
 class _Rules:

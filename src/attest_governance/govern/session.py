@@ -69,7 +69,8 @@ def open_session(root: Path, now: datetime, environment: Mapping[str, str]) -> S
     """
     project = open_project(root)
     history = read_history(project, now, environment.get(PIN, ""))
-    return Session(with_trust_of(project, history.current) if history.current else project, now, environment, history)
+    trusted = with_trust_of(project, history.current.terms) if history.current else project
+    return Session(trusted, now, environment, history)
 
 
 def seal(project: Project, person: str, signer: Signer, now: datetime) -> audit.Head | None:

@@ -27,6 +27,7 @@ REVOKED_FILE = ".attest/governance/revoked_keys"
 _PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,253}")
 _TIME = re.compile(r"([0-9]{8})([0-9]{4})?([0-9]{2})?Z")
 _WORD = re.compile(r'((?:[^\s"]|"[^"]*")+)(?:\s+|$)')
+_ALGORITHMS = ("ssh-", "ecdsa-", "sk-")
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="?([^"]*)"?)?')
 
 
@@ -98,7 +99,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _signer(line: str, number: int) -> TrustedKey:
     words = _WORD.findall(line)
-    options = words.pop(1) if len(words) > 1 and not _is_algorithm(words[1]) else ""
+    options = words.pop(1) if len(words) > 1 and not words[1].startswith(_ALGORITHMS) else ""
     if len(words) < 3:  # noqa: PLR2004 - name, algorithm, key
         raise _refused(number, "the line is not `NAME [OPTIONS] ALGORITHM KEY`", "copy the key from a `.pub` file")
     person = words[0].strip('"')
@@ -110,10 +111,6 @@ def _signer(line: str, number: int) -> TrustedKey:
     except ValueError as error:
         raise _refused(number, f"the key of `{person}`: {error}", "replace it") from error
     return TrustedKey(person, key, number, after, before)
-
-
-def _is_algorithm(word: str) -> bool:
-    return word.startswith(("ssh-", "ecdsa-", "sk-"))
 
 
 def _validity(options: str) -> tuple[datetime | None, datetime | None]:

@@ -146,11 +146,9 @@ def _plain(node: Node, file: str) -> object:
         raise InputError(f"the value {error}", file=file, line=mark.line, column=mark.column, hint=hint) from None
     if type(value) is int and not -(1 << 63) <= value < 1 << 64:
         value = float(value)
-    return _as_go_writes(value) if isinstance(value, float) else value
-
-
-def _as_go_writes(value: float) -> msgspec.Raw:
-    plain = SMALL <= abs(value) < EXACT
+    if not isinstance(value, float):
+        return value
+    plain = SMALL <= abs(value) < EXACT  # as Go writes it
     return msgspec.Raw((f"{Decimal(repr(value)):f}" if plain else repr(value).replace("e-0", "e-")).encode())
 
 

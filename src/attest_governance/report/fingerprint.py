@@ -71,9 +71,5 @@ class LineHashes:
         if not 1 <= line <= len(self._blocks):
             return ""
         block, number = self._blocks[line - 1]
-        return f"{_polynomial(block):x}:{number}"
-
-
-def _polynomial(block: bytes) -> int:
-    value: int = sum(map(mul, unpack(_UNITS, block.ljust(2 * _BLOCK, b"\0")), _POWERS))
-    return value & _WORD
+        value: int = sum(map(mul, unpack(_UNITS, block.ljust(2 * _BLOCK, b"\0")), _POWERS))
+        return f"{value & _WORD:x}:{number}"

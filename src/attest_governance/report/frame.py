@@ -56,14 +56,8 @@ def frame(lines: Sequence[str], span: Span, width: int) -> Frame:
         if number == span.line and view.underline:
             drawn.append(f"{'':>{digits}} | {view.underline}")
     mark = span.line - first + 1 if view.underline else -1
-    return Frame(_without_blank_ends(drawn, digits), mark)
-
-
-def _without_blank_ends(drawn: list[str], digits: int) -> list[str]:
     # An empty line below says nothing; one above would move the mark and is rare.
-    if drawn and drawn[-1][digits:] == " |":
-        return drawn[:-1]
-    return drawn
+    return Frame(drawn[:-1] if drawn[-1][digits:] == " |" else drawn, mark)
 
 
 def _columns(line: str, span: Span) -> tuple[int, int]:

@@ -105,16 +105,13 @@ def _problem(problem: Problem, paths: RepositoryPaths) -> str:
 
 def _command(name: str, properties: dict[str, object], text: str) -> str:
     """One line that the runner obeys, whatever is in its values."""
-    pairs = ",".join(f"{key}={_property(clean.one_line(str(value)))}" for key, value in properties.items())
+    texts = {key: _data(clean.one_line(str(value))) for key, value in properties.items()}
+    pairs = ",".join(f"{key}={text.replace(':', '%3A').replace(',', '%2C')}" for key, text in texts.items())
     return f"::{name} {pairs}::{_data(clean.inert(clean.block(text)))}\n"
 
 
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _append(path: Path, text: str) -> None:

@@ -90,7 +90,8 @@ def _explained(name: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"can't write the report: {_reason(error)}", file=name, hint=_hint(error)) from error
+        reason = (error.strerror or str(error) or type(error).__name__).lower()
+        raise OutputError(f"can't write the report: {reason}", file=name, hint=_hint(error)) from error
 
 
 @contextlib.contextmanager
@@ -170,10 +171,6 @@ def _is_direct(path: Path) -> bool:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
     return not stat.S_ISREG(mode)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error) or type(error).__name__).lower()
 
 
 def _hint(error: OSError) -> str:

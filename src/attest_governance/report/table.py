@@ -47,7 +47,8 @@ def _problem(problem: Problem) -> tuple[str, ...]:
 
 
 def _lines(rows: Sequence[tuple[str, ...]], options: ReportOptions) -> list[str]:
-    limits = _limits(options.width)
+    widest = min(_WIDEST, options.width // 5) if options.width else 0
+    limits = (0, 0, widest, widest, 0, 0)
     cut = [tuple(_cut(cell, limit) for cell, limit in zip(row, limits, strict=True)) for row in rows]
     widths = [max(cells(cell) for cell in column) for column in zip(_HEADS, *cut, strict=True)]
     room = options.width and options.width - sum(widths[:-1]) - len(_GAP) * len(widths[:-1])
@@ -57,11 +58,6 @@ def _lines(rows: Sequence[tuple[str, ...]], options: ReportOptions) -> list[str]
         color = _COLORS[row[0]] if options.color else ""
         lines += _line(row, widths, color, options.width - len(_GAP) if below else room, below=below)
     return lines
-
-
-def _limits(width: int) -> tuple[int, ...]:
-    widest = min(_WIDEST, width // 5) if width else 0
-    return (0, 0, widest, widest, 0, 0)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], color: str, room: int, *, below: bool) -> list[str]:

@@ -93,9 +93,10 @@ class _Page:
             head = f"  {words.standing(finding)} ({finding.severity})"
             self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
         finding = findings[0]
-        where = f"{_place(finding.location)} in {words.origin(finding.resource)}"
+        at = finding.location
+        where = f"{_place(at)} in {words.origin(finding.resource)}"
         self.lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
-        self._frame(finding.location.file, _span(finding.location), finding.severity)
+        self._frame(at.file, Span(at.line, at.column, at.end_line, at.end_column), finding.severity)
         if finding.waiver:
             self._prose("    exempted", words.waiver(finding.waiver))
         for fix in dict.fromkeys(finding.fix for finding in findings if finding.fix):
@@ -209,7 +210,3 @@ class _Page:
 
 def _place(location: Location) -> str:
     return f"{location.file}:{location.line}:{location.column}"
-
-
-def _span(location: Location) -> Span:
-    return Span(location.line, location.column, location.end_line, location.end_column)

@@ -150,7 +150,7 @@ def _judged(gate: Gate, root: Path, before: Mapping[str, Entry], now: datetime) 
         own = msgspec.structs.replace(own, identity=identity)
     stores = {**head.stores, "policy-set": _Records(before)}
     settled = read_history(msgspec.structs.replace(own, stores=stores), now, settled=lambda _: True)
-    base = with_trust_of(own, settled.current) if settled.current else own
+    base = with_trust_of(own, settled.current.terms) if settled.current else own
     first = None if settled.current else own
     history = read_history(own, now, first=first, settled=settled.chain.__contains__)
     checked = read_history(head, now)

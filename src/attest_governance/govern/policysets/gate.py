@@ -72,7 +72,7 @@ def policy_gate(root: Path, now: datetime, run: Run | None = None, pin: str = ""
         raise GovernanceError(
             "no policy set has been approved yet", file=RULES_FILE, hint="`attest governance propose` starts it"
         )
-    keys = with_trust_of(project, current).rules.bundle_keys
+    keys = with_trust_of(project, current.terms).rules.bundle_keys
     read = list(_read(root, current, keys, run))
     _ensure_approved(root, current, read)
     told = _told(run, _left_out(current, {name for name, _ in read}) if run and run.asks_rego else ())
@@ -144,5 +144,5 @@ def _ensure_approved(root: Path, current: Approved, read: Iterable[tuple[str, st
 
 def _asked(project: Project, current: Approved | None) -> bool:
     """Whether the rules here ask for approved policies, or those of the approved set did."""
-    rules = [project.rules, *([with_trust_of(project, current).rules] if current else [])]
+    rules = [project.rules, *([with_trust_of(project, current.terms).rules] if current else [])]
     return any(one.policy_approval is not None for one in rules)

@@ -138,7 +138,7 @@ def open_trusted(root: Path, now: datetime, pin: str = "") -> Project:
     project = open_project(root)
     history = read_history(project, now, pin)
     ensure_lasting(history)
-    return with_trust_of(project, history.current) if history.current else project
+    return with_trust_of(project, history.current.terms) if history.current else project
 
 
 def ensure_lasting(history: History) -> None:
@@ -155,12 +155,8 @@ def ensure_lasting(history: History) -> None:
         )
 
 
-def with_trust_of(project: Project, approved: Approved) -> Project:
-    """The project, seen with the keys and rules of an approved set."""
-    return _under(project, approved.terms)
-
-
-def _under(project: Project, terms: PolicySetTerms) -> Project:
+def with_trust_of(project: Project, terms: PolicySetTerms) -> Project:
+    """The project, seen with the keys and rules of a policy set."""
     return msgspec.structs.replace(
         project, rules=parse_rules(terms.governance), trust=parse_trust(terms.signers, terms.revoked)
     )
@@ -170,7 +166,7 @@ def judge_against(project: Project, record: Record, current: Approved | None, no
     """Judges a proposal by the current set's keys and rules; `None` when it does not follow that set."""
     if terms_in(record).previous != ([current.digest] if current else []):
         return None
-    seen = with_trust_of(project, current) if current else project
+    seen = with_trust_of(project, current.terms) if current else project
     rule = seen.rules.change_approval or project.rule("policy-set")
     return judge(record, rule, seen.trust, seen.rules.teams, now)
 
@@ -184,7 +180,9 @@ def _judge(
 ) -> Approved | None:
     """Judges a proposal, by default at the time of its last event: later changes of keys do not undo the past."""
     terms = terms_in(record)
-    seen = [with_trust_of(project, approved[digest]) for digest in terms.previous] or [first or _under(project, terms)]
+    seen = [with_trust_of(project, approved[digest].terms) for digest in terms.previous] or [
+        first or with_trust_of(project, terms)
+    ]
     rules = [each.rules.change_approval or project.rules.change_approval for each in seen]
     if not all(rules) or not _is_whole(terms):
         return None

@@ -105,7 +105,8 @@ def resolve(store: Store, prefix: str) -> str:
     Raises:
         GovernanceError: no record or several records match.
     """
-    found = [one for one in store.records() if prefix and (one == prefix or _begins(one, prefix))]
+    named = ((one, one.rpartition("-")[2]) for one in store.records())
+    found = [one for one, digits in named if prefix and (one.startswith(prefix) or digits.startswith(prefix))]
     if prefix in found:
         return prefix
     if len(found) == 1:
@@ -113,10 +114,6 @@ def resolve(store: Store, prefix: str) -> str:
     if not found:
         raise GovernanceError(f"no record matches `{prefix}`", hint="`attest policy exemptions list` shows the ids")
     raise GovernanceError(f"`{prefix}` matches {', '.join(found)}", hint="give more of the id")
-
-
-def _begins(record: str, prefix: str) -> bool:
-    return record.startswith(prefix) or record.rpartition("-")[2].startswith(prefix)
 
 
 def signer_of(signed: SignedEvent, trust: Trust, moments: Iterable[datetime]) -> str:
