@@ -19,8 +19,8 @@ from attest_governance.evaluate import EngineOptions
 from attest_governance.evaluate.requests import BuildBundle, InspectBundle, SignBundle
 from attest_governance.load.bundles import read_verification, remote
 from attest_governance.model.sources import BundleAnswer
-from attest_governance.report.bundles import write_bundle
 from attest_governance.report.output import check_place
+from attest_governance.report.validation import write_bundle
 from attest_governance.request import Request, inspector
 from attest_governance.resources import shipped_policies
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.exempt.annotated import Annotations, RefusedAnnotation, claims_exemption, read_annotation
+from attest_governance.exempt.declared import Annotations, RefusedAnnotation, claims_exemption, read_annotation
 from attest_governance.exempt.exemption import PREFERENCE, Exemption
 from attest_governance.exempt.times import format_instant
 from attest_governance.model import Finding

@@ -9,7 +9,7 @@ import msgspec
 
 from attest_governance.report import clean, sarif, words
 from attest_governance.report.json_document import write_shown
-from attest_governance.report.paths import RepositoryPaths
+from attest_governance.report.source import RepositoryPaths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.errors import OutputError
 from attest_governance.report import clean, words
-from attest_governance.report.paths import RepositoryPaths
+from attest_governance.report.source import RepositoryPaths
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ import msgspec.structs
 
 from attest_governance.errors import OutputError
 from attest_governance.report.clean import InertStream
-from attest_governance.report.paths import leads_out
 from attest_governance.report.registry import FORMATS_FOR_PEOPLE, check_targets, writer
+from attest_governance.report.source import leads_out
 from attest_governance.writing import replacing
 
 if TYPE_CHECKING:

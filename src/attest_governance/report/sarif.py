@@ -15,9 +15,8 @@ from attest_governance.model import Location
 from attest_governance.report import clean, words
 from attest_governance.report.fingerprint import Fingerprints, LineHashes
 from attest_governance.report.json_document import to_json
-from attest_governance.report.paths import RepositoryPaths
 from attest_governance.report.sarif_rules import LEVELS, rules
-from attest_governance.report.source import SourceReader
+from attest_governance.report.source import RepositoryPaths, SourceReader
 
 if TYPE_CHECKING:
     from attest_governance.model import Finding, Outcome, Problem, Waiver
