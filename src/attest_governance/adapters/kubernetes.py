@@ -10,7 +10,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -181,21 +181,13 @@ class KubernetesCluster:
             return None
         if not response.is_success:
             raise self._refusal(response)
-        return self._json(response)
-
-    def _json(self, response: Any) -> Object:  # noqa: ANN401 (an httpx response)
-        try:
-            answer = response.json()
-        except ValueError as error:
-            raise ClusterError(f"the cluster `{self.name}` did not answer with JSON") from error
-        return cast("Object", answer) if isinstance(answer, dict) else {}
+        answer = _object(response)
+        if answer is None:
+            raise ClusterError(f"the cluster `{self.name}` did not answer with JSON")
+        return answer
 
     def _refusal(self, response: Any) -> ClusterError:  # noqa: ANN401 (an httpx response)
-        try:
-            status = response.json()
-        except ValueError:
-            status = {}
-        status = status if isinstance(status, dict) else {}
+        status = _object(response) or {}
         message = _one_line(status.get("message") or f"HTTP status {response.status_code}")
         causes = (status.get("details") or {}).get("causes") or ()
         conflicts = [one for one in causes if one.get("reason") == "FieldManagerConflict"]
@@ -208,6 +200,15 @@ class KubernetesCluster:
             return ConflictError(f"the object has changed meanwhile: {message}", hint="try again")
         hint = _HINTS.get(response.status_code, "")
         return ClusterError(f"the cluster `{self.name}` refuses: {message}", hint=hint)
+
+
+def _object(response: Any) -> Object | None:  # noqa: ANN401 (an httpx response)
+    """What a response holds: nothing for JSON that is no object, and None for what is no JSON."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else {}
 
 
 def _conflict(cause: Mapping[str, Any]) -> str:

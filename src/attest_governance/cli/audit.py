@@ -31,8 +31,7 @@ def log(
 ) -> None:
     """Show what happened, oldest first: what people signed, and what exemptions did."""
     here = session()
-    query = Query.parse(since, actor, policy, resource, here.now)
-    entries = tuple(one for one in all_entries(here.project) if query.matches(one))
+    entries = Query(since, actor, policy, resource).select(all_entries(here.project), here.now)
     show(AuditView(entries=entries), map(entry_line, entries), shown_as)
 
 

@@ -58,10 +58,7 @@ def decide(findings: Sequence[Finding], problems: Sequence[Problem], counted: Co
         dryrun=sum(finding.enforcement == "dryrun" and finding.waiver is None for finding in findings),
         exempted=sum(finding.waiver is not None for finding in findings),
         errors=errors,
-        resources=counted.resources,
-        policies=counted.policies,
-        files=counted.files,
-        skipped=counted.skipped,
+        **msgspec.structs.asdict(counted),
     )
 
 

@@ -40,23 +40,7 @@ def entries(findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
         shown = known.get(id(resource))
         if shown is None:
             shown = known[id(resource)] = _resource(resource)
-        yield _finding(finding, shown)
-
-
-def _finding(finding: Finding, resource: dict[str, str]) -> dict[str, Any]:
-    return {
-        "policy": finding.policy,
-        "engine": finding.engine,
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "enforcement": finding.enforcement,
-        "message": finding.message,
-        "resource": resource,
-        "location": finding.location,
-        "waiver": finding.waiver,
-        "details": finding.details,
-        "fix": finding.fix,
-    }
+        yield msgspec.structs.asdict(finding) | {"resource": shown}
 
 
 def _resource(resource: Resource) -> dict[str, str]:

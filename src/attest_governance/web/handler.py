@@ -46,26 +46,16 @@ class Admission(msgspec.Struct, frozen=True):
         Raises:
             Refused: the request is not one of ours.
         """
-        self._same_host(headers)
-        self._same_origin(headers)
+        hosts = (f"127.0.0.1:{self.port}", f"localhost:{self.port}")
+        if (headers.get("Host") or "") not in hosts:
+            raise Refused(421, "this server answers to the loopback address alone")
+        origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site") or "none"
+        if origin not in (None, *(f"http://{host}" for host in hosts)) or site not in ("none", "same-origin"):
+            raise Refused(403, "another page may not ask")
         token, separator, rest = target.partition("?")[0].removeprefix("/").partition("/")
         if not hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode()) or not separator:
             raise Refused(403, "the address lacks the token: use the one that the command printed")
         return rest
-
-    def _same_host(self, headers: Headers) -> None:
-        if (headers.get("Host") or "") not in self._hosts():
-            raise Refused(421, "this server answers to the loopback address alone")
-
-    def _same_origin(self, headers: Headers) -> None:
-        origin = headers.get("Origin")
-        if origin is not None and origin not in {f"http://{host}" for host in self._hosts()}:
-            raise Refused(403, "another page may not ask")
-        if (headers.get("Sec-Fetch-Site") or "none") not in {"none", "same-origin"}:
-            raise Refused(403, "another page may not ask")
-
-    def _hosts(self) -> tuple[str, str]:
-        return f"127.0.0.1:{self.port}", f"localhost:{self.port}"
 
 
 MAX_BODY = 8 << 20

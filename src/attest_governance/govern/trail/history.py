@@ -6,7 +6,6 @@ one log, and each vouches for the other.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,7 +20,8 @@ from attest_governance.govern.trail import audit
 from attest_governance.model.governance import AuditReport, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
 ON_RECORD_ONLY = -1
@@ -29,27 +29,24 @@ ON_RECORD_ONLY = -1
 
 
 class Query(msgspec.Struct, frozen=True):
-    """Which entries to show: globs, and the first moment."""
+    """Which entries to show, as a person types it: globs, and since when, a time or a duration ago."""
 
-    since: datetime | None
-    actor: str
-    policy: str
-    resource: str
+    since: str = ""
+    actor: str = "*"
+    policy: str = "*"
+    resource: str = "*"
 
-    @classmethod
-    def parse(cls, since: str, actor: str, policy: str, resource: str, now: datetime) -> Query:
-        """Makes a query of what a person typed; `since` is a time or a duration before `now`.
+    def select(self, entries: Iterable[Entry], now: datetime) -> tuple[Entry, ...]:
+        """The entries that are asked for.
 
         Raises:
             UsageError: `since` is neither.
         """
-        return cls(_since(since, now), actor, policy, resource)
+        first = format_instant(_since(self.since, now)) if self.since else ""
+        return tuple(one for one in entries if one.at >= first and self._matches(one))
 
-    def matches(self, entry: Entry) -> bool:
-        """Whether the entry is asked for."""
-        globs = ((self.actor, entry.actor), (self.policy, entry.policy), (self.resource, entry.resource))
-        recent = self.since is None or parse_instant(entry.at) >= self.since
-        return recent and all(matches(pattern, text) for pattern, text in globs)
+    def _matches(self, entry: Entry) -> bool:
+        return all(matches(getattr(self, name), getattr(entry, name)) for name in ("actor", "policy", "resource"))
 
 
 def all_entries(project: Project) -> list[Entry]:
@@ -141,9 +138,7 @@ def _check_records(project: Project, now: datetime, broken: list[str]) -> tuple[
     return records, events
 
 
-def _since(text: str, now: datetime) -> datetime | None:
-    if not text:
-        return None
+def _since(text: str, now: datetime) -> datetime:
     try:
         return now - parse_duration(text)
     except ValueError:
