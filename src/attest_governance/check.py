@@ -13,7 +13,8 @@ file of its own and reads no clock, so all of them give the same verdict for the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,6 @@ from attest_governance.model import Finding, Outcome, Problem
 from attest_governance.model.sources import Manifests, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
     from attest_governance.evaluate import Batch
     from attest_governance.model.verdict import Checked
 

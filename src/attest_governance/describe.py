@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from attest_governance.model.policy import Description, Row
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.load.standing import Standings
     from attest_governance.model import Policy
     from attest_governance.runtime import Runtime

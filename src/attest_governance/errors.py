@@ -6,10 +6,7 @@ names whose turn it is to act: the user's configuration, their policies, their i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
 
 
 def place(file: str, line: int, column: int) -> str:

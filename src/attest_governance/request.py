@@ -6,7 +6,7 @@ file that a verdict depends on, but for policies and manifests, is read here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,8 +31,6 @@ from attest_governance.model import Problem, Severity
 from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, ReadFile, Selected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.evaluate import Engine
     from attest_governance.model import Policy
 

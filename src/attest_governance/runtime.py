@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
@@ -39,8 +40,6 @@ from attest_governance.model.sources import Selected
 from attest_governance.request import Prepared, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from attest_governance.evaluate import Batch
     from attest_governance.govern.policysets.departures import Download
     from attest_governance.govern.policysets.gate import Run

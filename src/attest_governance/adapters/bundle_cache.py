@@ -13,17 +13,14 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.writing import lock
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _STATE = "state.json"
 _ARCHIVE = ".tar.gz"

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,9 +25,6 @@ from attest_governance.load.bundles import Fetched
 from attest_governance.model import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from attest_governance.adapters.http import Answer
     from attest_governance.load.bundles import Remote
     from attest_governance.model.sources import Bundle, BundleAnswer

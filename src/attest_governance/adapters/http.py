@@ -9,18 +9,15 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
 
 from attest_governance import __version__
 from attest_governance.errors import NetworkError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_REDIRECTS = 5
 _BLOCK = 1 << 16

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from attest_governance.adapters.cluster import FIELD_MANAGER, Kind, Object
 from attest_governance.errors import ClusterError, ConflictError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _PAGE = "500"
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
 
 from attest_governance.errors import OutputError
 from attest_governance.writing import lock
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _BLOCK = 1 << 16
 _READ_AT_ONCE = 1 << 22

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
@@ -22,8 +23,6 @@ from attest_governance.report.conflicts import write_conflicts
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from attest_governance.model.authoring import Conflicts
     from attest_governance.runtime import Runtime
 

@@ -6,13 +6,10 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Container, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from attest_governance.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
 
 FOREIGN = frozenset(
     {"run", "verify", "keys", "image", "receipt", "receipts", "capsule", "causal", "cache", "keygen", "sign", "trust"}

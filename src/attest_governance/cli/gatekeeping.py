@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,8 +16,6 @@ from attest_governance.gatekeeper.generate import Generated, Recipe, Written, ge
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from attest_governance.adapters.cluster import Object
     from attest_governance.gatekeeper.difference import Difference
     from attest_governance.gatekeeper.install import Change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +20,6 @@ from attest_governance.govern.session import open_session
 from attest_governance.report.governance import record_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from attest_governance.govern.records.event import Subject
     from attest_governance.govern.records.judgement import Judgement
     from attest_governance.govern.records.record import Record

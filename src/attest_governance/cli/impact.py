@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -18,8 +19,6 @@ from attest_governance.request import Request
 from attest_governance.runtime import open_runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.model import Finding
     from attest_governance.model.governance import Gate
 

@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +24,6 @@ from attest_governance.model.sources import Manifests, Text
 from attest_governance.report import ReportOptions, find_repository, pair_targets, write_reports
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
     from attest_governance.model import Outcome, Verdict
     from attest_governance.report import Target
     from attest_governance.request import Request

@@ -8,12 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from attest_governance.errors import AttestError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 OK, DENIED, UNDECIDED, INTERRUPTED = 0, 1, 2, 130

@@ -12,15 +12,13 @@ what its options are called itself, in the annotations of its fields.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
 from typer.core import TyperGroup
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 R = TypeVar("R")
 CONTEXT = {"help_option_names": ["-h", "--help"]}

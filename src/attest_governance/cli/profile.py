@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,8 +33,6 @@ from attest_governance.report.profiles import FORMATS, ProfileReport, format_of,
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from attest_governance.check import Plan
     from attest_governance.model.profile import Profile
     from attest_governance.runtime import Runtime

@@ -6,13 +6,12 @@ A line stays a line, whatever names and texts of others are in it; the streams t
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from attest_governance.report.clean import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from attest_governance.errors import AttestError
 
 

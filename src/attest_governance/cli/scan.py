@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,8 +25,6 @@ from attest_governance.report.json_document import to_json
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from attest_governance.model import Outcome
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +21,6 @@ from attest_governance.evaluate import Engine
 from attest_governance.resources import engine_path, shipped_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
     from attest_governance.load.bundles import Fetched, Remote
     from attest_governance.load.settings import Settings
     from attest_governance.model.sources import Text, Verification

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,8 +28,6 @@ from attest_governance.report.tests import FORMATS, TestReport, passed, write_te
 from attest_governance.request import Request, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from attest_governance.model.testing import Case, TestRun
     from attest_governance.report import Target
 

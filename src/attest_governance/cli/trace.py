@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -27,9 +29,6 @@ from attest_governance.report.traces import write_explanations, write_traces
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
     from attest_governance.model import Finding
     from attest_governance.model.trace import Traces
     from attest_governance.runtime import Runtime

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 import typer.main
@@ -13,10 +14,6 @@ from typer.core import TyperGroup
 
 from attest_governance.cli.foreign import is_foreign, run_foreign
 from attest_governance.cli.options import CONTEXT, application
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 POLICY = {
     "check": "check:command",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,8 +12,6 @@ from attest_governance.model import Waiver
 from attest_governance.model.finding import fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from attest_governance.model import Finding
 
 SCHEMA = "attest.continuu.ms/baseline/v1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,8 +10,6 @@ import msgspec
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.model import Finding
 
 _ENFORCEMENT = ("strict", "warn", "dryrun")

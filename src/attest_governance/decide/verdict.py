@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,8 +12,6 @@ from attest_governance.model import Enforcement, Problem, Severity, Summary
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from attest_governance.model import Finding, Skipped
     from attest_governance.model.sources import Manifests
     from attest_governance.model.verdict import Verdict

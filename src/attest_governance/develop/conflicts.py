@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from attest_governance.model.authoring import Conflict, Conflicts, Side
 from attest_governance.model.problem import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from attest_governance.evaluate import Engine, LoadedPolicies
     from attest_governance.evaluate.requests import FindConflicts
     from attest_governance.model import Policy

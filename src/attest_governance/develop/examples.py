@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,8 +25,6 @@ from attest_governance.model.sources import Manifests, Selected
 from attest_governance.model.testing import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from attest_governance.evaluate import Batch, Engine, LoadedPolicies
     from attest_governance.model import Policy
     from attest_governance.model.sources import PolicySources

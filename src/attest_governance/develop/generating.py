@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,6 @@ from attest_governance.model.problem import refuse
 from attest_governance.report import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from attest_governance.evaluate import Engine
     from attest_governance.evaluate.requests import GenerateTests, Optimize
     from attest_governance.load.settings import Settings

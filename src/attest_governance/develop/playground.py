@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +19,6 @@ from attest_governance.model.play import Played, Tests
 from attest_governance.model.sources import InlinePolicy, Manifests, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from datetime import datetime
-
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
     from attest_governance.model import Finding

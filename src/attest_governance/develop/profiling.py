@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,6 @@ from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change, PolicyCost, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
     from attest_governance.evaluate.messages import ProfileProgress

@@ -7,6 +7,7 @@ own tests, a name the tests of that policy wherever it comes from.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,6 @@ from attest_governance.load.selection import unknown_policy
 from attest_governance.model.testing import Case, TestRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from attest_governance.evaluate import Engine, LoadedPolicies
     from attest_governance.model import Policy, Problem
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,9 +19,6 @@ from attest_governance.model.problem import refuse
 from attest_governance.model.trace import Complaint, Explanation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
-
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
     from attest_governance.model.trace import Trace, Traces

@@ -9,7 +9,9 @@ import itertools
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,10 +20,6 @@ from attest_governance.evaluate.process import Process
 from attest_governance.evaluate.wire import Incoming, Origin, frame, read_message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-    from pathlib import Path
-    from typing import TypeAlias
-
     from attest_governance.evaluate.requests import Request
 
     Deliver: TypeAlias = Callable[[Incoming | EngineError], object]

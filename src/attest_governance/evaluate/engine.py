@@ -11,7 +11,10 @@ import contextlib
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -21,11 +24,6 @@ from attest_governance.evaluate.connection import SILENCE, Connection
 from attest_governance.evaluate.requests import Check, Initialize, Load, Unload
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-    from pathlib import Path
-    from types import TracebackType
-    from typing import Self
-
     from attest_governance.evaluate.messages import Batch, LoadAnswer, Versions
     from attest_governance.evaluate.requests import Request
     from attest_governance.model import Policy, Problem

@@ -11,14 +11,12 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 import msgspec
 
 from attest_governance.errors import EngineCrashedError, EngineError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _KEPT_LINES = 50
 _GRACE = 0.2

@@ -7,7 +7,8 @@ point that gives the same values gets the same answer, at the boundary second to
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,9 +19,6 @@ from attest_governance.exempt.times import format_instant
 from attest_governance.model import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
     from attest_governance.model import Resource
 
 EXPIRING_WITHIN = timedelta(days=7)

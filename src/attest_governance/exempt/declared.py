@@ -7,6 +7,8 @@ is decided by `Annotations`, never by the resource.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -17,9 +19,6 @@ from attest_governance.exempt.exemption import Exemption, Scope
 from attest_governance.exempt.times import parse_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
     from attest_governance.model import Resource
     from attest_governance.model.sources import ExemptionEntry
 

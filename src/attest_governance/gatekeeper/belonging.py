@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attest_governance.adapters.cluster import FIELD_MANAGER, Cluster, Kind
@@ -9,8 +10,6 @@ from attest_governance.errors import ClusterError
 from attest_governance.gatekeeper.objects import CONSTRAINT_VERSION, TEMPLATE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from attest_governance.adapters.cluster import Object
 
 OWNER = "app.kubernetes.io/managed-by"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,8 +15,6 @@ from attest_governance.gatekeeper.install import stale
 from attest_governance.gatekeeper.objects import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.adapters.cluster import Cluster, Kind, Object
 
 

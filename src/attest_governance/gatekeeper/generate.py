@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,9 +18,6 @@ from attest_governance.model.sources import PolicySources, Selected
 from attest_governance.report import write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from attest_governance.evaluate import Engine, LoadedPolicies, TemplatesAnswer
     from attest_governance.model import Policy
 

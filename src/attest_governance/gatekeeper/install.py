@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,8 +18,6 @@ from attest_governance.errors import ClusterError, ConflictError
 from attest_governance.gatekeeper import belonging
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from attest_governance.adapters.cluster import Cluster, Kind, Object
 
 _PAUSE = 0.3  # seconds between two looks at the cluster

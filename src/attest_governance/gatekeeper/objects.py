@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,8 +13,6 @@ from attest_governance.model import Enforcement
 from attest_governance.report.yaml_document import to_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.evaluate import RegoTemplate
     from attest_governance.model import Policy
 

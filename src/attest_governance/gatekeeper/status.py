@@ -8,6 +8,7 @@ Statuses are written by whoever may write them, so any field may be missing or o
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,8 +19,6 @@ from attest_governance.model import Enforcement, Finding, Location, Outcome, Pol
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from attest_governance.adapters.cluster import Cluster, Object
 
 _ENFORCEMENTS: dict[str, Enforcement] = {action: enforcement for enforcement, action in ACTIONS.items()}

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance.exempt.times import parse_duration
 from attest_governance.govern.strictyaml import Document, Path, read
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 RULES_FILE = ".attest/governance.yaml"
 LONGEST_OVERRIDE = timedelta(hours=24)

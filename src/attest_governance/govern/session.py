@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -20,9 +21,6 @@ from attest_governance.govern.trail import audit
 from attest_governance.writing import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from attest_governance.govern.records.judgement import Judgement
     from attest_governance.govern.signing.sshsig import Signer
 

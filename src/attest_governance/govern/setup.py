@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.govern.project import Project, open_project, read_trusted
@@ -14,9 +14,6 @@ from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
 from attest_governance.load.scaffold import TEMPLATES
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _SIGNERS = """\
 # One line a key: NAME, then the key as its `.pub` file has it. Optional before the key:

@@ -8,8 +8,8 @@ one person act as another, or two machines judge differently.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,9 +17,6 @@ from attest_governance.errors import ConfigurationError
 from attest_governance.exempt.exemption import matches
 from attest_governance.govern.signing import keys
 from attest_governance.govern.signing.sshsig import NAMESPACE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SIGNERS_FILE = ".attest/governance/allowed_signers"
 REVOKED_FILE = ".attest/governance/revoked_keys"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,9 +25,6 @@ from attest_governance.load.settings import Places
 from attest_governance.load.weakening import weaker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-    from pathlib import Path
-
     from attest_governance.load.settings import Key, Settings
 
 _BUNDLE: Key = ("policy", "policy_bundle_path")

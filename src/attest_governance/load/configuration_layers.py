@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -23,9 +25,6 @@ from attest_governance.load.settings import (
 from attest_governance.model.sources import ExemptionEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
     from attest_governance.model.sources import InlinePolicy
 
 S = TypeVar("S", bound=msgspec.Struct)

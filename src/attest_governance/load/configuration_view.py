@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import msgspec
 
@@ -11,9 +12,6 @@ from attest_governance.load.decoding import fields_of, is_section, label
 from attest_governance.load.settings import DEFAULT, Key, PolicyEntry, PolicyOptions, Settings, Source
 from attest_governance.load.yaml_positions import shown
 from attest_governance.model.sources import ExemptionKeys
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 

@@ -6,6 +6,7 @@ absent fact is a violation that nobody could explain.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -14,8 +15,6 @@ from msgspec import Meta
 from attest_governance.load.documents import convert, read_document
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from attest_governance.load.files import Files
 
 SCHEMA = "attest.continuu.ms/evidence/v1"

@@ -6,6 +6,7 @@ project. What can't be told to be as strict as before counts as weaker.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from attest_governance.load.decoding import fields_of
@@ -13,8 +14,6 @@ from attest_governance.load.settings import CustomPolicy, Key, PolicyOptions, Po
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from attest_governance.model import Severity
 
 STRICTER_ON = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,8 +21,6 @@ from attest_governance.load.yaml_positions import Mapping, Node, Scalar, Sequenc
 from attest_governance.load.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attest_governance.load.settings import Key
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")

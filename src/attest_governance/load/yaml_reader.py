@@ -7,17 +7,14 @@ It goes from event to event and counts what aliases stand for, so a small file c
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, cast
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TypeAlias, cast
 
 import msgspec
 import yaml
 
 from attest_governance.errors import AttestError, ConfigurationError
 from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, Scalar, ScalarKind, Sequence, shown
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _Value: TypeAlias = "yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent"
 

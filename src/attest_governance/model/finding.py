@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # There may be tens of thousands of these, and none is part of a cycle: the collector leaves them alone (`gc=False`).
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import msgspec
 
 from attest_governance.errors import AttestError, PolicyError, place
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 
 class Problem(msgspec.Struct, frozen=True, rename="camel"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
@@ -12,8 +13,6 @@ from attest_governance.report.json_document import write_shown
 from attest_governance.report.source import RepositoryPaths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attest_governance.model.authoring import Conflict, Conflicts, Side
     from attest_governance.report.registry import ReportOptions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from operator import mul
 from struct import unpack
 from typing import TYPE_CHECKING
@@ -10,8 +11,6 @@ from typing import TYPE_CHECKING
 from attest_governance.model.finding import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.model import Finding
 
 _BLOCK = 100

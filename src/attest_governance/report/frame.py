@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from attest_governance.report.clean import is_plain, one_line
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CONTEXT = 1
 CUT = "…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.errors import OutputError
@@ -10,8 +11,6 @@ from attest_governance.report import clean, words
 from attest_governance.report.source import RepositoryPaths
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from attest_governance.model import Finding, Outcome, Problem
     from attest_governance.report.registry import ReportOptions
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from attest_governance.model.governance import AuditReport, Entry, Gate, RecordList, RecordView, StatusView
 
 _COLUMNS = ("at", "kind", "actor", "record", "policy", "resource", "event", "seq", "previous", "hash", "detail")

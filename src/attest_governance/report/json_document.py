@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -11,8 +12,6 @@ import msgspec
 from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert, inert_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from attest_governance.model import Finding, Outcome, Resource
     from attest_governance.report.registry import ReportOptions
 

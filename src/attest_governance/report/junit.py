@@ -7,16 +7,14 @@ and junitparser, which recounts as it goes, is left to read them back in the tes
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 from xml.etree import ElementTree as ET
 
 from attest_governance.report import clean, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import datetime
-
     from attest_governance.model import Finding, Outcome, Problem
     from attest_governance.report.registry import ReportOptions
 

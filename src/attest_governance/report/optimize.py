@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,8 +14,6 @@ from attest_governance.report.json_document import write_shown
 from attest_governance.report.words import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attest_governance.model.authoring import GeneratedTests
     from attest_governance.model.profile import Growth, Hunk, Optimization, SampleCost, Suggestion
 

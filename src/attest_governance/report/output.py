@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
@@ -19,8 +20,6 @@ from attest_governance.report.source import leads_out
 from attest_governance.writing import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from attest_governance.model import Outcome
 from attest_governance.report.registry import ReportOptions, Target
 

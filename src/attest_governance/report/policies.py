@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -10,8 +11,6 @@ from attest_governance.report.clean import one_line
 from attest_governance.report.json_document import write_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.model.policy import Description, Row
 
 LIST_SCHEMA, SHOW_SCHEMA = "attest.continuu.ms/policies/v1", "attest.continuu.ms/policy/v1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import msgspec
@@ -13,8 +14,6 @@ from attest_governance.report.profiles_html import page
 from attest_governance.report.words import duration, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from attest_governance.model.profile import Frame, LineCost, PolicyCost, Profile, RuleCost
 
 SCHEMA = "attest.continuu.ms/profile/v1"

@@ -6,6 +6,7 @@ to send anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,8 +15,6 @@ from attest_governance.report import clean
 from attest_governance.report.words import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from attest_governance.model.profile import Frame
     from attest_governance.report.profiles import Table
 

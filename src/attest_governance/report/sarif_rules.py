@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from attest_governance.model import Policy
@@ -10,8 +11,6 @@ from attest_governance.report import clean
 from attest_governance.report.github import markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from attest_governance.model import Outcome
 
 SECURITY_SEVERITY = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0"}

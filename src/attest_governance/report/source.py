@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
-
     from attest_governance.model import Finding, Location
     from attest_governance.report.registry import ReportOptions
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.report import clean, words
 from attest_governance.report.frame import CUT, cells
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.model import Finding, Outcome, Problem
     from attest_governance.report.registry import ReportOptions
 

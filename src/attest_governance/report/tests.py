@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 from xml.etree import ElementTree as ET
@@ -15,8 +16,6 @@ from attest_governance.report.registry import ReportOptions
 from attest_governance.report.traces import problem_lines, tree_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attest_governance.model import Problem
     from attest_governance.model.testing import Case, Coverage, FileCoverage, TestRun
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,8 +14,6 @@ from attest_governance.report.frame import Span, frame
 from attest_governance.report.source import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from attest_governance.model import Finding, Location, Policy, Problem
     from attest_governance.report.registry import ReportOptions
 

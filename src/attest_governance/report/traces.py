@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -13,9 +15,6 @@ from attest_governance.report.json_document import write_shown
 from attest_governance.report.source import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
     from attest_governance.model import Problem
     from attest_governance.model.trace import Complaint, Explanation, Node, Trace, Traces, Value
 

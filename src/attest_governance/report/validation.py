@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
@@ -11,8 +12,6 @@ from attest_governance.report.text import problem_lines
 from attest_governance.report.words import count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from attest_governance.model.sources import Bundle, BundleAnswer, Signature
     from attest_governance.model.verdict import Validation
     from attest_governance.report.registry import ReportOptions

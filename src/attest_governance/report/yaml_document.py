@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 import msgspec
@@ -17,8 +17,6 @@ from attest_governance.report.clean import UNSAFE, UNSAFE_BEYOND_C0, inert_json
 from attest_governance.report.json_document import document, entries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attest_governance.model import Outcome
     from attest_governance.report.registry import ReportOptions
 

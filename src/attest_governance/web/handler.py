@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from importlib.resources import files
 from typing import TYPE_CHECKING, Protocol
@@ -13,8 +14,6 @@ import msgspec
 from attest_governance.model.play import Documents
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from attest_governance.web.server import PageServer
 
 

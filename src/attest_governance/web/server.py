@@ -7,7 +7,7 @@ import secrets
 import sys
 import threading
 from http.server import ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,8 +15,6 @@ from attest_governance.errors import UsageError
 from attest_governance.web.handler import Admission, Handler
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from attest_governance.develop.playground import Playground
 
 LOOPBACK = "127.0.0.1"

@@ -6,8 +6,9 @@ along new ones.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -43,10 +44,6 @@ from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_tru
 from attest_governance.model.governance import ChangedExemption, Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-    from pathlib import Path
-
     from attest_governance.adapters.git import Entry
     from attest_governance.govern.records.judgement import Judgement
     from attest_governance.govern.records.terms import PolicySetTerms

@@ -5,6 +5,7 @@ Each option and variable stands in one of these tables, so that a new one is tho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ import msgspec
 from attest_governance.errors import GovernanceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from attest_governance.load.settings import Settings
 
 WEAKENS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from attest_governance.load.settings import PolicyOptions
 from attest_governance.model.governance import Difference
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
     from attest_governance.govern.records.judgement import Judgement
 
 CONFIGURATION_FILE = ".attest/policies.yaml"

@@ -9,8 +9,9 @@ where the repository alone is not to be believed (`ATTEST_TRUST_ROOT`).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 
@@ -23,10 +24,6 @@ from attest_governance.govern.records.terms import PolicySetTerms, terms_of
 from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.signing.canonical import digest_of
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 _PIN = re.compile(r"(sha256:)?[0-9a-f]{24,64}")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,9 +17,6 @@ import msgspec
 from attest_governance.errors import ConfigurationError, GovernanceError, OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
     from attest_governance.govern.records.event import Event
     from attest_governance.govern.records.record import Record
 

@@ -7,6 +7,7 @@ carries it does not matter, and every value in it does.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
@@ -23,8 +24,6 @@ from attest_governance.govern.signing.keys import PublicKey
 from attest_governance.report.clean import UNSAFE, escape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from attest_governance.adapters.store import Stored
 
 SCHEMA: Final = "attest.continuu.ms/event/v2"

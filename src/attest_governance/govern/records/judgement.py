@@ -6,6 +6,8 @@ and a person who may give; what takes away (a rejection, a revocation) counts fr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -17,9 +19,6 @@ from attest_governance.govern.records.quorum import Tally, tally
 from attest_governance.govern.records.record import Record, signer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
-
     from attest_governance.govern.rules import ApprovalRule
     from attest_governance.govern.trust import Trust
 

@@ -10,6 +10,8 @@ The procedure, each step of which raises or goes on:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,9 +20,6 @@ from attest_governance.errors import GovernanceError
 from attest_governance.govern.records.event import CLOCK_SKEW, INTRODUCING, Event, SignedEvent, from_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
-
     from attest_governance.adapters.store import Store
     from attest_governance.govern.trust import Trust
 

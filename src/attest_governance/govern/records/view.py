@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import GovernanceError
@@ -12,8 +13,6 @@ from attest_governance.govern.snapshot import Survey, survey
 from attest_governance.model.governance import Act, RecordList, RecordView, StatusView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attest_governance.govern.records.event import SignedEvent, Subject
     from attest_governance.govern.records.judgement import Judgement, Version
     from attest_governance.govern.session import Session

@@ -6,6 +6,7 @@ Every act is judged before it is kept: what would not count is refused with the 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,8 +35,6 @@ from attest_governance.govern.trail import audit
 from attest_governance.govern.trail.known import known
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from attest_governance.govern.project import Project
     from attest_governance.govern.records.event import Act, Subject
     from attest_governance.govern.rules import ApprovalRule

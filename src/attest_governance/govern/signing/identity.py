@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from attest_governance.govern.signing.keys import PublicKey, parse_line
 from attest_governance.govern.signing.signers import AgentSigner, agent_signer, find_agent, load_signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from attest_governance.govern.signing.sshsig import Signer
     from attest_governance.govern.trust import Trust
 

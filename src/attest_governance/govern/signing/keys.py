@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -17,9 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from attest_governance.govern.signing.wire import Reader, read_only_string
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MIN_RSA_BITS = 3072
 _MAX_RSA_BITS = 16384

@@ -10,15 +10,13 @@ import base64
 import binascii
 import hashlib
 import re
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import msgspec
 
 from attest_governance.govern.signing import keys
 from attest_governance.govern.signing.wire import Reader, string
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NAMESPACE = "attest-governance"
 _MAGIC = b"SSHSIG"

@@ -8,6 +8,7 @@ signed by a person and kept elsewhere too, is for.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,6 @@ from attest_governance.govern.signing.canonical import canonical, digest
 from attest_governance.model.governance import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from attest_governance.adapters.store_trail import TrailFile
     from attest_governance.govern.trust import Trust
 

@@ -6,7 +6,9 @@ one log, and each vouches for the other.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
@@ -18,11 +20,6 @@ from attest_governance.govern.records.record import read_events, read_record
 from attest_governance.govern.records.workflow import happening
 from attest_governance.govern.trail import audit
 from attest_governance.model.governance import AuditReport, Entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-    from pathlib import Path
 
 ON_RECORD_ONLY = -1
 """`seq` of an act that stands in a record, but not on this machine's trail."""

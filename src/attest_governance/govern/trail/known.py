@@ -8,6 +8,8 @@ is worth as much: `attest audit verify` takes nothing from it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,9 +21,6 @@ from attest_governance.govern.trail.audit import decode
 from attest_governance.model.governance import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
     from attest_governance.adapters.store_trail import TrailFile
 
 _KEEP_FROM = 1 << 16
