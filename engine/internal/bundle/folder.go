@@ -23,8 +23,8 @@ func IsFolder(root string) bool {
 
 // readFolder reads every file below a folder, hidden ones too: what OPA signs is every file.
 func readFolder(root string, limits Limits, reads *load.Reads) ([]File, error) {
-	reader := &folderReader{root: root, limits: limits, names: names{}, reads: reads}
-	err := filepath.WalkDir(root, reader.visit)
+	reader := &folderReader{root: filepath.Clean(root), limits: limits, names: names{}, reads: reads}
+	err := reader.walk()
 	var refused *Error
 	if err != nil && !errors.As(err, &refused) {
 		return nil, unreadable(root, err)
@@ -38,8 +38,8 @@ func readFolder(root string, limits Limits, reads *load.Reads) ([]File, error) {
 // readPlain reads a folder that is to become a bundle: hidden folders are none of its business, and
 // other things than files are left out as everywhere in policy folders.
 func readPlain(root string) ([]File, error) {
-	reader := &folderReader{root: root, limits: DefaultLimits, names: names{}, plain: true}
-	err := filepath.WalkDir(root, reader.visit)
+	reader := &folderReader{root: filepath.Clean(root), limits: DefaultLimits, names: names{}, plain: true}
+	err := reader.walk()
 	return reader.files, err
 }
 
@@ -54,6 +54,17 @@ type folderReader struct {
 	total   int64
 }
 
+// walk visits what the folder holds; the folder itself may be named by a link.
+func (r *folderReader) walk() error {
+	real, err := filepath.EvalSymlinks(r.root)
+	if err != nil {
+		return unreadable(r.root, err)
+	}
+	return filepath.WalkDir(real, func(path string, entry fs.DirEntry, err error) error {
+		return r.visit(filepath.Join(r.root, strings.TrimPrefix(path, real)), entry, err)
+	})
+}
+
 func (r *folderReader) visit(path string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return unreadable(path, err)
@@ -64,11 +75,13 @@ func (r *folderReader) visit(path string, entry fs.DirEntry, err error) error {
 	if entry.IsDir() && r.plain && path != r.root && strings.HasPrefix(entry.Name(), ".") {
 		return fs.SkipDir
 	}
-	if entry.IsDir() || r.plain && !relevant(entry.Name()) {
+	if entry.IsDir() || r.plain && !relevant(entry.Name()) && !isLinkToFolder(path, entry) {
 		return nil
 	}
 	if !entry.Type().IsRegular() {
-		return r.fail(path, "only regular files are allowed in a bundle")
+		refused := archiveError("a bundle holds files as they are, and this is %s", whatInstead(entry.Type()))
+		refused.File, refused.Hint = path, "put a copy in its place, or name the folder that it leads to as well"
+		return refused
 	}
 	relative, _ := filepath.Rel(r.root, path) // path lies below root
 	name, err := cleanName(filepath.ToSlash(relative), false)
@@ -96,6 +109,22 @@ func (r *folderReader) read(name, path string) error {
 	}
 	r.files = append(r.files, File{name, data})
 	return nil
+}
+
+// isLinkToFolder tells what would be left out in silence otherwise, where policies are loaded from behind links.
+func isLinkToFolder(path string, entry fs.DirEntry) bool {
+	if entry.Type()&fs.ModeSymlink == 0 {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func whatInstead(mode fs.FileMode) string {
+	if mode&fs.ModeSymlink != 0 {
+		return "a link"
+	}
+	return "no regular file"
 }
 
 // readRegular reads a file of at most limit bytes; a pipe or device is no file.

@@ -191,7 +191,7 @@ func TestFoldersAreSignedWhereTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(root, trusted, nil)
-	wants(t, err, Archive, "only regular files")
+	wants(t, err, Archive, "a link")
 }
 
 func TestSigningIsRefused(t *testing.T) {

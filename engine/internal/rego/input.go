@@ -58,23 +58,9 @@ func pair(key string, value *ast.Term) [2]*ast.Term {
 
 func text(key, value string) [2]*ast.Term { return pair(key, ast.StringTerm(value)) }
 
-// clusterScoped are the kinds of Kubernetes' own API groups that have no namespace. Without a
-// cluster to ask, any other kind counts as namespaced.
-var clusterScoped = map[string]bool{
-	"APIService": true, "CertificateSigningRequest": true, "ClusterRole": true, "ClusterRoleBinding": true,
-	"ClusterTrustBundle": true, "ComponentStatus": true, "CSIDriver": true, "CSINode": true,
-	"CustomResourceDefinition": true, "DeviceClass": true, "FlowSchema": true, "IngressClass": true,
-	"IPAddress": true, "MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
-	"MutatingWebhookConfiguration": true, "Namespace": true, "Node": true, "PersistentVolume": true,
-	"PriorityClass": true, "PriorityLevelConfiguration": true, "ResourceSlice": true, "RuntimeClass": true,
-	"ServiceCIDR": true, "StorageClass": true, "StorageVersion": true, "ValidatingAdmissionPolicy": true,
-	"ValidatingAdmissionPolicyBinding": true, "ValidatingWebhookConfiguration": true, "VolumeAttachment": true,
-	"VolumeAttributesClass": true, "PodSecurityPolicy": true,
-}
-
 // Namespaced says whether a resource lives in a namespace, as far as its manifest tells.
 func Namespaced(id model.Resource) bool {
-	return id.Namespace != "" || !clusterScoped[id.Kind]
+	return id.Namespace != "" || !model.IsClusterScoped(id.Kind)
 }
 
 // Name is `Kind/namespace/name`, or `Kind/name` without a namespace.

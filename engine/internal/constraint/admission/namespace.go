@@ -6,23 +6,8 @@ import (
 
 	"attest.continuu.ms/engine/internal/constraint/enforcement"
 	"attest.continuu.ms/engine/internal/constraint/terms"
+	"attest.continuu.ms/engine/internal/model"
 )
-
-// clusterScoped are the kinds of Kubernetes' own API groups that have no namespace.
-var clusterScoped = map[string]bool{
-	"APIService": true, "CertificateSigningRequest": true, "ClusterRole": true, "ClusterRoleBinding": true,
-	"ClusterTrustBundle": true, "ComponentStatus": true, "CSIDriver": true, "CSINode": true,
-	"CustomResourceDefinition": true, "DeviceClass": true, "FlowSchema": true, "IngressClass": true,
-	"IPAddress": true, "MutatingAdmissionPolicy": true, "MutatingAdmissionPolicyBinding": true,
-	"MutatingWebhookConfiguration": true, "Namespace": true, "Node": true, "PersistentVolume": true,
-	"PodSecurityPolicy": true, "PriorityClass": true, "PriorityLevelConfiguration": true, "ResourceSlice": true,
-	"RuntimeClass": true, "ServiceCIDR": true, "StorageClass": true, "StorageVersion": true,
-	"ValidatingAdmissionPolicy": true, "ValidatingAdmissionPolicyBinding": true,
-	"ValidatingWebhookConfiguration": true, "VolumeAttachment": true, "VolumeAttributesClass": true,
-}
-
-// IsClusterScoped says that a kind of Kubernetes' own has no namespace.
-func IsClusterScoped(kind string) bool { return clusterScoped[kind] }
 
 // findNamespace settles which Namespace object match blocks and policies see. The matching itself is
 // Gatekeeper's; what differs between its programs is what they hand to it for a manifest that names no
@@ -49,7 +34,7 @@ func (r *Request) findNamespace(in Review) error {
 	}
 	offline := r.envelope == nil && !in.AsSuite
 	switch {
-	case name == "" && offline && (in.EnforcementPoint == enforcement.Gator || !clusterScoped[terms.Text(r.Judged(), "kind")]):
+	case name == "" && offline && (in.EnforcementPoint == enforcement.Gator || !model.IsClusterScoped(terms.Text(r.Judged(), "kind"))):
 		r.Namespace = &corev1.Namespace{}
 	case name == "default" && offline:
 		r.Namespace = &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "default"}}

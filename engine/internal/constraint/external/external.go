@@ -22,6 +22,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	opatypes "github.com/open-policy-agent/opa/v1/types"
+	"k8s.io/apimachinery/pkg/util/cache"
 )
 
 const (
@@ -29,6 +30,10 @@ const (
 	Name = "external_data"
 	// responseTTL is how long Gatekeeper keeps an answer by default.
 	responseTTL = 3 * time.Minute
+	// maxAnswers bounds how many keys' answers are kept, the least recently used out first: keys come from manifests.
+	maxAnswers = 10_000
+	// maxIdle bounds the connections to a provider that are kept open, for idleTime.
+	maxIdle, idleTime = 4, 90 * time.Second
 	// maxResponse bounds an answer: a provider must not be able to exhaust our memory.
 	maxResponse = 8 << 20
 )
@@ -38,10 +43,10 @@ var Decl = &ast.Builtin{Name: Name, Decl: opatypes.NewFunction(opatypes.Args(opa
 
 // Providers answer the builtin external_data.
 type Providers struct {
-	known     *externaldata.ProviderCache
-	responses *externaldata.ProviderResponseCache
-	allowAll  bool
-	allowNet  []string
+	known    *externaldata.ProviderCache
+	answers  *cache.LRUExpireCache // externaldata.CacheKey to externaldata.Item
+	allowAll bool
+	allowNet []string
 
 	mutex   sync.Mutex
 	clients map[string]*http.Client
@@ -50,7 +55,7 @@ type Providers struct {
 // New knows no provider yet. All that are added may be asked, or those at the hosts that are listed.
 func New(allowAll bool, allowNet []string) *Providers {
 	return &Providers{
-		known: externaldata.NewCache(), responses: &externaldata.ProviderResponseCache{TTL: responseTTL},
+		known: externaldata.NewCache(), answers: cache.NewLRUExpireCache(maxAnswers),
 		allowAll: allowAll, allowNet: allowNet, clients: map[string]*http.Client{},
 	}
 }
@@ -120,18 +125,14 @@ func (p *Providers) answer(ctx context.Context, provider *unversioned.Provider, 
 }
 
 func (p *Providers) cached(provider, key string) (externaldata.Item, bool) {
-	value, err := p.responses.Get(externaldata.CacheKey{ProviderName: provider, Key: key})
-	if err != nil || time.Since(time.Unix(value.Received, 0)) > p.responses.TTL {
-		return externaldata.Item{}, false
-	}
-	return externaldata.Item{Key: key, Value: value.Value, Error: value.Error}, true
+	kept, ok := p.answers.Get(externaldata.CacheKey{ProviderName: provider, Key: key})
+	item, _ := kept.(externaldata.Item)
+	return item, ok
 }
 
 func (p *Providers) keep(provider string, response *externaldata.ProviderResponse) {
 	for _, item := range response.Response.Items {
-		p.responses.Upsert(externaldata.CacheKey{ProviderName: provider, Key: item.Key}, externaldata.CacheValue{
-			Received: time.Now().Unix(), Value: item.Value, Error: item.Error, Idempotent: response.Response.Idempotent,
-		})
+		p.answers.Add(externaldata.CacheKey{ProviderName: provider, Key: item.Key}, item, responseTTL)
 	}
 }
 
@@ -184,7 +185,10 @@ func (p *Providers) client(provider *unversioned.Provider) (*http.Client, error)
 		return nil, errors.New("the provider's CA bundle holds no certificate")
 	}
 	client := &http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool}, IdleConnTimeout: 90 * time.Second},
+		Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool}, IdleConnTimeout: idleTime,
+			MaxIdleConns: maxIdle, MaxIdleConnsPerHost: maxIdle,
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	p.clients[provider.Name] = client

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/develop/explore"
 )
 
@@ -149,7 +149,7 @@ func (m *match) void() (void, certain bool) {
 		return true, true
 	}
 	namespaced := len(m.kinds) > 0 && !slices.ContainsFunc(m.kinds, func(k [2]string) bool {
-		return k[1] == "*" || admission.IsClusterScoped(k[1])
+		return k[1] == "*" || model.IsClusterScoped(k[1])
 	})
 	return !m.shares(m), namespaced || m.scope == "Namespaced"
 }
