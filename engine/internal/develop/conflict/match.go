@@ -4,8 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/develop/explore"
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // match is a constraint's match block, as far as two of them are compared by it.
