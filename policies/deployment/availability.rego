@@ -97,31 +97,8 @@ knows_budgets if {
 has_budget if {
 	some _, budget in data.inventory.namespace[lib.namespace]["policy/v1"].PodDisruptionBudget
 	is_object(budget.spec.selector)
-	selects(budget.spec.selector, lib.field(lib.pod_metadata, "labels", {}))
+	lib.selects(budget.spec.selector, lib.field(lib.pod_metadata, "labels", {}))
 }
-
-selects(selector, labels) if {
-	every key, value in lib.field(selector, "matchLabels", {}) {
-		lib.text(labels[key]) == lib.text(value)
-	}
-	every expression in [expression | some expression in selector.matchExpressions] {
-		holds(expression.operator, label(labels, expression.key), expression)
-	}
-}
-
-# The value of a label; null where there is none.
-label(labels, key) := lib.text(value) if {
-	some key_, value in labels
-	key_ == key
-} else := null
-
-holds("In", value, expression) if value in expression.values
-
-holds("NotIn", value, expression) if not value in expression.values
-
-holds("Exists", value, _) if value != null
-
-holds("DoesNotExist", value, _) if value == null
 
 violation contains {"message": message, "severity": "medium", "path": ["spec", field]} if {
 	input.resource.kind == "PodDisruptionBudget"

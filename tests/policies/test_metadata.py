@@ -18,6 +18,7 @@ NAMES = {
     "authentication", "availability", "gdpr", "health-checks", "hipaa-audit-logging", "hipaa-encryption",
     "image-security", "kubernetes-schemas", "minimum-necessary", "network-policies", "phi-detection", "rbac",
     "resource-limits", "secrets", "system-monitoring", "unknown-workloads",
+    "api-versions", "consistency", "exposure", "hardening", "operations", "organization", "references",
 }  # fmt: skip
 CONTROL = re.compile(r"CIS-\d+(\.\d+)+|SOC2-(CC\d|A\d)\.\d|GDPR-Art\.\d+|HIPAA-164\.\d{3}(\([a-z0-9A-Z]+\))*")
 SOURCES = sorted(file for c in CATEGORIES for file in (POLICIES / c).glob("*.rego") if "_test" not in file.name)

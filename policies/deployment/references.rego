@@ -1,0 +1,290 @@
+# METADATA
+# title: References
+# description: >-
+#   What a manifest names is there. Judged over all files of the run and what `--inventory` gives: Services, disruption
+#   budgets and network policies whose selector matches no pod template; an Ingress and its Services and their ports;
+#   autoscalers and their targets; bindings, their roles and ServiceAccounts; the ConfigMaps, Secrets, claims and
+#   ServiceAccounts of pods, and the keys that they take. What states no namespace is looked for among what states none.
+#   A kind that the run holds none of is taken to live elsewhere, unless `complete_kinds` lists it. Names that Kubernetes
+#   itself brings, and what is optional, are no findings.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/services-networking/service/
+#     description: Services and their selectors
+#   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/
+#     description: ConfigMaps of pods
+# custom:
+#   name: references
+#   severity: medium
+#   remediation: Correct the name, or add the resource that it names to the files that are checked.
+#   inventory:
+#     - ClusterRole
+#     - ConfigMap
+#     - CronJob
+#     - DaemonSet
+#     - Deployment
+#     - Job
+#     - PersistentVolumeClaim
+#     - Pod
+#     - PodTemplate
+#     - ReplicaSet
+#     - ReplicationController
+#     - Role
+#     - Secret
+#     - Service
+#     - ServiceAccount
+#     - StatefulSet
+#   profiles:
+#     strict: {complete_kinds: [ConfigMap, PersistentVolumeClaim, Pod, Role, Service, ServiceAccount]}
+#   controls:
+#     - SOC2-CC8.1
+#     - SOC2-A1.2
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       complete_kinds:
+#         type: array
+#         items:
+#           enum: [ClusterRole, ConfigMap, PersistentVolumeClaim, Pod, Role, Secret, Service, ServiceAccount]
+#         default: []
+#         description: >-
+#           Kinds that the run holds all of, so that what names one that is not there is wrong even where there is none at
+#           all; `Pod` stands for all workloads.
+package attest.references
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some path, [kind, name] in named
+	can_be_missed(kind)
+	not lib.is_around(kind, name)
+	message := sprintf("%s names %s '%v', which is not there", [lib.this, kind, name])
+	fix := sprintf("Correct the name, or add %s '%v' to the files that are checked.", [kind, name])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some path, name in named_cluster_roles
+	can_be_missed("ClusterRole")
+	not lib.is_in_cluster("ClusterRole", name)
+	message := sprintf("%s names ClusterRole '%v', which is not there", [lib.this, name])
+	fix := sprintf("Correct the name, or add ClusterRole '%v' to the files that are checked.", [name])
+}
+
+can_be_missed(kind) if {
+	data.inventory
+	kind in lib.parameter("complete_kinds", [])
+}
+
+can_be_missed(kind) if lib.around[_][kind]
+
+can_be_missed(kind) if data.inventory.cluster[_][kind]
+
+# What the resource names in its own namespace, by where.
+named[path] := [kind, name] if {
+	some container_path, container in lib.containers
+	some i, source in container.envFrom
+	some field, kind in {"configMapRef": "ConfigMap", "secretRef": "Secret"}
+	name := required(kind, source[field], source[field].name)
+	path := array.concat(container_path, ["envFrom", i, field, "name"])
+}
+
+named[path] := [key.kind, key.name] if some path, key in keys
+
+# The keys of ConfigMaps and Secrets that variables take, by the path to the reference's name.
+keys[path] := {"kind": kind, "name": name, "key": lib.text(lib.field(reference, "key", ""))} if {
+	some container_path, container in lib.containers
+	some i, variable in container.env
+	some field, kind in {"configMapKeyRef": "ConfigMap", "secretKeyRef": "Secret"}
+	reference := variable.valueFrom[field]
+	name := required(kind, reference, reference.name)
+	path := array.concat(container_path, ["env", i, "valueFrom", field, "name"])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some name_path, key in keys
+	some _, kinds in lib.around
+	holder := kinds[key.kind][key.name]
+	entries := {entry | some field in ["data", "binaryData", "stringData"]; some entry, _ in holder[field]}
+	key.key != ""
+	not key.key in entries
+	path := array.concat(array.slice(name_path, 0, count(name_path) - 1), ["key"])
+	message := sprintf("%s takes key '%s' of %s '%s', which does not have it", [lib.this, key.key, key.kind, key.name])
+	fix := sprintf("Set key to one that %s '%s' has, or add it there.", [key.kind, key.name])
+}
+
+named[path] := [kind, name] if {
+	some pod_path, pod in lib.pods
+	some i, volume in pod.volumes
+	some field, [name_key, kind] in {
+		"configMap": ["name", "ConfigMap"],
+		"persistentVolumeClaim": ["claimName", "PersistentVolumeClaim"],
+		"secret": ["secretName", "Secret"],
+	}
+	name := required(kind, volume[field], volume[field][name_key])
+	path := array.concat(pod_path, ["volumes", i, field, name_key])
+}
+
+named[path] := [kind, name] if {
+	some pod_path, pod in lib.pods
+	some i, volume in pod.volumes
+	some j, source in volume.projected.sources
+	some field, kind in {"configMap": "ConfigMap", "secret": "Secret"}
+	name := required(kind, source[field], source[field].name)
+	path := array.concat(pod_path, ["volumes", i, "projected", "sources", j, field, "name"])
+}
+
+named[path] := ["ServiceAccount", name] if {
+	some pod_path, pod in lib.pods
+	name := required("ServiceAccount", pod, pod.serviceAccountName)
+	path := array.concat(pod_path, ["serviceAccountName"])
+}
+
+named[["roleRef", "name"]] := ["Role", name] if {
+	input.resource.kind == "RoleBinding"
+	input.resource.roleRef.kind == "Role"
+	name := required("Role", input.resource.roleRef, input.resource.roleRef.name)
+}
+
+named_cluster_roles[["roleRef", "name"]] := name if {
+	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
+	input.resource.roleRef.kind == "ClusterRole"
+	name := required("ClusterRole", input.resource.roleRef, input.resource.roleRef.name)
+}
+
+named[["subjects", i, "name"]] := ["ServiceAccount", name] if {
+	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
+	some i, subject in input.resource.subjects
+	subject.kind == "ServiceAccount"
+	name := required("ServiceAccount", subject, subject.name)
+	lib.field(subject, "namespace", lib.namespace) == lib.namespace
+}
+
+named[["spec", "scaleTargetRef", "name"]] := [kind, name] if {
+	input.resource.kind == "HorizontalPodAutoscaler"
+	kind := input.resource.spec.scaleTargetRef.kind
+	lib.pod_paths[kind]
+	name := required(kind, input.resource.spec.scaleTargetRef, input.resource.spec.scaleTargetRef.name)
+}
+
+named[path] := ["Service", service.name] if some path, service in backends
+
+# The Services that an Ingress forwards to, by the path to their name.
+backends[path] := {"name": name, "port": lib.field(backend, port_keys, null)} if {
+	lib.is_ingress
+	some [place, backend] in places
+	some [name_keys, port_keys] in [[["service", "name"], ["service", "port", "number"]], [["serviceName"], ["servicePort"]]]
+	name := lib.field(backend, name_keys, "")
+	is_string(name)
+	name != ""
+	path := array.concat(place, name_keys)
+}
+
+places contains [["spec", field], input.resource.spec[field]] if some field in ["defaultBackend", "backend"]
+
+places contains [["spec", "rules", i, "http", "paths", j, "backend"], way.backend] if {
+	some i, rule in input.resource.spec.rules
+	some j, way in rule.http.paths
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some path, backend in backends
+	is_number(backend.port)
+	some _, kinds in lib.around
+	service := kinds.Service[backend.name]
+	ports := {entry.port | some entry in service.spec.ports}
+	count(ports) > 0
+	not backend.port in ports
+	message := sprintf("%s forwards to port %v of Service '%s', which does not have it", [lib.this, backend.port, backend.name])
+	fix := sprintf("Set the port to one that Service '%s' has: %s.", [backend.name, lib.listed(sort(ports))])
+}
+
+required(kind, reference, name) := name if {
+	is_string(name)
+	name != ""
+	lib.field(reference, "optional", false) != true
+	not is_given(kind, name)
+}
+
+is_given("ServiceAccount", "default")
+
+is_given("Role", "extension-apiserver-authentication-reader")
+
+is_given("PersistentVolumeClaim", name) if {
+	some claim in input.resource.spec.volumeClaimTemplates
+	claim.metadata.name == name
+}
+
+is_given("ConfigMap", name) if name in {"kube-root-ca.crt", "openshift-service-ca.crt"}
+
+is_given("ClusterRole", name) if name in {"admin", "cluster-admin", "edit", "view"}
+
+is_given("ClusterRole", name) if startswith(name, "system:")
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some [path, selector] in selectors
+	can_be_missed_pods
+	not lib.selects_pods(selector)
+	message := sprintf("%s selects no pods: no pod template has the labels of its selector", [lib.this])
+	fix := "Set the selector to the labels of the pods' template, spec.template.metadata.labels."
+}
+
+can_be_missed_pods if {
+	data.inventory
+	"Pod" in lib.parameter("complete_kinds", [])
+}
+
+can_be_missed_pods if lib.knows_pods
+
+# Selectors that are meant to select pods, and where they stand.
+selectors contains [["spec", "selector"], {"matchLabels": selector}] if {
+	input.resource.kind == "Service"
+	lib.api_group == ""
+	selector := {key: value | some key, value in input.resource.spec.selector; is_string(value)}
+	count(selector) > 0
+}
+
+selectors contains [["spec", "selector"], selector] if {
+	input.resource.kind == "PodDisruptionBudget"
+	selector := input.resource.spec.selector
+	selects_some(selector)
+}
+
+selectors contains [["spec", "podSelector"], selector] if {
+	input.resource.kind == "NetworkPolicy"
+	lib.api_group in {"networking.k8s.io", "extensions"}
+	selector := input.resource.spec.podSelector
+	selects_some(selector)
+}
+
+selectors contains [["spec", direction, i, field, j, "podSelector"], peer.podSelector] if {
+	input.resource.kind == "NetworkPolicy"
+	lib.api_group in {"networking.k8s.io", "extensions"}
+	some direction, field in {"ingress": "from", "egress": "to"}
+	some i, rule in input.resource.spec[direction]
+	some j, peer in rule[field]
+	lib.field(peer, "namespaceSelector", null) == null
+	selects_some(peer.podSelector)
+}
+
+# An empty selector selects everything.
+selects_some(selector) if {
+	some field in ["matchLabels", "matchExpressions"]
+	some _ in selector[field]
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["spec", "selector"], "fix": fix} if {
+	input.resource.kind == "ServiceMonitor"
+	endswith(lib.api_group, "coreos.com")
+	lib.field(input.resource, ["spec", "namespaceSelector"], {}) == {}
+	can_be_missed("Service")
+	selects_some(input.resource.spec.selector)
+	not selects_a_service
+	message := sprintf("%s selects no Services: none has the labels of its selector", [lib.this])
+	fix := "Set spec.selector to labels of the Service, its metadata.labels."
+}
+
+selects_a_service if {
+	some service in lib.around[_].Service
+	lib.selects(input.resource.spec.selector, lib.field(service, ["metadata", "labels"], {}))
+}

@@ -1,0 +1,110 @@
+# METADATA
+# title: Hardened containers
+# description: >-
+#   What a container can do without, it does not get: no writable root filesystem, no capabilities beyond those it names,
+#   no system calls that the runtime's seccomp profile forbids, and no token of the Kubernetes API where it shares the
+#   ServiceAccount `default` with others. Each is asked for by a parameter of its own. Ephemeral containers, and Windows
+#   pods, which have none of these fields, are not judged.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
+#     description: Security contexts
+#   - ref: https://kubernetes.io/docs/tutorials/security/seccomp/
+#     description: Seccomp
+# custom:
+#   name: hardening
+#   severity: medium
+#   remediation: Set readOnlyRootFilesystem to true, capabilities.drop to [ALL] and seccompProfile.type to RuntimeDefault.
+#   profiles:
+#     strict: {}
+#     nsa: {}
+#     cis: {require_read_only_root: false}
+#   controls:
+#     - CIS-5.1.6
+#     - CIS-5.2.8
+#     - CIS-5.2.9
+#     - CIS-5.6.2
+#     - CIS-5.6.3
+#     - SOC2-CC6.8
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       require_read_only_root:
+#         type: boolean
+#         default: true
+#         description: Whether the root filesystem of containers must be read-only.
+#       required_drop_capabilities:
+#         type: array
+#         items: {type: string}
+#         default: [ALL]
+#         description: Capabilities that containers must drop; to drop ALL drops each.
+#       require_seccomp:
+#         type: boolean
+#         default: true
+#         description: Whether containers must run under a seccomp profile, that of the runtime or a local one.
+#       require_no_default_token:
+#         type: boolean
+#         default: true
+#         description: Whether pods of the ServiceAccount `default` must refuse its token.
+package attest.hardening
+
+import data.attest.lib
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root} if {
+	lib.parameter("require_read_only_root", true)
+	some container_path, _ in judged
+	not says(container_path, ["readOnlyRootFilesystem"], {true})
+	path := lib.deepest(container_path, ["securityContext", "readOnlyRootFilesystem"])
+	message := sprintf("%s can write to its root filesystem", [lib.describe(container_path)])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.capabilities} if {
+	some container_path, container in judged
+	dropped := {name(item) | some item in container.securityContext.capabilities.drop}
+	not "ALL" in dropped
+	missing := {name(item) | some item in lib.parameter("required_drop_capabilities", ["ALL"])} - dropped
+	count(missing) > 0
+	path := lib.deepest(container_path, ["securityContext", "capabilities", "drop"])
+	message := sprintf("%s keeps capabilities: it does not drop %s", [lib.describe(container_path), lib.listed(sort(missing))])
+}
+
+name(capability) := trim_prefix(upper(lib.text(capability)), "CAP_")
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.seccomp} if {
+	lib.parameter("require_seccomp", true)
+	some container_path, _ in judged
+	[kind, path] := seccomp(container_path)
+	not kind in {"RuntimeDefault", "Localhost"}
+	message := sprintf("%s may make every system call: it has no seccomp profile", [lib.describe(container_path)])
+}
+
+seccomp(container_path) := lib.in_context(container_path, ["seccompProfile", "type"])
+
+seccomp(container_path) := ["", lib.deepest(container_path, ["securityContext", "seccompProfile"])] if {
+	not lib.in_context(container_path, ["seccompProfile", "type"])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token} if {
+	lib.parameter("require_no_default_token", true)
+	some pod_path, pod in lib.pods
+	lib.field(pod, "serviceAccountName", lib.field(pod, "serviceAccount", "default")) in {"", "default"}
+	lib.field(pod, "automountServiceAccountToken", true) != false
+	path := lib.deepest(pod_path, ["automountServiceAccountToken"])
+	message := sprintf("%s gets a token of the Kubernetes API that it shares with others", [lib.this])
+}
+
+judged[path] := container if {
+	some path, container in lib.containers
+	path[count(path) - 2] != "ephemeralContainers"
+	not lib.is_windows(path)
+}
+
+says(container_path, keys, values) if lib.said_in(container_path, keys)[0] in values
+
+fixes := {
+	"root": "Set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where the program writes.",
+	"capabilities": "Set securityContext.capabilities.drop to [ALL], and add back those that the program needs.",
+	"seccomp": "Set securityContext.seccompProfile.type of the pod to RuntimeDefault.",
+	"token": "Set automountServiceAccountToken of the pod to false, or give it a ServiceAccount of its own.",
+}

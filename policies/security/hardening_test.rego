@@ -1,0 +1,75 @@
+package attest.hardening_test
+
+import data.attest.hardening
+
+context := {"readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}
+
+pod(fields) := {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}, "spec": object.union(
+	{"automountServiceAccountToken": false, "containers": [{"name": "web", "securityContext": context}]},
+	fields,
+)}
+
+with_context(context_) := pod({"containers": [{"name": "web", "securityContext": context_}]})
+
+found(resource, parameters) := {[v.message, concat("/", [sprintf("%v", [key]) | some key in v.path])] |
+	some v in hardening.violation with input as {"resource": resource, "parameters": parameters}
+	v.severity == "medium"
+	v.fix != ""
+}
+
+at := "spec/containers/0/securityContext"
+
+test_a_hardened_pod_passes if found(pod({}), {}) == set()
+
+test_the_root_filesystem if {
+	expected := {["Container 'web' can write to its root filesystem", at]}
+	found(with_context(object.remove(context, ["readOnlyRootFilesystem"])), {}) == expected
+	found(with_context(object.remove(context, ["readOnlyRootFilesystem"])), {"require_read_only_root": false}) == set()
+	{path | some [_, path] in found(with_context(object.union(context, {"readOnlyRootFilesystem": false})), {})} == {
+		sprintf("%s/readOnlyRootFilesystem", [at]),
+	}
+}
+
+test_capabilities if {
+	without := object.remove(context, ["capabilities"])
+	found(with_context(without), {}) == {["Container 'web' keeps capabilities: it does not drop ALL", at]}
+	every drop in [["all"], ["ALL"], ["CAP_ALL"]] {
+		found(with_context(object.union(context, {"capabilities": {"drop": drop}})), {}) == set()
+	}
+	some_dropped := with_context(object.union(without, {"capabilities": {"drop": ["NET_RAW"]}}))
+	found(some_dropped, {"required_drop_capabilities": ["CAP_NET_RAW"]}) == set()
+	found(some_dropped, {"required_drop_capabilities": ["NET_RAW", "MKNOD", "CHOWN"]}) == {[
+		"Container 'web' keeps capabilities: it does not drop CHOWN, MKNOD",
+		sprintf("%s/capabilities/drop", [at]),
+	]}
+}
+
+test_seccomp if {
+	message := "Container 'web' may make every system call: it has no seccomp profile"
+	without := object.remove(context, ["seccompProfile"])
+	found(with_context(without), {}) == {[message, at]}
+	found(with_context(without), {"require_seccomp": false}) == set()
+	unconfined := object.union(without, {"seccompProfile": {"type": "Unconfined"}})
+	found(with_context(unconfined), {}) == {[message, sprintf("%s/seccompProfile/type", [at])]}
+	container := [{"name": "web", "securityContext": without}]
+	found(pod({"containers": container, "securityContext": {"seccompProfile": {"type": "Localhost"}}}), {}) == set()
+}
+
+test_tokens if {
+	message := "Pod 'web' gets a token of the Kubernetes API that it shares with others"
+	every fields in [
+		{"automountServiceAccountToken": true},
+		{"automountServiceAccountToken": true, "serviceAccountName": "default"},
+	] {
+		found(pod(fields), {}) == {[message, "spec/automountServiceAccountToken"]}
+		found(pod(fields), {"require_no_default_token": false}) == set()
+	}
+	found(pod({"automountServiceAccountToken": true, "serviceAccountName": "web"}), {}) == set()
+	found(pod({"automountServiceAccountToken": true, "serviceAccount": "web"}), {}) == set()
+}
+
+test_what_lacks_the_fields_is_not_judged if {
+	found(pod({"os": {"name": "windows"}, "containers": [{"name": "web"}]}), {}) == set()
+	found(pod({"ephemeralContainers": [{"name": "debug"}]}), {}) == set()
+	count(found(pod({"initContainers": [{"name": "setup"}]}), {})) == 3
+}
