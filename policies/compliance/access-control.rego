@@ -32,7 +32,7 @@ package attest.access_control
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "cause": "token"} if {
 	lib.is_production_namespace
 	some pod_path, pod in lib.pods
 	not lib.is_loose(pod_path)

@@ -73,7 +73,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	message := sprintf("'%v' is no retention period: write it like P30D, 30d or 2 years", [value])
 }
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "cause": "no TLS"} if {
 	lib.parameter("privacy_by_design", true)
 	lib.processes_personal_data
 	some path, host in lib.hosts_without_tls

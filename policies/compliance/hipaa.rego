@@ -40,7 +40,7 @@ package attest.hipaa_encryption
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "cause": "no TLS"} if {
 	in_transit
 	some path, host in lib.hosts_without_tls
 	message := sprintf("%s serves PHI without TLS on host '%v'", [lib.this, host])

@@ -30,7 +30,7 @@ package attest.minimum_necessary
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "cause": "secret variable"} if {
 	lib.handles_phi
 	some container_path, container in lib.container_parts
 	some i, source in container.envFrom
@@ -42,7 +42,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "cause": "token"} if {
 	some pod_path, pod in lib.pods
 	not lib.is_loose(pod_path)
 	lib.handles_phi

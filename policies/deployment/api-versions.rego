@@ -32,7 +32,10 @@ package attest.api_versions
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": ["apiVersion"], "fix": fix(successor)} if {
+violation contains {
+	"message": message, "severity": "high", "path": ["apiVersion"],
+	"fix": fix(successor), "cause": "unfit",
+} if {
 	version := input.resource.apiVersion
 	some [kinds, _, removed, successor] in old_versions[version]
 	input.resource.kind in kinds

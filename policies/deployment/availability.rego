@@ -76,7 +76,7 @@ is_spread if {
 	lib.pod.affinity.podAntiAffinity[strength][_]
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "strategy", "type"]} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "strategy", "type"], "cause": "recreate"} if {
 	is_replicated
 	input.resource.spec.strategy.type == "Recreate"
 	message := sprintf("Every update stops all replicas of %s: its strategy is Recreate", [lib.this])

@@ -30,7 +30,7 @@ package attest.schemas
 import data.attest.lib
 
 # What does not fit is found by the engine, from the types of Kubernetes themselves.
-violation contains {"message": message, "severity": "high", "path": error.path, "fix": error.fix} if {
+violation contains {"message": message, "severity": "high", "path": error.path, "fix": error.fix, "cause": "unfit"} if {
 	not input.resource.kind in lib.parameter("excluded_kinds", [])
 	some error in input.schema_errors
 	message := sprintf("%s does not fit its type: %s", [lib.this, error.message])

@@ -35,8 +35,6 @@
 #       forbidden_ports: []
 #   controls:
 #     - CIS-5.4.1
-#     - SOC2-A1.2
-#     - SOC2-CC8.1
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -108,7 +106,7 @@ violation contains {"message": message, "severity": "low", "path": lib.deepest([
 	message := sprintf("%s has no deadline: what was missed is started however late it is", [lib.this])
 }
 
-violation contains {"message": message, "severity": "low", "path": ["spec", "strategy", "type"], "fix": fixes.update} if {
+violation contains {"message": message, "severity": "low", "path": ["spec", "strategy", "type"], "fix": fixes.update, "cause": "recreate"} if {
 	lib.parameter("require_rolling_update", true)
 	input.resource.kind == "Deployment"
 	input.resource.spec.strategy.type == "Recreate"
@@ -200,7 +198,7 @@ container_ports[path] := [container_path, entry.containerPort] if {
 	path := array.concat(container_path, ["ports", i, "containerPort"])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.mount} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.mount, "cause": "secret variable"} if {
 	lib.parameter("forbid_secret_variables", true)
 	some path, [container_path, secret] in secret_variables
 	message := sprintf(

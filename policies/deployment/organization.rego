@@ -19,7 +19,6 @@
 #   controls:
 #     - CIS-5.6.1
 #     - CIS-5.6.4
-#     - SOC2-CC6.1
 #   parameters:
 #     type: object
 #     additionalProperties: false

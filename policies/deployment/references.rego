@@ -38,7 +38,6 @@
 #     strict: {complete_kinds: [ConfigMap, PersistentVolumeClaim, Pod, Role, Service, ServiceAccount]}
 #   controls:
 #     - SOC2-CC8.1
-#     - SOC2-A1.2
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -111,7 +111,7 @@ violation contains {"message": message, "severity": "high", "path": ["data", key
 	message := sprintf("%s lets whoever writes an Ingress configure the controller: %s is true", [lib.this, key])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.tls} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.tls, "cause": "no TLS"} if {
 	lib.parameter("require_tls", false)
 	not has_certificate
 	some path, host in lib.hosts_without_tls

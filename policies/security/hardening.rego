@@ -25,7 +25,6 @@
 #     - CIS-5.2.9
 #     - CIS-5.6.2
 #     - CIS-5.6.3
-#     - SOC2-CC6.8
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -85,7 +84,7 @@ seccomp(container_path) := ["", lib.deepest(container_path, ["securityContext", 
 	not lib.in_context(container_path, ["seccompProfile", "type"])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token, "cause": "token"} if {
 	lib.parameter("require_no_default_token", true)
 	some pod_path, pod in lib.pods
 	lib.field(pod, "serviceAccountName", lib.field(pod, "serviceAccount", "default")) in {"", "default"}

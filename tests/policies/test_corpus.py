@@ -27,6 +27,7 @@ LOUD: dict[str, dict[str, Any]] = {
     "attest-deployment": {"production_namespaces": ["default", "monitoring"]},
     "authentication": {"production_namespaces": ["default", "monitoring"]},
     "availability": {"production_namespaces": ["default", "monitoring"]},
+    "exposure": {"allow_host_ports": False, "require_tls": True, "allowed_service_types": ["ClusterIP"]},
     "image-security": {"trusted_registries": ["gcr.io/"], "require_digest": True},
     "network-policies": {"require_source_ranges": True},
     "resource-limits": {"max_cpu": "200m", "max_memory": "128Mi"},

@@ -230,8 +230,8 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     kubernetes_version: Annotated[
         str,
         Meta(
-            description="The version of Kubernetes that manifests are for (`1.34`), to whose types they are held; "
-            "empty for the newest that is known.",
+            description="The version of Kubernetes that manifests are for (`1.34`), to whose types they are held, "
+            "and which policies ask for; empty for the newest that is known.",
         ),
     ] = ""
     debug: Annotated[bool, Meta(description="Whether every evaluation is logged in detail.")] = False

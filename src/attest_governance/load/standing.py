@@ -31,6 +31,7 @@ SWITCHES: dict[Key, tuple[str, object]] = {
 """Keys of `compliance` that switch a single policy of their framework, with the value that asks for it."""
 
 _PRODUCTION = "production_namespaces"
+_VERSION = "kubernetes_version"
 
 
 class Standings(msgspec.Struct, frozen=True):
@@ -56,8 +57,9 @@ class Standings(msgspec.Struct, frozen=True):
         return tuple(name for name in policy.evidence if name not in given)
 
     def _usual(self, policy: Policy) -> Mapping[str, object]:
-        production = self.settings.policy.production_namespaces
-        named = {_PRODUCTION: list(production)} if production and _PRODUCTION in policy.defaults else {}
+        options = self.settings.policy
+        common = {_PRODUCTION: list(options.production_namespaces), _VERSION: options.kubernetes_version}
+        named = {name: value for name, value in common.items() if value and name in policy.defaults}
         return {**named, **self._by_profile(policy), **dict.fromkeys(self.without_evidence(policy), False)}
 
     def _by_profile(self, policy: Policy) -> Parameters:
