@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,7 +30,6 @@ from attest_governance.request import Request
 if TYPE_CHECKING:
     from attest_governance.model import Finding
     from attest_governance.model.trace import Traces
-    from attest_governance.runtime import Runtime
 
 VERBOSE_CHARS = 1000
 
@@ -124,9 +122,17 @@ def explain_command(
     now, wanted = system_clock(), msgspec.structs.replace(request, prints=True, draft=True)
     explanations = []
     with Progress("explaining") as progress, open_here(wanted, now) as runtime:
-        tracing = _Tracing(runtime, manifests, now)
+        refuse(runtime.loaded.problems)
+        whole = runtime.plan(manifests, now)
+
+        def traced(one: Finding, view: View) -> Traces:
+            here = msgspec.structs.replace(whole.manifests, paths=(one.location.file,))
+            chosen = runtime.prepared.choose(runtime.policies, one.policy)
+            plan = msgspec.structs.replace(whole, manifests=here, selected=chosen)
+            return trace(runtime.engine, runtime.loaded, plan, view, now)
+
         for one in findings:
-            explanations.append(explain(one, tracing))
+            explanations.append(explain(one, traced))
             progress.show("findings", len(explanations), len(findings))
     write_stdout(
         sys.stdout,
@@ -134,21 +140,3 @@ def explain_command(
         lambda out: write_explanations(explanations, shown_as, out, root=Path(), color=showing.color),
     )
     return OK if all(one.found for one in explanations) else UNDECIDED
-
-
-class _Tracing:
-    """Traces one policy on one file, with policies that are loaded once."""
-
-    def __init__(self, runtime: Runtime, manifests: Manifests, now: datetime) -> None:
-        refuse(runtime.loaded.problems)
-        self._runtime, self._now = runtime, now
-        self._plan = runtime.plan(manifests, now)
-
-    def __call__(self, finding: Finding, view: View) -> Traces:
-        runtime = self._runtime
-        plan = msgspec.structs.replace(
-            self._plan,
-            manifests=msgspec.structs.replace(self._plan.manifests, paths=(finding.location.file,)),
-            selected=runtime.prepared.choose(runtime.policies, finding.policy),
-        )
-        return trace(runtime.engine, runtime.loaded, plan, view, self._now)

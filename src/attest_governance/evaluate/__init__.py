@@ -10,18 +10,3 @@ from attest_governance.evaluate.engine import (
 )
 from attest_governance.evaluate.messages import Batch, Decision, RegoTemplate, TemplatesAnswer, Versions
 from attest_governance.evaluate.requests import View
-
-__all__ = [
-    "Batch",
-    "CheckOptions",
-    "Decision",
-    "Engine",
-    "EngineOptions",
-    "LoadedPolicies",
-    "RegoTemplate",
-    "TemplatesAnswer",
-    "Versions",
-    "View",
-    "judging",
-    "milliseconds",
-]

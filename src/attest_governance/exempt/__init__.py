@@ -3,14 +3,3 @@
 from attest_governance.exempt.apply import Exempted, apply, notices
 from attest_governance.exempt.declared import Annotations, RefusedAnnotation, declared
 from attest_governance.exempt.exemption import Exemption, Scope
-
-__all__ = [
-    "Annotations",
-    "Exempted",
-    "Exemption",
-    "RefusedAnnotation",
-    "Scope",
-    "apply",
-    "declared",
-    "notices",
-]

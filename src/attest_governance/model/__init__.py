@@ -4,19 +4,3 @@ from attest_governance.model.finding import Enforcement, Finding, Location, Reso
 from attest_governance.model.policy import Policy
 from attest_governance.model.problem import Problem
 from attest_governance.model.verdict import Checked, Outcome, Skipped, Summary, Verdict
-
-__all__ = [
-    "Checked",
-    "Enforcement",
-    "Finding",
-    "Location",
-    "Outcome",
-    "Policy",
-    "Problem",
-    "Resource",
-    "Severity",
-    "Skipped",
-    "Summary",
-    "Verdict",
-    "Waiver",
-]

@@ -7,16 +7,3 @@ and the only thing that a report reads is the lines it shows.
 from attest_governance.report.output import write_all, write_file, write_reports, write_stdout
 from attest_governance.report.registry import FORMATS, ReportOptions, Target, pair_targets, writer
 from attest_governance.report.source import find_repository
-
-__all__ = [
-    "FORMATS",
-    "ReportOptions",
-    "Target",
-    "find_repository",
-    "pair_targets",
-    "write_all",
-    "write_file",
-    "write_reports",
-    "write_stdout",
-    "writer",
-]

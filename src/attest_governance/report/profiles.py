@@ -45,7 +45,7 @@ def format_of(path: str) -> str:
 def write_profile(profile: Profile, name: str, out: TextIO, report: ProfileReport) -> None:
     """Writes a profile in the format `name`: text, json, speedscope or html."""
     if name == "html":
-        out.writelines(page(_about(profile), profile.flame, _tables(profile, _ON_A_PAGE, None)))
+        out.write(page(_about(profile), profile.flame, _tables(profile, _ON_A_PAGE, None)))
     elif name == "speedscope":
         write_shown(speedscope(profile), (), "json", out)
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
+from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 
 from attest_governance.report import clean
@@ -24,18 +25,18 @@ _NARROWEST = 0.02
 _RULES = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 
 
-def page(about: str, flame: Sequence[Frame], tables: Iterable[Table]) -> Iterator[str]:
-    """The page, part by part: what was measured, the flame graph, and tables."""
-    yield (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_RULES}">'
-        f"<title>Profile of policies</title><style>{_part('profile.css')}</style></head><body>\n"
-        f"<h1>Profile of policies</h1><p>{_text(about)}.</p>\n"
+def page(about: str, flame: Sequence[Frame], tables: Iterable[Table]) -> str:
+    """The page: what was measured, the flame graph, and tables."""
+    boxes = list(_boxes(flame, sum(root.time for root in flame) or 1))
+    return Template(_part("profile.html")).substitute(
+        rules=_RULES,
+        style=_part("profile.css"),
+        about=_text(about),
+        height=(max((box.depth for box in boxes), default=0) + 1) * _ROW,
+        boxes="".join(map(_drawn, boxes)),
+        tables="".join(map(_table, tables)),
+        script=_part("profile.js"),
     )
-    yield _flame(flame)
-    yield from map(_table, tables)
-    yield f"<script>{_part('profile.js')}</script></body></html>\n"
 
 
 def _part(name: str) -> str:
@@ -44,21 +45,6 @@ def _part(name: str) -> str:
 
 def _text(text: str) -> str:
     return escape(clean.one_line(text), quote=True)
-
-
-def _flame(roots: Sequence[Frame]) -> str:
-    boxes = list(_boxes(roots, sum(root.time for root in roots) or 1))
-    depth = max((box.depth for box in boxes), default=0)
-    height = (depth + 1) * _ROW
-    return (
-        "<h2>Where the time goes</h2>\n"
-        '<p class="dim">The width is time, tracing included; below each policy its rules, below each rule its lines. '
-        "Click or press Enter to look closer, Escape to see all.</p>\n"
-        '<p><label>Find <input id="find" type="search"></label><button id="reset" type="button">Show all</button></p>\n'
-        f'<svg id="flame" viewBox="0 0 1200 {height}" height="{height}" preserveAspectRatio="none" role="group"'
-        f' aria-label="Flame graph">{"".join(map(_drawn, boxes))}</svg>\n'
-        '<p id="about" class="dim" aria-live="polite"></p>\n'
-    )
 
 
 class _Box(NamedTuple):
