@@ -18,7 +18,7 @@
 #     - SOC2-A1.1
 #   profiles:
 #     recommended: {require_limits: memory}
-#     strict: {}
+#     strict: {required_requests: [cpu, memory]}
 #     nsa: {}
 #   parameters:
 #     type: object
@@ -32,6 +32,11 @@
 #         type: array
 #         items: {type: string}
 #         description: Resources that need a limit where limits are required; CPU and memory, or what require_limits says.
+#       required_requests:
+#         type: array
+#         items: {type: string}
+#         default: []
+#         description: Resources that every container must request; a limit counts as a request.
 #       max_cpu:
 #         type: [string, number]
 #         description: Highest CPU limit of a container, such as `2000m`; no maximum by default.
@@ -56,6 +61,25 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 required_limits := lib.parameter("required_limits", {true: ["cpu", "memory"], "memory": ["memory"]}[required]) if {
 	required := lib.parameter("require_limits", true)
 	required != false
+}
+
+# A limit is a request where none is stated.
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some container_path, container in lib.containers
+	not is_ephemeral(container_path)
+	pod := lib.pods[lib.pod_path_of(container_path)]
+	some resource in lib.parameter("required_requests", [])
+	not is_requested(container, resource)
+	not is_requested(pod, resource)
+	path := lib.deepest(container_path, ["resources", "requests", resource])
+	message := sprintf("%s has no %v request", [lib.describe(container_path), resource])
+	fix := sprintf("Set resources.requests.%v to what the container needs when it is busy.", [resource])
+}
+
+is_requested(owner, resource) if {
+	some kind in ["requests", "limits"]
+	some field in lib.resource_fields
+	object.get(owner, [field, kind, resource], null) != null
 }
 
 # A quantity that can't be read has a violation of its own.

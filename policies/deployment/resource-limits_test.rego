@@ -127,3 +127,13 @@ test_fragments_are_judged_for_what_they_say if {
 	kafka := {"kind": "Kafka", "apiVersion": "kafka.strimzi.io/v1", "spec": {"kafka": {"resources": {"limits": {"cpu": "4x"}}}}}
 	summary(kafka, {}) == {"limits/cpu: Container 'kafka' has a malformed cpu limit: '4x'"}
 }
+
+test_requests if {
+	asked := {"require_limits": false, "required_requests": ["cpu", "memory"]}
+	summary(one({"requests": {"cpu": "1"}}), asked) == {
+		"containers/0/resources/requests: Container 'web' has no memory request",
+	}
+	summary(one({"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}), asked) == set()
+	summary(one({}), {"require_limits": false}) == set()
+	summary(deployment({"containers": [{"name": "web"}], "resources": {"requests": limits}}), asked) == set()
+}

@@ -13,14 +13,20 @@ image_text(path) := field(container_parts[path], "image", "")
 
 # An image reference (`registry.company.com:5000/shop/web:1.4@sha256:…`) in its parts; `tag` and `digest` are "" where
 # absent. As container runtimes do, a reference without a registry means Docker Hub, and one without a folder its
-# `library`. Undefined where the text is no image reference.
+# `library`. What `ko` will build (`ko://github.com/shop/web`) is deployed by a digest that nobody knows yet. Undefined
+# where the text is no image reference.
 image(reference) := {"repository": full_repository(repository), "tag": tag, "digest": digest} if {
 	is_string(reference)
 	some [_, repository, tag, digest] in regex.find_all_string_submatch_n(image_pattern, reference, 1)
 }
 
+image(reference) := {"repository": reference, "tag": "ko", "digest": ""} if {
+	is_string(reference)
+	regex.match(`^ko://[A-Za-z0-9][\w.-]*(/[\w.~-]+)*$`, reference)
+}
+
 image_pattern := concat("", [
-	`^((?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::[0-9]+)?/)?[a-z0-9]+(?:(?:/|[._-]+)[a-z0-9]+)*)`,
+	`^((?:(?:[a-zA-Z0-9][a-zA-Z0-9.-]*|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?/)?[a-z0-9]+(?:(?:/|[._-]+)[a-z0-9]+)*)`,
 	`(?::(\w[\w.-]{0,127}))?(?:@(sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128}))?$`,
 ])
 

@@ -14,6 +14,9 @@ references := {
 	"localhost:5000/app:2": ["localhost:5000/app", "2", ""],
 	"registry.company.com:5000/shop/web:1.4": ["registry.company.com:5000/shop/web", "1.4", ""],
 	"GCR.io/company/app": ["gcr.io/company/app", "", ""],
+	"[::1]:5000/app": ["[::1]:5000/app", "", ""],
+	"[2001:DB8::7]/shop/web:2": ["[2001:db8::7]/shop/web", "2", ""],
+	"ko://github.com/shop/web.go/cmd_x": ["ko://github.com/shop/web.go/cmd_x", "ko", ""],
 	"a/b/c/d__e-f.g": ["docker.io/a/b/c/d__e-f.g", "", ""],
 }
 
@@ -31,7 +34,7 @@ test_a_digest_is_read_beside_a_tag if {
 test_what_no_runtime_accepts_is_no_image if {
 	every reference in [
 		"", "<YOUR-CONTAINER>", "${IMAGE}", "Nginx", "gcr.io/../evil", "gcr.io//app", "app:", "app@sha256:abc",
-		"app@sha256:", "https://gcr.io/app", "a b", "nginx:1.27\n", "/nginx", 7, null, ["nginx"],
+		"app@sha256:", "https://gcr.io/app", "a b", "nginx:1.27\n", "/nginx", "ko://", "ko://a b", "[::1]", "[x]/app", 7, null, ["nginx"],
 	] {
 		not lib.image(reference)
 	}

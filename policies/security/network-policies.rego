@@ -5,7 +5,8 @@
 #   allows everything, and so does an address block of the whole internet without exceptions; rules that name ports
 #   only are how public services are meant to look and pass. Rules of a direction that `policyTypes` leaves out have no
 #   effect. Services may not claim external addresses, with which one tenant can take over the traffic of another;
-#   restricting who may reach a load balancer is asked for only with `require_source_ranges`. Policies of other API
+#   restricting who may reach a load balancer is asked for only with `require_source_ranges`, and
+#   that every workload is selected by a policy only with `require_policies`. Policies of other API
 #   groups (Calico, Cilium) are not judged.
 # scope: package
 # related_resources:
@@ -22,9 +23,10 @@
 #     - SOC2-CC6.6
 #   profiles:
 #     recommended: {allow_all_egress: true}
-#     strict: {require_source_ranges: true}
-#     nsa: {}
-#     cis: {}
+#     strict: {require_source_ranges: true, require_policies: true}
+#     nsa: {require_policies: true}
+#     cis: {require_policies: true}
+#   inventory: [NetworkPolicy]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -33,6 +35,10 @@
 #         type: boolean
 #         default: false
 #         description: Whether network policies may allow all outgoing traffic.
+#       require_policies:
+#         type: boolean
+#         default: false
+#         description: Whether a NetworkPolicy among the files, or in the inventory, must select the pods of each workload.
 #       require_source_ranges:
 #         type: boolean
 #         default: false
@@ -55,13 +61,61 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 	some i, rule in input.resource.spec[direction]
 	lib.field(rule, "ports", []) == []
 	some j, peer in rule[peers_field[direction]]
-	peer.ipBlock.cidr in {"0.0.0.0/0", "::/0"}
+	is_whole({peer.ipBlock.cidr})
 	lib.field(peer.ipBlock, "except", []) == []
 	path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
 	message := sprintf(
 		"%s allows %s traffic of the whole internet on all ports: %s",
 		[lib.this, direction, peer.ipBlock.cidr],
 	)
+}
+
+# Blocks that together leave nothing out: `0.0.0.0/1` and `128.0.0.0/1`.
+violation contains {"message": message, "severity": severity, "path": min(object.keys(blocks)), "fix": fixes.blocks} if {
+	is_network_policy
+	some direction, severity in judged_directions
+	blocks := {path: cidr |
+		some i, rule in input.resource.spec[direction]
+		lib.field(rule, "ports", []) == []
+		some j, peer in rule[peers_field[direction]]
+		lib.field(peer.ipBlock, "except", []) == []
+		cidr := peer.ipBlock.cidr
+		not is_whole({cidr})
+		path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
+	}
+	is_whole({cidr | some cidr in blocks})
+	message := sprintf(
+		"%s allows %s traffic of the whole internet on all ports: %s",
+		[lib.this, direction, lib.listed(sort({cidr | some cidr in blocks}))],
+	)
+}
+
+# Do blocks leave no address out, however they are spelled (`1.2.3.4/0`)?
+is_whole(cidrs) if {
+	valid := {cidr | some cidr in cidrs; is_string(cidr); net.cidr_is_valid(cidr)}
+	count(valid) > 0
+	some block in net.cidr_merge(valid)
+	block in {"0.0.0.0/0", "::/0"}
+}
+
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.isolation} if {
+	lib.parameter("require_policies", false)
+	some pod_path, pod in lib.pods
+	data.inventory
+	lib.field(pod, "hostNetwork", false) != true
+	not is_selected(lib.field(input.resource, array.concat(lib.metadata_path_of(pod_path), ["labels"]), {}))
+	path := lib.deepest(lib.metadata_path_of(pod_path), ["labels"])
+	message := sprintf("No NetworkPolicy selects the pods of %s: everyone in the cluster may talk to them", [lib.this])
+}
+
+is_selected(labels) if {
+	some policy in lib.around[_].NetworkPolicy
+	lib.selects(lib.field(policy, ["spec", "podSelector"], {}), labels)
+}
+
+fixes := {
+	"blocks": "Set the blocks to those of the peers that are meant.",
+	"isolation": "Add a NetworkPolicy whose spec.podSelector has labels of these pods.",
 }
 
 violation contains {"message": message, "severity": "medium", "path": ["spec", direction]} if {

@@ -82,3 +82,51 @@ test_source_ranges_where_required if {
 	summary(closed, {"require_source_ranges": true}) == set()
 	summary(service({"type": "ClusterIP"}), {"require_source_ranges": true}) == set()
 }
+
+from_blocks(cidrs) := policy({"ingress": [{"from": [{"ipBlock": {"cidr": cidr}}]} | some cidr in cidrs]})
+
+test_the_whole_internet_by_other_spellings if {
+	every cidr in ["1.2.3.4/0", "2001:db8::/0"] {
+		some text in summary(from_blocks([cidr]), {})
+		endswith(text, sprintf("of the whole internet on all ports: %s", [cidr]))
+	}
+	every cidrs in [
+		["0.0.0.0/1", "128.0.0.0/1"],
+		["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/2"],
+		["::/1", "8000::/1"],
+	] {
+		some text in summary(from_blocks(cidrs), {})
+		startswith(text, "medium spec/ingress/0/from/0/ipBlock/cidr: NetworkPolicy 'web' allows ingress traffic of the")
+		endswith(text, sprintf("on all ports: %s", [concat(", ", sort(cidrs))]))
+	}
+	every cidrs in [["0.0.0.0/1"], ["0.0.0.0/1", "128.0.0.0/2"], ["nonsense", "0.0.0.0/33"], ["0.0.0.0/1", "8000::/1"]] {
+		summary(from_blocks(cidrs), {}) == set()
+	}
+}
+
+deployment := {
+	"apiVersion": "apps/v1",
+	"kind": "Deployment",
+	"metadata": {"name": "web", "namespace": "shop"},
+	"spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}},
+}
+
+selected_by(selector) := {"namespace": {"shop": {"networking.k8s.io/v1": {"NetworkPolicy": {"web": {"spec": {
+	"podSelector": selector,
+}}}}}}}
+
+test_pods_that_no_policy_selects if {
+	parameters := {"require_policies": true}
+	alone := summary(deployment, parameters) with data.inventory as selected_by({"matchLabels": {"app": "api"}})
+	alone == {concat("", [
+		"low spec/template/metadata/labels: ",
+		"No NetworkPolicy selects the pods of Deployment 'web': everyone in the cluster may talk to them",
+	])}
+	every selector in [{}, {"matchLabels": {"app": "web"}}] {
+		found := summary(deployment, parameters) with data.inventory as selected_by(selector)
+		found == set()
+	}
+	unasked := summary(deployment, {}) with data.inventory as {}
+	unasked == set()
+	summary(deployment, parameters) == set()
+}

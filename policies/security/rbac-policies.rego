@@ -1,10 +1,13 @@
 # METADATA
 # title: Roles and bindings
 # description: >-
-#   Roles that hand out more than anyone needs, and bindings that hand it to too many. Refused are wildcards, verbs with
-#   which a subject raises its own rights (`escalate`, `bind`, `impersonate`), reading all Secrets of the cluster,
-#   bindings of `cluster-admin`, and subjects that stand for nobody in particular (anonymous users, everyone who is
-#   signed in, `system:masters`). Roles of other API groups (OpenShift) are not judged.
+#   Roles that hand out more than anyone needs, and bindings that hand it to too many. Refused are wildcards, but over the
+#   kinds that an operator brings itself; verbs with which a subject raises its own rights (`escalate`, `bind`,
+#   `impersonate`); reading all Secrets of the cluster; commands in containers, tokens of others, the kubelet's API and
+#   the approval of certificates; roles of such powers that are aggregated to `admin`, `edit` or `view`; bindings of
+#   `cluster-admin`; and subjects that stand for nobody in particular (anonymous users, everyone who is signed in,
+#   `system:masters`, all ServiceAccounts). `allowed_powers` says what roles may grant: by default creating pods and
+#   workloads, volumes and webhooks, as controllers do. Roles of other API groups (OpenShift) are not judged.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/security/rbac-good-practices/
@@ -17,15 +20,39 @@
 #     - CIS-5.1.1
 #     - CIS-5.1.2
 #     - CIS-5.1.3
+#     - CIS-5.1.4
 #     - CIS-5.1.7
 #     - CIS-5.1.8
+#     - CIS-5.1.9
+#     - CIS-5.1.10
+#     - CIS-5.1.11
+#     - CIS-5.1.12
+#     - CIS-5.1.13
 #     - SOC2-CC6.1
 #     - SOC2-CC6.3
-#   profiles: [minimal, recommended, strict, nsa, cis]
+#   profiles:
+#     minimal: {}
+#     recommended: {}
+#     strict: &strict {allowed_powers: [], judge_own_groups: true, judge_secrets_of_roles: true}
+#     nsa: {}
+#     cis: *strict
 #   parameters:
 #     type: object
 #     additionalProperties: false
 #     properties:
+#       judge_own_groups:
+#         type: boolean
+#         default: false
+#         description: Whether wildcards over groups that Kubernetes does not bring are judged as well.
+#       judge_secrets_of_roles:
+#         type: boolean
+#         default: false
+#         description: Whether roles of one namespace may not read all its Secrets either.
+#       allowed_powers:
+#         type: array
+#         items: {enum: [attach, certificates, exec, jobs, node-proxy, pods, tokens, volumes, webhooks, workloads]}
+#         default: [jobs, pods, volumes, webhooks, workloads]
+#         description: What roles may grant that makes their subjects more than they seem.
 #       allowed_admins:
 #         type: array
 #         items: {type: string}
@@ -36,9 +63,10 @@ package attest.rbac
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": ["rules", i, field, j]} if {
+violation contains {"message": message, "severity": severity, "path": ["rules", i, field, j], "fix": fixes.wildcard} if {
 	is_role
 	some i, rule in input.resource.rules
+	not is_of_own_group(rule)
 	some field, thing in {"verbs": "verb", "resources": "resource", "apiGroups": "API group", "nonResourceURLs": "URL"}
 	some j, item in rule[field]
 	item == "*"
@@ -46,11 +74,28 @@ violation contains {"message": message, "severity": severity, "path": ["rules", 
 	message := sprintf("%s allows every %s: '*'", [lib.this, thing])
 }
 
-# All verbs on all resources is cluster-admin by another name.
+# All verbs on all resources of the core group, or of all groups, is cluster-admin by another name.
 wildcard_severity(rule) := "critical" if {
 	"*" in rule.verbs
 	"*" in rule.resources
+	not is_narrow(rule)
 } else := "high"
+
+is_narrow(rule) if {
+	some group in rule.apiGroups
+	group != null
+	count({"", "*", null} & {group_ | some group_ in rule.apiGroups}) == 0
+}
+
+# A controller may do everything with the kinds that it brings itself.
+is_of_own_group(rule) if {
+	not lib.parameter("judge_own_groups", false)
+	is_narrow(rule)
+	every group in rule.apiGroups {
+		contains(lib.text(group), ".")
+		not group in lib.own_groups
+	}
+}
 
 violation contains {"message": message, "severity": "high", "path": ["rules", i, "verbs", j]} if {
 	is_role
@@ -81,6 +126,97 @@ violation contains {"message": message, "severity": "high", "path": ["rules", i,
 	message := sprintf("%s may read every Secret where it is bound: name them in resourceNames", [lib.this])
 }
 
+# What else makes its holder more than it seems: verbs on resources of a group, and what comes of it.
+powers := {
+	"exec": [{"create", "get"}, {"pods/exec"}, "", "run commands in every container"],
+	"attach": [{"create", "get"}, {"pods/attach"}, "", "attach to every container"],
+	"tokens": [{"create"}, {"serviceaccounts/token"}, "", "make tokens of every ServiceAccount"],
+	"node-proxy": [{"create", "get"}, {"nodes/proxy"}, "", "command the kubelet of every node"],
+	"certificates": [
+		{"patch", "update"}, {"certificatesigningrequests/approval"}, "certificates.k8s.io",
+		"approve certificates of whomever it likes",
+	],
+	"pods": [
+		{"create"}, {"pods"}, "",
+		"create pods, and with them use every Secret and ServiceAccount of the namespace",
+	],
+	"workloads": [
+		{"create"}, {"daemonsets", "deployments", "replicasets", "statefulsets"}, "apps",
+		"create workloads, and with them use every Secret and ServiceAccount of the namespace",
+	],
+	"jobs": [
+		{"create"}, {"cronjobs", "jobs"}, "batch",
+		"create Jobs, and with them use every Secret and ServiceAccount of the namespace",
+	],
+	"volumes": [{"create"}, {"persistentvolumes"}, "", "create volumes of folders of a node"],
+	"webhooks": [
+		{"create", "patch", "update"}, {"mutatingwebhookconfigurations", "validatingwebhookconfigurations"},
+		"admissionregistration.k8s.io", "read and change all that is written to the cluster",
+	],
+}
+
+# What a rule of a role lets its holder do, and by which resource.
+granted contains [i, j, name, rule] if {
+	is_role
+	some i, rule in input.resource.rules
+	some name, [verbs, resources, group, _] in powers
+	some j, resource in rule.resources
+	resource in resources
+	{group, "*"} & {lib.text(entry) | some entry in rule.apiGroups} != set()
+	(verbs | {"*"}) & {verb | some verb in rule.verbs} != set()
+}
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.power} if {
+	some [i, j, name, rule] in granted
+	not name in lib.parameter("allowed_powers", default_powers)
+	lib.field(rule, "resourceNames", []) == []
+	path := ["rules", i, "resources", j]
+	message := sprintf("%s lets its subjects %s", [lib.this, powers[name][3]])
+}
+
+default_powers := {"jobs", "pods", "volumes", "webhooks", "workloads"}
+
+violation contains {"message": message, "severity": "medium", "path": ["rules", i, "resources", j], "fix": fixes.secrets} if {
+	lib.parameter("judge_secrets_of_roles", false)
+	is_role
+	input.resource.kind == "Role"
+	some i, rule in input.resource.rules
+	some j, "secrets" in rule.resources
+	lib.text(rule.apiGroups[_]) in {"", "*"}
+	count({"get", "list", "watch", "*"} & {verb | some verb in rule.verbs}) > 0
+	lib.field(rule, "resourceNames", []) == []
+	message := sprintf("%s may read every Secret of its namespace: name them in resourceNames", [lib.this])
+}
+
+violation contains {"message": message, "severity": "high", "path": ["metadata", "labels", label], "fix": fixes.aggregate} if {
+	is_role
+	input.resource.kind == "ClusterRole"
+	some label in [
+		"rbac.authorization.k8s.io/aggregate-to-admin",
+		"rbac.authorization.k8s.io/aggregate-to-edit",
+		"rbac.authorization.k8s.io/aggregate-to-view",
+	]
+	input.resource.metadata.labels[label] == "true"
+	is_powerful
+	role := trim_prefix(label, "rbac.authorization.k8s.io/aggregate-to-")
+	message := sprintf("%s gives its rights to whoever has the role %s anywhere", [lib.this, role])
+}
+
+is_powerful if granted[_]
+
+is_powerful if {
+	some rule in input.resource.rules
+	not is_of_own_group(rule)
+	some field in ["verbs", "resources"]
+	"*" in rule[field]
+}
+
+is_powerful if {
+	some rule in input.resource.rules
+	some resource in rule.resources
+	resource in {"rolebindings", "clusterrolebindings", "secrets"}
+}
+
 violation contains {"message": message, "severity": "critical", "path": ["roleRef", "name"]} if {
 	is_binding
 	input.resource.roleRef.kind == "ClusterRole"
@@ -96,6 +232,14 @@ violation contains {"message": message, "severity": severity, "path": ["subjects
 	some i, subject in input.resource.subjects
 	severity := unspecific_subjects[subject.kind][subject.name]
 	message := sprintf("%s grants rights to %s, which is nobody in particular", [lib.this, subject_name(subject)])
+}
+
+violation contains {"message": message, "severity": "medium", "path": ["subjects", i, "name"], "fix": fixes.group} if {
+	is_binding
+	some i, subject in input.resource.subjects
+	subject.kind == "Group"
+	startswith(lib.text(subject.name), "system:serviceaccounts:")
+	message := sprintf("%s grants rights to every ServiceAccount of a namespace: %s", [lib.this, subject_name(subject)])
 }
 
 unspecific_subjects := {
@@ -128,3 +272,11 @@ namespace_part(subject) := sprintf("/%v", [namespace]) if {
 	namespace := lib.field(subject, "namespace", "")
 	namespace != ""
 } else := ""
+
+fixes := {
+	"wildcard": "List the verbs, resources and groups that the work needs in place of '*'.",
+	"power": "Remove the resource from the rule, or name the objects in resourceNames.",
+	"secrets": "Set resourceNames of the rule to the Secrets that the work needs.",
+	"aggregate": "Remove the label, and bind the role to those who need it.",
+	"group": "Set the subject to the ServiceAccount that needs the rights.",
+}

@@ -117,3 +117,90 @@ test_other_groups_are_not_judged if {
 	secrets := role("ClusterRole", {"resources": ["secrets"]})
 	summary(object.union(secrets, {"apiVersion": "authorization.openshift.io/v1"}), {}) == set()
 }
+
+everything(groups) := {"verbs": ["*"], "resources": ["*"], "apiGroups": groups}
+
+test_wildcards_over_the_groups_of_an_operator if {
+	every groups in [["shop.company.com"], ["shop.company.com", "pay.company.com"]] {
+		summary(role("ClusterRole", everything(groups)), {}) == set()
+		count(summary(role("ClusterRole", everything(groups)), {"judge_own_groups": true})) == 2
+	}
+	every groups in [["apps"], ["rbac.authorization.k8s.io"], ["shop.company.com", "apps"]] {
+		found := summary(role("ClusterRole", everything(groups)), {})
+		count(found) == 2
+		every text in found {
+			startswith(text, "high ")
+		}
+	}
+}
+
+# A rule that grants a power, with the resource that it is told at.
+powerful := {
+	"exec": {"resources": ["pods/exec"], "verbs": ["create"]},
+	"attach": {"resources": ["pods/attach"], "verbs": ["get"]},
+	"tokens": {"resources": ["serviceaccounts/token"], "verbs": ["create"]},
+	"node-proxy": {"resources": ["nodes/proxy"], "verbs": ["get"]},
+	"certificates": {
+		"apiGroups": ["certificates.k8s.io"],
+		"resources": ["certificatesigningrequests/approval"],
+		"verbs": ["update"],
+	},
+	"pods": {"resources": ["pods"], "verbs": ["create"]},
+	"workloads": {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["create"]},
+	"jobs": {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create"]},
+	"volumes": {"resources": ["persistentvolumes"], "verbs": ["create"]},
+	"webhooks": {
+		"apiGroups": ["admissionregistration.k8s.io"],
+		"resources": ["mutatingwebhookconfigurations"],
+		"verbs": ["patch"],
+	},
+}
+
+test_powers if {
+	every name, rule in powerful {
+		found := summary(role("Role", rule), {"allowed_powers": []})
+		count(found) == 1
+		every text in found {
+			startswith(text, "high rules/0/resources/0: Role 'reader' lets its subjects ")
+		}
+		summary(role("Role", rule), {"allowed_powers": [name]}) == set()
+		count(summary(role("Role", rule), {})) == count({name} - {"jobs", "pods", "volumes", "webhooks", "workloads"})
+		summary(role("Role", object.union(rule, {"verbs": ["list"]})), {"allowed_powers": []}) == set()
+		summary(role("Role", object.union(rule, {"apiGroups": ["company.com"]})), {"allowed_powers": []}) == set()
+		summary(role("Role", object.union(rule, {"resourceNames": ["web"]})), {"allowed_powers": []}) == set()
+	}
+}
+
+test_secrets_of_a_namespace if {
+	rule := {"resources": ["secrets"], "verbs": ["get"]}
+	summary(role("Role", rule), {"judge_secrets_of_roles": true}) == {concat("", [
+		"medium rules/0/resources/0: ",
+		"Role 'reader' may read every Secret of its namespace: name them in resourceNames",
+	])}
+	named := object.union(rule, {"resourceNames": ["token"]})
+	summary(role("Role", named), {"judge_secrets_of_roles": true}) == set()
+}
+
+label := "rbac.authorization.k8s.io/aggregate-to-view"
+
+labels := {"metadata": {"labels": {label: "true"}}}
+
+aggregated(rule) := object.union(role("ClusterRole", rule), labels)
+
+test_powerful_roles_that_are_aggregated if {
+	every rule in [powerful.webhooks, {"resources": ["secrets"], "verbs": ["delete"]}, {"verbs": ["*"]}] {
+		some text in summary(aggregated(rule), {})
+		text == sprintf(
+			"high metadata/labels/%s: ClusterRole 'reader' gives its rights to whoever has the role view anywhere",
+			[label],
+		)
+	}
+	summary(aggregated({}), {}) == set()
+}
+
+test_groups_of_service_accounts if {
+	summary(binding("reader", [group("system:serviceaccounts:shop")]), {}) == {concat("", [
+		"medium subjects/0/name: ClusterRoleBinding 'readers' grants rights to every ServiceAccount of a namespace: ",
+		"Group/system:serviceaccounts:shop",
+	])}
+}

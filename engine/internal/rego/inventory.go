@@ -41,13 +41,16 @@ func (s *Set) Reads(selections []Selection) (all Reading) {
 }
 
 // reading follows the rules of a policy to all that they depend on: a library that nobody calls reads nothing.
-// declared are the kinds that files say they look up.
-func reading(reached map[*ast.Rule]bool, declared map[string][]string) (out Reading) {
+// declared are the kinds that files say they look up; a library that says nothing looks up what its policy says, own.
+func reading(reached map[*ast.Rule]bool, declared map[string][]string, own []string) (out Reading) {
 	for rule := range reached {
 		out.Namespace = out.Namespace || virtual.Mentions(rule, ast.InputRootDocument, "namespace")
 		out.Schema = out.Schema || virtual.Mentions(rule, ast.InputRootDocument, "schema_errors")
 		if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
 			kinds := declared[rule.Location.File]
+			if len(kinds) == 0 {
+				kinds = own
+			}
 			out.Inventory.All = out.Inventory.All || len(kinds) == 0
 			out.Inventory.Kinds = append(out.Inventory.Kinds, kinds...)
 		}
@@ -64,6 +67,14 @@ func (s *Set) reached(policy []member) map[*ast.Rule]bool {
 		}
 	}
 	return seen
+}
+
+// kindsOf are those that the files of a policy say they look up.
+func kindsOf(policy []member, declared map[string][]string) (kinds []string) {
+	for _, m := range policy {
+		kinds = append(kinds, declared[m.File]...)
+	}
+	return kinds
 }
 
 func declaredBy(parsed []member) map[string][]string {

@@ -32,6 +32,8 @@ budgets contains b if some b in data.inventory.namespace[_]["policy/v1"].PodDisr
 		"inventory in a library":   {`violation contains "x" if count(data.lib.budgets) > 0`, false, true, nil},
 		"inventory, kinds declared": {metadata + `package p
 violation contains "x" if data.inventory.namespace`, false, false, []string{"PodDisruptionBudget"}},
+		"in a library, kinds declared by the policy": {metadata + `package p
+violation contains "x" if count(data.lib.budgets) > 0`, false, false, []string{"PodDisruptionBudget"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

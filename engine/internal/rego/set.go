@@ -167,7 +167,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		}
 		s.Policies = append(s.Policies, policy)
 		own := s.reached(group)
-		s.reads[policy.Name] = reading(own, declared)
+		s.reads[policy.Name] = reading(own, declared, kindsOf(group, declared))
 		maps.Copy(reached, own)
 	}
 	problems = append(problems, sameName(s.Policies)...)
