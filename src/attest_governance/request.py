@@ -134,16 +134,8 @@ class Prepared(msgspec.Struct, frozen=True):
         )
 
 
-def prepare(
-    engine: Engine, request: Request, environment: Environment, overrides: Mapping[str, object] | None = None
-) -> Prepared:
-    """Reads configuration and documents, settles how the engine runs and where policies come from.
-
-    Args:
-        engine: gets the options that the configuration gives it.
-        request: what is asked.
-        environment: what is found around it.
-        overrides: configuration that the caller states itself, by key.
+def prepare(engine: Engine, request: Request, environment: Environment) -> Prepared:
+    """Reads configuration and documents, settles where policies come from, and gives the engine its options.
 
     Raises:
         AttestError: a file is missing or wrong.
@@ -153,7 +145,7 @@ def prepare(
         start=environment.cwd,
         home=environment.home,
         environ=environment.variables,
-        overrides={"policy.profile": request.profile, **(overrides or {})},
+        overrides={"policy.profile": request.profile},
         judged=request.judged,
         reader=files,
     )

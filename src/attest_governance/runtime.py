@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
@@ -224,27 +224,13 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
-def open_runtime(
-    engine: Engine,
-    request: Request,
-    environment: Environment,
-    *,
-    now: datetime,
-    overrides: Mapping[str, object] | None = None,
-) -> Runtime:
-    """Opens what a request asks for.
-
-    Args:
-        engine: what evaluates.
-        request: what is asked.
-        environment: what is found around it.
-        now: the moment at which the policies must be approved, with its offset.
-        overrides: configuration that the caller states itself, by key.
+def open_runtime(engine: Engine, request: Request, environment: Environment, *, now: datetime) -> Runtime:
+    """Opens what a request asks for, by policies that must be approved at `now`, which has an offset.
 
     Raises:
         AttestError: a file is missing or wrong, the policies are not approved, or the engine failed.
     """
-    prepared = prepare(engine, request, environment, overrides)
+    prepared = prepare(engine, request, environment)
     root = governed_root(environment)
     if request.strict or root is not None:  # a rule that could not be evaluated must not pass there
         sources = msgspec.structs.replace(prepared.sources, strict_errors=True)

@@ -20,54 +20,26 @@ from attest_governance.model.sources import ExemptionEntry, ExemptionKeys, Inlin
 Key: TypeAlias = tuple[str | int, ...]
 """Where a value is in the configuration: `("policies", "image-security", "parameters", "max_cpu")`."""
 
-Duration: TypeAlias = Annotated[
-    float,
-    Meta(
-        extra={
-            "reader": "duration",
-            "notation": "duration (`10s`, `500ms`, `1m30s`) or seconds",
-            "schema": {
-                "type": ["string", "number"],
-                "pattern": r"^[0-9]+(\.[0-9]+)?$|^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$",
-                "exclusiveMinimum": 0,
-            },
-        },
-    ),
-]
-Span: TypeAlias = Annotated[
-    float,
-    Meta(
-        extra={
-            "reader": "span",
-            "notation": "duration (`90s`, `12h`, `7d`) or seconds",
-            "schema": {
-                "type": ["string", "number"],
-                "pattern": r"^[0-9]+(\.[0-9]+)?d?$|^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$",
-                "exclusiveMinimum": 0,
-            },
-        },
-    ),
-]
-DownloadSize: TypeAlias = Annotated[
-    int,
-    Meta(
-        extra={
-            "reader": "size",
-            "notation": "size (`512Ki`, `64Mi`) or bytes",
-            "schema": {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|k|M|G)?$"},
-        },
-    ),
-]
-MemorySize: TypeAlias = Annotated[
-    int,
-    Meta(
-        extra={
-            "reader": "memory",
-            "notation": "size (`512Mi`, `2Gi`) or bytes",
-            "schema": {"type": ["string", "integer"], "pattern": r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$"},
-        },
-    ),
-]
+
+def _notation(reader: str, words: str, *types: str, pattern: str, **more: object) -> Meta:
+    """How a value is written: by which reader, in words, and in the JSON schema."""
+    schema = {"type": list(types), "pattern": pattern, **more}
+    return Meta(extra={"reader": reader, "notation": words, "schema": schema})
+
+
+def _time(reader: str, words: str, plain: str) -> Meta:
+    pattern = rf"^[0-9]+(\.[0-9]+)?{plain}$|^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+    return _notation(reader, words, "string", "number", pattern=pattern, exclusiveMinimum=0)
+
+
+def _size(reader: str, words: str, units: str) -> Meta:
+    return _notation(reader, words, "string", "integer", pattern=rf"^[0-9]+(\.[0-9]+)?({units})?$")
+
+
+Duration: TypeAlias = Annotated[float, _time("duration", "duration (`10s`, `500ms`, `1m30s`) or seconds", "")]
+Span: TypeAlias = Annotated[float, _time("span", "duration (`90s`, `12h`, `7d`) or seconds", "d?")]
+DownloadSize: TypeAlias = Annotated[int, _size("size", "size (`512Ki`, `64Mi`) or bytes", "Ki|Mi|Gi|k|M|G")]
+MemorySize: TypeAlias = Annotated[int, _size("memory", "size (`512Mi`, `2Gi`) or bytes", "Ki|Mi|Gi|Ti|k|M|G|T")]
 Host: TypeAlias = Annotated[str, Meta(extra={"reader": "host", "notation": "host name"})]
 Name: TypeAlias = Annotated[str, Meta(extra={"reader": "name", "notation": "name"}, min_length=1, max_length=253)]
 RegoText: TypeAlias = Annotated[str, Meta(extra={"reader": "rego", "notation": "Rego"}, min_length=1)]

@@ -18,16 +18,19 @@ from attest_governance.load.yaml_positions import Entry, Mapping, Mark, Node, Sc
 
 _Value: TypeAlias = "yaml.ScalarEvent | yaml.SequenceStartEvent | yaml.MappingStartEvent"
 
-_NULL = re.compile(r"|~|null|Null|NULL")
-_BOOLEAN = re.compile(r"true|True|TRUE|false|False|FALSE")
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)?(?<=[0-9])(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+([eE][-+]?[0-9]+)?")
-_AMBIGUOUS = re.compile(
-    r"yes|no|on|off|true|false|null|=|<<|[-+]?\.(inf|nan)|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])*(\.[0-9_]*)?"
-    r"|[-+]?0b[01_]+|[-+]?0x[0-9a-f_]+|[-+]?0o?[0-7_]+",
-    re.IGNORECASE,
+_FLOAT = r"[-+]?(0|[1-9][0-9]*)?(?<=[0-9])(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+([eE][-+]?[0-9]+)?"
+_AMBIGUOUS = (
+    r"(?i:yes|no|on|off|true|false|null|=|<<|[-+]?\.(inf|nan)|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])*(\.[0-9_]*)?"
+    r"|[-+]?0b[01_]+|[-+]?0x[0-9a-f_]+|[-+]?0o?[0-7_]+)"
 )
 """What YAML 1.1 and 1.2 take for different things."""
+_KINDS: dict[ScalarKind, re.Pattern[str]] = {
+    "null": re.compile(r"|~|null|Null|NULL"),
+    "boolean": re.compile(r"true|True|TRUE|false|False|FALSE"),
+    "integer": re.compile(r"[-+]?(0|[1-9][0-9]*)"),
+    "float": re.compile(_FLOAT),
+    "ambiguous": re.compile(_AMBIGUOUS),
+}
 _HINTS = (
     ("cannot start any token", "indent with spaces, not tabs, and quote text that starts with a special character"),
     ("mapping values are not allowed", "quote the text that holds the colon, or check the indentation"),
@@ -40,15 +43,7 @@ _HINTS = (
 
 def kind_of(text: str) -> ScalarKind:
     """What a scalar without quotes is in every version of YAML, `ambiguous` where they differ."""
-    if _NULL.fullmatch(text):
-        return "null"
-    if _BOOLEAN.fullmatch(text):
-        return "boolean"
-    if _INTEGER.fullmatch(text):
-        return "integer"
-    if _FLOAT.fullmatch(text):
-        return "float"
-    return "ambiguous" if _AMBIGUOUS.fullmatch(text) else "string"
+    return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(text)), "string")
 
 
 class Dialect(msgspec.Struct, frozen=True):
