@@ -143,7 +143,7 @@ func (f *finder) selection(name string) (rego.Selection, bool) {
 const (
 	// defaultBudget is how many inputs are tried for each policy.
 	defaultBudget = 900
-	// thorough is how many are tried where some rule has not fired by then.
+	// thorough is how many times as many are tried at most where some rule has not fired by then.
 	thorough = 5
 	// maxItems bounds how many inputs of each policy all policies are asked about.
 	maxItems = 30
@@ -188,9 +188,13 @@ func (f *finder) search(j *judge, examples []explore.Example) {
 	}
 	j.pool = explore.Search(f.ctx, j.subject, seeds, budget)
 	if !j.allFired() && !j.pool.Exhausted() {
-		j.pool = explore.Search(f.ctx, j.subject, seeds, thorough*budget)
+		j.pool = explore.Search(f.ctx, j.subject, seeds, f.thorough()*budget)
 	}
 }
+
+// thorough is how many times as many inputs are tried where some rule has not fired: fewer the more policies there are, so
+// that all of them together take their time only in proportion to their number.
+func (f *finder) thorough() int { return max(2, min(thorough, 40/len(f.judges))) }
 
 func (j *judge) problem(err error) model.Problem {
 	out := model.Problem{
