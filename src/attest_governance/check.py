@@ -112,7 +112,7 @@ def check(
 
 def weigh(found: Iterable[Finding], plan: Plan, now: datetime) -> Exempted:
     """Gives findings what they weigh at `now`: enforcement, waivers, and what the baseline knows; in a stable order."""
-    enforced = enforce(sorted(found, key=attrgetter("order")), plan.weights)
+    enforced = enforce(sorted(found, key=attrgetter("order")), plan.weights, now)
     exempting = plan.exempting
     exempted = apply(
         enforced,

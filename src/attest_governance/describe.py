@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,18 @@ def overview(runtime: Runtime, names: Sequence[str] = ()) -> tuple[Row, ...]:
         _row(policy, runtime.prepared.standings) for policy in sorted(runtime.policies, key=lambda policy: policy.name)
     )
     return tuple(row for row in rows if not names or any(fnmatchcase(row.name, name) for name in names))
+
+
+def due_by(rows: Sequence[Row], today: date) -> tuple[Row, ...]:
+    """Those whose review was to be done by today; a day that can't be read is due, since nobody knows."""
+    return tuple(row for row in rows if row.review_by and not _is_to_come(row.review_by, today))
+
+
+def _is_to_come(day: str, today: date) -> bool:
+    try:
+        return date.fromisoformat(day) > today
+    except ValueError:
+        return False
 
 
 def find_policy(runtime: Runtime, name: str) -> Policy:
@@ -68,6 +81,7 @@ def _row(policy: Policy, standings: Standings) -> Row:
         enabled=bool(own.enabled),
         file=policy.file,
         compiled=policy.compiled,
+        review_by=policy.review_by,
         shipped=policy.shipped,
         replaces=policy.replaces,
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.check import Exempting, Plan, check
-from attest_governance.decide import Rules, Weights
+from attest_governance.decide import Rules, Step, Weights
 from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, declared
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from attest_governance.govern.policysets.departures import Download
     from attest_governance.govern.policysets.gate import Run
     from attest_governance.govern.snapshot import InForce, Snapshot
-    from attest_governance.load.settings import Settings
+    from attest_governance.load.settings import PolicySettings, Settings
     from attest_governance.model import Finding, Outcome, Policy
     from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
@@ -171,6 +171,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         asked = asked_by(standings, self.settings, self.policies, self.prepared.request.names, self.prepared.also)
         return Weights(
             enforcement={name: own.enforcement for name, own in given.items()},
+            rollout=_rollout(given),
             severity={name: own.severity for name, own in given.items() if own.severity not in (None, before[name])},
             off=frozenset(given) - asked,
         )
@@ -348,12 +349,22 @@ def _asked(prepared: Prepared, loaded: LoadedPolicies) -> dict[str, Any]:
         return {"loaded": loaded, "selected": (), "weights": Weights(), "problems": prepared.problems}
     selected = prepared.choose(loaded.policies)
     wrong = check_parameters(prepared.standings, loaded.policies, complete=not prepared.request.folders)
+    given = {one.name: prepared.settings.for_policy(one.name) for one in selected}
     silent = () if selected or prepared.request.allow_empty else (_no_policy(prepared, loaded),)
     return {
         "loaded": loaded,
         "selected": selected,
-        "weights": Weights({one.name: prepared.settings.for_policy(one.name).enforcement for one in selected}),
+        "weights": Weights({name: own.enforcement for name, own in given.items()}, rollout=_rollout(given)),
         "problems": (*prepared.problems, *wrong, *silent),
+    }
+
+
+def _rollout(given: Mapping[str, PolicySettings]) -> dict[str, tuple[Step, ...]]:
+    """How policies are made stricter step by step, by name."""
+    return {
+        name: tuple(Step(one.enforcement, one.namespaces, one.begins) for one in own.rollout)
+        for name, own in given.items()
+        if own.rollout
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from attest_governance.decide import (
@@ -39,6 +41,8 @@ VERDICTS: dict[str, tuple[list[Finding], list[Problem], Rules, str]] = {
     "an error that need not fail": ([], [ERROR], Rules(fail_on_violation=False), "error"),
     "a warning among the problems": ([], [WARNING], Rules(), "allow"),
 }
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("case", VERDICTS)
@@ -93,14 +97,14 @@ def test_configuration_lowers_plain_policies_and_replaces_constraints(
     engine: str, stated: Enforcement, configured: Enforcement | None, holds: Enforcement
 ) -> None:
     weights = Weights({"attest-security": configured, "another": "dryrun"})
-    (found,) = enforce([finding(engine=engine, enforcement=stated)], lambda _: weights)
+    (found,) = enforce([finding(engine=engine, enforcement=stated)], lambda _: weights, NOW)
     assert found.enforcement == holds
 
 
 def test_a_finding_weighs_what_holds_where_it_is() -> None:
     here, there = (finding(location=Location(name, 1, 1, 1, 1)) for name in ("here.yaml", "there.yaml"))
     below = {"there.yaml": Weights({"attest-security": "warn"}, {"attest-security": "low"})}
-    found = enforce([here, there], lambda one: below.get(one.location.file, Weights()))
+    found = enforce([here, there], lambda one: below.get(one.location.file, Weights()), NOW)
     assert found[0] == here
     assert (found[1].enforcement, found[1].severity) == ("warn", "low")
 

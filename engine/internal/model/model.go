@@ -103,6 +103,7 @@ type Policy struct {
 	Compiled    bool                      `json:"compiled,omitempty"` // the compiled evaluator asks it
 	Profiles    map[string]map[string]any `json:"profiles,omitempty"` // those it belongs to, with its parameters there
 	Evidence    []string                  `json:"evidence,omitempty"` // parameters that are off where there is no evidence
+	ReviewBy    string                    `json:"reviewBy,omitempty"` // the day, as YYYY-MM-DD, by which its owners look at it again
 	Shipped     bool                      `json:"shipped,omitempty"`  // it came with the product
 	Replaces    []string                  `json:"replaces,omitempty"` // names of the shipped policies that it stands in for
 }

@@ -1,8 +1,11 @@
 package rego
 
 import (
+	"cmp"
+	"fmt"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -62,6 +65,7 @@ func annotate(policy *model.Policy, a *ast.Annotations) {
 	set(&policy.Name, a.Custom["name"])
 	set(&policy.Severity, a.Custom["severity"])
 	set(&policy.Remediation, a.Custom["remediation"])
+	policy.ReviewBy = cmp.Or(day(a.Custom["review_by"]), policy.ReviewBy)
 	if schema, ok := a.Custom["parameters"].(map[string]any); ok {
 		policy.Parameters = schema
 		policy.Defaults = defaults(schema)
@@ -70,6 +74,18 @@ func annotate(policy *model.Policy, a *ast.Annotations) {
 	policy.Evidence = append(policy.Evidence, texts(a.Custom["evidence"])...)
 	if stated := profiles(a.Custom["profiles"]); stated != nil {
 		policy.Profiles = stated
+	}
+}
+
+// day is a date as YYYY-MM-DD; YAML has a type of its own for those that are not in quotes. What is none stays as it is.
+func day(value any) string {
+	switch value := value.(type) {
+	case nil:
+		return ""
+	case time.Time:
+		return value.Format(time.DateOnly)
+	default:
+		return strings.TrimSuffix(fmt.Sprint(value), "T00:00:00Z")
 	}
 }
 

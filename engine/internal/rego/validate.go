@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -89,6 +90,9 @@ func metadataProblems(policy model.Policy, group []member) []model.Problem {
 	}
 	if policy.Severity != "" && !isSeverity(policy.Severity) {
 		warn("metadata_severity", "`%s` is no severity: use critical, high, medium or low", policy.Severity)
+	}
+	if _, err := time.Parse(time.DateOnly, policy.ReviewBy); err != nil && policy.ReviewBy != "" {
+		warn("metadata_review", "`%s` is no date: write `review_by` as `2027-01-31`", policy.ReviewBy)
 	}
 	properties, _ := policy.Parameters["properties"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(policy.Profiles)) {

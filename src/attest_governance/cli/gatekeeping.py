@@ -32,6 +32,8 @@ def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequenc
     with open_here(msgspec.structs.replace(request, names=tuple(policies)), system_clock()) as runtime:
         refuse(runtime.loaded.problems)
         refuse(runtime.problems)
+        for name in runtime.weights.rollout:
+            tell(f"notice: `{name}` has a rollout, which its constraint can't have: it does what `enforcement` says")
         recipe = Recipe(
             sources=runtime.sources,
             selected=runtime.selected,

@@ -11,7 +11,7 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.options import POLICIES, Format, takes
 from attest_governance.cli.session import open_here
-from attest_governance.describe import describe, find_policy, overview
+from attest_governance.describe import describe, due_by, find_policy, overview
 from attest_governance.report.policies import write_policies, write_policy
 from attest_governance.request import Request
 
@@ -20,12 +20,16 @@ from attest_governance.request import Request
 def list_policies(
     *,
     request: Request,
+    due: Annotated[bool, typer.Option("--due", help="List only policies whose review is due (`review_by`).")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say how many are evaluated compiled.")] = False,
     shown_as: Format = "text",
 ) -> None:
     """List the policies that a check would use, with what configuration makes of them."""
-    with open_here(msgspec.structs.replace(request, names=(), draft=True), system_clock()) as runtime:
-        write_policies(overview(runtime, request.names), shown_as, sys.stdout, verbose=verbose)
+    now = system_clock()
+    with open_here(msgspec.structs.replace(request, names=(), draft=True), now) as runtime:
+        rows = overview(runtime, request.names)
+        shown = due_by(rows, now.date()) if due else rows
+        write_policies(shown, shown_as, sys.stdout, verbose=verbose)
 
 
 @takes(request=("folders", "with_shipped"))

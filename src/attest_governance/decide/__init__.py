@@ -2,4 +2,4 @@
 
 from attest_governance.decide.baseline import Baseline, apply_baseline, make_baseline
 from attest_governance.decide.causes import one_for_each_cause
-from attest_governance.decide.verdict import Counted, Rules, Weights, decide, enforce, nothing_judged
+from attest_governance.decide.verdict import Counted, Rules, Step, Weights, decide, enforce, nothing_judged

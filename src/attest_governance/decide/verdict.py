@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -110,6 +112,19 @@ def _problem(message: str, file: str, hint: str) -> Problem:
 _WEIGHT: dict[Enforcement, int] = {"strict": 2, "warn": 1, "dryrun": 0}
 
 
+class Step(msgspec.Struct, frozen=True):
+    """What findings of a policy do in some namespaces (globs; none for all) from some moment on (None for always)."""
+
+    enforcement: Enforcement
+    namespaces: tuple[str, ...] = ()
+    begins: datetime | None = None
+
+    def holds(self, namespace: str, now: datetime) -> bool:
+        """Whether it says anything of a namespace at `now`."""
+        begun = self.begins is None or self.begins <= now
+        return begun and (not self.namespaces or any(fnmatchcase(namespace, glob) for glob in self.namespaces))
+
+
 class Weights(msgspec.Struct, frozen=True):
     """What configuration makes of findings, by the name of their policy; it may be silent."""
 
@@ -117,16 +132,19 @@ class Weights(msgspec.Struct, frozen=True):
     severity: Mapping[str, Severity] = {}
     off: frozenset[str] = frozenset()
     """Policies that say nothing here."""
+    rollout: Mapping[str, tuple[Step, ...]] = {}
+    """Of the steps that hold the last counts, before `enforcement`."""
 
 
-def enforce(findings: Iterable[Finding], weights: Callable[[Finding], Weights]) -> tuple[Finding, ...]:
+def enforce(findings: Iterable[Finding], weights: Callable[[Finding], Weights], now: datetime) -> tuple[Finding, ...]:
     """Gives each finding the weight that holds for it.
 
     Args:
         findings: with the enforcement that their rule or constraint states.
         weights: what configuration says where a finding is.
+        now: the moment of the check, with its offset.
     """
-    return tuple(_weighed(finding, weights(finding)) for finding in findings)
+    return tuple(_weighed(finding, weights(finding), now) for finding in findings)
 
 
 def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> Enforcement:
@@ -140,8 +158,17 @@ def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> E
     return configured
 
 
-def _weighed(finding: Finding, weights: Weights) -> Finding:
-    holds = level(finding.enforcement, finding.engine, weights.enforcement.get(finding.policy))
+def _configured(finding: Finding, weights: Weights, now: datetime) -> Enforcement | None:
+    resource = finding.resource
+    namespace = resource.name if resource.kind == "Namespace" else resource.namespace
+    for step in reversed(weights.rollout.get(finding.policy, ())):
+        if step.holds(namespace, now):
+            return step.enforcement
+    return weights.enforcement.get(finding.policy)
+
+
+def _weighed(finding: Finding, weights: Weights, now: datetime) -> Finding:
+    holds = level(finding.enforcement, finding.engine, _configured(finding, weights, now))
     severity = weights.severity.get(finding.policy, finding.severity)
     if (holds, severity) == (finding.enforcement, finding.severity):
         return finding

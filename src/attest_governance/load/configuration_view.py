@@ -109,6 +109,8 @@ def _entry(settings: Settings, name: str, entry: PolicyEntry) -> Iterator[Settin
     for field in ("enabled", "enforcement", "severity"):
         if (value := getattr(entry, field)) is not None:
             yield _setting(settings, ("policies", name, field), value)
+    if entry.rollout:
+        yield _setting(settings, ("policies", name, "rollout"), entry.rollout)
     for parameter, value in entry.parameters.items():
         yield _setting(settings, ("policies", name, "parameters", parameter), value)
     if entry == PolicyEntry(name):

@@ -12,7 +12,7 @@ import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.load import yaml_positions
-from attest_governance.load.quantities import QUANTITIES, check_host
+from attest_governance.load.quantities import QUANTITIES, check_host, parse_instant
 from attest_governance.load.settings import Key, Source
 from attest_governance.load.yaml_positions import Mark, Node, Scalar, plain_scalar, shown
 
@@ -37,6 +37,8 @@ class Field(msgspec.Struct, frozen=True):
     """A key of a section, as its type declares it."""
 
     name: str
+    attribute: str
+    """What the section itself calls it, where the key is a word of Python's."""
     type: Any
     required: bool
     default: Any
@@ -54,7 +56,8 @@ def fields_of(section: type[msgspec.Struct]) -> dict[str, Field]:
         description = next((meta.description for meta in reversed(metas) if meta.description), "")
         made = None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
         default = made if field.default is msgspec.NODEFAULT else field.default
-        found[field.name] = Field(field.name, kind, field.required, default, description, _extra(metas))
+        name = field.encode_name
+        found[name] = Field(name, field.name, kind, field.required, default, description, _extra(metas))
     return found
 
 
@@ -150,7 +153,7 @@ class Decoder:
             self._error(node.mark, f"`{label(key)}` needs `{name}`", f"{name}: {known[name].description}")
         if failed or missing:
             raise _Invalid
-        return section(**given)
+        return section(**{known[name].attribute: value for name, value in given.items()})
 
     def _value(self, node: Node, kind: TypeForm, extra: Mapping[str, Any], key: Key, at: Mark) -> Value:
         self.sources[key] = self.source_of(node.mark, at)
@@ -223,6 +226,8 @@ class Decoder:
             return self._parsed(self._number_or_string(node, key), parse, node, key)
         if reader == "globs":
             return self._globs(node, key)
+        if reader == "instant" and isinstance(node, Scalar):
+            return self._parsed(node.text, parse_instant, node, key)  # YAML has a type of its own for dates
         text = self._string(node, key)
         if check := _CHECKS.get(reader):
             return self._parsed(text, check, node, key)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+")
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
@@ -23,6 +27,23 @@ MIN_BYTES = 64 * 2**20
 MAX_BYTES = 2**50
 _LONGEST = 32
 """Longer text is no number that anyone means; it is refused before it is converted."""
+
+
+def parse_instant(text: str) -> datetime:
+    """A moment, from a date (its first second in UTC) or a time of RFC 3339.
+
+    Raises:
+        ValueError: with what is allowed.
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415 (few projects have any)
+
+    try:
+        found = datetime.fromisoformat(text) if len(text) <= _LONGEST else None
+    except ValueError:
+        found = None
+    if found is None or (found.tzinfo is None and len(text) != len("2026-12-01")):
+        raise ValueError("must be a date such as `2026-12-01` or a time such as `2026-12-01T08:00:00Z`")
+    return found.replace(tzinfo=found.tzinfo or UTC)
 
 
 def parse_duration(text: str) -> float:

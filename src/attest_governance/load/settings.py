@@ -8,6 +8,7 @@ case counts (`ignore_case`).
 
 import os
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -40,6 +41,16 @@ Duration: TypeAlias = Annotated[float, _time("duration", "duration (`10s`, `500m
 Span: TypeAlias = Annotated[float, _time("span", "duration (`90s`, `12h`, `7d`) or seconds", "d?")]
 DownloadSize: TypeAlias = Annotated[int, _size("size", "size (`512Ki`, `64Mi`) or bytes", "Ki|Mi|Gi|k|M|G")]
 MemorySize: TypeAlias = Annotated[int, _size("memory", "size (`512Mi`, `2Gi`) or bytes", "Ki|Mi|Gi|Ti|k|M|G|T")]
+Instant: TypeAlias = Annotated[
+    datetime,
+    Meta(
+        extra={
+            "reader": "instant",
+            "notation": "date (`2026-12-01`) or time (`2026-12-01T08:00:00Z`)",
+            "schema": {"type": "string", "minLength": 10},
+        },
+    ),
+]
 Host: TypeAlias = Annotated[str, Meta(extra={"reader": "host", "notation": "host name"})]
 Name: TypeAlias = Annotated[str, Meta(extra={"reader": "name", "notation": "name"}, min_length=1, max_length=253)]
 RegoText: TypeAlias = Annotated[str, Meta(extra={"reader": "rego", "notation": "Rego"}, min_length=1)]
@@ -253,6 +264,19 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class RolloutStep(_Section, frozen=True, forbid_unknown_fields=True):
+    """What a policy does in some namespaces, or from some day on."""
+
+    enforcement: Annotated[
+        Enforcement,
+        Meta(description="What a finding does there and then: `strict` fails the check, `warn` and `dryrun` don't."),
+    ]
+    namespaces: Annotated[tuple[str, ...], Meta(description="Globs of namespaces; all where there is none.")] = ()
+    begins: Annotated[
+        Instant | None, Meta(description="The first moment at which the step holds; always where there is none.")
+    ] = msgspec.field(default=None, name="from")
+
+
 class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
     """What a project asks of one policy; what is left out stays as the policy has it."""
 
@@ -262,6 +286,13 @@ class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
         Enforcement | None,
         Meta(description="`strict` fails the check, `warn` shows a warning, `dryrun` only counts."),
     ] = None
+    rollout: Annotated[
+        tuple[RolloutStep, ...],
+        Meta(
+            description="How the policy is made stricter step by step: of the steps whose namespaces and time hold, the"
+            " last counts; else `enforcement` does."
+        ),
+    ] = ()
     severity: Annotated[
         AnySeverity | None, Meta(description="Severity of findings that state none; case does not count.")
     ] = None
@@ -360,6 +391,7 @@ class PolicySettings(msgspec.Struct, frozen=True):
 
     enabled: bool | None = None
     enforcement: Enforcement | None = None
+    rollout: tuple[RolloutStep, ...] = ()
     severity: Severity | None = None
     parameters: Parameters = {}
     source: Source = DEFAULT
@@ -423,6 +455,7 @@ class Settings(msgspec.Struct, frozen=True):
         return PolicySettings(
             enabled=named if entry.enabled is None else entry.enabled,
             enforcement=entry.enforcement or base.enforcement,
+            rollout=entry.rollout,
             severity=entry.severity or base.severity,
             parameters={**base.parameters, **entry.parameters},
             source=next((found for at, found in self.sources.items() if at[: len(key)] == key), DEFAULT),

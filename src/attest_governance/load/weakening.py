@@ -44,7 +44,8 @@ def weaker(before: Settings, after: Settings) -> dict[Key, str]:
 def switched_off(settings: Settings) -> list[str]:
     """What a configuration switches off or turns into less than a failure, each with its place."""
     found = weaker(Settings(), settings)
-    told = {key: words for key, words in found.items() if key[-1] in {"enforcement", *STRICTER_ON} - {"strict_errors"}}
+    switches = {"enforcement", "rollout", *STRICTER_ON} - {"strict_errors"}
+    told = {key: words for key, words in found.items() if key[-1] in switches}
     return [f"{words} ({settings.source(key)})" for key, words in told.items()]
 
 
@@ -88,6 +89,8 @@ def _differences(old: PolicySettings, new: PolicySettings) -> Iterator[tuple[str
     if _ENFORCEMENT[new.enforcement] < _ENFORCEMENT[old.enforcement]:
         words = {"warn": "warns only", "dryrun": "is a dry run"}
         yield "enforcement", words.get(new.enforcement or "", "is as strict as it says itself")
+    if old.rollout != new.rollout:
+        yield "rollout", "is made stricter at other times or places"
     # A policy of whose severity nothing is said may have any: the highest before, and the lowest after.
     if old.severity != new.severity and _below(new.severity, old.severity or SEVERITIES[0]):
         yield "severity", "is less severe"

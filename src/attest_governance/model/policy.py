@@ -36,6 +36,8 @@ class Policy(msgspec.Struct, frozen=True, rename="camel"):
     """The profiles that it belongs to, each with the parameters that it has there; None where METADATA names none."""
     evidence: tuple[str, ...] = ()
     """Parameters whose default of true is one of false where there is no evidence."""
+    review_by: str = ""
+    """The day by which its owners look at it again (METADATA `custom.review_by`); empty where none is stated."""
     shipped: bool = False
     replaces: tuple[str, ...] = ()
     """The names of the shipped policies that this one, of the project, stands in for."""
@@ -52,6 +54,7 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
     enabled: bool
     file: str
     compiled: bool
+    review_by: str
     shipped: bool
     replaces: tuple[str, ...]
 

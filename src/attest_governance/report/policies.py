@@ -30,14 +30,17 @@ def write_policy(description: Description, name: str, out: TextIO) -> None:
 
 def _list_lines(rows: Sequence[Row]) -> list[str]:
     width = max((len(row.name) for row in rows), default=0)
-    titles = [
-        f"{row.title} (replaces the shipped {', '.join(row.replaces)})" if row.replaces else row.title for row in rows
-    ]
     lines = [
-        f"{row.name:<{width}}  {row.severity:<8}  {row.enforcement if row.enabled else 'disabled':<8}  {title}"
-        for row, title in zip(rows, titles, strict=True)
+        f"{row.name:<{width}}  {row.severity:<8}  {row.enforcement if row.enabled else 'disabled':<8}  {_title(row)}"
+        for row in rows
     ]
     return [f"{'policy':<{width}}  severity  action    what it asks", *(line.rstrip() for line in lines)]
+
+
+def _title(row: Row) -> str:
+    notes = [f"replaces the shipped {', '.join(row.replaces)}"] if row.replaces else []
+    notes += [f"review by {row.review_by}"] if row.review_by else []
+    return f"{row.title} ({'; '.join(notes)})" if notes else row.title
 
 
 def _evaluators(rows: Sequence[Row]) -> str:
