@@ -8,14 +8,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from attest_governance.cli.governing import Key, session
+from attest_governance.cli.governing import Key, root, session
 from attest_governance.cli.options import Format, application
 from attest_governance.cli.saying import say, show, tell
+from attest_governance.govern.project import is_governed
 from attest_governance.govern.records.workflow import Workflow
 from attest_governance.govern.session import seal as seal_trail
 from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trail.history import Query, all_entries, verify_all
-from attest_governance.model.governance import AuditView
+from attest_governance.model.governance import AuditView, Entry
 from attest_governance.report.governance import entry_line, export_csv, export_jsonl, report_lines
 
 app = application("Read and verify the audit trail.")
@@ -30,8 +31,12 @@ def log(
     shown_as: Format = "text",
 ) -> None:
     """Show what happened, oldest first: what people signed, and what exemptions did."""
-    here = session()
-    entries = Query(since, actor, policy, resource).select(all_entries(here.project), here.now)
+    entries: tuple[Entry, ...] = ()
+    if is_governed(root()):
+        here = session()
+        entries = Query(since, actor, policy, resource).select(all_entries(here.project), here.now)
+    else:
+        tell("notice: nothing is on record, since the project has no governance (`attest governance init` begins it)")
     show(AuditView(entries=entries), map(entry_line, entries), shown_as)
 
 

@@ -10,10 +10,15 @@ import typer
 
 from attest_governance.cli import saying
 from attest_governance.cli.options import Format, application
-from attest_governance.cli.session import settings_here
+from attest_governance.cli.session import known_policies, settings_here
 from attest_governance.load import configuration_view as view
-from attest_governance.load.configuration_editing import set_value
+from attest_governance.load.configuration_editing import parsed_value, set_value
 from attest_governance.load.configuration_files import global_file
+from attest_governance.load.configuration_keys import find_target
+from attest_governance.load.parameters import check_parameters
+from attest_governance.load.selection import refuse_unknown
+from attest_governance.load.standing import Standings
+from attest_governance.model.problem import refuse
 
 app = application("Show and change the configuration.")
 
@@ -37,10 +42,29 @@ def set_(
 ) -> None:
     """Set a value in the global file, which keeps its comments and all else that is in it."""
     file = global_file(Path.home(), os.environ)
+    _refuse_what_is_not(key, value)
     changed = set_value(file, key, value)
     saying.show(view.SetDocument(key, str(file), changed), (), shown_as)
     if shown_as == "text":
         saying.tell(f"{'set' if changed else 'already set'}: {key} in {file}")
+
+    source = settings_here().source(find_target(key).key)
+    if source.file != str(file):
+        saying.tell(f"notice: here it is set by {source}, which counts before the global file")
+
+
+def _refuse_what_is_not(key: str, value: str) -> None:
+    """Refuses a setting of a policy that there is not, or of a parameter that it has not.
+
+    Raises:
+        AttestError: with the nearest name.
+    """
+    if not key.startswith("policies."):
+        return
+    settings = settings_here(overrides={key: parsed_value(key, value)})
+    name, known = str(find_target(key).key[1]), known_policies()
+    refuse_unknown(name, known)
+    refuse(one for one in check_parameters(Standings(settings), known, complete=False) if one.policy == name)
 
 
 @app.command("show")

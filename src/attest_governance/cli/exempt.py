@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from attest_governance.adapters.clock import system_clock
 from attest_governance.cli import saying
 from attest_governance.cli.governing import (
     Comment,
@@ -15,16 +16,21 @@ from attest_governance.cli.governing import (
     approval,
     decision,
     required,
+    root,
     session,
     show_record,
 )
 from attest_governance.cli.options import Format, application
+from attest_governance.cli.session import known_policies, settings_here
 from attest_governance.errors import UsageError
+from attest_governance.exempt import declared
+from attest_governance.govern.project import is_governed
 from attest_governance.govern.records.record import read_record, resolve
-from attest_governance.govern.records.view import view_records
+from attest_governance.govern.records.view import view_declared, view_records
 from attest_governance.govern.records.workflow import Workflow, judge_in
 from attest_governance.govern.session import exemption_terms, extended_terms
 from attest_governance.govern.snapshot import by_status, survey
+from attest_governance.load.selection import refuse_unknown
 from attest_governance.report.governance import list_lines
 
 if TYPE_CHECKING:
@@ -64,6 +70,7 @@ def exempt(
         return
     required(policy=policy, resource=resource, reason=reason, duration=duration)
     here = session()
+    refuse_unknown(policy, known_policies())
     terms = exemption_terms(
         policy,
         resource,
@@ -130,8 +137,11 @@ def list_exemptions(
     status: Annotated[Wanted, typer.Option("--status", help="Which of them.")] = "all",
     shown_as: Format = "text",
 ) -> None:
-    """List exemptions, with what is still missing for those that wait."""
-    here = session()
-    found = survey(here.project, "exemption", here.now)
-    view = view_records(by_status(found.judgements, status), found.problems)
+    """List exemptions, with what is missing for those that wait; without governance, those of the configuration."""
+    if is_governed(root()):
+        here = session()
+        found = survey(here.project, "exemption", here.now)
+        view = view_records(by_status(found.judgements, status), found.problems)
+    else:
+        view = view_declared(declared(settings_here().exemptions), system_clock(), status)
     saying.show(view, list_lines(view), shown_as)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.cli.saying import tell
+from attest_governance.errors import AttestError
 from attest_governance.evaluate import Engine
 from attest_governance.resources import engine_path, shipped_policies
 
 if TYPE_CHECKING:
     from attest_governance.load.bundles import Fetched, Remote
     from attest_governance.load.settings import Settings
+    from attest_governance.model import Policy
     from attest_governance.model.sources import Text, Verification
     from attest_governance.model.verdict import Validation
     from attest_governance.request import Environment, Inspect, Request
@@ -93,7 +95,7 @@ def open_here(request: Request, now: datetime) -> Runtime:
     return runtime
 
 
-def settings_here(judged: Sequence[str] = ()) -> Settings:
+def settings_here(judged: Sequence[str] = (), overrides: Mapping[str, object] | None = None) -> Settings:
     """The configuration in force in the working directory, or for what is judged.
 
     Raises:
@@ -101,7 +103,20 @@ def settings_here(judged: Sequence[str] = ()) -> Settings:
     """
     from attest_governance.load.configuration import load_settings  # noqa: PLC0415 (few commands need it)
 
-    return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ, judged=judged)
+    return load_settings(start=Path.cwd(), home=Path.home(), environ=os.environ, judged=judged, overrides=overrides)
+
+
+def known_policies() -> tuple[Policy, ...]:
+    """The policies of the working directory; none where they can't be told, which whoever judges by them says."""
+    from attest_governance.adapters.clock import system_clock  # noqa: PLC0415 (few commands need it)
+    from attest_governance.request import Request  # noqa: PLC0415
+    from attest_governance.runtime import open_runtime  # noqa: PLC0415 (imports the flow)
+
+    try:
+        with open_runtime(engine(), Request(draft=True), environment(), now=system_clock()) as runtime:
+            return runtime.policies if runtime.loaded.usable else ()
+    except AttestError:
+        return ()
 
 
 def validated(

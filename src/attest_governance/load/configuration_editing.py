@@ -55,6 +55,11 @@ def set_value(path: Path, key: str, value: str, *, patience: float = LOCK_SECOND
     return after != before
 
 
+def parsed_value(key: str, value: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The value of a key as text, in the form in which flags give values."""
+    return _parsed(find_target(key), value)
+
+
 def _rendered(target: Target, value: str) -> str:
     from attest_governance.load.yaml_editing import render  # noqa: PLC0415 - the parser is heavy
 

@@ -158,6 +158,22 @@ def _selected(policy: Policy, standings: Standings) -> Selected:
     return Selected(name=policy.name, parameters=own.parameters, severity=severity or "")
 
 
+def refuse_unknown(name: str, known: Sequence[Policy]) -> None:
+    """Refuses a name (or glob, or POLICY/RULE) that means no policy; where none are known, nothing can be said.
+
+    Raises:
+        PolicyError: with the nearest name.
+    """
+    policy, slash, rule = name.rpartition("/")
+    for one in known:
+        whole = fnmatchcase(one.name, name)
+        part = slash and fnmatchcase(one.name, policy) and any(fnmatchcase(own, rule) for own in one.rules)
+        if whole or part:
+            return
+    if known:
+        raise unknown_policy(name, known)
+
+
 def unknown_policy(name: str, known: Sequence[Policy]) -> PolicyError:
     """The error for a name that no policy has, with the nearest that one has."""
     near = get_close_matches(name, [policy.name for policy in known], n=1)

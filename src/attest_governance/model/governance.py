@@ -51,6 +51,8 @@ class RecordView(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     reason: str
     requested_by: str
     requested_at: str
+    asked: tuple[str, ...] = ()
+    """Whom the requester asked to approve it; anybody who may can."""
     labels: dict[str, str] = {}
     images: tuple[str, ...] = ()
     not_before: str = ""

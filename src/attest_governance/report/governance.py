@@ -26,6 +26,7 @@ def record_lines(view: RecordView) -> list[str]:
         ("images", ", ".join(view.images)),
         ("reason", view.reason),
         ("requested by", f"{view.requested_by} at {view.requested_at}"),
+        ("asked", ", ".join(view.asked)),
         ("not before", view.not_before),
         ("expires at", view.expires_at),
         ("extended to", view.extended_to),

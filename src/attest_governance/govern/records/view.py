@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import GovernanceError
+from attest_governance.exempt.times import format_instant
 from attest_governance.govern import PIN
 from attest_governance.govern.policysets.gate import policy_gate
 from attest_governance.govern.setup import missing
@@ -13,6 +14,9 @@ from attest_governance.govern.snapshot import Survey, survey
 from attest_governance.model.governance import Act, RecordList, RecordView, StatusView
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from attest_governance.exempt import Exemption
     from attest_governance.govern.records.event import SignedEvent, Subject
     from attest_governance.govern.records.judgement import Judgement, Version
     from attest_governance.govern.session import Session
@@ -30,6 +34,7 @@ def view_record(judgement: Judgement) -> RecordView:
         policy=terms.get("policy", ""),
         resource="/".join(filter(None, (terms.get("kind"), terms.get("namespace"), terms.get("name")))),
         reason=terms["reason"],
+        asked=tuple(terms.get("asked", ())),
         requested_by=judgement.request.actor,
         requested_at=judgement.request.at,
         labels=terms.get("labels", {}),
@@ -50,6 +55,29 @@ def view_record(judgement: Judgement) -> RecordView:
 def view_records(judgements: Sequence[Judgement], refused: Sequence[Problem] = ()) -> RecordList:
     """Makes the document of several records."""
     return RecordList(records=tuple(map(view_record, judgements)), refused=tuple(refused))
+
+
+def view_declared(exemptions: Sequence[Exemption], now: datetime, status: str) -> RecordList:
+    """Makes the same document of exemptions that the configuration declares, where nothing is governed."""
+    views = [
+        RecordView(
+            id=one.source,
+            subject="exemption",
+            status="expired" if one.expires_at <= now else "approved",
+            policy=one.scope.policy,
+            resource="/".join((one.scope.kind, one.scope.namespace, one.scope.name)),
+            reason=one.reason,
+            requested_by=", ".join(one.approved_by),
+            requested_at="",
+            labels=one.scope.labels,
+            images=one.scope.images,
+            not_before=format_instant(one.not_before) if one.not_before else "",
+            expires_at=format_instant(one.expires_at),
+            approved_by=one.approved_by,
+        )
+        for one in exemptions
+    ]
+    return RecordList(records=tuple(one for one in views if status in ("all", one.status)))
 
 
 def _missing(judgement: Judgement, version: Version) -> str:
