@@ -14,9 +14,12 @@
 #   remediation: Give the workload a ServiceAccount of its own, or set automountServiceAccountToken to false.
 #   controls:
 #     - SOC2-CC6.1
-#     - CIS-5.1.5
-#     - CIS-5.1.6
+#     - SOC2-CC6.3
+#     - CIS-1.12-5.1.5
+#     - CIS-1.12-5.1.6
 #   profiles: [recommended, strict, nsa, cis]
+#   checks:
+#     checkov: [CKV_K8S_41, CKV_K8S_42]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -32,7 +35,7 @@ package attest.access_control
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path, "cause": "token"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "cause": "token", "controls": ["SOC2-CC6.1", "CIS-1.12-5.1.5", "CIS-1.12-5.1.6"]} if {
 	lib.is_production_namespace
 	some pod_path, pod in lib.pods
 	not lib.is_loose(pod_path)
@@ -42,7 +45,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "cau
 	message := sprintf("%s uses the token of the ServiceAccount 'default', which it shares with others", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["subjects", i, "name"]} if {
+violation contains {"message": message, "severity": "high", "path": ["subjects", i, "name"], "controls": ["SOC2-CC6.3", "CIS-1.12-5.1.5"]} if {
 	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
 	some i, subject in input.resource.subjects
 	subject.kind == "ServiceAccount"

@@ -16,11 +16,13 @@
 #   remediation: Have an identity provider ask for a second factor before the Ingress, and use tokens that expire.
 #   controls:
 #     - SOC2-CC6.1
-#     - SOC2-CC6.3
+#     - SOC2-CC6.6
 #   profiles:
 #     recommended: {require_authentication: false}
 #     strict: {}
 #     nsa: {require_authentication: false}
+#   checks:
+#     checkov: [CKV_K8S_68, CKV_K8S_70, CKV_K8S_74, CKV_K8S_138, CKV_K8S_139]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -53,13 +55,13 @@ package attest.authentication
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.annotations_path} if {
+violation contains {"message": message, "severity": "medium", "path": lib.annotations_path, "controls": ["SOC2-CC6.1"]} if {
 	is_private_ingress
 	count(authenticators) == 0
 	message := sprintf("%s lets everyone in: nothing authenticates its users", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["metadata", "annotations", key]} if {
+violation contains {"message": message, "severity": "medium", "path": ["metadata", "annotations", key], "controls": ["SOC2-CC6.1", "SOC2-CC6.6"]} if {
 	is_private_ingress
 	some key, value in authenticators
 	value in {"basic", "basic-auth", "digest"}
@@ -88,13 +90,13 @@ is_private_ingress if {
 	not lib.is_marked("soc2.attest.continuu.ms/public")
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["type"]} if {
+violation contains {"message": message, "severity": "medium", "path": ["type"], "controls": ["SOC2-CC6.1"]} if {
 	input.resource.kind == "Secret"
 	input.resource.type == "kubernetes.io/service-account-token"
 	message := sprintf("%s is a token that never expires", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "controls": ["SOC2-CC6.1"]} if {
 	some path, argument in lib.arguments
 	switches_authentication_off(argument)
 	container_path := array.slice(path, 0, count(path) - 2)

@@ -16,7 +16,7 @@
 #     - HIPAA-164.502(b)
 #     - HIPAA-164.308(a)(4)
 #     - HIPAA-164.312(a)(1)
-#     - CIS-5.1.6
+#     - CIS-1.12-5.1.6
 #   parameters:
 #     type: object
 #     additionalProperties: false

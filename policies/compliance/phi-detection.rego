@@ -8,15 +8,14 @@
 #   says where, and never repeats them. Encoded values of Secrets are not read.
 # scope: package
 # related_resources:
-#   - ref: https://www.ecfr.gov/current/title-45/section-164.514
-#     description: De-identification of protected health information
+#   - ref: https://www.ecfr.gov/current/title-45/section-164.308
+#     description: Administrative safeguards
 # custom:
 #   name: phi-detection
 #   severity: medium
 #   remediation: Classify what handles PHI, and move identifiers of patients out of manifests.
 #   controls:
 #     - HIPAA-164.308(a)(1)(ii)(A)
-#     - HIPAA-164.514(b)
 #   profiles:
 #     recommended: {words: []}
 #     strict: {}

@@ -15,6 +15,8 @@
 #   controls:
 #     - SOC2-CC7.2
 #   profiles: [strict]
+#   checks:
+#     checkov: [CKV_K8S_91]
 #   parameters:
 #     type: object
 #     additionalProperties: false

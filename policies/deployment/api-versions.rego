@@ -15,6 +15,10 @@
 #   remediation: Set apiVersion to the successor that the message names, and adapt the fields that have changed.
 #   controls:
 #     - SOC2-CC8.1
+#   checks:
+#     kube-linter: [no-extensions-v1beta]
+#     kube-score: [stable-version]
+#     trivy: [KSV-0107]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -15,10 +15,14 @@
 #   severity: high
 #   remediation: Deploy images by digest that a verified receipt covers, with two replicas or more in production.
 #   controls:
-#     - CIS-5.5.1
+#     - CIS-1.12-5.5.1
 #     - SOC2-CC8.1
 #     - SOC2-A1.2
 #   evidence: [require_receipt]
+#   checks:
+#     kube-linter: [minimum-three-replicas]
+#     polaris: [deploymentMissingReplicas]
+#     kube-score: [deployment-replicas]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -23,6 +23,14 @@
 #   profiles:
 #     recommended: {require_spread: false}
 #     strict: {}
+#   checks:
+#     kube-linter: [no-anti-affinity, pdb-max-unavailable, pdb-min-available]
+#     polaris: [missingPodDisruptionBudget, pdbDisruptionsIsZero, topologySpreadConstraint]
+#     kube-score:
+#       [
+#         deployment-has-host-podantiaffinity, deployment-has-poddisruptionbudget, pod-topology-spread-constraints,
+#         statefulset-has-host-podantiaffinity, statefulset-has-poddisruptionbudget,
+#       ]
 #   parameters:
 #     type: object
 #     additionalProperties: false

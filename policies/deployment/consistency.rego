@@ -22,6 +22,18 @@
 #   controls:
 #     - SOC2-CC8.1
 #     - SOC2-A1.2
+#   checks:
+#     kube-linter:
+#       [
+#         deprecated-service-account-field, duplicate-env-var, invalid-target-ports, liveness-port,
+#         mismatching-selector, readiness-port, restart-policy, startup-port,
+#       ]
+#     kube-score:
+#       [
+#         container-ports-check, cronjob-restartpolicy,
+#         deployment-pod-selector-labels-match-template-metadata-labels, environment-variable-key-duplication,
+#         label-values, statefulset-pod-selector-labels-match-template-metadata-labels,
+#       ]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -19,6 +19,11 @@
 #   profiles:
 #     recommended: {require_liveness: false}
 #     strict: {}
+#   checks:
+#     kube-linter: [no-liveness-probe, no-readiness-probe]
+#     polaris: [livenessProbeMissing, readinessProbeMissing]
+#     kube-score: [pod-probes]
+#     checkov: [CKV_K8S_8, CKV_K8S_9]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -16,6 +16,8 @@
 #   profiles: [strict]
 #   controls:
 #     - SOC2-CC8.1
+#   checks:
+#     kube-linter: [schema-validation]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -34,7 +34,26 @@
 #       lowest_port: 0
 #       forbidden_ports: []
 #   controls:
-#     - CIS-5.4.1
+#     - CIS-1.12-5.4.1
+#   checks:
+#     kube-linter:
+#       [
+#         hpa-minimum-three-replicas, job-ttl-seconds-after-finished, no-rolling-update-strategy,
+#         pdb-unhealthy-pod-eviction-policy, priority-class-name, privileged-ports, read-secret-from-env-var,
+#         ssh-port,
+#       ]
+#     polaris:
+#       [
+#         hpaMaxAvailability, hpaMinAvailability, metadataAndInstanceMismatched,
+#         pdbMinAvailableEqualToHPAMinReplicas, pdbMinAvailableGreaterThanHPAMaxReplicas,
+#         pdbMinAvailableGreaterThanHPAMinReplicas, priorityClassNotSet, pullPolicyNotAlways,
+#       ]
+#     kube-score:
+#       [
+#         container-image-pull-policy, cronjob-has-deadline, deployment-strategy, horizontalpodautoscaler-replicas,
+#       ]
+#     trivy: [KSV-0117]
+#     checkov: [CKV_K8S_15, CKV_K8S_35]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -198,7 +217,7 @@ container_ports[path] := [container_path, entry.containerPort] if {
 	path := array.concat(container_path, ["ports", i, "containerPort"])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.mount, "cause": "secret variable"} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.mount, "controls": controls.mount, "cause": "secret variable"} if {
 	lib.parameter("forbid_secret_variables", true)
 	some path, [container_path, secret] in secret_variables
 	message := sprintf(
@@ -235,4 +254,8 @@ fixes := {
 	"port": "Set containerPort to 1024 or above; the port of the Service may stay what it is.",
 	"forbidden": "Remove the port; `kubectl exec` and `kubectl debug` need none.",
 	"mount": "Mount the Secret as a volume, and read the file.",
+}
+
+controls := {
+	"mount": ["CIS-1.12-5.4.1"],
 }

@@ -17,8 +17,12 @@
 #   remediation: Set metadata.namespace to a namespace of the application, and state the labels that the project asks for.
 #   profiles: [strict, nsa, cis]
 #   controls:
-#     - CIS-5.6.1
-#     - CIS-5.6.4
+#     - CIS-1.12-5.6.1
+#     - CIS-1.12-5.6.4
+#   checks:
+#     kube-linter: [required-annotation-email, required-label-owner, use-namespace]
+#     trivy: [KSV-0037, KSV-0110]
+#     checkov: [CKV_K8S_21]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -46,14 +50,14 @@ package attest.organization
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "low", "path": ["metadata", "namespace"], "fix": fixes.namespace} if {
+violation contains {"message": message, "severity": "low", "path": ["metadata", "namespace"], "fix": fixes.namespace, "controls": controls.namespace} if {
 	is_judged
 	namespace := input.resource.metadata.namespace
 	namespace in lib.parameter("forbidden_namespaces", ["default", "kube-node-lease", "kube-public", "kube-system"])
 	message := sprintf("%s is put into namespace '%s', which is not for applications", [lib.this, namespace])
 }
 
-violation contains {"message": message, "severity": "low", "path": ["metadata"], "fix": fixes.namespace} if {
+violation contains {"message": message, "severity": "low", "path": ["metadata"], "fix": fixes.namespace, "controls": controls.namespace} if {
 	lib.parameter("require_namespace", false) == true
 	is_judged
 	lib.field(input.resource, ["metadata", "namespace"], "") == ""
@@ -91,3 +95,7 @@ has(field, key, pattern) if {
 }
 
 fixes := {"namespace": "Set metadata.namespace to a namespace of the application."}
+
+controls := {
+	"namespace": ["CIS-1.12-5.6.1", "CIS-1.12-5.6.4"],
+}

@@ -38,6 +38,18 @@
 #     strict: {complete_kinds: [ConfigMap, PersistentVolumeClaim, Pod, Role, Service, ServiceAccount]}
 #   controls:
 #     - SOC2-CC8.1
+#   checks:
+#     kube-linter:
+#       [
+#         dangling-horizontalpodautoscaler, dangling-ingress, dangling-networkpolicy,
+#         dangling-networkpolicypeer-podselector, dangling-service, dangling-servicemonitor, env-value-from,
+#         non-existent-service-account,
+#       ]
+#     kube-score:
+#       [
+#         horizontalpodautoscaler-has-target, ingress-targets-service, networkpolicy-targets-pod,
+#         service-targets-pod,
+#       ]
 #   parameters:
 #     type: object
 #     additionalProperties: false

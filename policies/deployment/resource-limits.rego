@@ -20,6 +20,12 @@
 #     recommended: {require_limits: memory}
 #     strict: {required_requests: [cpu, memory]}
 #     nsa: {}
+#   checks:
+#     kube-linter: [unset-cpu-requirements, unset-memory-requirements]
+#     polaris: [cpuLimitsMissing, cpuRequestsMissing, memoryLimitsMissing, memoryRequestsMissing]
+#     kube-score: [container-resources]
+#     trivy: [KSV-0011, KSV-0015, KSV-0016, KSV-0018]
+#     checkov: [CKV_K8S_10, CKV_K8S_11, CKV_K8S_12, CKV_K8S_13]
 #   parameters:
 #     type: object
 #     additionalProperties: false

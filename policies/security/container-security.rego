@@ -17,14 +17,15 @@
 #   remediation: >-
 #     Run the container as a non-root user without privileges of the host, and deploy an attested image by its digest.
 #   controls:
-#     - CIS-5.2.2
-#     - CIS-5.2.3
-#     - CIS-5.2.4
-#     - CIS-5.2.5
-#     - CIS-5.2.6
-#     - CIS-5.2.7
-#     - CIS-5.2.9
-#     - CIS-5.2.12
+#     - CIS-1.12-5.2.2
+#     - CIS-1.12-5.2.3
+#     - CIS-1.12-5.2.4
+#     - CIS-1.12-5.2.5
+#     - CIS-1.12-5.2.6
+#     - CIS-1.12-5.2.7
+#     - CIS-1.12-5.2.9
+#     - CIS-1.12-5.2.10
+#     - CIS-1.12-5.2.11
 #     - SOC2-CC6.1
 #     - SOC2-CC6.8
 #   evidence: [require_attestation]
@@ -38,6 +39,28 @@
 #     strict: {}
 #     nsa: {}
 #     cis: {}
+#   checks:
+#     kube-linter:
+#       [
+#         docker-sock, host-ipc, host-network, host-pid, latest-tag, privilege-escalation-container,
+#         privileged-container, run-as-non-root, sensitive-host-mounts, writable-host-mount,
+#       ]
+#     polaris:
+#       [
+#         dangerousCapabilities, hostIPCSet, hostNetworkSet, hostPIDSet, hostPathSet, hostProcess,
+#         privilegeEscalationAllowed, runAsPrivileged, runAsRootAllowed, tagNotSpecified,
+#       ]
+#     kube-score: [container-image-tag, container-security-context-privileged]
+#     trivy:
+#       [
+#         KSV-0001, KSV-0005, KSV-0006, KSV-0008, KSV-0009, KSV-0010, KSV-0012, KSV-0013, KSV-0017, KSV-0022,
+#         KSV-0023, KSV-0103, KSV-0105, KSV-0106, KSV-0119, KSV-0120,
+#       ]
+#     checkov:
+#       [
+#         CKV_K8S_14, CKV_K8S_16, CKV_K8S_17, CKV_K8S_18, CKV_K8S_19, CKV_K8S_20, CKV_K8S_23, CKV_K8S_25,
+#         CKV_K8S_27, CKV_K8S_39,
+#       ]
 #   parameters:
 #     type: object
 #     additionalProperties: false

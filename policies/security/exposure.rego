@@ -28,9 +28,15 @@
 #     nsa: *strict
 #     cis: {allow_host_ports: false}
 #   controls:
-#     - CIS-5.2.12
+#     - CIS-1.12-5.2.12
 #     - SOC2-CC6.6
 #     - SOC2-CC6.7
+#   checks:
+#     kube-linter: [exposed-services]
+#     polaris: [hostPortSet, tlsSettingsMissing]
+#     kube-score: [service-type]
+#     trivy: [KSV-0024]
+#     checkov: [CKV_K8S_26, CKV_K8S_152, CKV_K8S_153, CKV_K8S_154]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -69,13 +75,13 @@ package attest.exposure
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.snippet} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.snippet, "controls": controls.snippet} if {
 	some path, snippet in snippets
 	word := dangerous_word(snippet)
 	message := sprintf("%s brings a snippet into the configuration of its controller that holds '%s'", [lib.this, word])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.snippet} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.snippet, "controls": controls.snippet} if {
 	not lib.parameter("allow_snippets", true)
 	some path, snippet in snippets
 	not dangerous_word(snippet)
@@ -103,7 +109,7 @@ dangerous_word(snippet) := min(words) if {
 	count(words) > 0
 }
 
-violation contains {"message": message, "severity": "high", "path": ["data", key], "fix": fixes.controller} if {
+violation contains {"message": message, "severity": "high", "path": ["data", key], "fix": fixes.controller, "controls": controls.controller} if {
 	input.resource.kind == "ConfigMap"
 	lib.api_group == ""
 	some key in ["allow-snippet-annotations"]
@@ -111,7 +117,7 @@ violation contains {"message": message, "severity": "high", "path": ["data", key
 	message := sprintf("%s lets whoever writes an Ingress configure the controller: %s is true", [lib.this, key])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.tls, "cause": "no TLS"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.tls, "controls": controls.tls, "cause": "no TLS"} if {
 	lib.parameter("require_tls", false)
 	not has_certificate
 	some path, host in lib.hosts_without_tls
@@ -128,7 +134,7 @@ has_certificate if {
 	lib.text(input.resource.metadata.annotations[key]) != ""
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host, "controls": controls.host} if {
 	not lib.parameter("allow_wildcard_hosts", true)
 	lib.is_ingress
 	some i, entry in input.resource.spec.rules
@@ -138,7 +144,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s takes the traffic of hosts that nobody named: '%s'", [lib.this, host])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host_port} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host, "controls": controls.host_port} if {
 	not lib.parameter("allow_host_ports", true)
 	some container_path, container in lib.container_parts
 	not lib.pods[lib.pod_path_of(container_path)].hostNetwork == true
@@ -149,7 +155,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s takes port %v of its node", [lib.describe(container_path), port.hostPort])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "type"], "fix": fixes.service} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "type"], "fix": fixes.service, "controls": controls.service} if {
 	input.resource.kind == "Service"
 	lib.api_group == ""
 	type := lib.text(input.resource.spec.type)
@@ -165,4 +171,13 @@ fixes := {
 	"host": "Set host to the name that the service is reached by.",
 	"host_port": "Leave hostPort out, and reach the pod through a Service.",
 	"service": "Set spec.type to ClusterIP, and serve it through an Ingress.",
+}
+
+controls := {
+	"snippet": ["SOC2-CC6.6"],
+	"controller": ["SOC2-CC6.6"],
+	"tls": ["SOC2-CC6.7"],
+	"host": ["SOC2-CC6.6"],
+	"host_port": ["CIS-1.12-5.2.12"],
+	"service": ["SOC2-CC6.6"],
 }

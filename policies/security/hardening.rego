@@ -2,8 +2,9 @@
 # title: Hardened containers
 # description: >-
 #   What a container can do without, it does not get: no writable root filesystem, no capabilities beyond those it names,
-#   no system calls that the runtime's seccomp profile forbids, and no token of the Kubernetes API where it shares the
-#   ServiceAccount `default` with others. Each is asked for by a parameter of its own. Ephemeral containers, and Windows
+#   no system calls that the runtime's seccomp profile forbids, no unmasked /proc, no settings of the kernel that reach
+#   beyond the pod, and no token of the Kubernetes API where it shares the
+#   ServiceAccount `default` with others. What must be said is asked for by a parameter of its own. Ephemeral containers, and Windows
 #   pods, which have none of these fields, are not judged.
 # scope: package
 # related_resources:
@@ -20,11 +21,24 @@
 #     nsa: {}
 #     cis: {require_read_only_root: false}
 #   controls:
-#     - CIS-5.1.6
-#     - CIS-5.2.8
-#     - CIS-5.2.9
-#     - CIS-5.6.2
-#     - CIS-5.6.3
+#     - CIS-1.12-5.1.6
+#     - CIS-1.12-5.2.8
+#     - CIS-1.12-5.2.9
+#     - CIS-1.12-5.6.2
+#     - CIS-1.12-5.6.3
+#   checks:
+#     kube-linter:
+#       [
+#         default-service-account, drop-net-raw-capability, no-read-only-root-fs, unsafe-proc-mount,
+#         unsafe-sysctls,
+#       ]
+#     polaris:
+#       [
+#         automountServiceAccountToken, insecureCapabilities, linuxHardening, notReadOnlyRootFilesystem, procMount,
+#       ]
+#     kube-score: [container-seccomp-profile, container-security-context-readonlyrootfilesystem]
+#     trivy: [KSV-0003, KSV-0004, KSV-0014, KSV-0026, KSV-0027, KSV-0030, KSV-0036, KSV-0104, KSV-0118]
+#     checkov: [CKV_K8S_22, CKV_K8S_28, CKV_K8S_29, CKV_K8S_30, CKV_K8S_31, CKV_K8S_37, CKV_K8S_38]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -42,6 +56,23 @@
 #         type: boolean
 #         default: true
 #         description: Whether containers must run under a seccomp profile, that of the runtime or a local one.
+#       allowed_sysctls:
+#         type: array
+#         items: {type: string}
+#         default:
+#           - kernel.shm_rmid_forced
+#           - net.ipv4.ip_local_port_range
+#           - net.ipv4.ip_local_reserved_ports
+#           - net.ipv4.ip_unprivileged_port_start
+#           - net.ipv4.ping_group_range
+#           - net.ipv4.tcp_fin_timeout
+#           - net.ipv4.tcp_keepalive_intvl
+#           - net.ipv4.tcp_keepalive_probes
+#           - net.ipv4.tcp_keepalive_time
+#           - net.ipv4.tcp_rmem
+#           - net.ipv4.tcp_syncookies
+#           - net.ipv4.tcp_wmem
+#         description: Settings of the kernel that pods may change; those that Kubernetes calls safe.
 #       require_no_default_token:
 #         type: boolean
 #         default: true
@@ -50,7 +81,7 @@ package attest.hardening
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root, "controls": controls.root} if {
 	lib.parameter("require_read_only_root", true)
 	some container_path, _ in judged
 	not says(container_path, ["readOnlyRootFilesystem"], {true})
@@ -58,7 +89,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s can write to its root filesystem", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.capabilities} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.capabilities, "controls": controls.capabilities} if {
 	some container_path, container in judged
 	dropped := {name(item) | some item in container.securityContext.capabilities.drop}
 	not "ALL" in dropped
@@ -70,7 +101,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 
 name(capability) := trim_prefix(upper(lib.text(capability)), "CAP_")
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.seccomp} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.seccomp, "controls": controls.seccomp} if {
 	lib.parameter("require_seccomp", true)
 	some container_path, _ in judged
 	[kind, path] := seccomp(container_path)
@@ -84,13 +115,37 @@ seccomp(container_path) := ["", lib.deepest(container_path, ["securityContext", 
 	not lib.in_context(container_path, ["seccompProfile", "type"])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token, "cause": "token"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token, "controls": controls.token, "cause": "token"} if {
 	lib.parameter("require_no_default_token", true)
 	some pod_path, pod in lib.pods
 	lib.field(pod, "serviceAccountName", lib.field(pod, "serviceAccount", "default")) in {"", "default"}
 	lib.field(pod, "automountServiceAccountToken", true) != false
 	path := lib.deepest(pod_path, ["automountServiceAccountToken"])
 	message := sprintf("%s gets a token of the Kubernetes API that it shares with others", [lib.this])
+}
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.proc, "controls": controls.proc, "cause": "procMount"} if {
+	some container_path, container in lib.container_parts
+	container.securityContext.procMount == "Unmasked"
+	path := array.concat(container_path, ["securityContext", "procMount"])
+	message := sprintf("%s sees all of /proc", [lib.describe(container_path)])
+}
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.sysctl, "controls": controls.sysctl, "cause": "sysctls"} if {
+	some pod_path, pod in lib.pods
+	some i, sysctl in pod.securityContext.sysctls
+	name := lib.text(sysctl.name)
+	not name in lib.parameter("allowed_sysctls", safe_sysctls)
+	name != ""
+	path := array.concat(pod_path, ["securityContext", "sysctls", i, "name"])
+	message := sprintf("%s changes the kernel of its node: sysctl %s", [lib.this, name])
+}
+
+safe_sysctls := {
+	"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
+	"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
+	"net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
+	"net.ipv4.tcp_rmem", "net.ipv4.tcp_syncookies", "net.ipv4.tcp_wmem",
 }
 
 judged[path] := container if {
@@ -105,5 +160,16 @@ fixes := {
 	"root": "Set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where the program writes.",
 	"capabilities": "Set securityContext.capabilities.drop to [ALL], and add back those that the program needs.",
 	"seccomp": "Set securityContext.seccompProfile.type of the pod to RuntimeDefault.",
+	"proc": "Set securityContext.procMount to Default, or leave it out.",
+	"sysctl": "Leave the sysctl out, or list it in the parameter allowed_sysctls where the cluster allows it.",
 	"token": "Set automountServiceAccountToken of the pod to false, or give it a ServiceAccount of its own.",
+}
+
+controls := {
+	"root": ["CIS-1.12-5.6.3"],
+	"capabilities": ["CIS-1.12-5.2.8", "CIS-1.12-5.2.9"],
+	"seccomp": ["CIS-1.12-5.6.2"],
+	"token": ["CIS-1.12-5.1.6"],
+	"proc": ["CIS-1.12-5.6.3"],
+	"sysctl": ["CIS-1.12-5.6.3"],
 }

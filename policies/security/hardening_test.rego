@@ -73,3 +73,26 @@ test_what_lacks_the_fields_is_not_judged if {
 	found(pod({"ephemeralContainers": [{"name": "debug"}]}), {}) == set()
 	count(found(pod({"initContainers": [{"name": "setup"}]}), {})) == 3
 }
+
+test_what_reaches_the_kernel if {
+	found(with_context(object.union(context, {"procMount": "Unmasked"})), {}) == set()
+	proc := hardening.violation with input as {"resource": with_context(object.union(context, {"procMount": "Unmasked"}))}
+	{[v.severity, v.message, v.path] | some v in proc} == {[
+		"high",
+		"Container 'web' sees all of /proc",
+		["spec", "containers", 0, "securityContext", "procMount"],
+	]}
+	sysctls := pod({"securityContext": {"sysctls": [
+		{"name": "kernel.msgmax"},
+		{"name": "net.ipv4.tcp_wmem"},
+		{"name": ""},
+	]}})
+	kernel := hardening.violation with input as {"resource": sysctls}
+	{[v.severity, v.message, v.path] | some v in kernel} == {[
+		"high",
+		"Pod 'web' changes the kernel of its node: sysctl kernel.msgmax",
+		["spec", "securityContext", "sysctls", 0, "name"],
+	]}
+	allowed := hardening.violation with input as {"resource": sysctls, "parameters": {"allowed_sysctls": ["kernel.msgmax", "net.ipv4.tcp_wmem"]}}
+	allowed == set()
+}

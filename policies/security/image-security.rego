@@ -15,7 +15,7 @@
 #   severity: high
 #   remediation: Use an image from a trusted registry, by its digest, whose attestation is in the evidence.
 #   controls:
-#     - CIS-5.5.1
+#     - CIS-1.12-5.5.1
 #     - SOC2-CC6.8
 #     - SOC2-CC8.1
 #   profiles:
@@ -23,6 +23,9 @@
 #     strict: {require_digest: true}
 #     nsa: {}
 #     cis: {}
+#   checks:
+#     trivy: [KSV-0032, KSV-0033, KSV-0034, KSV-0035, KSV-0125]
+#     checkov: [CKV_K8S_43]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -19,7 +19,7 @@
 #   severity: medium
 #   remediation: Name the peers and ports that may talk with the selected pods, and list both directions in policyTypes.
 #   controls:
-#     - CIS-5.3.2
+#     - CIS-1.12-5.3.2
 #     - SOC2-CC6.6
 #   profiles:
 #     recommended: {allow_all_egress: true}
@@ -27,6 +27,11 @@
 #     nsa: {require_policies: true}
 #     cis: {require_policies: true}
 #   inventory: [NetworkPolicy]
+#   checks:
+#     kube-linter: [non-isolated-pod]
+#     polaris: [missingNetworkPolicy]
+#     kube-score: [pod-networkpolicy]
+#     trivy: [KSV-0108]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -47,7 +52,7 @@ package attest.network_policies
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": ["spec", direction, i]} if {
+violation contains {"message": message, "severity": severity, "path": ["spec", direction, i], "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
 	some i, rule in input.resource.spec[direction]
@@ -55,7 +60,7 @@ violation contains {"message": message, "severity": severity, "path": ["spec", d
 	message := sprintf("%s allows all %s traffic", [lib.this, direction])
 }
 
-violation contains {"message": message, "severity": severity, "path": path} if {
+violation contains {"message": message, "severity": severity, "path": path, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
 	some i, rule in input.resource.spec[direction]
@@ -71,7 +76,7 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 }
 
 # Blocks that together leave nothing out: `0.0.0.0/1` and `128.0.0.0/1`.
-violation contains {"message": message, "severity": severity, "path": min(object.keys(blocks)), "fix": fixes.blocks} if {
+violation contains {"message": message, "severity": severity, "path": min(object.keys(blocks)), "fix": fixes.blocks, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
 	blocks := {path: cidr |
@@ -98,7 +103,7 @@ is_whole(cidrs) if {
 	block in {"0.0.0.0/0", "::/0"}
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.isolation} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.isolation, "controls": ["CIS-1.12-5.3.2"]} if {
 	lib.parameter("require_policies", false)
 	some pod_path, pod in lib.pods
 	data.inventory
@@ -118,7 +123,7 @@ fixes := {
 	"isolation": "Add a NetworkPolicy whose spec.podSelector has labels of these pods.",
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", direction]} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", direction], "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, type in {"ingress": "Ingress", "egress": "Egress"}
 	input.resource.spec[direction] != null
@@ -130,14 +135,14 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", d
 	)
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "externalIPs", i]} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "externalIPs", i], "controls": ["SOC2-CC6.6"]} if {
 	is_service
 	some i, entry in input.resource.spec.externalIPs
 	address := lib.text(entry)
 	message := sprintf("%s may not claim external address %v", [lib.this, address])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "controls": ["SOC2-CC6.6"]} if {
 	is_service
 	lib.parameter("require_source_ranges", false)
 	input.resource.spec.type == "LoadBalancer"

@@ -17,18 +17,17 @@
 #   severity: high
 #   remediation: Name the verbs, resources and subjects that the work needs, and bind them in one namespace.
 #   controls:
-#     - CIS-5.1.1
-#     - CIS-5.1.2
-#     - CIS-5.1.3
-#     - CIS-5.1.4
-#     - CIS-5.1.7
-#     - CIS-5.1.8
-#     - CIS-5.1.9
-#     - CIS-5.1.10
-#     - CIS-5.1.11
-#     - CIS-5.1.12
-#     - CIS-5.1.13
-#     - SOC2-CC6.1
+#     - CIS-1.12-5.1.1
+#     - CIS-1.12-5.1.2
+#     - CIS-1.12-5.1.3
+#     - CIS-1.12-5.1.4
+#     - CIS-1.12-5.1.7
+#     - CIS-1.12-5.1.8
+#     - CIS-1.12-5.1.9
+#     - CIS-1.12-5.1.10
+#     - CIS-1.12-5.1.11
+#     - CIS-1.12-5.1.12
+#     - CIS-1.12-5.1.13
 #     - SOC2-CC6.3
 #   profiles:
 #     minimal: {}
@@ -36,6 +35,20 @@
 #     strict: &strict {allowed_powers: [], judge_own_groups: true, judge_secrets_of_roles: true}
 #     nsa: {}
 #     cis: *strict
+#   checks:
+#     kube-linter: [access-to-create-pods, access-to-secrets, cluster-admin-role-binding, wildcard-in-rules]
+#     polaris:
+#       [
+#         clusterrolePodExecAttach, clusterrolebindingClusterAdmin, clusterrolebindingPodExecAttach,
+#         rolePodExecAttach, rolebindingClusterAdminClusterRole, rolebindingClusterAdminRole,
+#         rolebindingClusterRolePodExecAttach, rolebindingRolePodExecAttach,
+#       ]
+#     trivy:
+#       [
+#         KSV-0041, KSV-0043, KSV-0044, KSV-0045, KSV-0046, KSV-0047, KSV-0048, KSV-0053, KSV-0054, KSV-0111,
+#         KSV-0112, KSV-0113, KSV-0114, KSV-0122, KSV-0123, KSV-01011,
+#       ]
+#     checkov: [CKV_K8S_49, CKV_K8S_155, CKV_K8S_156, CKV_K8S_157, CKV_K8S_158]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -63,7 +76,7 @@ package attest.rbac
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": ["rules", i, field, j], "fix": fixes.wildcard} if {
+violation contains {"message": message, "severity": severity, "path": ["rules", i, field, j], "fix": fixes.wildcard, "controls": controls.wildcard} if {
 	is_role
 	some i, rule in input.resource.rules
 	not is_of_own_group(rule)
@@ -97,7 +110,7 @@ is_of_own_group(rule) if {
 	}
 }
 
-violation contains {"message": message, "severity": "high", "path": ["rules", i, "verbs", j]} if {
+violation contains {"message": message, "severity": "high", "path": ["rules", i, "verbs", j], "controls": controls.raising} if {
 	is_role
 	some i, rule in input.resource.rules
 	some j, verb in rule.verbs
@@ -115,7 +128,7 @@ resource_group("authentication.k8s.io") := ""
 
 resource_group(group) := group if group != "authentication.k8s.io"
 
-violation contains {"message": message, "severity": "high", "path": ["rules", i, "resources", j]} if {
+violation contains {"message": message, "severity": "high", "path": ["rules", i, "resources", j], "controls": controls.secrets} if {
 	is_role
 	input.resource.kind == "ClusterRole"
 	some i, rule in input.resource.rules
@@ -166,7 +179,7 @@ granted contains [i, j, name, rule] if {
 	(verbs | {"*"}) & {verb | some verb in rule.verbs} != set()
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.power} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.power, "controls": controls[name]} if {
 	some [i, j, name, rule] in granted
 	not name in lib.parameter("allowed_powers", default_powers)
 	lib.field(rule, "resourceNames", []) == []
@@ -176,7 +189,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 
 default_powers := {"jobs", "pods", "volumes", "webhooks", "workloads"}
 
-violation contains {"message": message, "severity": "medium", "path": ["rules", i, "resources", j], "fix": fixes.secrets} if {
+violation contains {"message": message, "severity": "medium", "path": ["rules", i, "resources", j], "fix": fixes.secrets, "controls": controls.secrets} if {
 	lib.parameter("judge_secrets_of_roles", false)
 	is_role
 	input.resource.kind == "Role"
@@ -188,7 +201,7 @@ violation contains {"message": message, "severity": "medium", "path": ["rules", 
 	message := sprintf("%s may read every Secret of its namespace: name them in resourceNames", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["metadata", "labels", label], "fix": fixes.aggregate} if {
+violation contains {"message": message, "severity": "high", "path": ["metadata", "labels", label], "fix": fixes.aggregate, "controls": controls.aggregate} if {
 	is_role
 	input.resource.kind == "ClusterRole"
 	some label in [
@@ -217,7 +230,7 @@ is_powerful if {
 	resource in {"rolebindings", "clusterrolebindings", "secrets"}
 }
 
-violation contains {"message": message, "severity": "critical", "path": ["roleRef", "name"]} if {
+violation contains {"message": message, "severity": "critical", "path": ["roleRef", "name"], "controls": controls.admin} if {
 	is_binding
 	input.resource.roleRef.kind == "ClusterRole"
 	input.resource.roleRef.name == "cluster-admin"
@@ -227,14 +240,14 @@ violation contains {"message": message, "severity": "critical", "path": ["roleRe
 	message := sprintf("%s makes %s a cluster-admin", [lib.this, name])
 }
 
-violation contains {"message": message, "severity": severity, "path": ["subjects", i, "name"]} if {
+violation contains {"message": message, "severity": severity, "path": ["subjects", i, "name"], "controls": controls.group} if {
 	is_binding
 	some i, subject in input.resource.subjects
 	severity := unspecific_subjects[subject.kind][subject.name]
 	message := sprintf("%s grants rights to %s, which is nobody in particular", [lib.this, subject_name(subject)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["subjects", i, "name"], "fix": fixes.group} if {
+violation contains {"message": message, "severity": "medium", "path": ["subjects", i, "name"], "fix": fixes.group, "controls": controls.group} if {
 	is_binding
 	some i, subject in input.resource.subjects
 	subject.kind == "Group"
@@ -279,4 +292,23 @@ fixes := {
 	"secrets": "Set resourceNames of the rule to the Secrets that the work needs.",
 	"aggregate": "Remove the label, and bind the role to those who need it.",
 	"group": "Set the subject to the ServiceAccount that needs the rights.",
+}
+
+controls := {
+	"wildcard": ["CIS-1.12-5.1.3", "SOC2-CC6.3"],
+	"secrets": ["CIS-1.12-5.1.2", "SOC2-CC6.3"],
+	"aggregate": ["SOC2-CC6.3"],
+	"group": ["CIS-1.12-5.1.7", "SOC2-CC6.3"],
+	"raising": ["CIS-1.12-5.1.8", "SOC2-CC6.3"],
+	"admin": ["CIS-1.12-5.1.1", "SOC2-CC6.3"],
+	"attach": ["SOC2-CC6.3"],
+	"certificates": ["CIS-1.12-5.1.11"],
+	"exec": ["SOC2-CC6.3"],
+	"jobs": ["CIS-1.12-5.1.4"],
+	"node-proxy": ["CIS-1.12-5.1.10"],
+	"pods": ["CIS-1.12-5.1.4"],
+	"tokens": ["CIS-1.12-5.1.13"],
+	"volumes": ["CIS-1.12-5.1.9"],
+	"webhooks": ["CIS-1.12-5.1.12"],
+	"workloads": ["CIS-1.12-5.1.4"],
 }

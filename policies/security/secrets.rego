@@ -21,8 +21,11 @@
 #     Take the value out of the manifest, replace it by a reference to a Secret that is created elsewhere, and change the
 #     secret, since it was readable.
 #   controls:
-#     - CIS-5.4.1
 #     - SOC2-CC6.1
+#   checks:
+#     kube-linter: [env-var-secret]
+#     polaris: [sensitiveConfigmapContent, sensitiveContainerEnvVar]
+#     trivy: [KSV-0109, KSV-01010]
 #   parameters:
 #     type: object
 #     additionalProperties: false

@@ -16,7 +16,7 @@
 #     Name where the kind keeps its pods in policy.workload_kinds, or add it to the parameter reviewed_kinds once you have
 #     looked at what it runs.
 #   controls:
-#     - CIS-5.2.1
+#     - CIS-1.12-5.2.1
 #     - SOC2-CC6.8
 #   parameters:
 #     type: object
