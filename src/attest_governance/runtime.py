@@ -121,6 +121,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         with self.users.one_more():
             in_force = self.in_force(now)
             outcome = check(self.engine, self.loaded, self._plan(manifests, in_force), now=now, progress=progress)
+        outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self._unproven()))
         if in_force is not None and in_force.project is not None and not self.prepared.request.draft:
             from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
 
@@ -221,7 +222,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             baseline=self.prepared.baseline,
             baseline_file=str(request.baseline or ""),
             problems=(*self.problems, *(in_force.problems if in_force else ())),
-            notices=(*self.notices, *self._unproven(), *(in_force.notices if in_force else ())),
+            notices=(*self.notices, *(in_force.notices if in_force else ())),
         )
 
 
