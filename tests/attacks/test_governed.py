@@ -242,8 +242,15 @@ VALUES = {
     "timeout": "9s",
     "memory": "3Gi",
     "evaluator": "compiled",
+    "profile": "minimal",
+    "shipped": "false",
+    "include": "x",
+    "exclude": "x",
+    "production_namespaces": "x",
+    "annotations": "ignore",
+    "kubernetes_version": "1.30",
 }
-TIGHTENS = {"strict_errors"}
+TIGHTENS = {"strict_errors", "annotations"}
 
 
 class TestVariables:
