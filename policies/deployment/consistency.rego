@@ -222,12 +222,19 @@ is_port_name(name) if {
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.label} if {
 	some metadata_path, metadata in labelled
+	has_odd_label(metadata.labels)
 	some key, value in metadata.labels
 	is_string(value)
 	not contains(value, "{{")
 	not regex.match(`^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$`, value)
 	path := array.concat(metadata_path, ["labels", key])
 	message := sprintf("%s has a label %v whose value is none: '%s'", [lib.this, key, value])
+}
+
+# All labels are looked at together first, since hardly any is odd.
+has_odd_label(labels) if {
+	together := concat("\n", [value | some value in labels; is_string(value)])
+	regex.match(`[^\w.\n-]|(?m:^[_.-]|[_.-]$)|[^\n]{64}`, together)
 }
 
 labelled[["metadata"]] := input.resource.metadata

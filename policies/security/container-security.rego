@@ -157,9 +157,10 @@ violation contains {"message": message, "severity": severity, "path": path, "fix
 
 host_paths[path] := source if some path, source in lib.host_paths
 
-host_paths[["spec", "hostPath", "path"]] := source if {
+host_paths[["spec", kind, "path"]] := source if {
 	input.resource.kind == "PersistentVolume"
-	source := input.resource.spec.hostPath.path
+	some kind in ["hostPath", "local"]
+	source := input.resource.spec[kind].path
 	is_string(source)
 }
 

@@ -275,3 +275,11 @@ test_host_processes_of_a_fragment_are_one_finding if {
 	pod_template := {"hostNetwork": true, "securityContext": {"windowsOptions": {"hostProcess": true}}}
 	count(summary(task({"podTemplate": pod_template}), {})) == 2
 }
+
+test_local_volumes_of_a_node if {
+	volume := {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": {"local": {"path": "/etc"}}}
+	summary(volume, {}) == {
+		"critical spec/local/path: Folders of the node may not be mounted: hostPath '/etc'",
+	}
+	summary(volume, {"allowed_host_paths": ["/etc"]}) == set()
+}

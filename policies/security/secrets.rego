@@ -87,6 +87,7 @@ kind_of(name, value) := ["A private key", "critical"] if {
 	contains(value, "PRIVATE KEY-----")
 	regex.match(`-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[\w+/=:,\s-]{40}`, value)
 } else := ["A token of a known service", "critical"] if {
+	count(value) > 16
 	some start, pattern in known_tokens
 	contains(value, start)
 	regex.match(pattern, value)
@@ -151,6 +152,7 @@ blanks := concat("|", [
 
 # What the lines of a file give to names that are called secrets.
 secret_lines(text) := [value |
+	regex.match(`[:=]`, text)
 	lowered := lower(text)
 	some word in ["passw", "passphrase", "secret", "token", "key"]
 	contains(lowered, word)
