@@ -22,7 +22,8 @@ from ..policies.conftest import POLICIES
 from ..policies.test_corpus import LOUD
 
 SCHEMAS = POLICIES.parent / "docs" / "reference" / "schemas"
-EXAMPLES = sorted(POLICIES.glob("*/examples/*"))
+# A template can't ask what does not fit the types of Kubernetes, which a cluster refuses itself.
+EXAMPLES = sorted(each for each in POLICIES.glob("*/examples/*") if each.name != "kubernetes-schemas")
 FINDING = "attest.continuu.ms/check/v1"
 
 Place = tuple[Any, ...]

@@ -1,6 +1,7 @@
 package rego
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -75,6 +76,15 @@ func kindsOf(policy []member, declared map[string][]string) (kinds []string) {
 		kinds = append(kinds, declared[m.File]...)
 	}
 	return kinds
+}
+
+// reachedByAny is every rule that the verdict of some policy may depend on.
+func (s *Set) reachedByAny(parsed []member) map[*ast.Rule]bool {
+	all := map[*ast.Rule]bool{}
+	for _, policy := range packages(parsed) {
+		maps.Copy(all, s.reached(policy))
+	}
+	return all
 }
 
 func declaredBy(parsed []member) map[string][]string {

@@ -49,7 +49,7 @@ func strictly(parsed []member, data map[string]any) []model.Problem {
 	set := &Set{capabilities: builtins.Capabilities(nil), strict: true, options: Options{Data: data}}
 	problems := set.compile(parsed)
 	if len(problems) == 0 {
-		problems = replacements(set.reached(parsed))
+		problems = replacements(set.reachedByAny(parsed))
 	}
 	return problems
 }

@@ -86,6 +86,14 @@ func (r *Result) add(world *world, group *rego.Group, taken map[string]string) {
 	}
 	taken[t.entryPackage()] = group.Name
 	template := t.run()
+	if t.needless {
+		r.Problems = append(r.Problems, model.Problem{
+			Severity: model.Warning, Code: "gatekeeper_generate", Policy: group.Name, File: group.File, Line: group.Line,
+			Message: fmt.Sprintf("`%s` is left out: it asks what does not fit the types of Kubernetes (`input.schema_errors`)", group.Name),
+			Hint:    "nothing is lost: a cluster refuses that itself",
+		})
+		return
+	}
 	r.Problems = append(r.Problems, t.problems...)
 	if !slices.ContainsFunc(t.problems, isError) {
 		r.Templates = append(r.Templates, template)

@@ -43,6 +43,10 @@ func TestReferences(t *testing.T) {
 			`violation contains m if { m := concat("", [x | some x in [input.resource.kind]]) }`,
 			[]string{"[x | some x in [input.review.object.kind]]"},
 		},
+		"references in a comprehension that is looked into": {
+			`violation contains m if { m := [x | some x in [input.resource.kind]][0] }`,
+			[]string{"[x | some x in [input.review.object.kind]][0]"},
+		},
 		"the operation": {`violation contains input.operation`, []string{"violation contains input.review.operation"}},
 		"the user": {
 			`violation contains m if { m := input.user.username }`,
@@ -195,5 +199,12 @@ func TestMatchOfTheMetadata(t *testing.T) {
 	result := generate(t, "", "# METADATA\n# custom:\n#   match:\n#     kinds: [{apiGroups: [\"\"], kinds: [Pod]}]\npackage p\nviolation contains \"x\"")
 	if result.Templates[0].Match["kinds"] == nil {
 		t.Errorf("match is %v", result.Templates[0].Match)
+	}
+}
+
+func TestWhatAClusterRefusesItselfIsLeftOutWithAWord(t *testing.T) {
+	result := generate(t, "", "package p\nviolation contains e.message if some e in input.schema_errors\n")
+	if len(result.Templates) != 0 || len(result.Problems) != 1 || !strings.Contains(result.Problems[0].Message, "`p` is left out") {
+		t.Errorf("%+v", result)
 	}
 }

@@ -66,10 +66,17 @@ func (r *rewriting) rule(rule *ast.Rule) {
 				r.reference(term, value)
 			}
 			r.notice(value)
-			r.done[term.Value.(ast.Ref)[0]] = true
+			if head := term.Value.(ast.Ref)[0]; isVar(head) { // else it holds references itself
+				r.done[head] = true
+			}
 		}
 		return false
 	})
+}
+
+func isVar(term *ast.Term) bool {
+	_, is := term.Value.(ast.Var)
+	return is
 }
 
 // with rewrites what a `with` replaces; it must be a path, so no import can stand for it.
@@ -133,6 +140,8 @@ func (r *rewriting) input(term *ast.Term, ref ast.Ref) {
 	switch {
 	case keys[0] == "resource":
 		term.Value = moved(ref[0], []string{"review", "object"}, ref[2:])
+	case keys[0] == "schema_errors":
+		r.needless = true
 	case keys[0] == "operation":
 		term.Value = moved(ref[0], []string{"review", "operation"}, ref[2:])
 	case keys[0] == "user":

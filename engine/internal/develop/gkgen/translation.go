@@ -23,6 +23,7 @@ type translation struct {
 	supports map[string]bool // packages of support that are used
 	embedded [][]string      // places of the documents that are used
 	problems []model.Problem
+	needless bool // it asks what a cluster refuses itself
 }
 
 func newTranslation(w *world, group *rego.Group) *translation {
