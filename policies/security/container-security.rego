@@ -240,6 +240,7 @@ non_root_path(container_path) := path if {
 violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fixes.tag, "cause": "loose image"} if {
 	some path, image in lib.images
 	image.digest == ""
+	not startswith(image.repository, "[") # runtimes differ on the tags of a registry at an IPv6 address
 	tag := object.get({"": "latest"}, image.tag, image.tag)
 	tag in lib.parameter("mutable_tags", ["latest"])
 	message := sprintf(

@@ -380,7 +380,8 @@ def test_all_shipped_policies_look_at_such_pods(attest: Attest, project: Path) -
     version, kind, fields, _ = WORKLOADS["a JobSet"]
     _write(project, version, kind, fields)
     other = attest("policy", "check", "resource.json", "-f", "json", code=1).json()["findings"]
-    _write(project, "batch/v1", "Job", JOB)
+    once = {**TEMPLATE, "spec": {**TEMPLATE["spec"], "restartPolicy": "Never"}}  # a Job can't have the default
+    _write(project, "batch/v1", "Job", {"spec": {"template": once}})
     own = attest("policy", "check", "resource.json", "-f", "json", code=1).json()["findings"]
     assert {each["policy"] for each in other} == {each["policy"] for each in own}
     assert sorted(each["message"] for each in other) == sorted(

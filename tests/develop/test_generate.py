@@ -49,7 +49,7 @@ MORE = {
 }
 TO = "--output out.rego --policy"
 CASES = {
-    "no such file": (f"{TO} no.rego", "no.rego: no such file or folder"),
+    "no such file": (f"{TO} no.rego", "no.rego: there is no such file"),
     "no Rego by its name": (f"{TO} bad/text.txt", "bad/text.txt: this is no Rego file"),
     "no Rego inside": (f"{TO} bad/text.rego", "bad/text.rego:1:1: package expected"),
     "broken Rego": (f"{TO} bad/broken.rego", "bad/broken.rego:4:1: unexpected eof token"),

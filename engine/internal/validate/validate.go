@@ -4,6 +4,7 @@ package validate
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -134,6 +135,9 @@ func (v *run) manifests(ctx context.Context, kubernetes string) {
 				continue
 			}
 			v.result.Resources++
+			if v.meantToFail(source.Path) {
+				continue
+			}
 			found := structure(document, native)
 			v.fail(append(found, misfits(document, native, catalog, found)...)...)
 		}
@@ -144,6 +148,17 @@ func (v *run) manifests(ctx context.Context, kubernetes string) {
 	_, policies, problems := constraint.Load(ctx, objects, constraint.Options{CEL: true, AllowExternal: true})
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
+}
+
+// meantToFail says whether a manifest is an example that a policy finds fault with: one of those in `examples/NAME/fail`
+// beside the policy. It may well be wrong in other ways.
+func (v *run) meantToFail(path string) bool {
+	fail := filepath.Dir(path)
+	examples := filepath.Dir(filepath.Dir(fail))
+	if filepath.Base(fail) != "fail" || filepath.Base(examples) != "examples" {
+		return false
+	}
+	return slices.ContainsFunc(v.modules, func(module string) bool { return filepath.Dir(module) == filepath.Dir(examples) })
 }
 
 // definitions are the custom resource definitions among the manifests.

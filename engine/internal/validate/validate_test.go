@@ -303,3 +303,24 @@ func TestPublishedManifestsFitTheirTypes(t *testing.T) {
 		t.Errorf("%d errors in what is archived", outdated)
 	}
 }
+
+func TestExamplesThatAreMeantToFailMayBeWrong(t *testing.T) {
+	const wrong = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  contianers: []\n"
+	for name, problems := range map[string]int{
+		"p/examples/a/fail/x.yaml": 0, "p/examples/a/pass/x.yaml": 1, "q/examples/a/fail/x.yaml": 1, "p/fail/x.yaml": 1,
+		"p/examples/fail/x.yaml": 1,
+	} {
+		root := t.TempDir()
+		for file, text := range map[string]string{"p/p.rego": goodRego, name: wrong} {
+			if err := os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(root, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if result := Run(t.Context(), Params{Paths: []string{root}}); len(result.Problems) != problems || result.Resources != 1 {
+			t.Errorf("%s: %d resources, %q", name, result.Resources, told(root, result.Problems))
+		}
+	}
+}
