@@ -18,7 +18,7 @@ from .running import Ran, Run
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = Path(os.environ.get("ATTEST_SHARED", ROOT.parent / "shared")) / "seed.md"
 CHAPTERS = ("10", "14")
-WORKLOADS = ("deployment.yaml", "service.yaml", "network-policy.yaml", "disruption-budget.yaml")
+WORKLOADS = ("deployment.yaml", "service.yaml", "network-policy.yaml", "disruption-budget.yaml", "insecure-agent.yaml")
 
 
 def snippets() -> dict[str, str]:
