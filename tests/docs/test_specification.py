@@ -18,7 +18,7 @@ from .running import Ran, Run
 ROOT = Path(__file__).parents[2]
 SPECIFICATION = Path(os.environ.get("ATTEST_SHARED", ROOT.parent / "shared")) / "seed.md"
 CHAPTERS = ("10", "14")
-WORKLOADS = ("deployment.yaml", "service.yaml", "network-policy.yaml", "disruption-budget.yaml", "insecure-agent.yaml")
+WORKLOADS = ("deployment.yaml", "service.yaml", "network-policy.yaml", "disruption-budget.yaml")
 
 
 def snippets() -> dict[str, str]:
@@ -45,6 +45,8 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir()
         for name in WORKLOADS:
             shutil.copy(ROOT / "examples" / name, tmp_path / folder)
+    (tmp_path / "apps").mkdir()
+    shutil.copy(ROOT / "examples" / "insecure-agent.yaml", tmp_path / "apps")
     return tmp_path
 
 
