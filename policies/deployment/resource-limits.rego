@@ -107,7 +107,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	path := array.concat(owner_path, ["resources", "limits", resource])
 	message := sprintf(
 		"%s has a %v limit of %v, above the maximum of %v",
-		[describe(owner_path), resource, limit, lib.parameter(parameter, null)],
+		[lib.describe_owner(owner_path), resource, limit, lib.parameter(parameter, null)],
 	)
 }
 
@@ -118,7 +118,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	amount != null
 	not lib.quantity(amount)
 	path := array.concat(owner_path, ["resources", kind, resource])
-	message := sprintf("%s has a malformed %v %s: '%v'", [describe(owner_path), resource, singular[kind], amount])
+	message := sprintf("%s has a malformed %v %s: '%v'", [lib.describe_owner(owner_path), resource, singular[kind], amount])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
@@ -129,7 +129,7 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	path := array.concat(owner_path, ["resources", "requests", resource])
 	message := sprintf(
 		"%s requests %v of %v, above its limit of %v",
-		[describe(owner_path), request, resource, limit],
+		[lib.describe_owner(owner_path), request, resource, limit],
 	)
 }
 
@@ -153,7 +153,3 @@ resource_owners[path] := container if {
 resource_owners[path] := pod if some path, pod in lib.pods
 
 is_ephemeral(container_path) if container_path[count(container_path) - 2] == "ephemeralContainers"
-
-describe(path) := "The pod" if lib.pods[path]
-
-describe(path) := lib.describe(path) if not lib.pods[path]

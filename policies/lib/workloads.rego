@@ -113,11 +113,10 @@ this := sprintf("%v '%v'", [input.resource.kind, name]) if {
 
 # The volumes of the workload that are folders of the node, by the path to their name.
 host_paths[path] := source if {
-	some pod_path, spec in pods
-	some i, volume in spec.volumes
+	some volume_path, volume in volumes
 	source := volume.hostPath.path
 	is_string(source)
-	path := array.concat(pod_path, ["volumes", i, "hostPath", "path"])
+	path := array.concat(volume_path, ["hostPath", "path"])
 }
 
 # Where a finding about a missing annotation points.

@@ -121,31 +121,13 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 }
 
 violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
-	some container_path, container in lib.container_parts
-	some key in privileged_keys(container.securityContext)
-	path := array.concat(container_path, array.concat(["securityContext"], key))
-	message := sprintf("Privileged containers are not allowed: %v", [lib.container_name(container_path)])
-}
-
-privileged_keys(context) := {key |
-	some key in [["privileged"], ["windowsOptions", "hostProcess"]]
-	lib.field(context, key, false) == true
-}
-
-violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
-	some pod_path, pod in lib.pods
-	not lib.fragments[pod_path]
-	pod.securityContext.windowsOptions.hostProcess == true
-	path := array.concat(pod_path, ["securityContext", "windowsOptions", "hostProcess"])
-	message := "Privileged containers are not allowed: all containers of the pod are host processes"
+	some path, whose in lib.privileged_fields
+	message := sprintf("Privileged containers are not allowed: %v", [whose])
 }
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.host_namespaces} if {
-	some pod_path, pod in lib.pods
-	some field in ["hostNetwork", "hostPID", "hostIPC"]
-	pod[field] == true
-	path := array.concat(pod_path, [field])
-	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
+	some path in lib.host_namespaces
+	message := sprintf("Pods may not share the namespaces of their node: %s is true", [path[count(path) - 1]])
 }
 
 violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.host_path} if {
@@ -181,18 +163,12 @@ host_path_severity(source) := "critical" if {
 with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")]) if is_string(folder)
 
 violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.capability} if {
-	some container_path, container in lib.container_parts
-	some i, capability in container.securityContext.capabilities.add
-	name := trim_prefix(upper(lib.text(capability)), "CAP_")
-	not name in lib.parameter("allowed_capabilities", default_capabilities)
+	some path, capability in lib.added_capabilities
+	name := trim_prefix(upper(capability), "CAP_")
+	not name in lib.parameter("allowed_capabilities", lib.default_capabilities)
 	severity := object.get({"ALL": "critical", "SYS_ADMIN": "critical"}, name, "high")
-	path := array.concat(container_path, ["securityContext", "capabilities", "add", i])
+	container_path := array.slice(path, 0, count(path) - 4)
 	message := sprintf("%s may not add capability %s", [lib.describe(container_path), name])
-}
-
-default_capabilities := {
-	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD",
-	"NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 }
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation} if {

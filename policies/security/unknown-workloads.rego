@@ -15,6 +15,7 @@
 #   remediation: >-
 #     Name where the kind keeps its pods in policy.workload_kinds, or add it to the parameter reviewed_kinds once you have
 #     looked at what it runs.
+#   profiles: [recommended, strict, pss-baseline, pss-restricted]
 #   controls:
 #     - CIS-1.12-5.2.1
 #     - SOC2-CC6.8

@@ -19,6 +19,8 @@ POLICIES = sorted(
     path
     for path in (ROOT / "policies").glob("*/*.rego")
     if not path.name.endswith("_test.rego") and path.parent.name != "lib"
+    # Its rules differ by version, which no search finds in time; Kubernetes' own fixtures hold it (standards_test.go).
+    and path.name != "pod-security.rego"
 )
 LINES, FAULTS = 90, 70
 SAMPLE = 40

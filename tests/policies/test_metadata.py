@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 NAMES = {
     "access-control", "attest-compliance", "attest-context", "attest-deployment", "attest-dynamic", "attest-security",
     "authentication", "availability", "gdpr", "health-checks", "hipaa-audit-logging", "hipaa-encryption",
-    "image-security", "kubernetes-schemas", "minimum-necessary", "network-policies", "phi-detection", "rbac",
-    "resource-limits", "secrets", "system-monitoring", "unknown-workloads",
+    "image-security", "kubernetes-schemas", "minimum-necessary", "network-policies", "phi-detection", "pod-security",
+    "rbac", "resource-limits", "secrets", "system-monitoring", "unknown-workloads",
     "api-versions", "consistency", "exposure", "gateways", "hardening", "operations", "organization", "references",
 }  # fmt: skip
 CONTROL = re.compile(r"CIS-1\.12-5(\.\d+)+|SOC2-(CC\d|A\d)\.\d|GDPR-Art\.\d+|HIPAA-164\.\d{3}(\([a-z0-9A-Z]+\))*")

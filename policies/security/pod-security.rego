@@ -1,0 +1,347 @@
+# METADATA
+# title: Pod Security Standards
+# description: >-
+#   Holds pods to a level of the Pod Security Standards, as Kubernetes' own admission does: every control of `baseline`, or
+#   of `restricted`, in the version of the standards that a cluster enforces. Init and ephemeral containers are judged like
+#   others, and so are workloads of other controllers. Namespaces and runtime classes are exempt where the parameters say
+#   so; Windows pods and pods in a user namespace of their own are asked for less, as the versions of the standards have
+#   it. It belongs to the profiles `pss-baseline` and `pss-restricted`; otherwise switch it on in the configuration.
+# scope: package
+# related_resources:
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+#     description: Pod Security Standards
+#   - ref: https://kubernetes.io/docs/concepts/security/pod-security-admission/
+#     description: Pod Security Admission
+# custom:
+#   name: pod-security
+#   severity: high
+#   remediation: Set the field to a value that the level allows, or leave it out where the level does not ask for it.
+#   profiles:
+#     pss-baseline: {level: baseline}
+#     pss-restricted: {level: restricted}
+#   controls:
+#     - CIS-1.12-5.2.2
+#     - CIS-1.12-5.2.3
+#     - CIS-1.12-5.2.4
+#     - CIS-1.12-5.2.5
+#     - CIS-1.12-5.2.6
+#     - CIS-1.12-5.2.7
+#     - CIS-1.12-5.2.8
+#     - CIS-1.12-5.2.9
+#     - CIS-1.12-5.2.10
+#     - CIS-1.12-5.2.11
+#     - CIS-1.12-5.2.12
+#     - CIS-1.12-5.6.2
+#     - CIS-1.12-5.6.3
+#   parameters:
+#     type: object
+#     additionalProperties: false
+#     properties:
+#       level:
+#         type: string
+#         enum: [baseline, restricted]
+#         default: restricted
+#         description: The level that pods are held to.
+#       version:
+#         type: string
+#         pattern: ^(latest|v?1\.[0-9]{1,3}(\.[0-9]+)?)$
+#         description: The version of the standards, that of a Kubernetes release such as `v1.33`, or `latest`.
+#       kubernetes_version:
+#         type: string
+#         pattern: ^(latest|v?1\.[0-9]{1,3}(\.[0-9]+)?)$
+#         default: latest
+#         description: The version of Kubernetes that manifests are for, whose standards count where `version` says nothing.
+#       exempt_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: []
+#         description: Namespaces whose pods are not judged, by their exact names.
+#       exempt_runtime_classes:
+#         type: array
+#         items: {type: string}
+#         default: []
+#         description: Runtime classes whose pods are not judged, by their exact names.
+package attest.pod_security
+
+import data.attest.lib
+
+restricted if lib.parameter("level", "restricted") != "baseline"
+
+minor := lib.minor_version(lib.parameter("version", lib.parameter("kubernetes_version", "latest")))
+
+violation contains finding("hostNamespaces", "high", path, message) if {
+	some path in lib.host_namespaces
+	message := sprintf("The pod shares a namespace with its node: %s is true", [path[count(path) - 1]])
+}
+
+violation contains finding("privileged", "critical", path, message) if {
+	some path, name in lib.privileged_fields
+	path[count(path) - 1] == "privileged"
+	message := sprintf("Container '%v' is privileged", [name])
+}
+
+violation contains finding("windowsHostProcess", "critical", path, message) if {
+	some path, _ in lib.privileged_fields
+	path[count(path) - 1] == "hostProcess"
+	message := "Containers run as processes of the Windows node: hostProcess is true"
+}
+
+violation contains finding("capabilities", "high", path, message) if {
+	some path, capability in lib.added_capabilities
+	container_path := array.slice(path, 0, count(path) - 4)
+	not may_add(container_path, capability)
+	message := sprintf("%s may not add capability %s", [lib.describe(container_path), capability])
+}
+
+may_add(_, capability) if {
+	not drops_capabilities
+	capability in lib.default_capabilities
+}
+
+may_add(_, "NET_BIND_SERVICE") if drops_capabilities
+
+may_add(container_path, _) if {
+	drops_capabilities
+	is_spared(container_path)
+}
+
+violation contains finding("capabilities", "medium", path, message) if {
+	drops_capabilities
+	some container_path, container in lib.containers
+	not is_spared(container_path)
+	not "ALL" in object.get(container, ["securityContext", "capabilities", "drop"], [])
+	path := lib.deepest(container_path, ["securityContext", "capabilities", "drop"])
+	message := sprintf("%s must drop ALL capabilities", [lib.describe(container_path)])
+}
+
+drops_capabilities if {
+	restricted
+	minor >= 22
+}
+
+violation contains finding("hostPathVolumes", "high", path, message) if {
+	not restricted
+	some volume_path, volume in lib.volumes
+	is_object(volume.hostPath)
+	path := array.concat(volume_path, ["hostPath"])
+	message := sprintf("Volume '%v' is a folder of the node", [lib.field(volume, "name", "")])
+}
+
+violation contains finding("restrictedVolumes", severity, path, message) if {
+	restricted
+	some volume_path, volume in lib.volumes
+	some type, source in object.remove(volume, ["name"])
+	source != null
+	not type in lib.contained_volumes
+	severity := object.get({"hostPath": "high"}, type, "medium")
+	path := array.concat(volume_path, [type])
+	message := sprintf("Volume '%v' is of type %s", [lib.field(volume, "name", ""), type])
+}
+
+violation contains finding("hostPorts", "high", path, message) if {
+	some container_path, container in lib.container_parts
+	some i, port in container.ports
+	number := lib.field(port, "hostPort", 0)
+	number != 0
+	path := array.concat(container_path, ["ports", i, "hostPort"])
+	message := sprintf("%s takes port %v of its node", [lib.describe(container_path), number])
+}
+
+violation contains finding("hostProbesAndHostLifecycle", "medium", path, message) if {
+	minor >= 34
+	some path, host in lib.probed_hosts
+	message := sprintf("The kubelet may be told to call the container alone, not the host '%v'", [host])
+}
+
+violation contains finding("appArmorProfile", "high", path, message) if {
+	some owner_path, context in lib.security_contexts
+	is_object(context.appArmorProfile)
+	type := lib.field(context, ["appArmorProfile", "type"], "")
+	not type in {"RuntimeDefault", "Localhost"}
+	path := lib.deepest(owner_path, ["securityContext", "appArmorProfile", "type"])
+	message := sprintf("%s may not set its AppArmor profile to '%v'", [lib.describe_owner(owner_path), type])
+}
+
+violation contains finding("appArmorProfile", "high", path, message) if {
+	some path, profile in lib.pod_annotations
+	startswith(path[count(path) - 1], "container.apparmor.security.beta.kubernetes.io/")
+	not profile in {"", "runtime/default"}
+	not startswith(profile, "localhost/")
+	message := sprintf("A container may not set its AppArmor profile to '%s'", [profile])
+}
+
+violation contains finding("seLinuxOptions", "high", path, message) if {
+	some owner_path, context in lib.security_contexts
+	some field, allowed in selinux_values
+	value := lib.field(context, ["seLinuxOptions", field], "")
+	not value in allowed
+	path := array.concat(owner_path, ["securityContext", "seLinuxOptions", field])
+	message := sprintf("%s may not set its SELinux %s to '%v'", [lib.describe_owner(owner_path), field, value])
+}
+
+selinux_values := {"role": {""}, "user": {""}, "type": lib.allowed_in(lib.container_types, minor)}
+
+violation contains finding("procMount", "high", path, message) if {
+	some owner_path, context in lib.security_contexts
+	lib.field(context, "procMount", "Default") != "Default"
+	not has_relaxed_mounts(owner_path)
+	path := array.concat(owner_path, ["securityContext", "procMount"])
+	message := sprintf("%s may not set procMount to '%v'", [lib.describe_owner(owner_path), context.procMount])
+}
+
+has_relaxed_mounts(owner_path) if {
+	not restricted
+	in_user_namespace(owner_path)
+}
+
+violation contains finding("seccompProfile", "high", path, message) if {
+	minor >= 19
+	some owner_path, context in lib.security_contexts
+	is_object(context.seccompProfile)
+	not needs_no_seccomp(owner_path)
+	type := lib.field(context, ["seccompProfile", "type"], "")
+	not type in {"RuntimeDefault", "Localhost"}
+	path := lib.deepest(owner_path, ["securityContext", "seccompProfile", "type"])
+	message := sprintf("%s may not set its seccomp profile to '%v'", [lib.describe_owner(owner_path), type])
+}
+
+needs_no_seccomp(owner_path) if {
+	restricted
+	is_spared(owner_path)
+}
+
+violation contains finding("seccompProfile", "medium", path, message) if {
+	minor >= 19
+	restricted
+	some container_path, _ in lib.containers
+	not is_spared(container_path)
+	not lib.in_context(container_path, ["seccompProfile"])
+	path := lib.deepest(container_path, ["securityContext"])
+	message := sprintf("%s must set its seccomp profile to RuntimeDefault or Localhost", [lib.describe(container_path)])
+}
+
+violation contains finding("seccompProfile", "high", path, message) if {
+	minor < 19
+	some path, profile in lib.pod_annotations
+	path[count(path) - 1] in lib.seccomp_annotations
+	not profile in {"docker/default", "runtime/default"}
+	not startswith(profile, "localhost/")
+	message := sprintf("A seccomp profile may not be '%s'", [profile])
+}
+
+violation contains finding("sysctls", "high", path, message) if {
+	some pod_path, pod in lib.pods
+	some i, entry in pod.securityContext.sysctls
+	name := lib.field(entry, "name", "")
+	not name in lib.allowed_in(lib.safe_sysctls, minor)
+	path := lib.deepest(pod_path, ["securityContext", "sysctls", i, "name"])
+	message := sprintf("The pod may not set the kernel parameter '%v'", [name])
+}
+
+violation contains finding("allowPrivilegeEscalation", "medium", path, message) if {
+	restricted
+	minor >= 8
+	some container_path, container in lib.containers
+	not is_spared(container_path)
+	object.get(container, ["securityContext", "allowPrivilegeEscalation"], true) != false
+	not lib.templated(container_path, ["allowPrivilegeEscalation"])
+	path := lib.deepest(container_path, ["securityContext", "allowPrivilegeEscalation"])
+	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
+}
+
+violation contains finding("runAsNonRoot", "medium", path, message) if {
+	restricted
+	some owner_path, context in lib.security_contexts
+	context.runAsNonRoot == false
+	not in_user_namespace(owner_path)
+	path := array.concat(owner_path, ["securityContext", "runAsNonRoot"])
+	message := sprintf("%s may not set runAsNonRoot to false", [lib.describe_owner(owner_path)])
+}
+
+violation contains finding("runAsNonRoot", "medium", path, message) if {
+	restricted
+	some container_path, _ in lib.containers
+	not lib.in_context(container_path, ["runAsNonRoot"])
+	not in_user_namespace(container_path)
+	path := lib.deepest(container_path, ["securityContext"])
+	message := sprintf("%s must set runAsNonRoot to true", [lib.describe(container_path)])
+}
+
+violation contains finding("runAsUser", "medium", path, message) if {
+	restricted
+	minor >= 23
+	some owner_path, context in lib.security_contexts
+	context.runAsUser == 0
+	not in_user_namespace(owner_path)
+	path := array.concat(owner_path, ["securityContext", "runAsUser"])
+	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe_owner(owner_path)])
+}
+
+# Is it in a pod for Windows, which has no such settings?
+is_spared(path) if {
+	minor >= 25
+	lib.pod_of(path).os.name == "windows"
+}
+
+# Is it in a pod whose users are not those of the node?
+in_user_namespace(path) if {
+	minor >= 35
+	lib.pod_of(path).hostUsers == false
+}
+
+finding(control, severity, path, message) := {
+	"message": message,
+	"severity": severity,
+	"path": path,
+	"control": control,
+	"controls": controls[control],
+	"fix": fixes[control],
+} if {
+	not is_exempt(path)
+}
+
+is_exempt(_) if lib.namespace in lib.parameter("exempt_namespaces", [])
+
+is_exempt(path) if {
+	some pod_path, pod in lib.pods
+	pod.runtimeClassName in lib.parameter("exempt_runtime_classes", [])
+	array.slice(path, 0, count(pod_path)) == pod_path
+}
+
+fixes := {
+	"allowPrivilegeEscalation": "Set securityContext.allowPrivilegeEscalation to false.",
+	"appArmorProfile": "Leave the profile out, or set it to RuntimeDefault or Localhost.",
+	"capabilities": "Set securityContext.capabilities.drop to [ALL], and add no capability that the level does not allow.",
+	"hostNamespaces": "Set the field to false, or leave it out.",
+	"hostPathVolumes": "Use an emptyDir, a persistent volume or a ConfigMap instead.",
+	"hostPorts": "Leave hostPort out, and reach the container by a Service.",
+	"hostProbesAndHostLifecycle": "Leave host out; the kubelet calls the pod's own address.",
+	"privileged": "Set securityContext.privileged to false, or leave it out.",
+	"procMount": "Set securityContext.procMount to Default, or leave it out.",
+	"restrictedVolumes": "Use a persistent volume claim, or another type that the level allows, instead.",
+	"runAsNonRoot": "Set securityContext.runAsNonRoot to true, for the pod or for each container.",
+	"runAsUser": "Set securityContext.runAsUser to a user other than 0, or leave it out.",
+	"seLinuxOptions": "Leave the field out, or set the type to container_t.",
+	"seccompProfile": "Set securityContext.seccompProfile.type to RuntimeDefault.",
+	"sysctls": "Leave the parameter out, or use one that belongs to the pod alone.",
+	"windowsHostProcess": "Set securityContext.windowsOptions.hostProcess to false, or leave it out.",
+}
+
+controls := {
+	"allowPrivilegeEscalation": ["CIS-1.12-5.2.6"],
+	"appArmorProfile": ["CIS-1.12-5.6.3"],
+	"capabilities": ["CIS-1.12-5.2.8", "CIS-1.12-5.2.9"],
+	"hostNamespaces": ["CIS-1.12-5.2.3", "CIS-1.12-5.2.4", "CIS-1.12-5.2.5"],
+	"hostPathVolumes": ["CIS-1.12-5.2.11"],
+	"hostPorts": ["CIS-1.12-5.2.12"],
+	"hostProbesAndHostLifecycle": [],
+	"privileged": ["CIS-1.12-5.2.2"],
+	"procMount": ["CIS-1.12-5.6.3"],
+	"restrictedVolumes": ["CIS-1.12-5.2.11"],
+	"runAsNonRoot": ["CIS-1.12-5.2.7"],
+	"runAsUser": ["CIS-1.12-5.2.7"],
+	"seLinuxOptions": ["CIS-1.12-5.6.3"],
+	"seccompProfile": ["CIS-1.12-5.6.2"],
+	"sysctls": ["CIS-1.12-5.6.3"],
+	"windowsHostProcess": ["CIS-1.12-5.2.10"],
+}
