@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 POLICIES = sorted(
     path
     for path in (ROOT / "policies").glob("*/*.rego")
-    if not path.name.endswith("_test.rego") and path.parent.name != "lib"
+    if not path.name.endswith("_test.rego")
+    and path.parent.name != "lib"
     # Its rules differ by version, which no search finds in time; Kubernetes' own fixtures hold it (standards_test.go).
     and path.name != "pod-security.rego"
 )
