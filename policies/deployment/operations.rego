@@ -139,12 +139,17 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	message := sprintf("%s states no priority: it is evicted with all that state none", [lib.this])
 }
 
+# What is not stated follows from the image's tag.
+pull_path(container_path) := array.concat(container_path, ["imagePullPolicy"]) if {
+	lib.field(lib.containers[container_path], "imagePullPolicy", "") != ""
+} else := array.concat(container_path, ["image"])
+
 violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.pull} if {
 	lib.parameter("require_pull_policy", true)
 	some container_path, image in lib.images
 	image.digest == ""
 	lib.field(lib.containers[container_path], "imagePullPolicy", usual_policy(image)) != "Always"
-	path := lib.deepest(container_path, ["imagePullPolicy"])
+	path := pull_path(container_path)
 	message := sprintf("%s may run an old image of its tag: its pull policy is not Always", [lib.describe(container_path)])
 }
 

@@ -70,7 +70,7 @@ test_priorities if {
 test_pull_policies if {
 	asked := {"require_pull_policy": true}
 	message := "Container 'web' may run an old image of its tag: its pull policy is not Always"
-	found(container({}), asked) == {["low", message, "spec/containers/0"]}
+	found(container({}), asked) == {["low", message, "spec/containers/0/image"]}
 	found(container({}), {}) == set()
 	found(container({"imagePullPolicy": "Never"}), asked) == {["low", message, "spec/containers/0/imagePullPolicy"]}
 	every fields in [

@@ -132,14 +132,21 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 }
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.sysctl, "controls": controls.sysctl, "cause": "sysctls"} if {
+	some path, setting in unsafe_sysctls
+	message := sprintf("%s changes the kernel of its node: sysctl %s", [lib.this, setting])
+}
+
+# What a pod sets of the kernel without being allowed to, by the path to its name.
+unsafe_sysctls[path] := lib.text(sysctl.name) if {
 	some pod_path, pod in lib.pods
 	some i, sysctl in pod.securityContext.sysctls
-	name := lib.text(sysctl.name)
-	not name in lib.parameter("allowed_sysctls", safe_sysctls)
-	name != ""
+	not is_allowed_sysctl(lib.text(sysctl.name))
 	path := array.concat(pod_path, ["securityContext", "sysctls", i, "name"])
-	message := sprintf("%s changes the kernel of its node: sysctl %s", [lib.this, name])
 }
+
+is_allowed_sysctl("")
+
+is_allowed_sysctl(name) if name in lib.parameter("allowed_sysctls", safe_sysctls)
 
 safe_sysctls := {
 	"kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",

@@ -32,7 +32,9 @@ var answers = map[string][]any{
 }
 
 // never are maps that are there wherever their answer is.
-var never = map[string]string{"Object.Value": "the object that was decoded"}
+var never = map[string]string{
+	"Object.Value": "the object that was decoded", "Policy.Profiles": "METADATA gives an object for each, if an empty one",
+}
 
 // TestNoListOfAnAnswerIsNull looks at every type that an answer is made of: the other side takes `null` for no list.
 func TestNoListOfAnAnswerIsNull(t *testing.T) {
@@ -55,7 +57,7 @@ func noNull(t *testing.T, kind reflect.Type, path string, seen map[reflect.Type]
 	seen[kind] = true
 	switch kind.Kind() {
 	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Array:
-		if element := kind.Elem(); isList(element) && !neverNull(element) {
+		if element := kind.Elem(); isList(element) && !neverNull(element) && never[path[strings.LastIndex(path, "/")+1:]] == "" {
 			t.Errorf("%s: an element of %s may be null", path, kind)
 		}
 		noNull(t, kind.Elem(), path, seen)
