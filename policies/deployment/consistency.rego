@@ -242,6 +242,7 @@ labelled[["metadata"]] := input.resource.metadata
 labelled[path] := lib.pod_metadata if {
 	lib.pod
 	path := lib.metadata_path_of(lib.pod_path)
+	path != ["metadata"] # a Pod's own
 }
 
 violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.account} if {
