@@ -154,8 +154,8 @@ violation contains {"message": message, "severity": "high", "path": ["spec", "se
 	some key, entry in input.resource.spec.selector.matchLabels
 	value := lib.text(entry)
 	lib.label(lib.field(lib.pod_metadata, "labels", {}), key) != value
-	message := sprintf("%s does not select its own pods: their label %s is not '%v'", [lib.this, key, value])
-	fix := sprintf("Set spec.template.metadata.labels['%s'] to '%v'.", [key, value])
+	message := sprintf("%s does not select its own pods: their label %v is not '%v'", [lib.this, key, value])
+	fix := sprintf("Set spec.template.metadata.labels['%v'] to '%v'.", [key, value])
 }
 
 violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["restartPolicy"]), "fix": fix} if {
