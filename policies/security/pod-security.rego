@@ -164,7 +164,8 @@ violation contains finding("appArmorProfile", "high", path, message) if {
 
 violation contains finding("appArmorProfile", "high", path, message) if {
 	some path, profile in lib.pod_annotations
-	startswith(path[count(path) - 1], "container.apparmor.security.beta.kubernetes.io/")
+	is_string(profile)
+	startswith(lib.text(path[count(path) - 1]), "container.apparmor.security.beta.kubernetes.io/")
 	not profile in {"", "runtime/default"}
 	not startswith(profile, "localhost/")
 	message := sprintf("A container may not set its AppArmor profile to '%s'", [profile])
