@@ -225,6 +225,7 @@ violation contains finding("seccompProfile", "high", path, message) if {
 	minor < 19
 	some path, profile in lib.pod_annotations
 	path[count(path) - 1] in lib.seccomp_annotations
+	is_string(profile)
 	not profile in {"docker/default", "runtime/default"}
 	not startswith(profile, "localhost/")
 	message := sprintf("A seccomp profile may not be '%s'", [profile])
