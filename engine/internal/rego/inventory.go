@@ -30,33 +30,53 @@ type Reading struct {
 // Reads is what the selected policies look at.
 func (s *Set) Reads(selections []Selection) (all Reading) {
 	for _, selection := range selections {
-		one := s.reads[selection.Name]
-		all.Namespace = all.Namespace || one.Namespace
-		all.Schema = all.Schema || one.Schema
-		all.Inventory.All = all.Inventory.All || one.Inventory.All
-		all.Inventory.Kinds = append(all.Inventory.Kinds, one.Inventory.Kinds...)
+		all.add(s.reads[selection.Name])
 	}
 	slices.Sort(all.Inventory.Kinds)
 	all.Inventory.Kinds = slices.Compact(all.Inventory.Kinds)
 	return all
 }
 
-// reading follows the rules of a policy to all that they depend on: a library that nobody calls reads nothing.
-// declared are the kinds that files say they look up; a library that says nothing looks up what its policy says, own.
-func reading(reached map[*ast.Rule]bool, declared map[string][]string, own []string) (out Reading) {
+// reader finds what policies look at. Each rule is read once, since most policies reach the same libraries.
+type reader struct {
+	declared map[string][]string // kinds that files say they look up
+	known    map[*ast.Rule]Reading
+}
+
+// of follows the rules of a policy to all that they depend on: a library that nobody calls reads nothing.
+// A library that does not say what it looks up does so for its policy, whose kinds are own.
+func (r *reader) of(reached map[*ast.Rule]bool, own []string) (out Reading) {
 	for rule := range reached {
-		out.Namespace = out.Namespace || virtual.Mentions(rule, ast.InputRootDocument, "namespace")
-		out.Schema = out.Schema || virtual.Mentions(rule, ast.InputRootDocument, "schema_errors")
-		if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
-			kinds := declared[rule.Location.File]
-			if len(kinds) == 0 {
-				kinds = own
-			}
-			out.Inventory.All = out.Inventory.All || len(kinds) == 0
-			out.Inventory.Kinds = append(out.Inventory.Kinds, kinds...)
+		one, known := r.known[rule]
+		if !known {
+			one = r.alone(rule)
+			r.known[rule] = one
 		}
+		if one.Inventory.All {
+			one.Inventory = Wanted{All: len(own) == 0, Kinds: own}
+		}
+		out.add(one)
 	}
 	return out
+}
+
+func (r *reader) alone(rule *ast.Rule) Reading {
+	out := Reading{
+		Namespace: virtual.Mentions(rule, ast.InputRootDocument, "namespace"),
+		Schema:    virtual.Mentions(rule, ast.InputRootDocument, "schema_errors"),
+	}
+	if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
+		kinds := r.declared[rule.Location.File]
+		out.Inventory = Wanted{All: len(kinds) == 0, Kinds: kinds}
+	}
+	return out
+}
+
+func (r *Reading) add(other Reading) {
+	r.Namespace = r.Namespace || other.Namespace
+	r.Schema = r.Schema || other.Schema
+	r.Inventory.All = r.Inventory.All || other.Inventory.All
+	r.Inventory.Kinds = append(r.Inventory.Kinds, other.Inventory.Kinds...)
 }
 
 // reached is every rule that the verdict of a policy may depend on.

@@ -5,6 +5,7 @@ package rego
 import (
 	"context"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
+	"golang.org/x/sync/errgroup"
 
 	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
@@ -118,17 +120,29 @@ func join(parsed []member) ([]member, []model.Problem) {
 	return yieldToUsers(parsed), problems
 }
 
+// parseAll parses on all cores: parsing takes a fifth of the time of a short run.
 func parseAll(modules []Module) ([]member, []model.Problem) {
+	parsed, errs := make([]*Parsed, len(modules)), make([][]model.Problem, len(modules))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, m := range modules {
+		group.Go(func() error {
+			defer func() { _ = recover() }() // what panics here panics again below, where a request can tell it
+			parsed[i], errs[i] = Parse(m.Source)
+			return nil
+		})
+	}
+	_ = group.Wait() // no function returns an error
 	var out []member
-	var problems []model.Problem
-	for _, m := range modules {
-		p, errs := Parse(m.Source)
-		problems = append(problems, errs...)
-		if p != nil {
-			out = append(out, member{p, m})
+	for i, m := range modules {
+		if parsed[i] == nil && errs[i] == nil {
+			parsed[i], errs[i] = Parse(m.Source)
+		}
+		if parsed[i] != nil {
+			out = append(out, member{parsed[i], m})
 		}
 	}
-	return out, problems
+	return out, slices.Concat(errs...)
 }
 
 func (s *Set) compile(parsed []member) []model.Problem {
@@ -157,7 +171,7 @@ func (s *Set) dataHolds(path []string) (bool, error) {
 
 func (s *Set) prepare(parsed []member) []model.Problem {
 	var problems []model.Problem
-	declared, reached := declaredBy(parsed), map[*ast.Rule]bool{}
+	reader, reached := &reader{declaredBy(parsed), map[*ast.Rule]Reading{}}, map[*ast.Rule]bool{}
 	s.reads = map[string]Reading{}
 	for _, group := range packages(parsed) {
 		policy, err := s.policy(group)
@@ -167,7 +181,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		}
 		s.Policies = append(s.Policies, policy)
 		own := s.reached(group)
-		s.reads[policy.Name] = reading(own, declared, kindsOf(group, declared))
+		s.reads[policy.Name] = reader.of(own, kindsOf(group, reader.declared))
 		maps.Copy(reached, own)
 	}
 	problems = append(problems, sameName(s.Policies)...)

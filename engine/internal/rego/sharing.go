@@ -12,16 +12,7 @@ import (
 
 // sameRules finds the rules of a compiler that do not depend on the parameters.
 func sameRules(compiler *ast.Compiler) *virtual.Rules {
-	return virtual.Choose(compiler, func(rule *ast.Rule) bool { return !dependsOnParameters(compiler, rule) })
-}
-
-func dependsOnParameters(compiler *ast.Compiler, rule *ast.Rule) bool {
-	seen := map[*ast.Rule]bool{}
-	virtual.Follow(compiler, rule, seen)
-	for each := range seen {
-		if virtual.Mentions(each, ast.InputRootDocument, "parameters") {
-			return true
-		}
-	}
-	return false
+	return virtual.Choose(compiler, func(rule *ast.Rule) bool {
+		return !virtual.Mentions(rule, ast.InputRootDocument, "parameters")
+	})
 }

@@ -11,20 +11,45 @@ type Rules struct {
 	chosen   bool
 }
 
-// Choose finds the rules of a compiler for which a property holds. None is nil.
+// Choose finds the rules of a compiler for which a property holds, and holds for every rule that they depend on. None
+// is nil. The property is asked once of each rule.
 func Choose(compiler *ast.Compiler, property func(*ast.Rule) bool) *Rules {
-	root, any := &Rules{}, false
-	for _, module := range compiler.Modules {
-		for _, rule := range module.Rules {
-			has := property(rule)
-			any = any || has
-			root.add(rule.Ref().GroundPrefix(), has)
+	unfit := map[*ast.Rule]bool{}
+	each(compiler, func(rule *ast.Rule) {
+		if !property(rule) {
+			spread(compiler, rule, unfit)
 		}
-	}
+	})
+	root, any := &Rules{}, false
+	each(compiler, func(rule *ast.Rule) {
+		any = any || !unfit[rule]
+		root.add(rule.Ref().GroundPrefix(), !unfit[rule])
+	})
 	if !any {
 		return nil
 	}
 	return root
+}
+
+func each(compiler *ast.Compiler, do func(*ast.Rule)) {
+	for _, module := range compiler.Modules {
+		for _, rule := range module.Rules {
+			do(rule)
+		}
+	}
+}
+
+// spread adds a rule and all that depend on it.
+func spread(compiler *ast.Compiler, rule *ast.Rule, reached map[*ast.Rule]bool) {
+	if reached[rule] {
+		return
+	}
+	reached[rule] = true
+	for dependent := range compiler.Graph.Dependents(rule) {
+		if next, ok := dependent.(*ast.Rule); ok {
+			spread(compiler, next, reached)
+		}
+	}
 }
 
 func (r *Rules) add(ref ast.Ref, chosen bool) {

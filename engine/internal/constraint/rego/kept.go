@@ -15,15 +15,8 @@ import (
 // lasting finds the rules that see nothing of a request but the parameters of the constraint.
 func lasting(compiler *ast.Compiler) *virtual.Rules {
 	return virtual.Choose(compiler, func(rule *ast.Rule) bool {
-		seen := map[*ast.Rule]bool{}
-		virtual.Follow(compiler, rule, seen)
-		for each := range seen {
-			if virtual.MentionsOthers(each, ast.InputRootDocument, "parameters") ||
-				virtual.Mentions(each, ast.DefaultRootDocument, "inventory") || changes(each) {
-				return false
-			}
-		}
-		return true
+		return !virtual.MentionsOthers(rule, ast.InputRootDocument, "parameters") &&
+			!virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") && !changes(rule)
 	})
 }
 
