@@ -1,10 +1,12 @@
 package rego
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,14 +18,7 @@ import (
 
 // readByOPA parses a text as OPA does in the mode of a dialect.
 func readByOPA(dialect, text string) (*ast.Module, error) {
-	version := ast.RegoV0
-	switch dialect {
-	case V1:
-		version = ast.RegoV1
-	case V0In:
-		text = packageLine.ReplaceAllString(text, "$0\nimport future.keywords.in")
-	}
-	return ast.ParseModuleWithOpts("p.rego", text, ast.ParserOptions{RegoVersion: version, ProcessAnnotation: true})
+	return ast.ParseModuleWithOpts("p.rego", inItsMode(dialect, text), ast.ParserOptions{RegoVersion: modeOf(dialect), ProcessAnnotation: true})
 }
 
 var packageLine = regexp.MustCompile(`(?m)^package .*$`)
@@ -82,33 +77,64 @@ func misspelt(random *rand.Rand, word string) string {
 	}
 }
 
-// policyTexts are the shipped policies and, where they are, those of Gatekeeper's public library and of the cases.
-func policyTexts(t *testing.T) []string {
+// original is a policy that mutations are made of.
+type original struct {
+	file    string
+	text    string
+	beside  []Source // helpers that it is compiled with
+	library bool
+	shared  bool // its package is another file's, too
+}
+
+// originals are the shipped policies and, where they are, those of Gatekeeper's public library and of the cases.
+func originals(t *testing.T) []original {
 	t.Helper()
-	patterns := []string{"../../../policies/*/*.rego"}
+	out := among(t, "../../../policies/*/*.rego", func(string) []Source { return filesOf(t, "../../../policies/lib/*.rego") })
 	if root := os.Getenv("GATEKEEPER_LIBRARY"); root != "" {
-		patterns = append(patterns, root+"/src/*/*/*.rego")
+		out = append(out, among(t, root+"/src/*/*/*.rego", func(folder string) []Source { return filesOf(t, folder+"/lib_*.rego") })...)
 	}
-	shared := os.Getenv("ATTEST_SHARED")
-	if shared == "" {
-		shared = "../../../../shared"
+	shared := cmp.Or(os.Getenv("ATTEST_SHARED"), "../../../../shared")
+	out = append(out, among(t, shared+"/cases/*/*.rego", func(string) []Source { return nil })...)
+	for _, text := range ownForm {
+		out = append(out, original{file: "own.rego", text: text})
 	}
-	patterns = append(patterns, shared+"/cases/*/*.rego")
-	var texts []string
-	for _, pattern := range patterns {
-		files, err := filepath.Glob(pattern)
+	return out
+}
+
+// among are the policies of a pattern, with the helpers of their folders; tests have what they test, too.
+func among(t *testing.T, pattern string, helpers func(folder string) []Source) []original {
+	var out []original
+	for _, source := range filesOf(t, pattern) {
+		one := original{file: source.File, text: source.Text, library: strings.Contains(source.File, "/lib")}
+		for _, helper := range helpers(filepath.Dir(source.File)) {
+			if helper.File != source.File && !strings.HasSuffix(helper.File, "_test.rego") {
+				one.beside = append(one.beside, helper)
+			}
+		}
+		if tested, isTest := strings.CutSuffix(source.File, "_test.rego"); isTest && !one.library {
+			one.beside = append(one.beside, filesOf(t, tested+".rego")...)
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// filesOf are the files of a pattern.
+func filesOf(t *testing.T, pattern string) []Source {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []Source
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range files {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			texts = append(texts, string(raw))
-		}
+		out = append(out, Source{File: file, Text: string(raw)})
 	}
-	return append(texts, ownForm...)
+	return out
 }
 
 // ownForm are policies in the form of the specification's: v0, and `in` without its import.
@@ -130,9 +156,9 @@ func TestWhatIsReadIsReadByOPA(t *testing.T) {
 		seed, count = uint64(time.Now().UnixNano()), 10000
 	}
 	random := rand.New(rand.NewPCG(seed, 0))
-	texts, read := policyTexts(t), map[string]int{}
+	policies, read := originals(t), map[string]int{}
 	for range count {
-		original := texts[random.IntN(len(texts))]
+		original := policies[random.IntN(len(policies))].text
 		text := mutate(random, original)
 		if random.IntN(2) == 0 {
 			text = mutate(random, text)
