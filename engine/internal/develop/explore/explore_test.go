@@ -14,8 +14,14 @@ import (
 // open compiles a policy of which the rules are given.
 func open(t *testing.T, rules string) *Subject {
 	t.Helper()
+	return opened(t, "package p\n\n"+rules)
+}
+
+// opened compiles a policy.
+func opened(t *testing.T, text string) *Subject {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "p.rego")
-	if err := os.WriteFile(file, []byte("package p\n\n"+rules), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	subject, problems := Open(context.Background(), Options{File: file, Limit: 5 * time.Second})
@@ -52,6 +58,19 @@ var reachable = map[string]string{
 	"a branch of a helper":       `kind == "b"`,
 	"a document that tests mock": `data.teams[input.resource.metadata.labels.team].blocked`,
 	"an answer from outside":     `http.send({"method": "get", "url": "http://a"}).body.blocked`,
+	"another text":               `input.resource.spec.type != "ClusterIP"; input.resource.kind == "Service"`,
+	"another number":             `input.resource.spec.replicas != 1; input.resource.kind == "Deployment"`,
+	"a number below another":     `input.resource.spec.minAvailable < input.resource.spec.replicas`,
+	"a fraction":                 `input.resource.spec.ratio > 0.75`,
+	"a value of an object":       `some team in {"a": "shop", "b": "web"}; input.resource.metadata.labels.team == team`,
+	"an own member":              `"NET_ADMIN" in input.resource.spec.capabilities`,
+	"a field with a default":     `object.get(input.resource.spec, "paused", false) == true`,
+	"a field by a path":          `object.get(input.resource, ["spec", "paused"], false) == true`,
+	"a text that holds JSON":     `json.unmarshal(input.resource.metadata.annotations.rules).hosts[_] == "example"`,
+	"an address of a network":    `net.cidr_contains("10.1.0.0/16", input.resource.spec.ip)`,
+	"a moment":                   `time.parse_rfc3339_ns(input.resource.metadata.annotations.until) > time.parse_rfc3339_ns("2026-06-01T00:00:00Z")`,
+	"a beginning out of a list":  `some prefix in ["a-", "tmp-"]; startswith(input.resource.metadata.name, prefix); prefix != "a-"`,
+	"a quantity":                 `units.parse_bytes(input.resource.spec.size) > units.parse_bytes("4Gi"); input.resource.kind == "PersistentVolumeClaim"`,
 }
 
 const helpers = `

@@ -32,15 +32,27 @@ func (s *Subject) Reads(number int) []string {
 
 func (s *Subject) readsOf(rule *ast.Rule, found map[string]bool) {
 	refer := func(ref ast.Ref) { s.names(ref, found) }
-	visitor := ast.NewGenericVisitor(func(node any) bool {
+	var visitor *ast.GenericVisitor
+	visitor = ast.NewGenericVisitor(func(node any) bool {
 		switch node := node.(type) {
 		case *ast.Expr:
-			return compares(node, refer)
+			if !node.IsCall() || compares(node, refer) {
+				return node.IsCall()
+			}
+			for _, operand := range node.Operands() { // not the operator: `object.get` reads no field `get`
+				visitor.Walk(operand)
+			}
+			for _, with := range node.With {
+				visitor.Walk(with)
+			}
+			return true
 		case ast.Ref:
 			refer(node)
 			return true
 		case ast.String:
-			found[string(node)] = true
+			if node != "" {
+				found[string(node)] = true
+			}
 		}
 		return false
 	})
