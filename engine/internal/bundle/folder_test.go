@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // What policies are loaded from must be in the bundle, or be refused: nothing is left out in silence.
@@ -22,15 +24,7 @@ func TestLinksInAFolderThatIsToBecomeABundle(t *testing.T) {
 		"that leads nowhere and is of no policy's": {"notes", "nowhere", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			top := t.TempDir()
-			for file, text := range map[string]string{"pol/a/p.rego": "package a\n", "outside/p.rego": "package b\n", "outside/notes.txt": ""} {
-				if err := os.MkdirAll(filepath.Dir(filepath.Join(top, file)), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(filepath.Join(top, file), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
+			top := trial.Folder(t, map[string]string{"pol/a/p.rego": "package a\n", "outside/p.rego": "package b\n", "outside/notes.txt": ""})
 			if err := os.Symlink(filepath.Join(top, "pol"), filepath.Join(top, "link")); err != nil {
 				t.Fatal(err)
 			}

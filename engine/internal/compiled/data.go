@@ -1,6 +1,10 @@
 package compiled
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
+)
 
 // dataStart finds where a reference into data begins: at a rule, in the store, or at a package that is asked for
 // as a whole.
@@ -82,7 +86,7 @@ func (m *Machine) replacement(r ast.Ref) *ast.Term {
 		if v == nil {
 			return nil
 		}
-		v = m.child(v, key)
+		v = member.At(v, key)
 	}
 	return v
 }

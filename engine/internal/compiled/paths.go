@@ -1,6 +1,10 @@
 package compiled
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
+)
 
 // pathTable numbers the constant paths into the input that the rules of a program read, each once: where two begin
 // alike, the common part is walked once for an input.
@@ -49,7 +53,7 @@ func (m *Machine) path(id int) *ast.Term {
 	} else {
 		step := m.program.paths.steps[id]
 		if parent := m.path(step.parent); parent != nil {
-			v = m.child(parent, step.key)
+			v = member.At(parent, step.key)
 		}
 	}
 	m.layer.paths[id] = cached(v)

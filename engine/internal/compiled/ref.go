@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // start is where the walk of a reference begins: what its first steps come to, and the steps that are left.
@@ -66,7 +68,7 @@ func (u *unit) walk(g getter, rest []*ast.Term, base bool, s *scope, k func(gett
 
 // child is a member of a document, nil where there is none.
 func child(g, key getter, base bool) getter {
-	find := (*Machine).child
+	find := func(_ *Machine, v, key *ast.Term) *ast.Term { return member.At(v, key) }
 	if base {
 		find = (*Machine).baseChild
 	}
@@ -81,20 +83,6 @@ func child(g, key getter, base bool) getter {
 		}
 		return find(m, v, name)
 	}
-}
-
-func (m *Machine) child(v, key *ast.Term) *ast.Term {
-	switch v := v.Value.(type) {
-	case ast.Object:
-		return v.Get(key)
-	case *ast.Array:
-		return v.Get(key)
-	case ast.Set:
-		if v.Contains(key) {
-			return key
-		}
-	}
-	return nil
 }
 
 // baseChild is child for references that begin with data. OPA reads those from its store by a path of strings,
@@ -114,7 +102,7 @@ func (m *Machine) baseChild(v, key *ast.Term) *ast.Term {
 		}
 		return at.Get(key)
 	}
-	return m.child(v, key) // `with` may put anything there
+	return member.At(v, key) // `with` may put anything there
 }
 
 // plainPlace says whether OPA's store and its values agree on which place of an array a key names.

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 const labelled = `
@@ -94,7 +96,7 @@ func FuzzFromEntry(f *testing.F) {
 		keys, _ := FromEntry(entry, resource)
 		at := resource
 		for _, key := range keys {
-			if at = child(at, keyTerm(key)); at == nil {
+			if at = member.At(at, keyTerm(key)); at == nil {
 				t.Fatalf("%q: %v leads nowhere", path, keys)
 			}
 		}

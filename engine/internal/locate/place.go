@@ -3,6 +3,8 @@ package locate
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // derived is an object that a rule has made, and the place that it says something about.
@@ -88,7 +90,7 @@ func (t *tree) name(term *ast.Term) *node {
 func (t *tree) lookup(keys *ast.Array) *node {
 	at := t.root
 	for i := range keys.Len() {
-		next := child(at.term, keys.Elem(i))
+		next := member.At(at.term, keys.Elem(i))
 		if next == nil || t.nodes[next] == nil {
 			return nil
 		}
@@ -110,7 +112,7 @@ func (t *tree) follow(start *ast.Term, keys ast.Ref) (place, bool) {
 	for i := 0; at == nil && i <= len(keys); i++ {
 		named := t.name(start)
 		if i < len(keys) {
-			start = child(start, keys[i])
+			start = member.At(start, keys[i])
 		}
 		if named != nil && (i == len(keys) || start == nil || t.find(start) == nil) {
 			return place{at: named, named: true}, true
@@ -131,7 +133,7 @@ func (t *tree) descend(at *node, keys ast.Ref) place {
 		if _, open := key.Value.(ast.Var); open {
 			break
 		}
-		next := child(at.term, key)
+		next := member.At(at.term, key)
 		if next == nil {
 			return place{at: at, missing: len(keys) - i}
 		}
@@ -141,18 +143,4 @@ func (t *tree) descend(at *node, keys ast.Ref) place {
 		at = t.nodes[next]
 	}
 	return place{at: at}
-}
-
-func child(term, key *ast.Term) *ast.Term {
-	switch v := term.Value.(type) {
-	case ast.Object:
-		return v.Get(key)
-	case *ast.Array:
-		return v.Get(key)
-	case ast.Set:
-		if v.Contains(key) {
-			return key
-		}
-	}
-	return nil
 }

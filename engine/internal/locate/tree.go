@@ -2,6 +2,8 @@ package locate
 
 import (
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // Bounds of the copy; below them a value is known by its nearest ancestor.
@@ -151,7 +153,7 @@ func (t *tree) transfer(n, from, to *node) *node {
 	if above == n.parent {
 		return n
 	}
-	if twin := t.nodes[child(above.term, keyTerm(n.key))]; twin != nil {
+	if twin := t.nodes[member.At(above.term, keyTerm(n.key))]; twin != nil {
 		return twin
 	}
 	return above

@@ -11,6 +11,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // below is a new folder with files in it, its name without links.
@@ -20,7 +21,7 @@ func below(t *testing.T, files map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, root, files)
+	trial.Files(t, root, files)
 	return root
 }
 
@@ -137,7 +138,7 @@ func TestWhereDataStands(t *testing.T) {
 }
 
 func TestWhatIsSwitchedOffIsNotLoaded(t *testing.T) {
-	root := below(t, map[string]string{"p/a.rego": otherRego, "p/t.yaml": someTemplate, "p/c.yaml": someConstraint, "p/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"})
+	root := below(t, map[string]string{"p/a.rego": otherRego, "p/t.yaml": trial.Template, "p/c.yaml": trial.Constraint, "p/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"})
 	inline := Inline{File: "c.yaml", Line: 4, Column: 2, Text: "package inline\nimport rego.v1\ndeny contains 1 if false\n", Name: "mine", Severity: "low"}
 	for name, c := range map[string]struct {
 		opa, gatekeeper bool
@@ -183,9 +184,9 @@ func TestWhatConfigurationSaysOfAnInlinePolicyHolds(t *testing.T) {
 }
 
 func TestSeveritiesAreThoseThatConstraintsState(t *testing.T) {
-	stated := strings.Replace(someConstraint, "{name: none}", `{name: none, annotations: {"gatekeeper.attest.continuu.ms/severity": High}}`, 1)
-	for text, want := range map[string]string{someConstraint: "", stated: "high"} {
-		root := below(t, map[string]string{"t.yaml": someTemplate, "c.yaml": text})
+	stated := strings.Replace(trial.Constraint, "{name: none}", `{name: none, annotations: {"gatekeeper.attest.continuu.ms/severity": High}}`, 1)
+	for text, want := range map[string]string{trial.Constraint: "", stated: "high"} {
+		root := below(t, map[string]string{"t.yaml": trial.Template, "c.yaml": text})
 		set, policies, problems := Load(t.Context(), Params{Paths: []string{root}, Gatekeeper: true})
 		if len(policies) != 1 || !reflect.DeepEqual(set.Severities, map[string]string{policies[0].Name: want}) {
 			t.Errorf("%v %v %v", policies, set.Severities, problems)

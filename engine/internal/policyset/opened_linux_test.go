@@ -15,6 +15,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // everySort is a folder with a source of every sort that a set can come from.
@@ -24,10 +25,10 @@ func everySort(t *testing.T) (string, Params) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, root, map[string]string{
+	trial.Files(t, root, map[string]string{
 		"policies/a.rego": plainRego, "policies/a_test.rego": "package a_test", "policies/limits/data.yaml": "few: 2\n",
-		"policies/notes.txt": "nothing", "policies/.hidden/c.rego": "package c", "policies/deep/er/template.yaml": someTemplate,
-		"policies/deep/constraint.yml": someConstraint, "policies/examples/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
+		"policies/notes.txt": "nothing", "policies/.hidden/c.rego": "package c", "policies/deep/er/template.yaml": trial.Template,
+		"policies/deep/constraint.yml": trial.Constraint, "policies/examples/pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n",
 		"policies/empty.json": "", "library/lib.rego": libRego, "single.rego": otherRego,
 		"folder/.manifest": `{"revision": "1", "roots": ["f", "limits/many"]}`, "folder/f.rego": "package f\nimport rego.v1\ndeny contains 1 if false\n",
 		"folder/data.json": `{"limits": {"many": 9}}`, "folder/.hidden/x.txt": "not used, but signed", "folder/any.txt": "the same",
@@ -151,7 +152,7 @@ func TestAFileThatChangesBetweenTwoReadingsIsThereTwice(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.rego")
 	reads := &load.Reads{}
 	for _, text := range []string{"one", "two", "two"} {
-		write(t, filepath.Dir(file), map[string]string{"a.rego": text})
+		trial.Files(t, filepath.Dir(file), map[string]string{"a.rego": text})
 		if content, problem := reads.ReadFile(file, 100); problem != nil || string(content) != text {
 			t.Fatalf("%q, %v", content, problem)
 		}
@@ -163,7 +164,7 @@ func TestAFileThatChangesBetweenTwoReadingsIsThereTwice(t *testing.T) {
 
 func TestWhatWasNotReadWholeIsNotNoted(t *testing.T) {
 	reads, folder := &load.Reads{}, t.TempDir()
-	write(t, folder, map[string]string{"large.rego": strings.Repeat("x", 100)})
+	trial.Files(t, folder, map[string]string{"large.rego": strings.Repeat("x", 100)})
 	for _, name := range []string{"large.rego", "missing.rego", "."} {
 		if _, problem := reads.ReadFile(filepath.Join(folder, name), 10); problem == nil {
 			t.Errorf("`%s` was read", name)

@@ -12,24 +12,13 @@ import (
 
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 const (
 	goodRego   = "package a\nimport rego.v1\ndeny contains \"no\" if input.resource.kind == \"Pod\"\n"
 	brokenRego = "package b\nimport rego.v1\ndeny contains \"no\" if {\n"
 	pod        = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
-	template   = `apiVersion: templates.gatekeeper.sh/v1
-kind: ConstraintTemplate
-metadata: {name: k8sno}
-spec:
-  crd: {spec: {names: {kind: K8sNo}}}
-  targets:
-  - target: admission.k8s.gatekeeper.sh
-    rego: |
-      package k8sno
-      violation[{"msg": "no"}] { input.review.object.kind == "Pod" }
-`
-	someConstraint = "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: K8sNo\nmetadata: {name: none}\n"
 )
 
 // told are problems in one line each: place relative to a folder, and message.
@@ -133,18 +122,17 @@ func TestProblemsCountFilesPoliciesAndResources(t *testing.T) {
 		"two resources in one file":                    {files: map[string]string{"a.yaml": pod + "---\n" + pod}, counted: 1, found: 2},
 		"a document that is no resource":               {files: map[string]string{"a.yaml": "replicas: 2\n"}, counted: 1, skipped: 1},
 		"a folder of another tool":                     {files: map[string]string{"node_modules/a.yaml": "a: [\n", "b.yaml": pod}, counted: 1, found: 1, skipped: 1},
-		"a template and its constraint":                {files: map[string]string{"t.yaml": template, "c.yaml": someConstraint}, counted: 2, policies: 1},
-		"a template without any constraint":            {files: map[string]string{"t.yaml": template}, counted: 1},
-		"a constraint without its template":            {files: map[string]string{"c.yaml": someConstraint}, counted: 1, problems: 1},
-		"a template whose Rego can't be parsed":        {files: map[string]string{"t.yaml": strings.Replace(template, "{ input", "{{ input", 1)}, counted: 1, problems: 1},
+		"a template and its constraint":                {files: map[string]string{"t.yaml": trial.Template, "c.yaml": trial.Constraint}, counted: 2, policies: 1},
+		"a template without any constraint":            {files: map[string]string{"t.yaml": trial.Template}, counted: 1},
+		"a constraint without its template":            {files: map[string]string{"c.yaml": trial.Constraint}, counted: 1, problems: 1},
+		"a template whose Rego can't be parsed":        {files: map[string]string{"t.yaml": strings.Replace(trial.Template, "{ input", "{{ input", 1)}, counted: 1, problems: 1},
 		"a path that is not there, which is told once": {paths: []string{"none"}, problems: 1},
 		"a module that is not there":                   {paths: []string{"none.rego"}, counted: 1, problems: 1},
 		"an archive that is none":                      {files: map[string]string{"a.tar.gz": "x"}, paths: []string{"a.tar.gz"}, problems: 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			root := t.TempDir()
-			write(t, root, c.files)
+			root := trial.Folder(t, c.files)
 			for name, target := range c.links {
 				if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
 					t.Skip("no links here: ", err)
@@ -166,28 +154,14 @@ func TestProblemsCountFilesPoliciesAndResources(t *testing.T) {
 	}
 }
 
-func write(t *testing.T, root string, files map[string]string) {
-	t.Helper()
-	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestArchivesAreValidatedAsFoldersAre(t *testing.T) {
-	root := t.TempDir()
-	write(t, root, map[string]string{"p/a.rego": goodRego, "p/t.yaml": template, "p/c.yaml": someConstraint, "p/data.json": `{"x": 1}`})
+	root := trial.Folder(t, map[string]string{"p/a.rego": goodRego, "p/t.yaml": trial.Template, "p/c.yaml": trial.Constraint, "p/data.json": `{"x": 1}`})
 	archive := filepath.Join(root, "p.tar.gz")
 	if _, problems := bundle.Build(bundle.BuildParams{Paths: []string{filepath.Join(root, "p")}, Output: archive}); problems != nil {
 		t.Fatal(problems)
 	}
 	for name, paths := range map[string][]string{"alone": {archive}, "beside a file": {archive, filepath.Join(root, "more.yaml")}} {
-		write(t, root, map[string]string{"more.yaml": pod})
+		trial.Files(t, root, map[string]string{"more.yaml": pod})
 		r := Run(t.Context(), Params{Paths: paths})
 		if len(r.Policies) != 2 || r.Files != 2+len(paths) || r.Resources != len(paths)-1 || len(r.Problems) > 0 {
 			t.Errorf("%s: %d policies, %d files, %d resources, %q", name, len(r.Policies), r.Files, r.Resources, told(root, r.Problems))
@@ -200,8 +174,7 @@ func TestArchivesAreValidatedAsFoldersAre(t *testing.T) {
 }
 
 func TestLibrariesAreKnownButNotValidated(t *testing.T) {
-	root := t.TempDir()
-	write(t, root, map[string]string{"lib/l.rego": "package lib\nimport rego.v1\nhelp if input.a\n", "a.rego": "package a\nimport rego.v1\nimport data.lib\ndeny contains 1 if lib.help\n"})
+	root := trial.Folder(t, map[string]string{"lib/l.rego": "package lib\nimport rego.v1\nhelp if input.a\n", "a.rego": "package a\nimport rego.v1\nimport data.lib\ndeny contains 1 if lib.help\n"})
 	r := Run(t.Context(), Params{Paths: []string{filepath.Join(root, "a.rego")}, Libraries: []string{filepath.Join(root, "lib")}})
 	if r.Files != 1 || len(r.Policies) != 1 || len(r.Problems) > 0 {
 		t.Errorf("%+v", r)
@@ -310,15 +283,7 @@ func TestExamplesThatAreMeantToFailMayBeWrong(t *testing.T) {
 		"p/examples/a/fail/x.yaml": 0, "p/examples/a/pass/x.yaml": 1, "q/examples/a/fail/x.yaml": 1, "p/fail/x.yaml": 1,
 		"p/examples/fail/x.yaml": 1,
 	} {
-		root := t.TempDir()
-		for file, text := range map[string]string{"p/p.rego": goodRego, name: wrong} {
-			if err := os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(root, file), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		root := trial.Folder(t, map[string]string{"p/p.rego": goodRego, name: wrong})
 		if result := Run(t.Context(), Params{Paths: []string{root}}); len(result.Problems) != problems || result.Resources != 1 {
 			t.Errorf("%s: %d resources, %q", name, result.Resources, told(root, result.Problems))
 		}

@@ -3,7 +3,6 @@ package conflict
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // files are the sources of a case, by name.
@@ -78,16 +78,7 @@ func bind(kind, name, spec string) files {
 // find runs a search over files and writes down each conflict as `certainty kind file:line file:line`.
 func find(t *testing.T, f files, set func(*Params)) ([]string, Result) {
 	t.Helper()
-	root := t.TempDir()
-	for name, text := range f {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	root := trial.Folder(t, f)
 	params := Params{Params: policyset.Params{Paths: []string{root}, OPA: true, Gatekeeper: true}, Budget: 300}
 	if set != nil {
 		set(&params)

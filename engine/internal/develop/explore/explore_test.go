@@ -2,13 +2,13 @@ package explore
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/quick"
 	"time"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // open compiles a policy of which the rules are given.
@@ -20,10 +20,7 @@ func open(t *testing.T, rules string) *Subject {
 // opened compiles a policy.
 func opened(t *testing.T, text string) *Subject {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "p.rego")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := trial.File(t, "p.rego", text)
 	subject, problems := Open(context.Background(), Options{File: file, Limit: 5 * time.Second})
 	if subject == nil {
 		t.Fatal(problems)

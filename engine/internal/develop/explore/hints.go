@@ -7,6 +7,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // maxHints bounds what one world is changed by on the advice of one evaluation.
@@ -222,7 +224,7 @@ func (a *advisor) resolve(t *ast.Term) operand {
 		}
 	}
 	for len(rest) > 0 {
-		next := member(base, rest[0])
+		next := member.At(base, rest[0])
 		if next == nil {
 			break
 		}
@@ -248,18 +250,6 @@ func (a *advisor) ask(ref ast.Ref) (*ast.Term, ast.Ref) {
 		return value, ref[i+2:]
 	}
 	return nil, nil
-}
-
-func member(of, key *ast.Term) *ast.Term {
-	switch value := of.Value.(type) {
-	case ast.Object:
-		return value.Get(key)
-	case *ast.Array:
-		if _, ok := key.Value.(ast.Number); ok {
-			return value.Get(key)
-		}
-	}
-	return nil
 }
 
 // direct is the operand at a path of the world that need not exist.

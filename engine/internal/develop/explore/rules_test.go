@@ -2,7 +2,6 @@ package explore
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 func TestAConditionStandsWithThoseThatGiveItsVariables(t *testing.T) {
@@ -199,16 +199,10 @@ func TestAPolicyHasWhatItUses(t *testing.T) {
 		"broken.rego":      "package broken\n\nx := {\n",
 		"a/b/too/far.rego": "package help\n\nis(_) if true\n",
 	}
-	root := t.TempDir()
+	root := trial.Folder(t, files)
 	var modules []rego.Module
 	for name, text := range files {
 		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
 		if name != "p.rego" && name != "broken.rego" && name != "help_test.rego" && name != "a/b/too/far.rego" {
 			modules = append(modules, rego.Module{Source: rego.Source{File: path, Text: text}, Origin: name})
 		}

@@ -1,9 +1,10 @@
 package explore
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // rootsOf are policies by where they look for a resource.
@@ -124,9 +125,8 @@ deny contains "x" if {
 }
 
 func TestExamplesHaveWhatTheyAreJudgedBy(t *testing.T) {
-	root := t.TempDir()
 	pod := func(name string) string { return "apiVersion: v1\nkind: Pod\nmetadata: {name: " + name + "}\n" }
-	for name, text := range map[string]string{
+	root := trial.Folder(t, map[string]string{
 		"examples/parameters.yaml":              "outer: 1\n",
 		"examples/own/parameters.yaml":          "inner: 12345678901234567\n",
 		"examples/own/evidence.json":            `{"e": 1}`,
@@ -135,15 +135,7 @@ func TestExamplesHaveWhatTheyAreJudgedBy(t *testing.T) {
 		"examples/other/pass/far/away/pod.yaml": pod("d"),
 		"empty/values.yaml":                     "replicas: 1\n",
 		"broken/pod.yaml":                       "kind: [\n",
-	} {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	examples, problems := NamedExamples([]string{filepath.Join(root, "examples")})
 	if len(problems) > 0 {
 		t.Fatal(problems)

@@ -2,8 +2,6 @@ package generate
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,14 +11,12 @@ import (
 
 	"attest.continuu.ms/engine/internal/develop/explore"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 func generated(t *testing.T, policy string) Result {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "p.rego")
-	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := trial.File(t, "p.rego", policy)
 	result, err := Run(context.Background(), Params{File: file, Budget: 1500}, &Meter{})
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +109,7 @@ func TestPassingInputsAreOneFieldApart(t *testing.T) {
 
 func prepared(t *testing.T, policy string) *generator {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "p.rego")
-	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := trial.File(t, "p.rego", policy)
 	subject, problems := explore.Open(context.Background(), explore.Options{File: file})
 	if subject == nil {
 		t.Fatal(problems)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"attest.continuu.ms/engine/internal/develop/explore"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // statements are what random bodies are made of: guards, loops, closures, negations, and work that may be undefined.
@@ -91,7 +92,7 @@ func TestRewritesChangeNoResult(t *testing.T) {
 	}
 	for policies := 0; policies < wanted; {
 		policy := randomPolicy(random)
-		root := folder(t, map[string]string{"p.rego": policy})
+		root := trial.Folder(t, map[string]string{"p.rego": policy})
 		o, _ := open(context.Background(), Params{File: root + "/p.rego", Budget: 150})
 		if o == nil {
 			continue

@@ -2,29 +2,13 @@ package optimize
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/trial"
 )
-
-func folder(t *testing.T, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
 
 const resources = `apiVersion: v1
 kind: Pod
@@ -49,7 +33,7 @@ data: {a: b}
 // opened is an optimizer of a policy that is ready to look for suggestions.
 func opened(t *testing.T, policy string, params Params) *optimizer {
 	t.Helper()
-	root := folder(t, map[string]string{"p.rego": policy, "data/all.yaml": resources})
+	root := trial.Folder(t, map[string]string{"p.rego": policy, "data/all.yaml": resources})
 	params.File, params.Paths = root+"/p.rego", []string{root + "/data"}
 	params.Budget = 400
 	o, problems := open(context.Background(), params)
@@ -335,7 +319,7 @@ violation contains {"msg": msg} if {
 `
 
 func TestAWholeRun(t *testing.T) {
-	root := folder(t, map[string]string{"p.rego": wasteful, "data/all.yaml": resources})
+	root := trial.Folder(t, map[string]string{"p.rego": wasteful, "data/all.yaml": resources})
 	result, err := Run(context.Background(), Params{File: root + "/p.rego", Paths: []string{root + "/data"}, Budget: 300}, quiet)
 	if err != nil || len(result.Problems) > 0 {
 		t.Fatal(err, result.Problems)
@@ -355,7 +339,7 @@ func TestAWholeRun(t *testing.T) {
 
 func TestLineEndsAndAMarkStay(t *testing.T) {
 	text := "\ufeff" + strings.ReplaceAll(wasteful, "\n", "\r\n")
-	root := folder(t, map[string]string{"p.rego": text, "data/all.yaml": resources})
+	root := trial.Folder(t, map[string]string{"p.rego": text, "data/all.yaml": resources})
 	for _, given := range []string{"", text} {
 		result, err := Run(context.Background(), Params{File: root + "/p.rego", Text: given, Paths: []string{root + "/data"}, Budget: 300}, quiet)
 		if err != nil || !strings.HasPrefix(result.Text, "\ufeffpackage p\r\n") || strings.Count(result.Text, "\n") != strings.Count(result.Text, "\r\n") {
@@ -365,7 +349,7 @@ func TestLineEndsAndAMarkStay(t *testing.T) {
 }
 
 func TestAPolicyWithNothingToSayOf(t *testing.T) {
-	root := folder(t, map[string]string{"p.rego": "package p\n\nviolation contains {\"msg\": \"a\"} if input.resource.kind == \"Pod\"\n"})
+	root := trial.Folder(t, map[string]string{"p.rego": "package p\n\nviolation contains {\"msg\": \"a\"} if input.resource.kind == \"Pod\"\n"})
 	result, err := Run(context.Background(), Params{File: root + "/p.rego", Budget: 200}, quiet)
 	if err != nil || len(result.Suggestions) > 0 || result.Text != "" || result.Samples.From != "generated" || result.Samples.Resources == 0 {
 		t.Errorf("%v %+v", err, result)
@@ -385,7 +369,7 @@ func TestWhatCanNotBeMeasured(t *testing.T) {
 	}
 	for name, one := range cases {
 		t.Run(name, func(t *testing.T) {
-			root := folder(t, map[string]string{"p.rego": one.policy, "data/all.yaml": resources})
+			root := trial.Folder(t, map[string]string{"p.rego": one.policy, "data/all.yaml": resources})
 			for _, paths := range [][]string{nil, {root + "/data"}} {
 				result, err := Run(context.Background(), Params{File: root + "/p.rego", Paths: paths, Timeout: 100, Budget: 50}, quiet)
 				if err != nil || len(result.Problems) != 1 || result.Problems[0].Code != one.code || result.Problems[0].Severity != model.Error || result.Problems[0].Line == 0 {

@@ -2,8 +2,6 @@ package profile
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"testing/quick"
@@ -15,6 +13,7 @@ import (
 	"attest.continuu.ms/engine/internal/check"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 const policy = `package p
@@ -44,10 +43,7 @@ spec: {containers: [{name: x}]}
 
 func measured(t *testing.T) Report {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "p.rego")
-	if err := os.WriteFile(file, []byte(policy), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := trial.File(t, "p.rego", policy)
 	set, _, problems := policyset.Load(t.Context(), policyset.Params{Paths: []string{file}, OPA: true})
 	if len(problems) > 0 {
 		t.Fatal(problems)

@@ -1,7 +1,6 @@
 package trace
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 const (
@@ -23,34 +23,14 @@ deny contains "no owner" if {
 }
 warn contains "short" if count(input.resource.metadata.name) < 2
 `
-	broken   = "package broken\nimport rego.v1\ndeny contains \"x\" if to_number(input.resource.metadata.name) > 1\n"
-	pods     = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: shop}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: bb, labels: {owner: me}}\n"
-	template = `apiVersion: templates.gatekeeper.sh/v1
-kind: ConstraintTemplate
-metadata: {name: k8sno}
-spec:
-  crd: {spec: {names: {kind: K8sNo}}}
-  targets:
-  - target: admission.k8s.gatekeeper.sh
-    rego: |
-      package k8sno
-      violation[{"msg": "not here"}] { input.review.object.kind == "Pod" }
----
-apiVersion: constraints.gatekeeper.sh/v1beta1
-kind: K8sNo
-metadata: {name: none}
-`
+	broken = "package broken\nimport rego.v1\ndeny contains \"x\" if to_number(input.resource.metadata.name) > 1\n"
+	pods   = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: shop}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: bb, labels: {owner: me}}\n"
 )
 
 // traces runs policies on inputs and gives the answer, where `owner` is asked unless other policies are named.
 func traces(t *testing.T, view View, inputs []string, policies ...string) Result {
 	t.Helper()
-	folder := t.TempDir()
-	for name, text := range map[string]string{"owner.rego": owner, "broken.rego": broken, "t.yaml": template} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	folder := trial.Folder(t, map[string]string{"owner.rego": owner, "broken.rego": broken, "t.yaml": trial.Template + "---\n" + trial.Constraint})
 	set, _, problems := policyset.Load(t.Context(), policyset.Params{Paths: []string{folder}, OPA: true, Gatekeeper: true, StrictErrors: true, Print: true})
 	if model.HasErrors(problems) {
 		t.Fatal(problems)
@@ -152,12 +132,9 @@ func TestATraceHoldsRulesPrintsAndItsOwnProblems(t *testing.T) {
 }
 
 func TestFilesOfInputDocumentsAndManifestsAreToldApart(t *testing.T) {
-	folder := t.TempDir()
-	for name, text := range map[string]string{"w.json": `{"resource": {"kind": "Pod"}}`, "r.json": `{"review": {}}`, "m.yaml": pods, "n.json": `{"resource": null}`, "bad.json": `{`} {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	folder := trial.Folder(t, map[string]string{
+		"w.json": `{"resource": {"kind": "Pod"}}`, "r.json": `{"review": {}}`, "m.yaml": pods, "n.json": `{"resource": null}`, "bad.json": `{`,
+	})
 	paths := []string{"w.json", "r.json", "m.yaml", "n.json", "bad.json", "none.json", "."}
 	for i, name := range paths {
 		paths[i] = filepath.Join(folder, name)
