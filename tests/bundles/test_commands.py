@@ -63,6 +63,31 @@ class TestBuild:
         assert message in ran.err
         assert not (project / "b.tar.gz").exists()
 
+    @pytest.mark.parametrize(
+        ("link", "to"),
+        [
+            pytest.param("again.rego", "owner.rego", id="a file within"),
+            pytest.param("more", "sub", id="a folder within"),
+            pytest.param("out.rego", "../outside/p.rego", id="a file out of the tree"),
+            pytest.param("out", "../outside", id="a folder out of the tree"),
+            pytest.param("data.yaml", "/etc/hostname", id="data out of the tree"),
+            pytest.param("gone.rego", "nowhere.rego", id="a file that is not there"),
+            pytest.param("gone", "../submodule", id="a folder that is not there"),
+            pytest.param("loop", ".", id="a folder around it"),
+            pytest.param("loop", "loop", id="itself"),
+        ],
+    )
+    def test_nothing_behind_a_link_is_left_out_in_silence(
+        self, attest: Attest, policies: Path, project: Path, link: str, to: str
+    ) -> None:
+        for folder in (policies / "sub", project / "outside"):
+            folder.mkdir()
+            (folder / "p.rego").write_text(f"package {folder.name}\n", encoding="utf-8")
+        (policies / link).symlink_to(to)
+        ran = attest("policy", "bundle", "build", policies.name, "-o", "b.tar.gz", code=2)
+        assert f"\n  {policies.name}/{link}\n" in ran.err
+        assert not (project / "b.tar.gz").exists()
+
 
 class TestSignatures:
     @pytest.mark.parametrize("kind", ALGORITHMS)

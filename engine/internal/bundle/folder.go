@@ -75,12 +75,12 @@ func (r *folderReader) visit(path string, entry fs.DirEntry, err error) error {
 	if entry.IsDir() && r.plain && path != r.root && strings.HasPrefix(entry.Name(), ".") {
 		return fs.SkipDir
 	}
-	if entry.IsDir() || r.plain && !relevant(entry.Name()) && !isLinkToFolder(path, entry) {
+	if entry.IsDir() || r.plain && !relevant(entry.Name()) && !mayLeadToFolder(path, entry) {
 		return nil
 	}
 	if !entry.Type().IsRegular() {
 		refused := archiveError("a bundle holds files as they are, and this is %s", whatInstead(entry.Type()))
-		refused.File, refused.Hint = path, "put a copy in its place, or name the folder that it leads to as well"
+		refused.File, refused.Hint = path, "put a copy in its place, remove it, or name the folder that it leads to as well"
 		return refused
 	}
 	relative, _ := filepath.Rel(r.root, path) // path lies below root
@@ -111,13 +111,14 @@ func (r *folderReader) read(name, path string) error {
 	return nil
 }
 
-// isLinkToFolder tells what would be left out in silence otherwise, where policies are loaded from behind links.
-func isLinkToFolder(path string, entry fs.DirEntry) bool {
-	if entry.Type()&fs.ModeSymlink == 0 {
+// mayLeadToFolder tells what would be left out in silence otherwise: policies are loaded from folders behind links,
+// and one without an ending that leads nowhere may have led to such. Hidden folders are no more a part of it behind links than as they are.
+func mayLeadToFolder(path string, entry fs.DirEntry) bool {
+	if entry.Type()&fs.ModeSymlink == 0 || strings.HasPrefix(entry.Name(), ".") {
 		return false
 	}
 	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
+	return err == nil && info.IsDir() || err != nil && filepath.Ext(path) == ""
 }
 
 func whatInstead(mode fs.FileMode) string {

@@ -68,6 +68,33 @@ func TestWhatCannotBeReadAsPoliciesIsAnError(t *testing.T) {
 	}
 }
 
+func TestALinkThatCannotBeFollowedIsAnError(t *testing.T) {
+	for name, link := range map[string]struct{ name, to, refused string }{
+		"to what is not there, which may have been a folder": {"vendor", "submodule/policies", "no such file"},
+		"to what is not there, by a file's name":             {"own.rego", "none.rego", "no such file"},
+		"to itself":                                          {"loop", "loop", "too many levels"},
+		"to a folder above":                                  {"above", "..", ""},
+		"of an editor that locks its file":                   {".#lock", "user@host.17", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := below(t, map[string]string{"p/policy.rego": plainRego})
+			if err := os.Symlink(link.to, filepath.Join(root, "p", link.name)); err != nil {
+				t.Fatal(err)
+			}
+			set, _, problems := Load(t.Context(), Params{Paths: rooted(root, []string{"p"}), OPA: true})
+			if link.refused == "" {
+				if set == nil || len(problems) != 0 {
+					t.Errorf("got %+v", problems)
+				}
+				return
+			}
+			if len(problems) != 1 || problems[0].Code != "unreadable_policy" || !strings.Contains(problems[0].Message, link.refused) || problems[0].File != filepath.Join(root, "p", link.name) {
+				t.Errorf("got %+v", problems)
+			}
+		})
+	}
+}
+
 func TestAFileThatIsTooLargeIsRefused(t *testing.T) {
 	root := below(t, map[string]string{"large.rego": plainRego, "just.rego": libRego})
 	if err := os.Truncate(filepath.Join(root, "large.rego"), maxSource+1); err != nil { // a hole: it takes no room

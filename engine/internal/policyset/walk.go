@@ -62,12 +62,17 @@ func (w *Walk) folder(path string) {
 // entry enters a folder, or visits what is none; a link counts as what it leads to.
 func (w *Walk) entry(path string, entry os.DirEntry) {
 	isFolder := entry.IsDir()
+	var dead error
 	if entry.Type()&os.ModeSymlink != 0 {
-		info, err := os.Stat(path) // a link that leads nowhere is told by whoever opens it
-		isFolder = err == nil && info.IsDir()
+		var info os.FileInfo
+		if info, dead = os.Stat(path); dead == nil {
+			isFolder = info.IsDir()
+		}
 	}
 	switch {
 	case w.below.Reason(w.at(path), isFolder) != "":
+	case dead != nil && filepath.Ext(path) == "": // it may have led to a folder; a file is told by whoever opens it
+		w.Visit(path, dead)
 	case !isFolder:
 		w.Visit(path, nil)
 	case w.Hidden || !strings.HasPrefix(entry.Name(), "."):
