@@ -15,8 +15,12 @@ import (
 	"attest.continuu.ms/engine/internal/version"
 )
 
-// gcPercent trades memory for speed: a run is short, and what it holds at a time is small.
-const gcPercent = 400
+// gcPercent trades memory for speed: a run is short, and what it holds at a time is small. Where it is not, as in a search
+// for conflicts, memory is collected more often from softLimit (bytes) on.
+const (
+	gcPercent = 400
+	softLimit = 1 << 30
+)
 
 func main() {
 	show := flag.Bool("version", false, "print the versions and exit")
@@ -29,6 +33,9 @@ func main() {
 	// and our stdin closes when the parent goes.
 	signal.Ignore(os.Interrupt)
 	debug.SetGCPercent(gcPercent)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softLimit)
+	}
 	deadline.Stuck = stuck
 	rpc.Serve(context.Background(), stdio{}, newService(os.Stderr).methods())
 }

@@ -29,7 +29,8 @@ var layers = [][]string{
 	{"rego"},
 	{"load"},
 	{"builtins", "load/syntax", "locate"},
-	{"compiled", "deadline", "layers", "member", "model", "rpc", "schema", "version", "virtual"},
+	{"compiled"},
+	{"deadline", "layers", "member", "model", "rpc", "schema", "version", "virtual"},
 }
 
 const module = "attest.continuu.ms/engine/internal/"

@@ -4,6 +4,7 @@ package trial
 import (
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 )
 
@@ -49,4 +50,11 @@ func Folder(t testing.TB, files map[string]string) string {
 func File(t testing.TB, name, text string) string {
 	t.Helper()
 	return filepath.Join(Folder(t, map[string]string{name: text}), name)
+}
+
+// Main runs the tests of a package that makes as much garbage as the engine does, and collects it nearly as rarely.
+func Main(m *testing.M) {
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(1 << 30)
+	m.Run()
 }

@@ -3,6 +3,7 @@
 package conflict
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -89,11 +90,14 @@ func Run(ctx context.Context, params Params, tell func(string) error) (Result, e
 	if broken, err := f.explore(); err != nil || len(broken) > 0 {
 		return Result{Problems: broken}, err
 	}
+	if err := f.never(); err != nil {
+		return Result{}, err
+	}
 	for _, step := range []struct {
 		text string
 		look func()
 	}{
-		{"looking for what never fires", f.never}, {"looking for what is the same", f.structure},
+		{"looking for what is the same", f.structure},
 		{"looking for contradictions", f.contradictions}, {"looking for what repeats", f.shadows}, {"comparing fields", f.fieldConflicts},
 	} {
 		if err := f.tell(step.text); err != nil {
@@ -107,12 +111,10 @@ func Run(ctx context.Context, params Params, tell func(string) error) (Result, e
 
 func (f *finder) sort() {
 	slices.SortStableFunc(f.found, func(a, b Conflict) int {
-		if a.Certainty != b.Certainty {
-			return strings.Compare(a.Certainty, b.Certainty) // certain, suspected
-		}
-		if c := strings.Compare(a.Sides[0].File, b.Sides[0].File); c != 0 {
-			return c
-		}
-		return a.Sides[0].Line - b.Sides[0].Line
+		return cmp.Or(
+			strings.Compare(a.Certainty, b.Certainty), // certain, suspected
+			strings.Compare(a.Sides[0].File, b.Sides[0].File), a.Sides[0].Line-b.Sides[0].Line,
+			strings.Compare(a.Kind, b.Kind), strings.Compare(a.Message, b.Message),
+		)
 	})
 }

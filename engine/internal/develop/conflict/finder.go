@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/topdown"
 
@@ -26,6 +27,7 @@ type finder struct {
 	units  []*unit
 	items  []item
 	found  []Conflict
+	adding sync.Mutex // policies are looked at side by side
 }
 
 // judge is one file of a policy, or one constraint, with the inputs that were tried on it.
@@ -76,7 +78,11 @@ func (u *unit) level() string {
 	return "strict"
 }
 
-func (f *finder) add(c Conflict) { f.found = append(f.found, c) }
+func (f *finder) add(c Conflict) {
+	f.adding.Lock()
+	defer f.adding.Unlock()
+	f.found = append(f.found, c)
+}
 
 // open compiles every policy file and constraint in force by itself, with what it uses.
 func (f *finder) open() []model.Problem {

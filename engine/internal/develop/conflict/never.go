@@ -12,24 +12,24 @@ import (
 
 // never finds rules that can't hold whatever the parameters are, those that were never seen to, and
 // policies whose parameters switch all of their rules off.
-func (f *finder) never() {
-	for _, j := range f.judges {
-		own, off := f.unitsOf(j), 0
-		for _, u := range own {
-			if f.ctx.Err() != nil {
-				return
-			}
-			if f.neverRule(u) {
-				off++
-			}
+func (f *finder) never() error { return f.each("looked for what never fires in", f.neverPolicy) }
+
+func (f *finder) neverPolicy(j *judge) {
+	own, off := f.unitsOf(j), 0
+	for _, u := range own {
+		if f.ctx.Err() != nil {
+			return
 		}
-		if off > 0 && off == len(own) && j.configured {
-			f.add(Conflict{
-				Kind: NeverFires, Certainty: Certain, Sides: []Side{own[0].side(own[0].condition())},
-				Message: fmt.Sprintf("`%s` can never find fault with anything: its parameters switch all of its rules off", j.name),
-				Hint:    "change its parameters in the configuration, or disable it",
-			})
+		if f.neverRule(u) {
+			off++
 		}
+	}
+	if off > 0 && off == len(own) && j.configured {
+		f.add(Conflict{
+			Kind: NeverFires, Certainty: Certain, Sides: []Side{own[0].side(own[0].condition())},
+			Message: fmt.Sprintf("`%s` can never find fault with anything: its parameters switch all of its rules off", j.name),
+			Hint:    "change its parameters in the configuration, or disable it",
+		})
 	}
 }
 

@@ -93,7 +93,7 @@ func TestWhatIsTraced(t *testing.T) {
 		"names of other types, as if there were none": {inputs: []string{`{"resource": {"kind": ["Pod"], "metadata": 7}}`}, want: []string{"owner of / at in.yaml:1:"}},
 		"nothing that only looks like one":            {inputs: []string{"kind: Pod\nresource: {}\n"}},
 		"nothing of a document that is no resource":   {inputs: []string{"replicas: 2\n"}, skipped: 1},
-		"a constraint": {inputs: []string{pods}, view: View{Resource: "Pod/bb"}, policies: []string{"K8sNo/none"}, want: []string{"K8sNo/none of Pod/bb at in.yaml:5: not here"}},
+		"a constraint": {inputs: []string{pods}, view: View{Resource: "Pod/bb"}, policies: []string{"K8sNo/none"}, want: []string{"K8sNo/none of Pod/bb at in.yaml:5: no"}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,9 @@
+package optimize
+
+import (
+	"testing"
+
+	"attest.continuu.ms/engine/internal/trial"
+)
+
+func TestMain(m *testing.M) { trial.Main(m) }
