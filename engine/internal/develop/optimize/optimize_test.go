@@ -165,6 +165,11 @@ func TestRepeatedWork(t *testing.T) {
 			[]string{"`concat(\"\", [input.parameters.registry, \"/\"])` is worked out for each"},
 			[]string{"\tregistry_concat := concat(\"\", [input.parameters.registry, \"/\"])\n\tsome c in"},
 		},
+		"what depends on a variable that is called like a rule stays": {
+			"package p\n\nname := \"a\"\n\n" + strings.TrimPrefix(pods, "package p\n") +
+				"\tsome name in [\"x\", \"y\"]\n\tfound := {lower(part) | some part in split(name, \",\")}\n\tmsg := concat(c.name, found)\n}\n",
+			nil, nil,
+		},
 		"what depends on the loop stays": {pods + "\tallowed := {lower(r) | some r in split(c.image, \",\")}\n\tmsg := concat(\"\", allowed)\n}\n", nil, nil},
 		"a call in two rules": {
 			"package p\n\n# One.\nviolation contains {\"msg\": t} if some t in split(input.resource.metadata.labels.teams, \",\")\n\n" +

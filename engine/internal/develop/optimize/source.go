@@ -40,7 +40,48 @@ func parse(file, text string) *source {
 	for name := range s.globals {
 		s.names[string(name)] = true
 	}
+	for name := range declared(parsed.Module) {
+		delete(s.globals, name) // the name alone does not say which is meant, so nothing that has it is moved
+	}
 	return s
+}
+
+// declared are the names that something in a body or in the arguments of a function is given, whatever else has them.
+func declared(module *ast.Module) variables {
+	names := variables{}
+	add := func(terms ...*ast.Term) {
+		for _, term := range terms {
+			if term == nil {
+				continue
+			}
+			ast.WalkVars(term, func(v ast.Var) bool {
+				names[v] = true
+				return false
+			})
+		}
+	}
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.Head:
+			add(x.Args...)
+		case *ast.Every:
+			add(x.Key, x.Value)
+		case *ast.SomeDecl:
+			for _, symbol := range x.Symbols {
+				if call, isMember := symbol.Value.(ast.Call); isMember {
+					add(call[1 : len(call)-1]...)
+				} else {
+					add(symbol)
+				}
+			}
+		case *ast.Expr:
+			if x.IsAssignment() {
+				add(x.Operand(0))
+			}
+		}
+		return false
+	}).Walk(module)
+	return names
 }
 
 // stretch is the place of a location's text; it fails where the parser's idea of it is not what stands there.
