@@ -51,7 +51,6 @@ package attest.phi_detection
 import data.attest.lib
 
 violation contains {"message": message, "severity": "medium", "path": path} if {
-	count(hints) > 0
 	not is_classified
 	path := min(object.keys(hints))
 	message := sprintf(

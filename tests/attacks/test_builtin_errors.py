@@ -26,8 +26,8 @@ VALUES: tuple[Any, ...] = (
     [], [None], [7], [[]], [{}], {}, {"a": None}, {"a": {"b": []}}, {"name": 7},
 )  # fmt: skip
 """A value of each type of JSON, and some that functions stumble over."""
-SAMPLE = 300
-"""Mutations of one policy in the fast test."""
+SAMPLE, LARGE_SAMPLE = 300, 3000
+"""Mutations of one policy's examples, for itself and for all policies."""
 DIGEST = "sha256:9b7c8d1f0e2a4c6b8d0f1e3a5c7b9d2f4e6a8c0b1d3f5e7a9c2b4d6f8e0a1c3d"
 
 
@@ -76,6 +76,11 @@ def mutated(resources: list[Resource]) -> list[Resource]:
     ]
 
 
+def some_mutated(folder: Path, most: int) -> list[Resource]:
+    resources = mutated(mutations.examples(folder))
+    return random.Random(folder.name).sample(resources, min(most, len(resources)))  # noqa: S311 (always the same)
+
+
 def finished(findings: list[Finding]) -> None:
     """Messages say what they mean to say, whatever the types of what they name."""
     assert [one.message for one in findings if "%!" in one.message or "<undefined>" in one.message] == []
@@ -90,9 +95,7 @@ def parameters(folder: Path) -> dict[str, Any]:
 def test_no_type_of_a_field_makes_a_builtin_fail(
     folder: Path, engine: Engine, shipped: LoadedPolicies, tmp_path: Path
 ) -> None:
-    resources = mutated(mutations.examples(folder))
-    some = random.Random(folder.name).sample(resources, min(SAMPLE, len(resources)))  # noqa: S311 (always the same)
-    mutations.write(some, tmp_path / "r.yaml")
+    mutations.write(some_mutated(folder, SAMPLE), tmp_path / "r.yaml")
     selected = [Selected(folder.name, parameters(folder))]
     finished(judged(engine, shipped, selected, Manifests(paths=(str(tmp_path / "r.yaml"),))))
 
@@ -102,7 +105,7 @@ def test_no_type_of_a_field_makes_a_builtin_fail(
 def test_no_type_of_a_field_makes_a_builtin_of_any_policy_fail(
     folder: Path, engine: Engine, shipped: LoadedPolicies, tmp_path: Path
 ) -> None:
-    mutations.write(mutated(mutations.examples(folder)), tmp_path / "r.yaml")
+    mutations.write(some_mutated(folder, LARGE_SAMPLE), tmp_path / "r.yaml")
     selected = [Selected(each.name, parameters(each)) for each in EXAMPLES]
     finished(judged(engine, shipped, selected, Manifests(paths=(str(tmp_path / "r.yaml"),))))
 
