@@ -131,7 +131,8 @@ def status(
 
     Exits with 0 when nothing is denied, 1 when something is, and 2 when a constraint is not enforced.
     """
-    targets, shown = showing.targets, msgspec.structs.replace(showing, command="attest gatekeeper status")
+    shown = msgspec.structs.replace(showing, command="attest gatekeeper status")
+    targets = shown.targets
     found = read_status(connect(kubeconfig=kubeconfig, context=context), names=constraints or (), rules=rules)
     write_reports(found, targets, report_options(shown, system_clock()), sys.stdout)
     return exit_code(found.summary.verdict)

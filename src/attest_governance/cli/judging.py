@@ -17,18 +17,28 @@ from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.progress import Progress
+from attest_governance.cli.saying import tell
 from attest_governance.cli.session import open_here
 from attest_governance.errors import InputError, UsageError
 from attest_governance.load.files import Files
 from attest_governance.model.sources import Manifests, Text
-from attest_governance.report import ReportOptions, find_repository, pair_targets, write_reports
+from attest_governance.report import (
+    ReportOptions,
+    Target,
+    find_repository,
+    format_of,
+    pair_targets,
+    summary,
+    write_reports,
+)
 
 if TYPE_CHECKING:
     from attest_governance.model import Outcome, Verdict
-    from attest_governance.report import Target
     from attest_governance.request import Request
 
 STDIN = "<stdin>"
+GITLAB_FILE = "policy-results.xml"
+"""What the artifacts of a job of GitLab name under `reports: junit`."""
 MAX_STDIN = 256 << 20
 
 
@@ -49,6 +59,8 @@ class Showing(msgspec.Struct, frozen=True, kw_only=True):
         """Whether standard output may be colored."""
         if self.no_color or os.environ.get("NO_COLOR"):
             return False
+        if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+            return True
         return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
     @property
@@ -58,7 +70,15 @@ class Showing(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UsageError: there is no such format, or formats and outputs don't pair.
         """
-        return pair_targets(self.formats or ("text",), self.outputs)
+        formats = self.formats or tuple(map(format_of, self.outputs)) or ("text",)
+        return (*pair_targets(formats, self.outputs), *self._of_gitlab())
+
+    def _of_gitlab(self) -> tuple[Target, ...]:
+        """GitLab shows a JUnit report, so a job that asks for no file gets one."""
+        asked = self.outputs or self.formats not in ((), ("text",)) or self.command != "attest policy check"
+        if asked or not os.environ.get("GITLAB_CI"):
+            return ()
+        return (Target("junit", Path(GITLAB_FILE)),)
 
 
 def judge(request: Request, manifests: Manifests, showing: Showing) -> Outcome:
@@ -70,7 +90,17 @@ def judge(request: Request, manifests: Manifests, showing: Showing) -> Outcome:
     targets, now = showing.targets, system_clock()
     outcome = judged(request, manifests, targets, now)
     write_reports(outcome, targets, report_options(showing, now), sys.stdout)
+    tell_unseen(outcome, targets, showing)
     return outcome
+
+
+def tell_unseen(outcome: Outcome, targets: Sequence[Target], showing: Showing) -> None:
+    """Where reports go to files alone, standard error says what came of the run; a file that nobody named is told."""
+    files = [str(target.path) for target in targets if target.path]
+    if len(files) == len(targets):
+        tell(f"{summary(outcome.summary)}; see {', '.join(files)}")
+    elif files and not showing.outputs:
+        tell(f"wrote {files[0]}")
 
 
 def judged(request: Request, manifests: Manifests, targets: Sequence[Target], now: datetime) -> Outcome:

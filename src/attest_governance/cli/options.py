@@ -13,12 +13,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from functools import wraps
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
 from typer.core import TyperGroup
+
+from attest_governance.errors import UsageError
 
 R = TypeVar("R")
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -100,7 +103,29 @@ _FLAGS: dict[str, Any] = {
 }
 
 
-def application(text: str, *, bare: bool = False, cls: type[TyperGroup] = TyperGroup) -> typer.Typer:
+class Group(TyperGroup):
+    """A group that says which command may have been meant."""
+
+    def elsewhere(self) -> dict[str, str]:
+        """Commands of other groups that are looked for here: their names, and how they are called."""
+        return {}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 (Typer's signature)
+        """Finds a command.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            path = ctx.command_path
+            calls = self.elsewhere() | {name: f"{path} {name}" for name in self.list_commands(ctx)}
+            near = get_close_matches(args[0].lower(), calls, n=1)
+            hint = f"did you mean `{calls[near[0]]}`?" if near else f"see `{path} --help`"
+            raise UsageError(f"`{path}` has no command `{args[0]}`", hint=hint)
+        return super().resolve_command(ctx, args)
+
+
+def application(text: str, *, bare: bool = False, cls: type[TyperGroup] = Group) -> typer.Typer:
     """A group of commands; a `bare` one has a callback of its own, which does something without a subcommand, too."""
     app = typer.Typer(
         cls=cls,

@@ -12,7 +12,7 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.conflicts import conflicts_of
-from attest_governance.cli.judging import Showing, exit_code, judged, named, report_options
+from attest_governance.cli.judging import Showing, exit_code, judged, named, report_options, tell_unseen
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import JUDGING, RESOURCES, SHOWING, takes
 from attest_governance.cli.progress import Progress
@@ -54,6 +54,7 @@ def command(
     if met_nothing(outcome):
         outcome = _policies(given, request, now) or outcome
     write_reports(outcome, shown.targets, report_options(shown, now), sys.stdout)
+    tell_unseen(outcome, shown.targets, shown)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)
     document = to_json(make_baseline(outcome.findings))

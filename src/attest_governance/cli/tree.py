@@ -10,10 +10,10 @@ from typing import Any
 
 import typer
 import typer.main
-from typer.core import TyperGroup
 
 from attest_governance.cli.foreign import is_foreign, run_foreign
-from attest_governance.cli.options import CONTEXT, application
+from attest_governance.cli.options import CONTEXT, Group, application
+from attest_governance.errors import UsageError
 
 POLICY = {
     "check": "check:command",
@@ -48,7 +48,7 @@ ROOT = {
 }
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """A group that knows its commands by name and imports them one at a time."""
 
     commands_by_name: dict[str, str] = {}  # noqa: RUF012 (set by the subclasses)
@@ -73,6 +73,10 @@ class RootGroup(LazyGroup):
     """`attest …`."""
 
     commands_by_name = ROOT
+
+    def elsewhere(self) -> dict[str, str]:
+        """Whoever leaves out `policy` means its commands."""
+        return {name: f"attest policy {name}" for name in POLICY}
 
 
 def _load(name: str, place: str) -> Any:  # noqa: ANN401 (Typer's own command type)
@@ -103,6 +107,7 @@ def invoke(arguments: Sequence[str]) -> int:
     Typer's own `main` is left to shell completion: it would turn an interrupt and a closed pipe
     into exit codes of its own.
     """
+    arguments = _helped(arguments)
     if is_foreign(arguments, ROOT):
         return run_foreign(arguments)
     command = typer.main.get_command(root)
@@ -116,9 +121,26 @@ def invoke(arguments: Sequence[str]) -> int:
     except typer.Abort as stop:
         raise KeyboardInterrupt from stop
     except Exception as error:
-        show = getattr(error, "show", None)  # Typer's usage errors know how to show themselves
-        if show is None:
-            raise
-        show(file=sys.stderr)
-        return 2
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show(file=sys.stderr)  # type: ignore[attr-defined]  # a group alone: its help
+            return 2
+        raise _worded(error) from error
     return result if isinstance(result, int) else 0
+
+
+def _helped(arguments: Sequence[str]) -> Sequence[str]:
+    """`help` before or behind a group is the help of what it is said of."""
+    if arguments and arguments[0] == "help":
+        return (*arguments[1:], "--help")
+    if len(arguments) > 1 and arguments[0] in ROOT and arguments[1] == "help":
+        return (arguments[0], *arguments[2:], "--help")
+    return arguments
+
+
+def _worded(error: Exception) -> Exception:
+    """What Typer says of a command line, as an error of ours; any other error as it is."""
+    context, say = getattr(error, "ctx", None), getattr(error, "format_message", None)
+    if context is None or say is None:
+        return error
+    message = str(say()).rstrip(".")
+    return UsageError(message[:1].lower() + message[1:], hint=f"see `{context.command_path} --help`")

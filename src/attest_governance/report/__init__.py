@@ -5,5 +5,6 @@ and the only thing that a report reads is the lines it shows.
 """
 
 from attest_governance.report.output import write_all, write_file, write_reports, write_stdout
-from attest_governance.report.registry import FORMATS, ReportOptions, Target, pair_targets, writer
+from attest_governance.report.registry import FORMATS, ReportOptions, Target, format_of, pair_targets, writer
 from attest_governance.report.source import find_repository
+from attest_governance.report.words import summary

@@ -87,6 +87,17 @@ class Target(msgspec.Struct, frozen=True):
     path: Path | None = None
 
 
+_ENDINGS = {
+    ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".sarif": "sarif", ".sarif.json": "sarif", ".xml": "junit",
+}  # fmt: skip
+
+
+def format_of(output: str) -> str:
+    """The format that the ending of a file's name says; text where it says none."""
+    name = Path(output).name.lower()
+    return next((_ENDINGS[end] for end in sorted(_ENDINGS, key=len, reverse=True) if name.endswith(end)), "text")
+
+
 def pair_targets(formats: Sequence[str], outputs: Sequence[str]) -> tuple[Target, ...]:
     """Pairs the values of `--format` and `--output` by their order.
 
