@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,10 +20,12 @@ SCHEMA = "attest.continuu.ms/check/v1"
 _COUNTS = ("verdict", "violations", "warnings", "dryrun", "exempted", "errors", "resources", "policies")
 
 
-def document(outcome: Outcome) -> dict[str, Any]:
+def document(outcome: Outcome, options: ReportOptions) -> dict[str, Any]:
     """The outcome without its findings: values that msgspec can encode, keys in the documented order."""
     return {
         "schema": SCHEMA,
+        "time": options.now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "version": options.version,
         **{name: getattr(outcome.summary, name) for name in _COUNTS},
         "findings": [],
         "problems": outcome.problems,
@@ -74,10 +77,10 @@ _NONE, _OPEN, _CLOSE = '"findings": []', '"findings": [', "\n  ]"
 _BEFORE, _AFTER = f"{{\n  {_OPEN}", f"{_CLOSE}\n}}"
 
 
-def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG001
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints the document with an indentation of two."""
     # No free text stands before the findings, so the first mark is that of their list.
-    before, mark, after = to_json(document(outcome)).partition(_NONE)
+    before, mark, after = to_json(document(outcome, options)).partition(_NONE)
     out.write(before)
     out.write(mark if not outcome.findings else _OPEN)
     out.writelines(_findings(outcome))

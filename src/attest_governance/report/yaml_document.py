@@ -31,9 +31,9 @@ _LONGEST_KEY = 120
 """Longer keys get a `?` in front: YAML looks for the colon of a simple key in 1024 characters only."""
 
 
-def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:  # noqa: ARG001
+def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints the document of `json` in block style."""
-    whole = document(outcome) | {"findings": list(entries(outcome.findings))}
+    whole = document(outcome, options) | {"findings": list(entries(outcome.findings))}
     out.write(to_yaml(msgspec.to_builtins(whole)))
 
 
