@@ -202,11 +202,11 @@ def test_constraints_look_at_scopes_as_a_cluster_does(case: Case, run: Run) -> N
     assert "namespaced" not in found["cr"]
 
 
-@pytest.mark.parametrize("options", ["", "-f junit"])
-def test_a_pipe_gets_no_colours(case: Case, run: Run, options: str) -> None:
+@pytest.mark.parametrize(("options", "forced"), [("", ""), ("-f junit", "1"), ("-f json", "1")])
+def test_a_pipe_gets_no_colours(case: Case, run: Run, options: str, forced: str) -> None:
     folder = case("67")
     (folder / "pod.yaml").write_text(POD.replace("image: x", "image: x, securityContext: {privileged: true}"))
-    ran = run(folder, f"{PRIVILEGED} pod.yaml {options}", 1, FORCE_COLOR="1")
+    ran = run(folder, f"{PRIVILEGED} pod.yaml {options}", 1, FORCE_COLOR=forced)
     assert "\x1b" not in ran.out + ran.err
 
 

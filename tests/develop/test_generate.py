@@ -65,8 +65,8 @@ CASES = {
     "the file exists": ("--policy ports.rego --output there.rego", "there.rego: the file exists"),
     "the output is a folder": ("--policy ports.rego --output policies --force", "policies: "),
     "a wrong format": (f"{TO} ports.rego --format sarif", "sarif"),
-    "no policy is named": ("--output out.rego", "Missing option '--policy'"),
-    "no output is named": ("--policy ports.rego", "Missing option '--output'"),
+    "no policy is named": ("--output out.rego", "missing option '--policy'"),
+    "no output is named": ("--policy ports.rego", "missing option '--output'"),
 }
 
 
