@@ -35,6 +35,9 @@ Attest = Callable[..., Ran]
 Said = Counter[tuple[str, str]]
 """Messages with the names of their constraints."""
 
+OF_THE_CLUSTER = {"default", "kube-node-lease", "kube-public", "kube-system"}
+"""Namespaces that every cluster has."""
+
 
 def manifests() -> Iterator[dict[str, Any]]:
     """The resources of all examples, under names that occur once."""
@@ -64,7 +67,7 @@ def resources(cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) ->
     """What the examples hold, but for what an API server refuses by itself; every fourth is stored."""
     made = Resources(tmp_path_factory.mktemp("completed"), {}, frozenset())
     values = list(manifests())
-    for namespace in sorted({each["metadata"].get("namespace", "default") for each in values} - {"default"}):
+    for namespace in sorted({each["metadata"].get("namespace", "default") for each in values} - OF_THE_CLUSTER):
         labels = {"environment": "production"} if namespace == "shop" else {}
         value = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
         assert cluster.create(value).returncode == 0
