@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,7 +23,6 @@ def document(outcome: Outcome, options: ReportOptions) -> dict[str, Any]:
     """The outcome without its findings: values that msgspec can encode, keys in the documented order."""
     return {
         "schema": SCHEMA,
-        "time": options.now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "version": options.version,
         **{name: getattr(outcome.summary, name) for name in _COUNTS},
         "findings": [],
