@@ -38,6 +38,9 @@ SILENT = {
     "phi-detection", "authentication", "unknown-workloads",
 }  # fmt: skip
 
+WITHOUT_OPA = "kubernetes-schemas"
+"""It tells what the engine finds; OPA has no types of Kubernetes."""
+
 
 @pytest.fixture(scope="module")
 def findings(shipped: LoadedPolicies, corpus: Path, judge: Judge) -> list[Finding]:
@@ -79,16 +82,12 @@ def test_opa_finds_the_same(findings: list[Finding], shipped: LoadedPolicies, co
         pytest.skip("SKIPPED LOUDLY: no `opa` on the PATH; see `make test-slow`")
     resources = list(_resources(corpus))
     readable = {file for file, _ in resources}
-    packages = {p.name: p.package.removeprefix("attest.") for p in shipped.policies if p.name != ENGINE_S}
+    packages = {p.name: p.package.removeprefix("attest.") for p in shipped.policies if p.name != WITHOUT_OPA}
     data = {"corpus": [{"file": f, "resource": r} for f, r in resources], "packages": packages, "loud": LOUD}
     data["inventory"] = _inventory(resource for _, resource in resources)
     ours = {(f.policy, f.location.file, f.message) for f in findings if f.location.file in readable}
-    ours = {found for found in ours if found[0] != ENGINE_S}
+    ours = {found for found in ours if found[0] != WITHOUT_OPA}
     assert ours == _by_opa(opa, data, tmp_path)
-
-
-ENGINE_S = "kubernetes-schemas"
-"""It tells what the engine finds; OPA has no types of Kubernetes."""
 
 
 def _inventory(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -112,7 +112,8 @@ func (r *folderReader) read(name, path string) error {
 }
 
 // mayLeadToFolder tells what would be left out in silence otherwise: policies are loaded from folders behind links,
-// and one without an ending that leads nowhere may have led to such. Hidden folders are no more a part of it behind links than as they are.
+// and one without an ending that leads nowhere may have led to such. Hidden folders are no more a part of it behind links
+// than as they are.
 func mayLeadToFolder(path string, entry fs.DirEntry) bool {
 	if entry.Type()&fs.ModeSymlink == 0 || strings.HasPrefix(entry.Name(), ".") {
 		return false

@@ -2,7 +2,10 @@
 // itself forgets everything when a query ends.
 package virtual
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
+)
 
 // Rules is a tree of rule paths; a leaf says whether all its rules are chosen.
 type Rules struct {
@@ -17,7 +20,7 @@ func Choose(compiler *ast.Compiler, property func(*ast.Rule) bool) *Rules {
 	unfit := map[*ast.Rule]bool{}
 	each(compiler, func(rule *ast.Rule) {
 		if !property(rule) {
-			spread(compiler, rule, unfit)
+			reach(compiler.Graph.Dependents, rule, unfit)
 		}
 	})
 	root, any := &Rules{}, false
@@ -35,19 +38,6 @@ func each(compiler *ast.Compiler, do func(*ast.Rule)) {
 	for _, module := range compiler.Modules {
 		for _, rule := range module.Rules {
 			do(rule)
-		}
-	}
-}
-
-// spread adds a rule and all that depend on it.
-func spread(compiler *ast.Compiler, rule *ast.Rule, reached map[*ast.Rule]bool) {
-	if reached[rule] {
-		return
-	}
-	reached[rule] = true
-	for dependent := range compiler.Graph.Dependents(rule) {
-		if next, ok := dependent.(*ast.Rule); ok {
-			spread(compiler, next, reached)
 		}
 	}
 }
@@ -93,13 +83,18 @@ func (r *Rules) holds(ref ast.Ref) bool {
 
 // Follow adds a rule and all that it depends on to what is seen.
 func Follow(compiler *ast.Compiler, rule *ast.Rule, seen map[*ast.Rule]bool) {
+	reach(compiler.Graph.Dependencies, rule, seen)
+}
+
+// reach adds a rule and all that lies beyond it in one direction of the graph of rules.
+func reach(next func(util.T) map[util.T]struct{}, rule *ast.Rule, seen map[*ast.Rule]bool) {
 	if seen[rule] {
 		return
 	}
 	seen[rule] = true
-	for dependency := range compiler.Graph.Dependencies(rule) {
-		if next, ok := dependency.(*ast.Rule); ok {
-			Follow(compiler, next, seen)
+	for node := range next(rule) {
+		if other, ok := node.(*ast.Rule); ok {
+			reach(next, other, seen)
 		}
 	}
 }

@@ -50,11 +50,12 @@ def command(
     shown = msgspec.structs.replace(showing, formats=showing.formats or ("sarif",), command="attest policy scan")
     given, now = named(paths or ["."], manifests), system_clock()
     request = msgspec.structs.replace(request, scans=True, judged=given.paths)
-    outcome = judged(request, given, shown.targets, now)
+    targets = shown.targets
+    outcome = judged(request, given, targets, now)
     if met_nothing(outcome):
         outcome = _policies(given, request, now) or outcome
-    write_reports(outcome, shown.targets, report_options(shown, now), sys.stdout)
-    tell_unseen(outcome, shown.targets, shown)
+    write_reports(outcome, targets, report_options(shown, now), sys.stdout)
+    tell_unseen(outcome, targets, shown)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)
     document = to_json(make_baseline(outcome.findings))

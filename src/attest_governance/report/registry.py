@@ -88,14 +88,15 @@ class Target(msgspec.Struct, frozen=True):
 
 
 _ENDINGS = {
-    ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".sarif": "sarif", ".sarif.json": "sarif", ".xml": "junit",
+    ".sarif.json": "sarif", ".json": "json", ".yaml": "yaml", ".yml": "yaml", ".sarif": "sarif", ".xml": "junit",
 }  # fmt: skip
+"""The first that fits counts."""
 
 
 def format_of(output: str) -> str:
     """The format that the ending of a file's name says; text where it says none."""
     name = Path(output).name.lower()
-    return next((_ENDINGS[end] for end in sorted(_ENDINGS, key=len, reverse=True) if name.endswith(end)), "text")
+    return next((shown for ending, shown in _ENDINGS.items() if name.endswith(ending)), "text")
 
 
 def pair_targets(formats: Sequence[str], outputs: Sequence[str]) -> tuple[Target, ...]:
