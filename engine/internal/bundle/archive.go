@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Limits of what is read. They bound time and memory whatever an archive claims to hold: nothing is
@@ -113,11 +114,11 @@ func (u *unpacker) entry(header *tar.Header) error {
 		return nil
 	case tar.TypeReg, tar.TypeDir:
 	default:
-		return archiveError("`%s` is %s: only regular files are allowed", short(header.Name), kind(header.Typeflag))
+		return archiveError("`%s` is %s: only regular files are allowed", model.Short(header.Name), kind(header.Typeflag))
 	}
 	for key := range header.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse") {
-			return archiveError("`%s` is a sparse file: only regular files are allowed", short(header.Name))
+			return archiveError("`%s` is a sparse file: only regular files are allowed", model.Short(header.Name))
 		}
 	}
 	path, err := cleanName(header.Name, header.Typeflag == tar.TypeDir)
@@ -128,7 +129,7 @@ func (u *unpacker) entry(header *tar.Header) error {
 		return err
 	}
 	if header.Size > u.limits.File {
-		return archiveError("`%s` is larger than %d MiB", short(path), u.limits.File>>20)
+		return archiveError("`%s` is larger than %d MiB", model.Short(path), u.limits.File>>20)
 	}
 	var data bytes.Buffer
 	if _, err := io.Copy(&data, u.tar); err != nil {

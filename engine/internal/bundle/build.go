@@ -169,7 +169,7 @@ func (b *builder) takeManifest(from string, file File) {
 	}
 	b.stated = true
 	if err := decodeManifest(file, &b.manifest); err != nil {
-		b.fail(refuse(Content, from, "the manifest can't be read: "+short(err.Error()), "write it as JSON"))
+		b.fail(refuse(Content, from, "the manifest can't be read: "+model.Short(err.Error()), "write it as JSON"))
 	}
 }
 

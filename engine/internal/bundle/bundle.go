@@ -83,7 +83,7 @@ func readAny(root string, reads *load.Reads) ([]File, string, error) {
 func (b *Bundle) authenticate(verification *Verification, folder string) error {
 	for _, file := range b.Files {
 		if path.Base(file.Path) == signaturesFile && file.Path != signaturesFile {
-			return contentError("`%s` is not at the top of the bundle", short(file.Path))
+			return contentError("`%s` is not at the top of the bundle", model.Short(file.Path))
 		}
 	}
 	if verification != nil {
@@ -152,11 +152,11 @@ func (b *Bundle) Data(merge func(file string, document map[string]any) error) er
 		}
 		var document any
 		if err := util.Unmarshal(file.Data, &document); err != nil {
-			return located(contentError("`%s` is neither JSON nor YAML", short(file.Path)), b.Path)
+			return located(contentError("`%s` is neither JSON nor YAML", model.Short(file.Path)), b.Path)
 		}
 		object, ok := under(path.Dir(file.Path), document).(map[string]any)
 		if !ok {
-			return located(contentError("the top of `%s` must be an object", short(file.Path)), b.Path)
+			return located(contentError("the top of `%s` must be an object", model.Short(file.Path)), b.Path)
 		}
 		if err := b.checkRoots(file.Path, object, ""); err != nil {
 			return located(err, b.Path)

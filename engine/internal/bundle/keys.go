@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // minRSA is the shortest RSA key that is trusted, in bits.
@@ -58,7 +60,7 @@ func parsePublic(block *pem.Block) (publicKey, error) {
 			key = certificate.PublicKey
 		}
 	default:
-		return publicKey{}, fmt.Errorf("`%s` is no public key", short(block.Type))
+		return publicKey{}, fmt.Errorf("`%s` is no public key", model.Short(block.Type))
 	}
 	if err != nil {
 		return publicKey{}, err
@@ -108,7 +110,7 @@ func parsePrivateKey(text, algorithm string) (string, string, error) {
 		algorithm = allowed[0]
 	}
 	if !slices.Contains(allowed, algorithm) {
-		return "", "", fmt.Errorf("this key can't sign with `%s`: use %v", short(algorithm), allowed)
+		return "", "", fmt.Errorf("this key can't sign with `%s`: use %v", model.Short(algorithm), allowed)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), algorithm, err
@@ -123,7 +125,7 @@ func privateKey(block *pem.Block) (any, error) {
 	case "EC PRIVATE KEY":
 		return x509.ParseECPrivateKey(block.Bytes)
 	}
-	return nil, fmt.Errorf("`%s` is no private key that can be read here", short(block.Type))
+	return nil, fmt.Errorf("`%s` is no private key that can be read here", model.Short(block.Type))
 }
 
 func publicOf(key any) any {

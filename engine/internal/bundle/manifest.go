@@ -12,6 +12,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/util"
 	"google.golang.org/protobuf/proto"
 
+	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
 
@@ -24,20 +25,20 @@ func (b *Bundle) readManifest() error {
 		case strings.HasSuffix(name, manifestFile), strings.HasSuffix(name, manifestProtoFile):
 			found = append(found, file)
 		case name == patchFile:
-			return contentError("the bundle is a delta (`%s`): only whole bundles can be used", short(file.Path))
+			return contentError("the bundle is a delta (`%s`): only whole bundles can be used", model.Short(file.Path))
 		case name == opa.WasmFile:
-			b.warn("bundle_wasm", "`"+short(file.Path)+"` is not used: policies are evaluated from their Rego", "")
+			b.warn("bundle_wasm", "`"+model.Short(file.Path)+"` is not used: policies are evaluated from their Rego", "")
 		}
 	}
 	if len(found) > 1 {
-		return contentError("there are two manifests: `%s` and `%s`", short(found[0].Path), short(found[1].Path))
+		return contentError("there are two manifests: `%s` and `%s`", model.Short(found[0].Path), model.Short(found[1].Path))
 	}
 	for _, file := range found {
 		if file.Path != manifestFile && file.Path != manifestProtoFile {
-			return contentError("the manifest `%s` is not at the top of the bundle", short(file.Path))
+			return contentError("the manifest `%s` is not at the top of the bundle", model.Short(file.Path))
 		}
 		if err := decodeManifest(file, &b.Manifest); err != nil {
-			return contentError("the manifest can't be read: %s", short(err.Error()))
+			return contentError("the manifest can't be read: %s", model.Short(err.Error()))
 		}
 	}
 	return b.checkManifest()
@@ -73,11 +74,11 @@ func (b *Bundle) checkManifest() error {
 	for i := range roots {
 		roots[i] = strings.Trim(roots[i], "/")
 		if rego.IsClosedPlace(roots[i]) {
-			return contentError("the manifest's root `%s` belongs to the product", short(roots[i]))
+			return contentError("the manifest's root `%s` belongs to the product", model.Short(roots[i]))
 		}
 		for j := range i {
 			if opa.RootPathsOverlap(roots[j], roots[i]) {
-				return contentError("the manifest's roots `%s` and `%s` overlap", short(roots[j]), short(roots[i]))
+				return contentError("the manifest's roots `%s` and `%s` overlap", model.Short(roots[j]), model.Short(roots[i]))
 			}
 		}
 	}
@@ -92,7 +93,7 @@ func (b *Bundle) checkManifest() error {
 		return contentError("the manifest states Rego version %d: use 0 or 1", versions[at])
 	}
 	if _, err := b.Manifest.RegoVersionForFile("/"); err != nil {
-		return contentError("the manifest's `file_rego_versions` can't be used: %s", short(err.Error()))
+		return contentError("the manifest's `file_rego_versions` can't be used: %s", model.Short(err.Error()))
 	}
 	return nil
 }
@@ -123,7 +124,7 @@ func (b *Bundle) checkRoots(file string, object map[string]any, at string) error
 		below, isObject := object[key].(map[string]any)
 		if !isObject || !slices.ContainsFunc(*b.Manifest.Roots, func(root string) bool { return strings.HasPrefix(root, place+"/") }) {
 			return contentError("`%s` defines `data.%s`, outside of the manifest's roots %v",
-				short(file), short(strings.ReplaceAll(place, "/", ".")), *b.Manifest.Roots)
+				model.Short(file), model.Short(strings.ReplaceAll(place, "/", ".")), *b.Manifest.Roots)
 		}
 		if err := b.checkRoots(file, below, place); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 const (
@@ -29,15 +31,15 @@ func cleanName(name string, folder bool) (string, error) {
 		}
 		return "", archiveError("an entry has no name")
 	case len(bare) > maxName || strings.Count(bare, "/") >= maxDepth:
-		return "", archiveError("the name `%s` is too long or too deep", short(bare))
+		return "", archiveError("the name `%s` is too long or too deep", model.Short(bare))
 	case !utf8.ValidString(bare) || strings.ContainsFunc(bare, forbidden):
-		return "", archiveError("the name %q holds a character that names must not hold", short(bare))
+		return "", archiveError("the name %q holds a character that names must not hold", model.Short(bare))
 	case strings.HasPrefix(bare, "/") || hasDrive(bare):
-		return "", archiveError("`%s` is an absolute path", short(name))
+		return "", archiveError("`%s` is an absolute path", model.Short(name))
 	case hasParent(bare):
-		return "", archiveError("`%s` leads out of the bundle", short(name))
+		return "", archiveError("`%s` leads out of the bundle", model.Short(name))
 	case path.Clean(bare) != bare:
-		return "", archiveError("`%s` is no plain path", short(name))
+		return "", archiveError("`%s` is no plain path", model.Short(name))
 	}
 	return bare, nil
 }
@@ -76,7 +78,7 @@ func (n names) add(name string, folder bool) error {
 		}
 	}
 	if old, taken := n[folded(name)]; taken && !folder && !old.folder && old.path == name {
-		return archiveError("`%s` is in the archive twice", short(name))
+		return archiveError("`%s` is in the archive twice", model.Short(name))
 	}
 	return n.claim(name, folder)
 }
@@ -85,21 +87,13 @@ func (n names) claim(name string, folder bool) error {
 	key := folded(name)
 	old, taken := n[key]
 	if taken && old.path != name {
-		return archiveError("`%s` and `%s` differ in case or in composed characters only", short(old.path), short(name))
+		return archiveError("`%s` and `%s` differ in case or in composed characters only", model.Short(old.path), model.Short(name))
 	}
 	if taken && old.folder != folder {
-		return archiveError("`%s` is a file and a folder at once", short(name))
+		return archiveError("`%s` is a file and a folder at once", model.Short(name))
 	}
 	n[key] = entryKind{name, folder}
 	return nil
 }
 
 func folded(name string) string { return norm.NFC.String(cases.Fold().String(norm.NFC.String(name))) }
-
-// short keeps hostile names out of messages but for their beginning.
-func short(name string) string {
-	if len(name) > 80 {
-		return strings.ToValidUTF8(name[:80], "") + "…"
-	}
-	return name
-}

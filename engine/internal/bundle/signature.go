@@ -12,6 +12,8 @@ import (
 
 	opa "github.com/open-policy-agent/opa/v1/bundle"
 	"github.com/open-policy-agent/opa/v1/util"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Verification says who must have signed a bundle.
@@ -59,7 +61,7 @@ func readEnvelope(files []File) (*envelope, error) {
 		return nil, signatureError("`%s` is no JSON document with signatures", signaturesFile)
 	}
 	if config.Plugin != "" && config.Plugin != "_default" {
-		return nil, signatureError("the signature needs the plugin `%s`", short(config.Plugin))
+		return nil, signatureError("the signature needs the plugin `%s`", model.Short(config.Plugin))
 	}
 	if len(config.Signatures) != 1 {
 		return nil, signatureError("`%s` holds %d signatures: exactly one is expected", signaturesFile, len(config.Signatures))
@@ -97,7 +99,7 @@ func verify(files []File, v *Verification, folder string) (*Signed, error) {
 	}
 	for _, pattern := range v.Exclude {
 		if _, err := filepath.Match(pattern, ""); err != nil {
-			return nil, refuse(Key, "", "`"+short(pattern)+"` is no pattern of excluded files", "write it as a glob")
+			return nil, refuse(Key, "", "`"+model.Short(pattern)+"` is no pattern of excluded files", "write it as a glob")
 		}
 	}
 	e, err := readEnvelope(files)
@@ -121,7 +123,7 @@ func verify(files []File, v *Verification, folder string) (*Signed, error) {
 func (e *envelope) check(keys []publicKey, scope string) (map[string]opa.FileInfo, error) {
 	allowed := slices.ContainsFunc(keys, func(k publicKey) bool { return slices.Contains(k.algorithms, e.header.Alg) })
 	if !allowed {
-		return nil, signatureError("the signature's algorithm `%s` does not belong to the key", short(e.header.Alg))
+		return nil, signatureError("the signature's algorithm `%s` does not belong to the key", model.Short(e.header.Alg))
 	}
 	for _, key := range keys {
 		if !slices.Contains(key.algorithms, e.header.Alg) {
@@ -134,7 +136,7 @@ func (e *envelope) check(keys []publicKey, scope string) (map[string]opa.FileInf
 			continue
 		}
 		if e.payload.Scope != scope {
-			return nil, signatureError("the bundle is signed for the scope `%s`, not for `%s`", short(e.payload.Scope), short(scope))
+			return nil, signatureError("the bundle is signed for the scope `%s`, not for `%s`", model.Short(e.payload.Scope), model.Short(scope))
 		}
 		if len(hashes) != len(e.payload.Files) {
 			return nil, signatureError("the signature names a file twice")
@@ -181,17 +183,17 @@ func checkFiles(files []File, hashes map[string]opa.FileInfo, exclude []string) 
 			continue
 		}
 		if !listed {
-			return signatureError("`%s` is not covered by the signature", short(file.Path))
+			return signatureError("`%s` is not covered by the signature", model.Short(file.Path))
 		}
 		if !slices.Contains(strong, info.Algorithm) {
-			return signatureError("`%s` is covered by `%s`, which is no strong hash", short(file.Path), short(info.Algorithm))
+			return signatureError("`%s` is covered by `%s`, which is no strong hash", model.Short(file.Path), model.Short(info.Algorithm))
 		}
 		if err := opa.VerifyBundleFile(file.Path, *bytes.NewBuffer(file.Data), hashes); err != nil {
-			return signatureError("`%s` is not what was signed", short(file.Path))
+			return signatureError("`%s` is not what was signed", model.Short(file.Path))
 		}
 	}
 	for name := range hashes {
-		return signatureError("`%s` was signed, but is not in the bundle", short(name))
+		return signatureError("`%s` was signed, but is not in the bundle", model.Short(name))
 	}
 	return nil
 }
@@ -213,7 +215,7 @@ func hashFile(file File) (string, error) {
 	if opa.IsStructuredDoc(file.Path) {
 		value = nil
 		if err := util.Unmarshal(file.Data, &value); err != nil {
-			return "", contentError("`%s` is neither JSON nor YAML", short(file.Path))
+			return "", contentError("`%s` is neither JSON nor YAML", model.Short(file.Path))
 		}
 	}
 	sum, err := hasher.HashFile(value)

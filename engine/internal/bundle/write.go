@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // pack makes an archive whose bytes depend on the files alone: sorted, without times, owners or names
@@ -24,7 +26,7 @@ func pack(files []File) ([]byte, error) {
 			Name: "/" + file.Path, Mode: 0o644, Size: int64(len(file.Data)), Typeflag: tar.TypeReg, ModTime: time.Unix(0, 0),
 		}
 		if err := archive.WriteHeader(header); err != nil {
-			return nil, contentError("`%s` can't be put into an archive: %s", short(file.Path), err)
+			return nil, contentError("`%s` can't be put into an archive: %s", model.Short(file.Path), err)
 		}
 		if _, err := archive.Write(file.Data); err != nil {
 			return nil, err

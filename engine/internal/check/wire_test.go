@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
-	"testing/quick"
 
 	"attest.continuu.ms/engine/internal/model"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // written is a batch as both encoders write it, read back.
@@ -40,9 +41,7 @@ func TestABatchIsWrittenAsItsTagsSay(t *testing.T) {
 		own, standard := written(t, batch)
 		return reflect.DeepEqual(own, standard)
 	}
-	if err := quick.Check(same, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, same)
 }
 
 func TestTextsThatNeedCare(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"math/rand"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/gator/expand"
@@ -17,6 +16,8 @@ import (
 	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/constraint/enforcement"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 const always = `
@@ -128,9 +129,7 @@ func (d dice) resource() map[string]any {
 // The match block of every pair is judged by Gatekeeper's client, target and driver on one side, and
 // by a set on the other, with the Namespace objects that gator would hand out.
 func TestMatchingIsGatekeepers(t *testing.T) {
-	seed := time.Now().UnixNano()
-	t.Logf("seed %d", seed)
-	d := dice{rand.New(rand.NewSource(seed))}
+	d := dice{rand.New(rand.NewSource(int64(trial.Seed(t))))}
 	policies := objects(t, "p.yaml", always)
 	for i := range 50 {
 		policies = append(policies, gatekeeper.Object{Value: map[string]any{
@@ -141,7 +140,7 @@ func TestMatchingIsGatekeepers(t *testing.T) {
 	oracle := upstream(t, false, policies)
 	set, _, problems := Load(t.Context(), policies, Options{})
 	if len(problems) > 0 {
-		t.Fatalf("seed %d: %v", seed, problems)
+		t.Fatal(problems)
 	}
 	namespaces := d.namespaces(t)
 	expander, inv := gatorNamespaces(t, namespaces)
@@ -154,13 +153,13 @@ func TestMatchingIsGatekeepers(t *testing.T) {
 			reviews.EnforcementPoint(enforcement.Gator))
 		out := review(t, set, admission.Review{Object: termOf(t, resource), Inventory: inv, EnforcementPoint: enforcement.Gator})
 		if got := ourVerdict(t, out); !slices.Equal(got, want) {
-			t.Fatalf("seed %d: %v\nwe say    %q\nupstream  %q", seed, resource, got, want)
+			t.Fatalf("%v\nwe say    %q\nupstream  %q", resource, got, want)
 		}
 		pairs, matched = pairs+50, matched+len(want)
 	}
 	t.Logf("%d pairs, %d of them match", pairs, matched)
 	if matched == 0 || matched == pairs {
-		t.Fatalf("seed %d: the pairs say nothing: %d of %d match", seed, matched, pairs)
+		t.Fatalf("the pairs say nothing: %d of %d match", matched, pairs)
 	}
 }
 

@@ -30,7 +30,8 @@ var layers = [][]string{
 	{"load"},
 	{"builtins", "load/syntax", "locate"},
 	{"compiled"},
-	{"deadline", "layers", "member", "model", "rpc", "schema", "version", "virtual"},
+	{"deadline", "layers", "member", "rpc", "schema", "version", "virtual"},
+	{"model"},
 }
 
 const module = "attest.continuu.ms/engine/internal/"

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // Parts of files that a reader may get wrong, or that may lead it to think that a file is something else.
@@ -82,20 +84,15 @@ func smallFiles(t *testing.T) (texts []string) {
 	return texts
 }
 
-// TestRandomFilesAreWhatKubectlMakesOfThem takes its seed from ATTEST_FUZZ_SEED, and the number of files from
-// ATTEST_FUZZ_FILES; the seed of a run is in its log.
+// TestRandomFilesAreWhatKubectlMakesOfThem takes the number of files from ATTEST_FUZZ_FILES.
 func TestRandomFilesAreWhatKubectlMakesOfThem(t *testing.T) {
-	seed, files := uint64(11), 2_000
+	seed, files := trial.Seed(t), 2_000
 	if !testing.Short() {
-		seed, files = rand.Uint64(), 60_000
-	}
-	if given, err := strconv.ParseUint(os.Getenv("ATTEST_FUZZ_SEED"), 10, 64); err == nil {
-		seed = given
+		files = 60_000
 	}
 	if given, err := strconv.Atoi(os.Getenv("ATTEST_FUZZ_FILES")); err == nil {
 		files = given
 	}
-	t.Logf("ATTEST_FUZZ_SEED=%d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	corpus := smallFiles(t)
 	outcomes := map[string]int{}

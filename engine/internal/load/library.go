@@ -167,7 +167,7 @@ func jsonTerm(value any, depth int) (*ast.Term, error) {
 		text, ok := syntax.JSONNumber(string(value))
 		if !ok {
 			return nil, &Failure{
-				Code: CodeSyntax, Message: fmt.Sprintf("the number `%s` is out of range", shorten(string(value))), Hint: "quote the value",
+				Code: CodeSyntax, Message: fmt.Sprintf("the number `%s` is out of range", model.Short(string(value))), Hint: "quote the value",
 			}
 		}
 		return numberTerm(json.Number(text))

@@ -97,7 +97,7 @@ func (r *reader) checkSeparator(offset int) {
 	if rest := badSeparator(r.text, offset); rest != "" {
 		r.report(model.Problem{
 			Severity: model.Error, Code: CodeSyntax, Line: r.lineOf(offset), Column: len(separator) + 1,
-			Message: fmt.Sprintf("`---` must stand on a line of its own, not before `%s`", shorten(rest)),
+			Message: fmt.Sprintf("`---` must stand on a line of its own, not before `%s`", model.Short(rest)),
 			Hint:    "move what follows `---` to the next line",
 		})
 	}

@@ -3,7 +3,6 @@ package load
 import (
 	"errors"
 	"strings"
-	"unicode"
 
 	"attest.continuu.ms/engine/internal/model"
 )
@@ -45,22 +44,4 @@ func foreignEncoding(text string) string {
 		return "UTF-16"
 	}
 	return ""
-}
-
-// shorten keeps a quotation of the user's text on one short line.
-func shorten(text string) string {
-	if runes := []rune(printable(text)); len(runes) > 40 {
-		return string(runes[:40]) + "…"
-	}
-	return printable(text)
-}
-
-// printable replaces the characters that could trick a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
 }

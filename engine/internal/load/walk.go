@@ -150,7 +150,7 @@ func (w *walker) problem(problem *model.Problem) { w.problems = append(w.problem
 func brokenLink(shown, real string, err error) *model.Problem {
 	problem := unreadable(shown, err)
 	target, _ := os.Readlink(real) // empty when even that fails
-	problem.Message = fmt.Sprintf("`%s` is a link to `%s`, which can't be followed", printable(shown), printable(target))
+	problem.Message = fmt.Sprintf("`%s` is a link to `%s`, which can't be followed", model.Printable(shown), model.Printable(target))
 	problem.Hint = "repair or remove the link"
 	return problem
 }

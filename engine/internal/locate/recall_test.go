@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // A constant message, a message that names another container's values, and conditions on fields that no message names:
@@ -69,9 +70,7 @@ func randomPod(r *rand.Rand) map[string]any {
 const randomParameters = `{"labels": [{"key": "owner"}, {"key": "team", "allowedRegex": "^[a-z]+$"}], "exemptImages": ["web"]}`
 
 func TestWhatIsRecalledIsWhatAnEvaluationFinds(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test wants variety, not secrets
+	r := rand.New(rand.NewPCG(trial.Seed(t), 1)) //nolint:gosec // a test wants variety, not secrets
 	sets := map[string]rules{
 		"sly": compile(t, sly), "privileged": compile(t, privileged, exempt), "labels": compile(t, requiredLabels),
 	}

@@ -8,9 +8,10 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"testing/quick"
 
 	"attest.continuu.ms/engine/internal/model"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 func TestWhatCannotBeReadAsPoliciesIsAnError(t *testing.T) {
@@ -152,7 +153,5 @@ func TestTheOrderOfSourcesChangesNoData(t *testing.T) {
 		}
 		return true
 	}
-	if err := quick.Check(together, &quick.Config{MaxCount: 50}); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, together, 50)
 }

@@ -11,11 +11,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/model"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // The judge is `opa check`: what a policy set takes must compile there in the mode that it is read in here.
@@ -93,9 +94,9 @@ func named(o original, number int) original {
 }
 
 func TestWhatIsTakenCompilesInOPA(t *testing.T) {
-	seed, count := uint64(1), 300
+	seed, count := trial.Seed(t), 300
 	if !testing.Short() {
-		seed, count = uint64(time.Now().UnixNano()), 5000
+		count = 5000
 	}
 	random := rand.New(rand.NewPCG(seed, 0))
 	policies, opa := originals(t), opaCheck{map[string]*ast.Module{}}
@@ -108,11 +109,11 @@ func TestWhatIsTakenCompilesInOPA(t *testing.T) {
 			continue
 		}
 		if err := opa.refuses(one); err != nil {
-			t.Errorf("seed %d: taken as %s, and not so by OPA: %v\n%s", seed, one.dialect, err, one.text)
+			t.Errorf("taken as %s, and not so by OPA: %v\n%s", one.dialect, err, one.text)
 		}
 		all = append(all, one)
 	}
-	t.Logf("seed %d: of %d mutations of %d policies %d were taken", seed, count, len(policies), len(all))
+	t.Logf("of %d mutations of %d policies %d were taken", count, len(policies), len(all))
 	if len(all) < count/10 {
 		t.Error("too few to prove anything")
 	}

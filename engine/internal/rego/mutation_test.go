@@ -8,9 +8,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // The judge of these tests is OPA: a text that is accepted here must compile in one of its modes, or be of the
@@ -151,9 +152,9 @@ func isWrittenInV1(text string) bool {
 var ifs = regexp.MustCompile(`(?m)^[^#\n"]* if [^\n]`)
 
 func TestWhatIsReadIsReadByOPA(t *testing.T) {
-	seed, count := uint64(1), 600
+	seed, count := trial.Seed(t), 600
 	if !testing.Short() {
-		seed, count = uint64(time.Now().UnixNano()), 10000
+		count = 10000
 	}
 	random := rand.New(rand.NewPCG(seed, 0))
 	policies, read := originals(t), map[string]int{}
@@ -169,11 +170,11 @@ func TestWhatIsReadIsReadByOPA(t *testing.T) {
 		}
 		read[parsed.Dialect]++
 		if module, err := readByOPA(parsed.Dialect, text); err != nil || len(module.Rules) != len(parsed.Module.Rules) {
-			t.Errorf("seed %d: read as %s, and not so by OPA: %v\n%s", seed, parsed.Dialect, err, text)
+			t.Errorf("read as %s, and not so by OPA: %v\n%s", parsed.Dialect, err, text)
 		}
 		if parsed.Dialect != V1 && isWrittenInV1(original) {
-			t.Errorf("seed %d: a typo made %s of v1\n%s", seed, parsed.Dialect, text)
+			t.Errorf("a typo made %s of v1\n%s", parsed.Dialect, text)
 		}
 	}
-	t.Logf("seed %d: of %d mutations %v were read", seed, count, read)
+	t.Logf("of %d mutations %v were read", count, read)
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // fitting holds a decoded value to a Go type as strict decoding would, and goes on after an error.
@@ -102,7 +104,7 @@ func (f *fitting) unknown(path []any, key string, fields []string) {
 	if hint == "" {
 		hint = "take it out, or put it where it belongs"
 	}
-	f.fail(below(path, key), fmt.Sprintf("%s has no field `%s`", named(path), key), hint)
+	f.fail(below(path, key), fmt.Sprintf("%s has no field `%s`", named(path), model.Short(key)), hint)
 }
 
 func (f *fitting) list(value any, typ reflect.Type, path []any) {
@@ -193,7 +195,7 @@ func named(path []any) string {
 	if text.Len() == 0 {
 		return "the resource"
 	}
-	return "`" + text.String() + "`"
+	return "`" + model.Short(text.String()) + "`"
 }
 
 var fields sync.Map // reflect.Type to map[string]reflect.Type; as many as Kubernetes has types

@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // kinds are Kubernetes' own.
@@ -91,13 +93,13 @@ func (c *Catalog) unserved(gvk schema.GroupVersionKind) *Error {
 			return nil
 		}
 		hint := cmp.Or(c.elsewhere(gvk), nearest(gvk.GroupVersion().String(), groupVersions()), gone)
-		return &Error{Path: []any{"apiVersion"}, Message: fmt.Sprintf("Kubernetes %s has no API version `%s`", c.version, gvk.GroupVersion()), Hint: hint}
+		return &Error{Path: []any{"apiVersion"}, Message: fmt.Sprintf("Kubernetes %s has no API version `%s`", c.version, model.Short(gvk.GroupVersion().String())), Hint: hint}
 	}
 	hint := cmp.Or(c.elsewhere(gvk), nearest(gvk.Kind, stored(gvk.GroupVersion())))
 	if hint == "" && c.version.before(Newest()) {
 		return nil
 	}
-	return &Error{Path: []any{"kind"}, Message: fmt.Sprintf("Kubernetes %s has no kind `%s` in `%s`", c.version, gvk.Kind, gvk.GroupVersion()), Hint: cmp.Or(hint, gone)}
+	return &Error{Path: []any{"kind"}, Message: fmt.Sprintf("Kubernetes %s has no kind `%s` in `%s`", c.version, model.Short(gvk.Kind), model.Short(gvk.GroupVersion().String())), Hint: cmp.Or(hint, gone)}
 }
 
 func (c *Catalog) outOfTime(gvk schema.GroupVersionKind, typ reflect.Type) *Error {

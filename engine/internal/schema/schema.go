@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Error is one thing that an API server would refuse.
@@ -37,7 +39,7 @@ func ParseVersion(text string) (Version, error) {
 			return Version{major, minor}, nil
 		}
 	}
-	return Version{}, fmt.Errorf("`%s` is no version of Kubernetes: write it as `%s`", text, Newest())
+	return Version{}, fmt.Errorf("`%s` is no version of Kubernetes: write it as `%s`", model.Short(text), Newest())
 }
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
@@ -64,7 +66,7 @@ func (c *Catalog) Errors(resource map[string]any) []Error {
 	kind, _ := resource["kind"].(string)
 	named, err := schema.ParseGroupVersion(apiVersion)
 	if err != nil {
-		return []Error{{Path: []any{"apiVersion"}, Message: fmt.Sprintf("`%s` is no API version", apiVersion), Hint: "write `group/version`, or `v1`"}}
+		return []Error{{Path: []any{"apiVersion"}, Message: fmt.Sprintf("`%s` is no API version", model.Short(apiVersion)), Hint: "write `group/version`, or `v1`"}}
 	}
 	gvk := named.WithKind(kind)
 	if custom, ok := c.custom[gvk]; ok {

@@ -2,10 +2,14 @@
 package trial
 
 import (
+	"math/rand"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"testing"
+	"testing/quick"
+	"time"
 )
 
 // A template and a constraint of it, which has a violation for every Pod: `no`.
@@ -57,4 +61,35 @@ func Main(m *testing.M) {
 	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(1 << 30)
 	m.Run()
+}
+
+// Seed is what a test draws its random cases from: the same in every run, so that a test that passed passes again.
+// ATTEST_SEED sets another; `random` one of this moment's, which is logged.
+func Seed(t testing.TB) uint64 {
+	t.Helper()
+	given := os.Getenv("ATTEST_SEED")
+	if given == "" {
+		return 1
+	}
+	seed, err := strconv.ParseUint(given, 10, 64)
+	if given == "random" {
+		seed, err = uint64(time.Now().UnixNano()), nil
+	}
+	if err != nil {
+		t.Fatalf("ATTEST_SEED: a number, or `random`: %s", err)
+	}
+	t.Logf("ATTEST_SEED=%d", seed)
+	return seed
+}
+
+// Law holds a function that answers with a bool to true, on as many random arguments (100 where none is given).
+func Law(t testing.TB, law any, arguments ...int) {
+	t.Helper()
+	config := quick.Config{Rand: rand.New(rand.NewSource(int64(Seed(t))))} //nolint:gosec // a test wants variety, not secrets
+	for _, count := range arguments {
+		config.MaxCount = count
+	}
+	if err := quick.Check(law, &config); err != nil {
+		t.Error(err)
+	}
 }

@@ -69,14 +69,14 @@ func (c *checker) text(metadata map[string]any, key string, check func(string) [
 		return
 	}
 	if errs := check(text); text != "" && len(errs) > 0 {
-		c.fail([]any{"metadata", key}, fmt.Sprintf("`%s` is no valid %s: %s", text, key, errs[0]), "rename it")
+		c.fail([]any{"metadata", key}, fmt.Sprintf("`%s` is no valid %s: %s", model.Short(text), key, errs[0]), "rename it")
 	}
 }
 
 func (c *checker) labels(metadata map[string]any) {
 	for key, value := range c.texts(metadata, "labels") {
 		if errs := validation.IsValidLabelValue(value); len(errs) > 0 {
-			c.fail([]any{"metadata", "labels", key}, fmt.Sprintf("`%s` is no valid label value: %s", value, errs[0]), "shorten or rename it")
+			c.fail([]any{"metadata", "labels", key}, fmt.Sprintf("`%s` is no valid label value: %s", model.Short(value), errs[0]), "shorten or rename it")
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (c *checker) texts(metadata map[string]any, member string) map[string]strin
 	for _, key := range sorted(object) {
 		path := []any{"metadata", member, key}
 		if errs := validation.IsQualifiedName(strings.ToLower(key)); len(errs) > 0 {
-			c.fail(path, fmt.Sprintf("`%s` is no valid key: %s", key, errs[0]), "rename it")
+			c.fail(path, fmt.Sprintf("`%s` is no valid key: %s", model.Short(key), errs[0]), "rename it")
 		}
 		if text, isText := object[key].(string); isText {
 			out[key] = text

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/quick"
 	"time"
 
 	"attest.continuu.ms/engine/internal/trial"
@@ -190,9 +189,7 @@ func TestEditsLeaveTheWorldAsItWas(t *testing.T) {
 		}
 		return w.Key() == before
 	}
-	if err := quick.Check(same, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, same)
 }
 
 func TestSubstituteReplacesKeysAndTexts(t *testing.T) {

@@ -4,7 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"testing/quick"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 func TestEditsChangeOnePlaceOrAreRefused(t *testing.T) {
@@ -118,9 +119,7 @@ func TestSpreadTakesEvenlyAndInOrder(t *testing.T) {
 		}
 		return true
 	}
-	if err := quick.Check(even, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, even)
 }
 
 func TestOutcomesAreComparedByTheirResults(t *testing.T) {

@@ -3,10 +3,11 @@ package regotest
 import (
 	"maps"
 	"testing"
-	"testing/quick"
 
 	"attest.continuu.ms/engine/internal/develop/suite"
 	"attest.continuu.ms/engine/internal/model"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 func TestRangesAreTheLines(t *testing.T) {
@@ -27,9 +28,7 @@ func TestRangesAreTheLines(t *testing.T) {
 		}
 		return maps.Equal(lines, found)
 	}
-	if err := quick.Check(same, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, same)
 }
 
 func TestBelow(t *testing.T) {

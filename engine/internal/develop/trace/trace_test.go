@@ -4,10 +4,11 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/quick"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 // evaluate traces data.p.r of a module.
@@ -85,9 +86,7 @@ func TestAnOutcomeIsThatOfTheEvaluation(t *testing.T) {
 		outcome := evaluate(t, rules, input.String(), DefaultLimits).Root.Children[0].Outcome
 		return (outcome == Holds) == (a < b && a != 3)
 	}
-	if err := quick.Check(holds, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, holds)
 }
 
 func TestATraceIsBounded(t *testing.T) {
@@ -116,7 +115,5 @@ func TestValuesAreCut(t *testing.T) {
 		written := write(ast.String(text), int(limit))
 		return len(written) <= int(limit)+len("…")
 	}
-	if err := quick.Check(cut, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, cut)
 }

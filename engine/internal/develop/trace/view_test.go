@@ -3,9 +3,10 @@ package trace
 import (
 	"strings"
 	"testing"
-	"testing/quick"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 func TestWhatAViewShows(t *testing.T) {
@@ -113,9 +114,7 @@ func TestValuesAreWrittenAsRegoWritesThem(t *testing.T) {
 	whole := func(text string, more uint8) bool { // what fits is not cut
 		return write(ast.String(text), 20*len(text)+2+int(more)) == ast.String(text).String()
 	}
-	if err := quick.Check(whole, nil); err != nil {
-		t.Error(err)
-	}
+	trial.Law(t, whole)
 }
 
 func TestEveryLimitCutsATraceAndSaysSo(t *testing.T) {
