@@ -23,10 +23,7 @@ __all__ = ["gator"]
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: x}]}\n"
 LATER = {
-    "configuration": "kinds that never reach a cluster's store are validated as resources today",
     "input": "validate does not know yet which fields the input has",
-    "table": "a table does not say yet what was skipped",
-    "reviews": "an AdmissionReview and a Suite are validated as resources today",
 }
 
 
@@ -98,12 +95,10 @@ def test_a_suite_reads_reviews_as_gatekeeper_does(case: Case, run: Run) -> None:
     assert outcomes == {"delete": "pass", "delete-object": "fail", "no-kind": "pass", "skipped": "skip"}
 
 
-@pytest.mark.xfail(strict=True, reason=LATER["reviews"])
 def test_reviews_and_suites_are_valid(case: Case, run: Run) -> None:
     run(case("32"), "policy validate .", 0)
 
 
-@pytest.mark.xfail(strict=True, reason=LATER["configuration"])
 def test_kinds_of_configuration_need_no_metadata(case: Case, run: Run) -> None:
     run(case("70"), "policy validate .", 0)
 
@@ -113,7 +108,6 @@ def test_fields_that_the_input_does_not_have_are_warned_of(case: Case, run: Run)
     assert run(case("75"), "policy validate .", 0).out.count("the input has no such field") >= 3
 
 
-@pytest.mark.xfail(strict=True, reason=LATER["table"])
 def test_a_table_says_what_was_skipped(case: Case, run: Run) -> None:
     assert "skipped 1 document" in run(case("86"), f"{PRIVILEGED} values.yaml --allow-empty -f table", 0).out
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from attest_governance.model import Location, Outcome, Problem, Waiver
 
-from .values import everything, finding, outcome, render
+from .values import APPROVED, everything, finding, outcome, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,75 @@ def test_color_adds_escapes_and_nothing_else() -> None:
 
     assert "\x1b[" not in plain
     assert re.sub(r"\x1b\[[0-9;]*m", "", colored) == plain
+
+
+def _everywhere(number: int) -> Outcome:
+    return outcome(*(finding(location=Location(f"k8s/{at:02}.yaml", at, 9, at, 25)) for at in range(1, number + 1)))
+
+
+def test_a_message_found_many_times_is_shown_thrice_and_listed_then() -> None:
+    text = render("text", _everywhere(12))
+
+    assert text.count("  fix: remove") == 3
+    assert "k8s/03.yaml\n" in text
+    assert "k8s/04.yaml\n" not in text
+    places = ", ".join(f"k8s/{at:02}.yaml:{at}:9" for at in range(4, 9))
+    assert f"again (critical violation): container `web` must not be privileged [attest-security]\n  at: {places} " in text
+    assert "and 4 more places" in text
+    assert "by severity: 12 critical\nby policy: attest-security 12\n" in text
+
+
+@pytest.mark.parametrize(("number", "shown"), [(3, 3), (4, 3), (5, 3)])
+def test_few_places_are_all_named(number: int, shown: int) -> None:
+    text = render("text", _everywhere(number))
+
+    assert text.count("  fix: remove") == shown
+    assert all(f"k8s/{at:02}.yaml:{at}:9" in text for at in range(1, number + 1))
+    assert "more place" not in text
+
+
+@pytest.mark.parametrize("how", ["verbose", "detailed"])
+def test_who_wants_more_sees_every_finding(how: str) -> None:
+    assert render("text", _everywhere(12), **{how: True}).count("  fix: remove") == 12
+
+
+@pytest.mark.parametrize("name", ["json", "sarif", "junit", "github", "openreports", "table", "yaml"])
+def test_other_formats_hold_every_finding(name: str) -> None:
+    text = render(name, _everywhere(12))
+
+    assert all(f"k8s/{at:02}.yaml" in text for at in range(1, 13))
+
+
+def test_an_exemption_is_never_folded() -> None:
+    run = outcome(
+        *(finding(waiver=APPROVED, location=Location("k8s/a.yaml", at, 9, at, 25)) for at in range(1, 8)),
+        *(finding(location=Location("k8s/a.yaml", at, 9, at, 25)) for at in range(11, 14)),
+    )
+
+    assert render("text", run).count("approved exemption by alice") == 7
+    assert "again" not in render("text", run)
+
+
+CONTRADICTIONS = {
+    "warnings that deny": ("deny", 0, "denied, since warnings count under --strict"),
+    "violations that are shown only": ("allow", 2, "allowed, since violations are shown only"),
+    "violations that deny": ("deny", 2, "denied"),
+    "nothing at all": ("allow", 0, "allowed"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+@pytest.mark.parametrize("shown", ["text", "table"])
+def test_a_summary_says_why_the_verdict_is_not_what_the_counts_say(name: str, shown: str) -> None:
+    verdict, violations, said = CONTRADICTIONS[name]
+    run = outcome(finding(enforcement="warn"))
+    run = msgspec.structs.replace(
+        run, summary=msgspec.structs.replace(run.summary, verdict=verdict, violations=violations)
+    )
+
+    last = render(shown, run).splitlines()[-1]
+    assert last.partition("(4 policies): ")[2].startswith(said)
+    assert ("since" in last) == ("since" in said)
 
 
 def test_a_line_is_read_from_the_file_where_the_run_kept_no_text(tmp_path: Path) -> None:

@@ -72,9 +72,6 @@ func release(typ reflect.Type, method string) (Version, bool) {
 	return Version{int(out[0].Int()), int(out[1].Int())}, true
 }
 
-// notStored are documents in the form of a resource that no API server is asked to take: kubeconfigs.
-var notStored = []schema.GroupVersionKind{{Version: "v1", Kind: "Config"}}
-
 const gone = "take it out, or set `policy.kubernetes_version` to that of your cluster"
 
 // unserved says why a version of Kubernetes does not serve a kind; nil where it does, and for kinds of others.
@@ -84,7 +81,7 @@ func (c *Catalog) unserved(gvk schema.GroupVersionKind) *Error {
 	switch {
 	case exists:
 		return c.outOfTime(gvk, typ)
-	case slices.Contains(notStored, gvk):
+	case !IsStored(gvk.GroupVersion().String(), gvk.Kind):
 		return nil
 	case !ours && strings.Contains(gvk.Group, "."): // a custom resource that nobody defines here
 		return nil

@@ -9,13 +9,17 @@ import (
 
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/schema"
 )
 
 // structure checks the fields that every resource needs, as an API server would before it looks at
-// the kind: name, namespace, labels and annotations.
+// the kind: name, namespace, labels and annotations. What no cluster keeps needs none of them.
 func structure(document *load.Document, object map[string]any) []model.Problem {
 	c := &checker{document: document}
 	metadata, isObject := object["metadata"].(map[string]any)
+	if !schema.IsStored(document.Resource.APIVersion, document.Resource.Kind) && (object["metadata"] == nil || isObject && metadata["name"] == nil) {
+		return nil
+	}
 	if !isObject {
 		c.fail([]any{"metadata"}, "the resource has no `metadata`", "add `metadata` with a `name`")
 		return c.problems

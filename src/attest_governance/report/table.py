@@ -29,6 +29,8 @@ def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
         out.write("\n")
     for notice in outcome.notices:
         out.write(clean.inert(f"notice: {clean.one_line(notice)}\n"))
+    for line in words.skipped(outcome, verbose=options.verbose):
+        out.write(clean.inert(f"{clean.one_line(line)}\n"))
     out.write(f"{words.summary(outcome.summary)}\n")
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from attest_governance.model import Outcome, Summary
+from attest_governance.model.finding import SEVERITIES
 from attest_governance.report import clean, words
 from attest_governance.report.frame import Span, frame
 from attest_governance.report.source import SourceReader
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from attest_governance.report.registry import ReportOptions
 
 _DEFAULT_WIDTH = 120
+_REPEATED = 3
+"""How often a message is shown with its place before the rest of its places are listed together."""
+_PLACES = 5
+"""How many of these places are listed."""
+_MANY = 10
+"""From how many findings on they are counted by severity and policy."""
 _COLORS = {
     "bold": "1",
     "dim": "2",
@@ -38,6 +46,7 @@ def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     for file, findings in groupby(outcome.findings, key=lambda finding: finding.location.file):
         page.file(file, list(findings))
         out.write(page.take())
+    page.repeated()
     page.skipped()
     page.problems()
     page.closing()
@@ -54,6 +63,10 @@ def problem_lines(problems: Sequence[Problem], options: ReportOptions, sources: 
     return page.lines
 
 
+_Words: TypeAlias = tuple[str, str, str, str]
+"""What a finding says: what it means for the verdict, its severity, its message and its policy."""
+
+
 class _Page:
     """Lines that were not written yet, and what is needed to make more of them."""
 
@@ -62,6 +75,8 @@ class _Page:
         self._options = options
         self._source = SourceReader(options.root, outcome.sources, outcome.findings)
         self._policies = {policy.name: policy for policy in outcome.policies} if options.detailed else {}
+        self._shown: Counter[_Words] = Counter()
+        self._again: dict[_Words, list[str]] = {}
         self.lines: list[str] = []
 
     def take(self) -> str:
@@ -71,13 +86,36 @@ class _Page:
         return clean.inert(text)
 
     def file(self, file: str, findings: list[Finding]) -> None:
-        """All findings of one file under its name."""
+        """All findings of one file under its name, but for messages that were shown often enough."""
+        waived = [] if self._options.show_exempted else [finding for finding in findings if finding.waiver]
+        shown = [one for one in findings if (not one.waiver or not waived) and not self._is_told(one)]
+        if not shown and not waived:
+            return
         self.lines += [self._paint(clean.one_line(file) or "(no file)", "bold"), ""]
-        shown = [finding for finding in findings if finding.waiver is None or self._options.show_exempted]
         for _, together in groupby(shown, key=self._place_of):
             self._place(list(together))
-        if len(shown) < len(findings):
-            self._exempted([finding for finding in findings if finding.waiver])
+        if waived:
+            self._exempted(waived)
+
+    def _is_told(self, finding: Finding) -> bool:
+        """Whether its message was shown often enough; its place is kept then."""
+        if self._options.verbose or self._options.detailed or finding.waiver:
+            return False
+        said = (words.standing(finding), finding.severity, finding.message, finding.policy)
+        if self._shown[said] < _REPEATED:
+            self._shown[said] += 1
+            return False
+        self._again.setdefault(said, []).append(_place(finding.location))
+        return True
+
+    def repeated(self) -> None:
+        """The other places of messages that were shown often enough."""
+        for (standing, severity, message, policy), places in self._again.items():
+            self._prose(f"again ({severity} {standing})", message, f" [{policy}]", color=severity)
+            more = f" and {words.count(len(places) - _PLACES, 'more place')}" if len(places) > _PLACES else ""
+            self._prose("  at", f"{', '.join(places[:_PLACES])}{more}")
+        if self._again:
+            self.lines += ["--verbose shows each of them", ""]
 
     def _place_of(self, finding: Finding) -> object:
         """What findings share that are shown with one code frame; those with details stand alone."""
@@ -138,11 +176,9 @@ class _Page:
 
     def skipped(self) -> None:
         """What was not judged, under `--verbose`."""
-        if not self._options.verbose or not self._outcome.skipped:
-            return
-        for skipped in self._outcome.skipped:
-            self.lines.append(clean.one_line(f"skipped: {skipped.file}:{skipped.line}: {skipped.reason}"))
-        self.lines.append("")
+        if self._options.verbose and self._outcome.skipped:
+            self.lines += [clean.one_line(line) for line in words.skipped(self._outcome, verbose=True)]
+            self.lines.append("")
 
     def problems(self) -> None:
         """What kept us from deciding, then what a person should know."""
@@ -168,12 +204,23 @@ class _Page:
             self._prose("notice", notice)
         if self._outcome.notices:
             self.lines.append("")
+        self._totals([finding for finding in self._outcome.findings if finding.waiver is None])
         total = self._outcome.summary
-        if total.skipped and not self._options.verbose:
-            what = words.count(total.skipped, "document that is no resource", "documents that are no resources")
-            self.lines.append(f"skipped {what}; --verbose says why")
+        if not self._options.verbose:
+            self.lines += words.skipped(self._outcome, verbose=False)
         color = total.verdict if total.verdict in _COLORS else "error"
         self.lines += [self._paint(line, color) for line in self._folded([words.summary(total)], "")]
+
+    def _totals(self, findings: Sequence[Finding]) -> None:
+        """What many findings are, by severity and by policy."""
+        if len(findings) < _MANY:
+            return
+        by_severity = Counter(finding.severity for finding in findings)
+        severities = [f"{by_severity[severity]} {severity}" for severity in SEVERITIES if by_severity[severity]]
+        by_policy = Counter(finding.policy for finding in findings).items()
+        self._prose("by severity", ", ".join(severities))
+        self._prose("by policy", ", ".join(f"{policy} {number}" for policy, number in sorted(by_policy, key=_most)))
+        self.lines.append("")
 
     def _frame(self, file: str, span: Span, color: str) -> None:
         drawn, mark = frame(self._source.lines(file), span, (self._options.width or _DEFAULT_WIDTH) - 6)
@@ -205,6 +252,10 @@ class _Page:
 
     def _paint(self, text: str, color: str) -> str:
         return f"\x1b[{_COLORS[color]}m{text}\x1b[0m" if self._options.color else text
+
+
+def _most(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]
 
 
 def _place(location: Location) -> str:

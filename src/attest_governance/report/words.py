@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attest_governance.model import Enforcement, Finding, Resource, Summary, Verdict, Waiver
+    from attest_governance.model import Enforcement, Finding, Outcome, Resource, Summary, Verdict, Waiver
     from attest_governance.model.trace import Complaint
 
 VERDICTS: dict[Verdict, str] = {"allow": "allowed", "deny": "denied", "error": "could not decide"}
@@ -60,7 +60,25 @@ def summary(total: Summary) -> str:
     if total.errors:
         counts.append(count(total.errors, "error"))
     where = f"{count(total.resources, 'resource')} ({count(total.policies, 'policy', 'policies')})"
-    return f"{', '.join(counts)} in {where}: {VERDICTS[total.verdict]}"
+    return f"{', '.join(counts)} in {where}: {VERDICTS[total.verdict]}{_why(total)}"
+
+
+def _why(total: Summary) -> str:
+    """Why a verdict is not what the counts seem to say."""
+    if total.verdict == "deny" and not total.violations:
+        return ", since warnings count under --strict"
+    if total.verdict == "allow" and total.violations:
+        return ", since violations are shown only: see `policy.fail_on_violation` and --fail-on"
+    return ""
+
+
+def skipped(outcome: Outcome, *, verbose: bool) -> list[str]:
+    """What was no resource: each under `--verbose`, else their number; no lines where everything was one."""
+    if verbose:
+        return [f"skipped: {one.file}:{one.line}: {one.reason}" for one in outcome.skipped]
+    total = outcome.summary.skipped
+    what = count(total, "document that is no resource", "documents that are no resources")
+    return [f"skipped {what}; --verbose says why"] if total else []
 
 
 def duration(nanoseconds: float) -> str:
