@@ -71,7 +71,8 @@ def test_a_message_found_many_times_is_shown_thrice_and_listed_then() -> None:
     assert "k8s/03.yaml\n" in text
     assert "k8s/04.yaml\n" not in text
     places = ", ".join(f"k8s/{at:02}.yaml:{at}:9" for at in range(4, 9))
-    assert f"again (critical violation): container `web` must not be privileged [attest-security]\n  at: {places} " in text
+    again = "again (critical violation): container `web` must not be privileged [attest-security]"
+    assert f"{again}\n  at: {places} " in text
     assert "and 4 more places" in text
     assert "by severity: 12 critical\nby policy: attest-security 12\n" in text
 

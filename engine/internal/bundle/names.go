@@ -33,7 +33,7 @@ func cleanName(name string, folder bool) (string, error) {
 	case len(bare) > maxName || strings.Count(bare, "/") >= maxDepth:
 		return "", archiveError("the name `%s` is too long or too deep", model.Short(bare))
 	case !utf8.ValidString(bare) || strings.ContainsFunc(bare, forbidden):
-		return "", archiveError("the name %q holds a character that names must not hold", model.Short(bare))
+		return "", archiveError("the name `%s` holds a character that names must not hold", model.Short(bare))
 	case strings.HasPrefix(bare, "/") || hasDrive(bare):
 		return "", archiveError("`%s` is an absolute path", model.Short(name))
 	case hasParent(bare):

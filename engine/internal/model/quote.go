@@ -1,6 +1,7 @@
 package model
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -16,12 +17,21 @@ func Short(text string) string {
 	return Printable(text)
 }
 
-// Printable replaces the characters that could trick a terminal.
+// Printable writes the characters that could trick a terminal or a reader as escapes: `\n`, `\x1b`, `\u202e`.
 func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if strings.IndexFunc(text, isOdd) < 0 {
+		return text
+	}
+	var out strings.Builder
+	for _, r := range text {
+		if isOdd(r) {
+			out.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+			continue
 		}
-		return '?'
-	}, text)
+		out.WriteRune(r)
+	}
+	return out.String()
 }
+
+func isOdd(r rune) bool { return !unicode.IsPrint(r) }
