@@ -33,7 +33,7 @@ from attest_governance.decide import (
 )
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
-from attest_governance.model import Finding, Outcome, Problem
+from attest_governance.model import Evaluated, Finding, Outcome, Problem
 from attest_governance.model.sources import Manifests, Selected
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def check(
         policies=loaded.policies,
         skipped=skipped,
         checked=_checked(batches, folded),
+        evaluated=_evaluated(batches, plan.selected, (*findings, *folded)),
+        policy_set=loaded.digest,
         notices=(*plan.notices, *notices(weighed), *_unspoken(batches, counted)),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
@@ -152,6 +154,18 @@ def _checked(batches: Sequence[Batch], folded: Sequence[Finding]) -> tuple[Check
         for one in every
         for others in (spoken.get((one.file, one.resource.id), ()),)
     )
+
+
+def _evaluated(
+    batches: Sequence[Batch], selected: Sequence[Selected], found: Sequence[Finding]
+) -> tuple[Evaluated, ...]:
+    """How each policy fared; a resource passes a policy that says nothing of it, be it waived or not."""
+    asked = Counter({one.name: 0 for one in selected})
+    for batch in batches:
+        asked.update(batch.asked)
+    named = {(one.policy, one.location.file, one.resource.id) for one in found}
+    failed = Counter(policy for policy, _, _ in named)
+    return tuple(Evaluated(name, asked[name], max(0, asked[name] - failed[name])) for name in sorted(asked))
 
 
 def _unspoken(batches: Sequence[Batch], counted: Counted) -> tuple[str, ...]:

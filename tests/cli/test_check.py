@@ -425,3 +425,46 @@ def test_what_was_rendered_says_from_what(attest: Attest, policies: Path) -> Non
     assert "in ConfigMap web, rendered from shop/templates/web.yaml" in ran.out
     document = attest("policy", "check", "-", "-p", policies, "-f", "json", stdin=text, code=1).json()
     assert document["findings"][0]["resource"]["template"] == "shop/templates/web.yaml"
+
+
+TWO_POLICIES = """\
+# METADATA
+# title: Two rules
+# custom:
+#   controls: [A-1, A-2]
+package two
+
+import rego.v1
+
+violation contains {"message": "no owner", "controls": ["A-2"]} if {
+	input.resource.kind == "Pod"
+	not input.resource.metadata.labels.owner
+}
+
+violation contains "no team" if {
+	input.resource.kind == "Pod"
+	not input.resource.metadata.labels.team
+}
+"""
+
+
+def test_a_document_says_what_was_looked_at_and_what_passed(attest: Attest, project: Path) -> None:
+    (project / "p").mkdir()
+    (project / "p" / "two.rego").write_text(TWO_POLICIES, encoding="utf-8")
+    named = "apiVersion: v1\nkind: {}\nmetadata: {{name: {}, labels: {{{}}}}}\n"
+    texts = (named.format("Pod", "a", ""), named.format("Pod", "b", "owner: x, team: z"), named.format("Node", "c", ""))
+    (project / "m.yaml").write_text("---\n".join(texts), encoding="utf-8")
+    command = ("policy", "check", "m.yaml", "-p", "p", "-f", "json")
+
+    document = attest(*command, code=1).json()
+    assert document["evaluated"] == [{"policy": "two", "resources": 3, "passed": 2}]
+    assert document["files"] == 1
+    assert {one["message"]: one["controls"] for one in document["findings"]} == {
+        "no owner": ["A-2"],
+        "no team": ["A-1", "A-2"],
+    }
+    other = TWO_POLICIES.replace("no owner", "no owner at all")
+    (project / "p" / "two.rego").write_text(other, encoding="utf-8")
+    again = attest(*command, code=1).json()
+    assert again["policySet"].startswith("sha256:")
+    assert again["policySet"] != document["policySet"]

@@ -51,7 +51,8 @@ def test_the_keys_of_the_document_are_the_promised_ones() -> None:
     document = json.loads(render("json", everything()))
 
     counts = ["verdict", "violations", "warnings", "dryrun", "exempted", "errors", "resources", "policies"]
-    assert list(document) == ["schema", "version", *counts, "findings", "problems", "skipped", "notices"]
+    looked_at = ["files", "policySet", "evaluated"]
+    assert list(document) == ["schema", "version", *counts, *looked_at, "findings", "problems", "skipped", "notices"]
     assert document["schema"] == "attest.continuu.ms/check/v1"
     assert document["violations"] == 4
     assert isinstance(document["violations"], int)

@@ -45,15 +45,24 @@ func (r *run) count(resources []judged) {
 	r.pending.Judged += len(resources)
 	r.result.Resources += len(resources)
 	for _, j := range resources {
-		if j.spoken {
-			continue
+		if len(j.policies)+len(j.constraints) == 0 {
+			increment(&r.pending.Unspoken, j.id.Kind)
+			r.result.Unspoken++
 		}
-		if r.pending.Unspoken == nil {
-			r.pending.Unspoken = map[string]int{}
+		for _, name := range j.policies {
+			increment(&r.pending.Asked, name)
 		}
-		r.pending.Unspoken[j.id.Kind]++
-		r.result.Unspoken++
+		for _, name := range j.constraints {
+			increment(&r.pending.Asked, name)
+		}
 	}
+}
+
+func increment(counts *map[string]int, name string) {
+	if *counts == nil {
+		*counts = map[string]int{}
+	}
+	(*counts)[name]++
 }
 
 func (r *run) due() bool {
@@ -70,13 +79,13 @@ func (r *run) flush() error {
 	return r.emit(batch)
 }
 
-// judged is a resource of a file, to find objects that are defined twice; spoken says whether a selected policy
-// looks at it.
+// judged is a resource of a file, to find objects that are defined twice, with the policies that looked at it.
 type judged struct {
-	id     model.Resource
-	file   string
-	line   int
-	spoken bool
+	id          model.Resource
+	file        string
+	line        int
+	policies    []string // plain ones
+	constraints []string
 }
 
 // object is what Kubernetes tells objects apart by: an API group's versions show the same ones.

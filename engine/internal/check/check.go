@@ -62,6 +62,7 @@ type Batch struct {
 	Decisions []Decision       `json:"decisions,omitempty"`
 	Judged    int              `json:"judged"`
 	Unspoken  map[string]int   `json:"unspoken,omitempty"` // of those judged, what no selected policy looks at: kind to number
+	Asked     map[string]int   `json:"asked,omitempty"`    // how many of those judged each policy looked at, by its name
 }
 
 // Checked is a resource with the policies that looked at it.

@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -84,10 +85,10 @@ func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.D
 	if watcher != nil {
 		watcher.Judged(Judged{document, out.findings[findings:], out.problems[problems:], judgedBy})
 	}
-	spoken := len(judgedBy) > 0 || evaluator.Looks(id)
-	out.judged = append(out.judged, judged{id, document.File, document.Line, spoken})
+	policies := evaluator.Policies(id)
+	out.judged = append(out.judged, judged{id, document.File, document.Line, policies, judgedBy})
 	if r.params.Checked {
-		out.checked = append(out.checked, Checked{id, document.File, document.Line, append(evaluator.Policies(id), judgedBy...)})
+		out.checked = append(out.checked, Checked{id, document.File, document.Line, slices.Concat(policies, judgedBy)})
 	}
 }
 

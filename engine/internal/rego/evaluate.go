@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -48,8 +47,10 @@ type Evaluator struct {
 	set     *Set
 	txn     storage.Transaction
 	choices []choice
-	timeout time.Duration
-	watcher Observer
+	// The names of the choices: those asked about resources in namespaces (all of them), and about others.
+	names, namesForClusters []string
+	timeout                 time.Duration
+	watcher                 Observer
 	// shared holds what is the same for every policy of the resource at hand.
 	shared *virtual.Kept
 }
@@ -94,6 +95,10 @@ func (s *Set) NewEvaluator(ctx context.Context, selections []Selection, timeout 
 		set(&c.severity, selection.Severity)
 		set(&c.severity, policy.Policy.Severity)
 		e.choices = append(e.choices, c)
+		e.names = append(e.names, policy.Name)
+		if c.level != "Namespace" {
+			e.namesForClusters = append(e.namesForClusters, policy.Name)
+		}
 	}
 	return e, nil
 }
@@ -104,20 +109,12 @@ const defaultSeverity = "medium"
 // Close ends the evaluator's read of the store.
 func (e *Evaluator) Close(ctx context.Context) { e.set.Store.Abort(ctx, e.txn) }
 
-// Policies lists the names of the policies that look at a resource.
+// Policies lists the names of the policies that look at a resource; nobody may change the list.
 func (e *Evaluator) Policies(id model.Resource) []string {
-	var out []string
-	for _, c := range e.choices {
-		if c.looks(id) {
-			out = append(out, c.policy.Name)
-		}
+	if Namespaced(id) {
+		return e.names
 	}
-	return out
-}
-
-// Looks says whether any policy looks at a resource.
-func (e *Evaluator) Looks(id model.Resource) bool {
-	return slices.ContainsFunc(e.choices, func(c choice) bool { return c.looks(id) })
+	return e.namesForClusters
 }
 
 // looks says whether the policy is asked about a resource.

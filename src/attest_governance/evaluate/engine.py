@@ -11,7 +11,8 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -56,6 +57,10 @@ class CheckOptions(msgspec.Struct, frozen=True):
     """Seconds for all of it; 0 for as long as a job of a pipeline may take."""
 
 
+def _digest(read: Iterable[ReadFile]) -> str:
+    return f"sha256:{sha256(' '.join(sorted(one.sha256 for one in read)).encode()).hexdigest()}"
+
+
 class LoadedPolicies:
     """A policy set in the engine: what it holds, and what it takes to load it again. Close it when it is done with."""
 
@@ -65,6 +70,8 @@ class LoadedPolicies:
         self.problems: tuple[Problem, ...] = answer.problems
         self.read: tuple[ReadFile, ...] = answer.read
         """Every file that the engine read for it, with the digest of the very bytes that it used."""
+        self.digest = _digest(answer.read)
+        """The SHA-256 of all that it is made of, wherever that stands."""
         self.usable = bool(answer.set)
         """Whether the set may judge: no policy in it is invalid."""
         self._set, self._connection = answer.set, connection

@@ -110,6 +110,8 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     """How many resources were judged."""
     unspoken: dict[str, int] = {}
     """Of these, how many no selected policy looks at, by kind."""
+    asked: dict[str, int] = {}
+    """How many of these each policy looked at, by its name."""
     resources: tuple[Resource, ...] = ()
     """Those of the findings."""
     found: tuple[WireFinding, ...] = msgspec.field(default=(), name="findings")

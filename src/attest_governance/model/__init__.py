@@ -3,4 +3,4 @@
 from attest_governance.model.finding import Enforcement, Finding, Location, Resource, Severity, Waiver
 from attest_governance.model.policy import Policy
 from attest_governance.model.problem import Problem
-from attest_governance.model.verdict import Checked, Outcome, Skipped, Summary, Verdict
+from attest_governance.model.verdict import Checked, Evaluated, Outcome, Skipped, Summary, Verdict

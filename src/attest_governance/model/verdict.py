@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -30,6 +31,14 @@ class Checked(msgspec.Struct, frozen=True, rename="camel"):
     policies: tuple[str, ...] = ()
 
 
+class Evaluated(msgspec.Struct, frozen=True, rename="camel"):
+    """How a policy fared: the resources that it looked at, and those of them about which it said nothing."""
+
+    policy: str
+    resources: int
+    passed: int
+
+
 class Summary(msgspec.Struct, frozen=True, rename="camel"):
     """The counts that every format shows; all of them are of findings unless their name says otherwise."""
 
@@ -45,7 +54,7 @@ class Summary(msgspec.Struct, frozen=True, rename="camel"):
     skipped: int = 0
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, dict=True):
     """What a run came to: what `report` writes and what the exit code is made from."""
 
     summary: Summary
@@ -54,10 +63,25 @@ class Outcome(msgspec.Struct, frozen=True):
     policies: tuple[Policy, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     checked: tuple[Checked, ...] = ()
+    evaluated: tuple[Evaluated, ...] = ()
+    """The policies that took part, by name."""
+    policy_set: str = ""
+    """The SHA-256 of all that the policies are made of, as `sha256:…`; it says which version of them judged."""
     notices: tuple[str, ...] = ()
     """Sentences that every text report must show (expiring exemptions, overrides in force, …)."""
     sources: dict[str, str] = {}
     """Texts that can't be read again, by the name that locations give them (`<stdin>`)."""
+
+    def controls(self, finding: Finding) -> tuple[str, ...]:
+        """The controls that a finding is about: those that its rule names, else those of its policy."""
+        named = finding.details.get("controls")
+        if isinstance(named, list) and all(isinstance(control, str) for control in named):
+            return tuple(named)
+        return self._controls_of_policies.get(finding.policy, ())
+
+    @cached_property
+    def _controls_of_policies(self) -> dict[str, tuple[str, ...]]:
+        return {policy.name: policy.controls for policy in self.policies}
 
 
 class Validation(msgspec.Struct, frozen=True):

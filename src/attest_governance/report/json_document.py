@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -12,7 +12,7 @@ import msgspec
 from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert, inert_json
 
 if TYPE_CHECKING:
-    from attest_governance.model import Finding, Outcome, Resource
+    from attest_governance.model import Outcome, Resource
     from attest_governance.report.registry import ReportOptions
 
 SCHEMA = "attest.continuu.ms/check/v1"
@@ -25,6 +25,9 @@ def document(outcome: Outcome, options: ReportOptions) -> dict[str, Any]:
         "schema": SCHEMA,
         "version": options.version,
         **{name: getattr(outcome.summary, name) for name in _COUNTS},
+        "files": outcome.summary.files,
+        "policySet": outcome.policy_set,
+        "evaluated": outcome.evaluated,
         "findings": [],
         "problems": outcome.problems,
         "skipped": outcome.skipped,
@@ -32,15 +35,15 @@ def document(outcome: Outcome, options: ReportOptions) -> dict[str, Any]:
     }
 
 
-def entries(findings: Sequence[Finding]) -> Iterator[dict[str, Any]]:
+def entries(outcome: Outcome) -> Iterator[dict[str, Any]]:
     """The findings for the document, one by one: there may be very many."""
     known: dict[int, dict[str, str]] = {}  # by identity: the findings of a resource share it
-    for finding in findings:
+    for finding in outcome.findings:
         resource = finding.resource
         shown = known.get(id(resource))
         if shown is None:
             shown = known[id(resource)] = _resource(resource)
-        yield msgspec.structs.asdict(finding) | {"resource": shown}
+        yield msgspec.structs.asdict(finding) | {"resource": shown, "controls": outcome.controls(finding)}
 
 
 def _resource(resource: Resource) -> dict[str, str]:
@@ -87,7 +90,7 @@ def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
 
 def _findings(outcome: Outcome) -> Iterator[str]:
     """The list of findings in parts, which keeps the memory of a large report small and in the processor's caches."""
-    every = entries(outcome.findings)
+    every = entries(outcome)
     opened, closed = len(_BEFORE), -len(_AFTER)
     separator = ""
     while part := list(islice(every, _PART)):

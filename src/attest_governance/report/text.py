@@ -161,6 +161,8 @@ class _Page:
         policy = self._policies.get(finding.policy)
         if policy:
             self._about(policy)
+        if controls := self._outcome.controls(finding):
+            self._prose("    controls", ", ".join(controls))
         self.lines.append(f"    rule: {clean.one_line(finding.rule)} ({finding.engine})")
         if finding.location.path:
             self.lines.append(f"    field: {clean.one_line(finding.location.path)}")
@@ -171,8 +173,6 @@ class _Page:
     def _about(self, policy: Policy) -> None:
         if policy.title or policy.description:
             self._prose("    policy", ": ".join(part for part in (policy.title, policy.description.strip()) if part))
-        if policy.controls:
-            self._prose("    controls", ", ".join(policy.controls))
 
     def skipped(self) -> None:
         """What was not judged, under `--verbose`."""

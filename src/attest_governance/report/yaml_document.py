@@ -33,7 +33,7 @@ _LONGEST_KEY = 120
 
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints the document of `json` in block style."""
-    whole = document(outcome, options) | {"findings": list(entries(outcome.findings))}
+    whole = document(outcome, options) | {"findings": list(entries(outcome))}
     out.write(to_yaml(msgspec.to_builtins(whole)))
 
 
