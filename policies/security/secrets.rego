@@ -43,10 +43,10 @@ package attest.secrets
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": fix, "secret": true} if {
+violation contains {"message": message, "severity": severity, "path": path, "line": line, "fix": fix, "secret": true} if {
 	some path, [name, value] in candidates
 	not name in lib.parameter("allowed_names", [])
-	[what, severity] := kind_of(name, value)
+	[what, severity, line] := kind_of(name, value)
 	[where, fix] := described(path, name)
 	message := sprintf("%s in plain text: %s", [what, where])
 }
@@ -82,26 +82,33 @@ option_of(path, argument) := [name, value] if {
 
 previous(path) := array.concat(array.slice(path, 0, last), [path[last] - 1]) if last := count(path) - 1
 
-# What a value is, and how bad.
-kind_of(name, value) := ["A private key", "critical"] if {
+# What a value is, how bad, and on which of its lines it says so (0 for the whole).
+kind_of(name, value) := ["A private key", "critical", line_of(value, `PRIVATE KEY-----`)] if {
 	contains(value, "PRIVATE KEY-----")
 	regex.match(`-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[\w+/=:,\s-]{40}`, value)
-} else := ["A token of a known service", "critical"] if {
+} else := ["A token of a known service", "critical", line_of(value, pattern)] if {
 	count(value) > 16
 	some start, pattern in known_tokens
 	contains(value, start)
 	regex.match(pattern, value)
-} else := ["A URL with its password", "high"] if {
+} else := ["A URL with its password", "high", line_of(value, url_with_password)] if {
 	contains(value, "://")
-	regex.match("://[^\\s/:@\"'`<>]*:[^\\s/:@$<>{}*%\"'`][^\\s/@$<>{}*\"'`]+@", value)
-} else := ["A secret", "high"] if {
+	regex.match(url_with_password, value)
+} else := ["A secret", "high", 0] if {
 	is_called_secret(name)
 	is_filled_in(value)
 	not is_reference(name, value)
-} else := ["A secret", "high"] if {
+} else := ["A secret", "high", line_of(value, secret_line)] if {
 	some line in secret_lines(value)
 	is_filled_in(line)
 }
+
+# The first line that has what was found.
+line_of(value, pattern) := 1 + min([i | some i, line in split(value, "\n"); regex.match(pattern, line)]) if {
+	contains(value, "\n")
+} else := 0
+
+url_with_password := "://[^\\s/:@\"'`<>]*:[^\\s/:@$<>{}*%\"'`][^\\s/@$<>{}*\"'`]+@"
 
 # By what they begin with, which rules out other values quickly.
 known_tokens := {

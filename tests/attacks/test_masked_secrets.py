@@ -31,6 +31,8 @@ CASES: dict[str, str] = {
     "the argument after an option": f"{POD}    args:\n    - --password\n    - {SECRET}\n",
     "a script": f"{POD}    command:\n    - sh\n    - |\n      export DB_PASSWORD={LINES[0]}\n      run {LINES[1]}\n",
     "a file in a ConfigMap": f"{MAP}data:\n  a.properties: |\n    b=c\n    password={LINES[0]}\n    d={LINES[1]}\n",
+    "a script after another secret": f"{POD}    command:\n    - sh\n    - |\n      export TOKEN={LINES[0]}\n"
+    f"      curl https://me:{LINES[1]}@x.y\n",
     "a folded text": f"{MAP}data:\n  password: >-\n    {LINES[0]}\n    {LINES[1]}\n",
     "a plain text over two lines": f"{MAP}data:\n  password: {LINES[0]}\n    {LINES[1]}\n",
     "a Secret": f"apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{password: {SECRET}}}\n",
@@ -65,6 +67,15 @@ def test_no_report_tells_a_secret(attest: Attest, project: Path) -> None:
             assert line not in text, where
     assert '"violations":' in ran.err
     assert "primaryLocationLineHash" not in told["out.sarif"]
+
+
+def test_a_secret_in_a_block_is_found_on_its_line(attest: Attest, project: Path) -> None:
+    (project / "in.yaml").write_text(CASES["a file in a ConfigMap"])
+    ran = attest("policy", "check", "in.yaml", "--policy", "secrets", code=1)
+    assert "in.yaml:7:5 in ConfigMap c" in ran.out
+    assert "^^^^" in ran.out
+    (finding,) = attest("policy", "check", "in.yaml", "--policy", "secrets", "-f", "json", code=1).json()["findings"]
+    assert (finding["location"]["line"], finding["location"]["path"]) == (7, "/data/a.properties")
 
 
 def test_neither_a_baseline_nor_an_explanation_tells_it(attest: Attest, project: Path) -> None:

@@ -8,6 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -151,12 +152,30 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 	paths := evaluator.Locate(ctx, violations, document.Term)
 	for i, v := range violations {
 		f.remember(v.Details, document.Term, paths[i])
+		location := place(document, v, paths[i])
 		f.findings = append(f.findings, model.Finding{
 			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
-			Message: v.Message, Resource: resource, Location: document.Locate(paths[i]), Details: v.Details,
+			Message: v.Message, Resource: resource, Location: location, Details: v.Details,
 			Fix: v.Fix,
 		})
 	}
+}
+
+// place is where a violation stands. On a line of a longer text, its details say `within` which span: what reports mask
+// where it is a secret.
+func place(document *load.Document, v rego.Violation, path []any) model.Location {
+	whole := document.Locate(path)
+	line, stated := locate.LineOf(v.Entry)
+	if !stated {
+		return whole
+	}
+	delete(v.Details, "line") // it was said where to look, not what
+	at, found := document.LocateLine(path, line)
+	if !found {
+		return whole
+	}
+	v.Details["within"] = []any{whole.Line, whole.Column, whole.EndLine, whole.EndColumn}
+	return at
 }
 
 // Enforcement is what a rule's name says of it; configuration may lower it further.

@@ -34,6 +34,25 @@ func (d *Document) Locate(path []any) model.Location {
 	return location
 }
 
+// LocateLine is the place of a line (from 1) of the text at path; false where that is no literal block (`|`), whose
+// lines alone are those of the file.
+func (d *Document) LocateLine(path []any, line int) (model.Location, bool) {
+	text, start, found := d.positions.block(d.prefix, path)
+	for ; found && line > 1; line-- {
+		_, after, more := strings.Cut(text, "\n")
+		start, text, found = start+len(text)-len(after), after, more
+	}
+	text, _, _ = strings.Cut(text, "\n")
+	if !found || line < 1 || strings.TrimSpace(text) == "" {
+		return model.Location{}, false
+	}
+	start += len(text) - len(strings.TrimLeft(text, " \t"))
+	location := model.Location{File: d.File, Path: pointer(path)}
+	location.Line, location.Column = d.positions.lineAndColumn(start)
+	location.EndLine, location.EndColumn = d.positions.lineAndColumn(start + len(strings.TrimSpace(text)))
+	return location, true
+}
+
 // firstLine is the line of the first key, found without parsing unless the resource is part of a list.
 func (d *Document) firstLine() int {
 	if len(d.prefix) > 0 {
@@ -63,6 +82,21 @@ func (p *positions) find(prefix, path []any) (start, end, found int) {
 		start, end = s.firstLine()
 	}
 	return start, end, found
+}
+
+// block is what follows the head of the literal block at path, and where.
+func (p *positions) block(prefix, path []any) (text string, start int, found bool) {
+	p.parse.Do(p.parseOnce)
+	if p.tree == nil {
+		return "", 0, false
+	}
+	s := search{tree: p.tree}
+	if s.follow(prefix) < len(prefix) || s.follow(path) < len(path) {
+		return "", 0, false
+	}
+	node := s.tree.Node(s.tree.Resolve(s.node))
+	head, text, found := strings.Cut(p.tree.Text[node.Start:node.End], "\n")
+	return text, node.Start + len(head) + 1, found && strings.HasPrefix(head, "|")
 }
 
 func (p *positions) parseOnce() {

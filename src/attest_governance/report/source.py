@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import msgspec
+
 if TYPE_CHECKING:
     from attest_governance.model import Finding, Location
     from attest_governance.report.registry import ReportOptions
@@ -100,7 +102,7 @@ class SourceReader:
         self._secrets: dict[str, list[Location]] = {}
         for finding in findings:
             if finding.details.get("secret") is True:
-                self._secrets.setdefault(finding.location.file, []).append(finding.location)
+                self._secrets.setdefault(finding.location.file, []).append(_whole(finding))
         self._name = ""
         self._lines: tuple[str, ...] | list[str] = _NO_LINES
 
@@ -127,6 +129,16 @@ class SourceReader:
             return _NO_LINES
         # YAML and JSON know these three breaks and no others.
         return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _whole(finding: Finding) -> Location:
+    """The place of the whole text where a finding stands on a line of it (`within`): a neighbour may be secret too."""
+    match finding.details.get("within"):
+        case [int(line), int(column), int(end_line), int(end_column)]:
+            return msgspec.structs.replace(
+                finding.location, line=line, column=column, end_line=end_line, end_column=end_column
+            )
+    return finding.location
 
 
 def _masked(lines: list[str], place: Location) -> list[str]:
