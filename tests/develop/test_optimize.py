@@ -91,7 +91,7 @@ def test_text_for_people(attest: Attest) -> None:
 
 def test_writing_keeps_comments_lines_and_results(attest: Attest, project: Path) -> None:
     check = ("policy", "check", "data", "--policy-dir", "policies", "--format", "json")
-    before = attest(*check, code=1).json()
+    before = attest(*check, code=1).json() | {"policySet": ""}
     (project / OPTIMIZE[2]).chmod(0o640)
     ran = attest(*OPTIMIZE, "--write", "--benchmark-data", "data", code=0)
     assert "policies/slow.rego: written; together" in ran.out
@@ -99,7 +99,7 @@ def test_writing_keeps_comments_lines_and_results(attest: Attest, project: Path)
     assert text.startswith(FASTER)
     assert text.endswith("allowed]) # é\n}\n")
     assert (project / OPTIMIZE[2]).stat().st_mode & 0o777 == 0o640
-    assert attest(*check, code=1).json() == before
+    assert attest(*check, code=1).json() | {"policySet": ""} == before
     assert [path.name for path in (project / "policies").iterdir()] == ["slow.rego"]
 
 
