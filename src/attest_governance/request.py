@@ -24,11 +24,12 @@ from attest_governance.load.documents import convert, data_documents, read_docum
 from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
 from attest_governance.load.leaving import configured_filter, given_filter
-from attest_governance.load.selection import LIBRARY, SCHEMAS, Selection, policy_sources, select
+from attest_governance.load.selection import SCHEMAS, Selection, policy_sources, select
 from attest_governance.load.settings import Profile, Settings
 from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
 from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, ReadFile, Selected
+from attest_governance.resources import LIBRARY
 
 if TYPE_CHECKING:
     from attest_governance.evaluate import Engine

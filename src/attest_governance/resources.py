@@ -11,6 +11,8 @@ from pathlib import Path
 from attest_governance.errors import EngineError, PolicyError
 
 PACKAGE = Path(__file__).resolve().parent
+LIBRARY = "lib"
+"""The folder of the shipped policies whose rules any policy may use."""
 
 
 def engine_path() -> Path:
@@ -40,6 +42,11 @@ def shipped_policies() -> Path:
         if folder.is_dir():
             return folder
     raise PolicyError(f"the shipped policies are missing: `{installed}` does not exist", hint=_install_hint())
+
+
+def shipped_folders(shipped: Path) -> tuple[str, ...]:
+    """The folders of the shipped policies, which make way for those of a project."""
+    return tuple(sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY))
 
 
 def _checkout() -> Path:

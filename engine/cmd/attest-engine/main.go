@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"runtime/debug"
 
 	"attest.continuu.ms/engine/internal/deadline"
+	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rpc"
 	"attest.continuu.ms/engine/internal/version"
 )
@@ -24,6 +26,7 @@ const (
 
 func main() {
 	show := flag.Bool("version", false, "print the versions and exit")
+	ahead := flag.String("ahead", "", "the sources of policies/load, as JSON, that will probably be asked for")
 	flag.Parse()
 	if *show {
 		fmt.Printf("attest-engine %s (opa %s, gatekeeper %s)\n", version.Version, version.Of(opaModule), version.Of(gatekeeperModule))
@@ -37,7 +40,19 @@ func main() {
 		debug.SetMemoryLimit(softLimit)
 	}
 	deadline.Stuck = stuck
+	if *ahead != "" {
+		begin(*ahead)
+	}
 	rpc.Serve(context.Background(), stdio{}, newService(os.Stderr).methods())
+}
+
+// begin compiles policies before they are asked for. What is wrong with them is told when they are.
+func begin(sources string) {
+	defer func() { _ = recover() }()
+	var params policyset.Params
+	if json.Unmarshal([]byte(sources), &params) == nil {
+		policyset.Ahead(params)
+	}
 }
 
 // exitStuck is the exit code of a process that ended itself because an evaluation did not stop.

@@ -91,6 +91,11 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	return set, append(policies, constraints...), append(problems, more...)
 }
 
+// Ahead begins the work of Load for the Rego of the parameters, which is most of it, before the request comes.
+func Ahead(params Params) {
+	rego.Ahead(gather(params, false).modules, rego.Options{AllowNet: params.AllowNet, Print: params.Print})
+}
+
 func (s *Set) loadConstraints(ctx context.Context, all *folder, params Params) ([]model.Policy, []model.Problem) {
 	objects, problems := gatekeeperObjects(all.manifests, all.reads)
 	set, policies, more := constraint.Load(ctx, objects, constraint.Options{

@@ -87,9 +87,10 @@ type query struct {
 
 // Compile parses and compiles modules. Problems that are errors mean that the set must not be used.
 func Compile(ctx context.Context, modules []Module, options Options) (*Set, []model.Problem) {
-	parsed, problems := joined(modules)
-	set := &Set{options: options, capabilities: builtins.Capabilities(options.AllowNet)}
-	problems = append(problems, set.compile(parsed)...)
+	translation := translated(modules, options)
+	parsed, problems := translation.parsed, translation.problems
+	set := &Set{options: options, capabilities: builtins.Capabilities(options.AllowNet), Compiler: translation.compiler}
+	problems = append(problems, set.takenPaths(parsed)...)
 	if model.HasErrors(problems) {
 		return set, problems
 	}
@@ -147,10 +148,19 @@ func parseAll(modules []Module) ([]member, []model.Problem) {
 
 func (s *Set) compile(parsed []member) []model.Problem {
 	s.Compiler = ast.NewCompiler().WithCapabilities(s.capabilities).WithEnablePrintStatements(s.options.Print).
-		WithPathConflictsCheck(s.dataHolds).WithStrict(s.strict).SetErrorLimit(0)
+		WithStrict(s.strict).SetErrorLimit(0)
 	modules, sources := keyed(parsed)
 	s.Compiler.Compile(modules)
 	return sources.problems(s.Compiler.Errors)
+}
+
+// takenPaths are the rules that stand where data has a value; none where something else is wrong with the modules.
+func (s *Set) takenPaths(parsed []member) []model.Problem {
+	if s.Compiler.Failed() {
+		return nil
+	}
+	_, sources := keyed(parsed)
+	return sources.problems(ast.CheckPathConflicts(s.Compiler, s.dataHolds))
 }
 
 // dataHolds tells the compiler which rule paths are taken by data documents.

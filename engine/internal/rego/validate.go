@@ -48,6 +48,7 @@ func Validate(_ context.Context, modules []Module, data map[string]any) ([]model
 func strictly(parsed []member, data map[string]any) []model.Problem {
 	set := &Set{capabilities: builtins.Capabilities(nil), strict: true, options: Options{Data: data}}
 	problems := set.compile(parsed)
+	problems = append(problems, set.takenPaths(parsed)...)
 	if len(problems) == 0 {
 		problems = replacements(set.reachedByAny(parsed))
 	}

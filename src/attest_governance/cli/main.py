@@ -64,7 +64,7 @@ def _version() -> int:
 
 
 def _dispatch(arguments: Sequence[str]) -> int:
-    from attest_governance.cli.session import prestart  # noqa: PLC0415 (before anything slow)
+    from attest_governance.cli.prestart import prestart  # noqa: PLC0415 (before anything slow)
 
     prestart(arguments)
     from attest_governance.cli.tree import invoke  # noqa: PLC0415 (Typer takes longer than the engine's start)

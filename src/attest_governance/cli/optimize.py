@@ -24,11 +24,10 @@ from attest_governance.develop.generating import (
 from attest_governance.errors import InputError
 from attest_governance.evaluate import milliseconds
 from attest_governance.evaluate.requests import GenerateTests, Optimize
-from attest_governance.load.selection import LIBRARY
 from attest_governance.report import write_file, write_stdout
 from attest_governance.report.optimize import OptimizationReport, write_generated, write_optimization
 from attest_governance.request import Request, prepare
-from attest_governance.resources import shipped_policies
+from attest_governance.resources import LIBRARY, shipped_policies
 
 
 @takes(request=DOCUMENTS)

@@ -1,8 +1,4 @@
-"""What a command line has around it: the engine, the environment, the clock.
-
-The engine is started as soon as it is clear that a command needs it, so that its start and
-Python's imports take place at the same time.
-"""
+"""What a command line has around it: the engine, the environment, the clock."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ import msgspec
 from attest_governance.cli.saying import tell
 from attest_governance.errors import AttestError
 from attest_governance.evaluate import Engine
-from attest_governance.resources import engine_path, shipped_policies
+from attest_governance.resources import LIBRARY, engine_path, shipped_folders, shipped_policies
 
 if TYPE_CHECKING:
     from attest_governance.load.bundles import Fetched, Remote
@@ -30,21 +26,7 @@ if TYPE_CHECKING:
     from attest_governance.request import Environment, Inspect, Request
     from attest_governance.runtime import Runtime
 
-_WITHOUT = {"init", "exempt", "exemptions"}
-"""The commands of `attest policy` that need no engine."""
-
 _started: list[Engine] = []
-
-
-def prestart(arguments: Sequence[str]) -> None:
-    """Starts the engine if the command will need it; a failure waits until it is really asked for."""
-    words = [word for word in arguments if not word.startswith("-")][:2]
-    asks_help = "--help" in arguments
-    if len(words) == 2 and words[0] == "policy" and words[1] not in _WITHOUT and not asks_help:  # noqa: PLR2004
-        try:
-            engine().start()
-        except Exception:  # noqa: BLE001 (the command itself will say what is wrong)
-            _started.clear()
 
 
 def engine() -> Engine:
@@ -133,7 +115,6 @@ def validated(
         EngineError: the engine failed.
     """
     from attest_governance.evaluate.requests import Validate  # noqa: PLC0415 (few commands need it)
-    from attest_governance.load.selection import LIBRARY, shipped_folders  # noqa: PLC0415
     from attest_governance.request import leave_out  # noqa: PLC0415
 
     here, settings = environment(), settings_here(paths)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import copy
 import itertools
@@ -107,6 +106,8 @@ class Connection:
 
     async def astream(self, request: Request[P, A], deadline: float = 0) -> AsyncGenerator[P, None]:
         """The parts that `stream` yields, for tasks."""
+        import asyncio  # noqa: PLC0415 (only tasks need it, and it is a tenth of a short run)
+
         loop, inbox = asyncio.get_running_loop(), asyncio.Queue[Incoming | EngineError]()
 
         def deliver(message: Incoming | EngineError) -> None:

@@ -6,7 +6,6 @@ one with the same policies. Everything here may be called from many threads at a
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 import time
@@ -210,6 +209,8 @@ class Engine:
         self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions
     ) -> AsyncIterator[Batch]:
         """Is `check` for tasks: while the engine works no thread waits."""
+        import asyncio  # noqa: PLC0415 (see `Connection.astream`)
+
         connection, name = await asyncio.to_thread(self._on, loaded)
         request = judging(name, selected, manifests, options)
         async with contextlib.aclosing(connection.astream(request, options.deadline)) as stream:

@@ -17,6 +17,7 @@ from typing import IO
 import msgspec
 
 from attest_governance.errors import EngineCrashedError, EngineError
+from attest_governance.starting import started
 
 _KEPT_LINES = 50
 _GRACE = 0.2
@@ -41,9 +42,7 @@ class Process:
     def __init__(self, path: Path) -> None:
         try:
             # Each pipe is closed by the thread that uses it.
-            self._child = subprocess.Popen(
-                [str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            self._child = started(path)
         except OSError as error:
             raise EngineError(
                 f"the engine `{path}` can't be started: {error.strerror}", hint="install the package for this platform"

@@ -69,6 +69,8 @@ def _of_policy(standings: Standings, policy: Policy) -> Iterator[Problem]:
         if given.parameters:
             yield _constraint(settings, policy, given.parameters)
         return
+    if policy.shipped and not settings.for_policy(policy.name).parameters:
+        return  # what its profiles say is ours, and tested
     schema = policy.parameters
     if schema is None or not (given.parameters or _lacking(schema, policy.defaults)):
         return

@@ -14,16 +14,13 @@ from attest_governance.errors import PolicyError
 from attest_governance.load.bundles import verification
 from attest_governance.load.configuration import bundle_paths
 from attest_governance.model.sources import PolicySources, Selected
+from attest_governance.resources import LIBRARY, shipped_folders
 
 if TYPE_CHECKING:
     from attest_governance.load.files import Files
     from attest_governance.load.settings import PolicyOptions, Settings
     from attest_governance.load.standing import Standings
     from attest_governance.model import Policy
-
-LIBRARY = "lib"
-"""The folder of the shipped policies whose rules any policy may use."""
-
 
 SCHEMAS = "kubernetes-schemas"
 """The shipped policy that holds resources to the types of Kubernetes."""
@@ -100,11 +97,6 @@ def _with_settings(data: Mapping[str, Any], options: PolicyOptions) -> dict[str,
     settings = {"workload_kinds": kinds, "kubernetes_version": options.kubernetes_version}
     given = {name: value for name, value in settings.items() if value}
     return {**data, "attest": {**data.get("attest", {}), **given}} if given else dict(data)
-
-
-def shipped_folders(shipped: Path) -> tuple[str, ...]:
-    """The folders of the shipped policies, which make way for those of a project."""
-    return tuple(sorted(str(path) for path in shipped.iterdir() if path.is_dir() and path.name != LIBRARY))
 
 
 def select(
