@@ -107,7 +107,7 @@ def check(
         checked=_checked(batches, folded),
         evaluated=_evaluated(batches, plan.selected, (*findings, *folded)),
         policy_set=loaded.digest,
-        notices=(*plan.notices, *notices(weighed), *_unspoken(batches, counted)),
+        notices=(*plan.notices, *notices(weighed), *_fragments(findings), *_unspoken(batches, counted)),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
 
@@ -166,6 +166,16 @@ def _evaluated(
     named = {(one.policy, one.location.file, one.resource.id) for one in found}
     failed = Counter(policy for policy, _, _ in named)
     return tuple(Evaluated(name, asked[name], max(0, asked[name] - failed[name])) for name in sorted(asked))
+
+
+def _fragments(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Who reads of warnings must know why they are none of violations."""
+    number = sum(bool(finding.resource.fragment and finding.waiver is None) for finding in findings)
+    if not number:
+        return ()
+    about = f"{number} findings are about patches" if number > 1 else "1 finding is about a patch"
+    why = "judged as the part of a resource that it is, it is at most a warning"
+    return (f"{about} of a kustomization: {why}; check what `kustomize build` makes of it",)
 
 
 def _unspoken(batches: Sequence[Batch], counted: Counted) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,7 +38,13 @@ func (r *run) deliver(f fileResult) bool {
 	if r.due() {
 		r.failed = r.flush()
 	}
-	return r.failed == nil && !(r.params.FailFast && len(f.findings) > 0)
+	return r.failed == nil && !(r.params.FailFast && f.ends())
+}
+
+// ends says whether the file ends a run that stops at the first finding: that of a patch is a warning, and no reason not to
+// look at the rest.
+func (f *fileResult) ends() bool {
+	return slices.ContainsFunc(f.findings, func(one model.Finding) bool { return f.resources[one.Resource].Fragment == "" })
 }
 
 // count adds what a file came to.
@@ -96,8 +103,8 @@ type object struct{ group, kind, namespace, name string }
 func (r *run) duplicates(resources []judged) []model.Problem {
 	var problems []model.Problem
 	for _, j := range resources {
-		if j.id.Name == "" || j.id.Generated {
-			continue // every apply makes a new object
+		if j.id.Name == "" || j.id.Generated || j.id.Fragment != "" {
+			continue // every apply makes a new object, and a patch none
 		}
 		group, _, found := strings.Cut(j.id.APIVersion, "/")
 		if !found {

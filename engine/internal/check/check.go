@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/kustomize"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -35,7 +36,8 @@ type Params struct {
 	Inventory []string         `json:"inventory"`       // resources that policies may look up, beside the inputs
 	Known     []Text           `json:"inventoryInputs"` // the same, where they come with the request
 	Point     string           `json:"enforcementPoint"`
-	LeaveOut  load.LeaveOut    `json:"leaveOut"` // what of folders is not looked at
+	LeaveOut  load.LeaveOut    `json:"leaveOut"`  // what of folders is not looked at
+	Fragments bool             `json:"fragments"` // tell the patches of kustomizations from resources
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -90,16 +92,19 @@ func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch
 	if err != nil {
 		return Result{}, err
 	}
-	sources, skipped, problems := load.WalkLeaving(params.Paths, leaving)
-	run.sources, run.limits = append(sources, texts(params.Inputs)...), load.DefaultLimits
+	found := load.WalkLeaving(params.Paths, leaving)
+	run.sources, run.limits = append(found.Sources, texts(params.Inputs)...), load.DefaultLimits
 	if params.Limits.DocumentBytes > 0 {
 		run.limits.DocumentBytes = params.Limits.DocumentBytes
+	}
+	if params.Fragments {
+		run.findPatches(found)
 	}
 	if err := run.begin(); err != nil {
 		return Result{}, err
 	}
-	run.pending.Problems = append(run.pending.Problems, problems...)
-	run.pending.Skipped = append(run.pending.Skipped, skipped...)
+	run.pending.Problems = append(run.pending.Problems, found.Problems...)
+	run.pending.Skipped = append(run.pending.Skipped, found.Skipped...)
 	inOrder(ctx, len(run.sources), params.Jobs, run.worker, run.deliver)
 	if run.failed == nil {
 		run.failed = ctx.Err()
@@ -108,6 +113,30 @@ func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch
 		run.failed = run.flush()
 	}
 	return run.result, run.failed
+}
+
+// findPatches learns from the kustomizations of a walk what is a patch, and from all inputs of what.
+func (r *run) findPatches(found load.Found) {
+	patches := kustomize.Listed(found, r.limits)
+	if patches == nil {
+		return
+	}
+	reader := func() func(int) load.File {
+		return func(i int) (file load.File) {
+			defer func() {
+				if recover() != nil { // a bug of ours, which is told when the file is judged
+					file = load.File{}
+				}
+			}()
+			return patches.Read(r.sources[i])
+		}
+	}
+	inOrder(r.ctx, len(r.sources), r.params.Jobs, reader, func(file load.File) bool {
+		patches.Take(file)
+		return true
+	})
+	patches.Settle()
+	r.patches = patches
 }
 
 func texts(inputs []Text) []load.Source {
@@ -126,6 +155,7 @@ type run struct {
 	rego       *rego.Set       // the set's plain policies, with the inventory of this run
 	params     Params
 	sources    []load.Source
+	patches    *kustomize.Patches // nil where no kustomization lists any, or nobody asks
 	limits     load.Limits
 	user       *ast.Term
 	namespaces map[string]*ast.Term

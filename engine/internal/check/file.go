@@ -48,6 +48,7 @@ func (r *run) worker() func(int) fileResult {
 			if r.ctx.Err() != nil {
 				break
 			}
+			document.Resource.Fragment = r.patches.Of(source, document)
 			r.judge(evaluator, watcher, document, &out)
 		}
 		out.decisions = log.take()

@@ -78,7 +78,11 @@ func (r *run) misfits(document *load.Document) *ast.Term {
 	}
 	native, _ := document.Native().(map[string]any)
 	var terms []*ast.Term
-	for _, e := range r.catalog.Errors(native) {
+	errors := r.catalog.Errors
+	if document.Resource.Fragment != "" {
+		errors = r.catalog.ErrorsOfPatch
+	}
+	for _, e := range errors(native) {
 		steps := make([]*ast.Term, len(e.Path))
 		for i, step := range e.Path {
 			if index, ok := step.(int); ok {
@@ -117,7 +121,8 @@ func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (
 	}
 	file = load.Read(source, r.limits)
 	file.Documents = slices.DeleteFunc(file.Documents, func(document *load.Document) bool {
-		return !wanted.All && !slices.Contains(wanted.Kinds, document.Resource.Kind)
+		unwanted := !wanted.All && !slices.Contains(wanted.Kinds, document.Resource.Kind)
+		return unwanted || r.patches.Of(source, document) != "" // a patch makes no object
 	})
 	for _, document := range file.Documents {
 		r.placeIn(document)

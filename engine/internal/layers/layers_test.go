@@ -27,6 +27,7 @@ var layers = [][]string{
 	{"constraint/admission"},
 	{"constraint/enforcement", "constraint/expand", "constraint/external", "constraint/gatekeeper", "constraint/terms"},
 	{"rego"},
+	{"kustomize"},
 	{"load"},
 	{"builtins", "load/syntax", "locate"},
 	{"compiled"},

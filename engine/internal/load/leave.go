@@ -174,7 +174,7 @@ func resolved(path string) string {
 func (w *walker) leave(shown, path string, isFolder bool) bool {
 	reason := w.below.Reason(path, isFolder)
 	if reason != "" && (isFolder || isManifestName(shown)) {
-		w.skipped = append(w.skipped, model.Skipped{File: shown, Reason: reason})
+		w.found.Skipped = append(w.found.Skipped, model.Skipped{File: shown, Reason: reason})
 	}
 	return reason != ""
 }

@@ -13,6 +13,7 @@ import (
 type Source struct {
 	Path string // as shown to the user
 	Text []byte // nil: read the file at Path
+	Real string // the path without links, of what a walk found; "" where that is not known
 	// Hidden: met in a folder that was named, at or below a name that begins with a dot, where tools keep their own files.
 	Hidden bool
 }

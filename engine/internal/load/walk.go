@@ -23,27 +23,35 @@ var notWalked = map[string]string{
 // unless they are given themselves. A link may lead to the root of a file system, so the walk ends with a problem
 // after maxEntries.
 func Walk(paths []string) (sources []Source, skipped []model.Skipped, problems []model.Problem) {
-	return WalkLeaving(paths, nil)
+	found := WalkLeaving(paths, nil)
+	return found.Sources, found.Skipped, found.Problems
+}
+
+// Found is what a walk came upon.
+type Found struct {
+	Sources  []Source
+	Skipped  []model.Skipped
+	Problems []model.Problem
+	// Others are files below folders that kubectl does not read, and that say something of those it does: `Kustomization`.
+	Others []Source
 }
 
 // WalkLeaving is Walk without what is left out of folders; each folder and each manifest that is, is skipped and said so.
-func WalkLeaving(paths []string, leaving *Leaving) (sources []Source, skipped []model.Skipped, problems []model.Problem) {
+func WalkLeaving(paths []string, leaving *Leaving) Found {
 	w := walker{seen: map[string]struct{}{}, left: maxEntries, leaving: leaving}
 	w.roots(paths)
-	return w.sources, w.skipped, w.problems
+	return w.found
 }
 
 // maxEntries bounds how many entries of folders one walk looks at.
 const maxEntries = 1_000_000
 
 type walker struct {
-	seen     map[string]struct{} // real paths of the files listed and the folders entered
-	sources  []Source
-	skipped  []model.Skipped
-	problems []model.Problem
-	left     int // entries that may still be looked at; negative once that was too few
-	leaving  *Leaving
-	below    *Leaving // the same, as it holds below the path that was given
+	seen    map[string]struct{} // real paths of the files listed and the folders entered
+	found   Found
+	left    int // entries that may still be looked at; negative once that was too few
+	leaving *Leaving
+	below   *Leaving // the same, as it holds below the path that was given
 }
 
 func (w *walker) roots(paths []string) {
@@ -84,17 +92,20 @@ func (w *walker) visit(shown, real string, mode fs.FileMode, given, hidden bool)
 	case mode.IsDir():
 		w.folder(shown, real, given, hidden)
 	case !given && !isManifestName(shown):
+		if filepath.Base(shown) == bareKustomization {
+			w.found.Others = append(w.found.Others, Source{Path: shown, Real: real, Hidden: hidden})
+		}
 	case !mode.IsRegular():
 		w.problem(irregular(shown, mode))
 	case w.first(real):
-		w.sources = append(w.sources, Source{Path: shown, Hidden: hidden})
+		w.found.Sources = append(w.found.Sources, Source{Path: shown, Real: real, Hidden: hidden})
 	}
 }
 
 // folder lists what a folder holds, each folder once.
 func (w *walker) folder(shown, real string, given, hidden bool) {
 	if what := notWalked[filepath.Base(real)]; what != "" && !given {
-		w.skipped = append(w.skipped, model.Skipped{File: shown, Reason: fmt.Sprintf("a folder of %s", what)})
+		w.found.Skipped = append(w.found.Skipped, model.Skipped{File: shown, Reason: fmt.Sprintf("a folder of %s", what)})
 		return
 	}
 	if !w.first(real) {
@@ -144,7 +155,9 @@ func (w *walker) first(real string) bool {
 	return true
 }
 
-func (w *walker) problem(problem *model.Problem) { w.problems = append(w.problems, *problem) }
+func (w *walker) problem(problem *model.Problem) {
+	w.found.Problems = append(w.found.Problems, *problem)
+}
 
 // brokenLink explains a link that leads nowhere, or round in circles.
 func brokenLink(shown, real string, err error) *model.Problem {

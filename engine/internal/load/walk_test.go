@@ -213,7 +213,7 @@ func TestAWalkEnds(t *testing.T) {
 	} {
 		w := walker{seen: map[string]struct{}{}, left: left}
 		w.roots([]string{filepath.Join(root, "k8s"), filepath.Join(root, "z")})
-		if got := fmt.Sprint(relative(root, w.sources)) + " " + problemLines(root, w.problems); got != want {
+		if got := fmt.Sprint(relative(root, w.found.Sources)) + " " + problemLines(root, w.found.Problems); got != want {
 			t.Errorf("%d entries: got %s, want %s", left, got, want)
 		}
 	}

@@ -38,6 +38,7 @@ type Resource struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Images      []string          `json:"images,omitempty"`
 	Template    string            `json:"template,omitempty"` // the file that it was rendered from, as helm notes it
+	Fragment    string            `json:"fragment,omitempty"` // where a kustomization lists it as a patch, of which it is one
 }
 
 // Finding is one policy's complaint about one resource. Resource indexes the batch's resources.

@@ -81,3 +81,36 @@ func (c *Catalog) Errors(resource map[string]any) []Error {
 	}
 	return f.errors
 }
+
+// ErrorsOfPatch is Errors for a part of a resource: what it lacks is no error, nor are the directives of a strategic merge.
+// Whether a part fits a custom resource only the whole can tell.
+func (c *Catalog) ErrorsOfPatch(resource map[string]any) []Error {
+	apiVersion, _ := resource["apiVersion"].(string)
+	kind, _ := resource["kind"].(string)
+	if _, custom := c.custom[schema.FromAPIVersionAndKind(apiVersion, kind)]; custom {
+		return nil
+	}
+	merged, _ := withoutDirectives(resource).(map[string]any)
+	return c.Errors(merged)
+}
+
+// withoutDirectives leaves out what tells a strategic merge how to go about it: keys such as `$patch`.
+func withoutDirectives(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		members := make(map[string]any, len(value))
+		for key, member := range value {
+			if !strings.HasPrefix(key, "$") {
+				members[key] = withoutDirectives(member)
+			}
+		}
+		return members
+	case []any:
+		elements := make([]any, len(value))
+		for i, element := range value {
+			elements[i] = withoutDirectives(element)
+		}
+		return elements
+	}
+	return value
+}

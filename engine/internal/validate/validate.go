@@ -11,6 +11,7 @@ import (
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/constraint"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/kustomize"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -69,6 +70,7 @@ type run struct {
 	modules []string
 	bundled []rego.Module
 	sources []load.Source
+	patches *kustomize.Patches
 	result  Result
 }
 
@@ -92,9 +94,21 @@ func (v *run) walk(paths []string, leaving *load.Leaving) {
 		}}
 		walk.Below(path)
 	}
-	sources, skipped, problems := load.WalkLeaving(others, leaving)
-	v.sources, v.result.Skipped = append(v.sources, sources...), skipped
-	v.fail(problems...)
+	found := load.WalkLeaving(others, leaving)
+	v.sources, v.result.Skipped = append(v.sources, found.Sources...), found.Skipped
+	v.patches = kustomize.Listed(found, load.DefaultLimits)
+	v.fail(found.Problems...)
+}
+
+// findTargets learns of what the patches of kustomizations are patches.
+func (v *run) findTargets() {
+	if v.patches == nil {
+		return
+	}
+	for _, source := range v.sources {
+		v.patches.Take(v.patches.Read(source))
+	}
+	v.patches.Settle()
 }
 
 func (v *run) regoFiles(ctx context.Context, params Params) {
@@ -122,6 +136,7 @@ func (v *run) manifests(ctx context.Context, kubernetes string) {
 		v.fail(model.Problem{Severity: model.Error, Code: "kubernetes_version", Message: err.Error(), Hint: "it is `policy.kubernetes_version`"})
 		return
 	}
+	v.findTargets()
 	catalog := schema.New(version, v.definitions())
 	var objects []gatekeeper.Object
 	for _, source := range v.sources {
@@ -138,8 +153,11 @@ func (v *run) manifests(ctx context.Context, kubernetes string) {
 			if v.meantToFail(source.Path) {
 				continue
 			}
-			found := structure(document, native)
-			v.fail(append(found, misfits(document, native, catalog, found)...)...)
+			found, errors := structure(document, native), catalog.Errors
+			if v.patches.Of(source, document) != "" {
+				errors = catalog.ErrorsOfPatch
+			}
+			v.fail(append(found, misfits(document, errors(native), found)...)...)
 		}
 	}
 	if len(objects) == 0 {
@@ -169,7 +187,7 @@ func (v *run) definitions() (found []map[string]any) {
 			continue
 		}
 		for _, document := range load.Read(source, load.DefaultLimits).Documents {
-			if native, ok := document.Native().(map[string]any); ok && document.Resource.Kind == kind {
+			if native, ok := document.Native().(map[string]any); ok && document.Resource.Kind == kind && v.patches.Of(source, document) == "" {
 				found = append(found, native)
 			}
 		}
@@ -178,8 +196,8 @@ func (v *run) definitions() (found []map[string]any) {
 }
 
 // misfits are what the types of Kubernetes and of custom resources refuse, but for what is told already.
-func misfits(document *load.Document, native map[string]any, catalog *schema.Catalog, told []model.Problem) (found []model.Problem) {
-	for _, e := range catalog.Errors(native) {
+func misfits(document *load.Document, errors []schema.Error, told []model.Problem) (found []model.Problem) {
+	for _, e := range errors {
 		at := document.Locate(e.Path)
 		if slices.ContainsFunc(told, func(p model.Problem) bool { return p.Line == at.Line && p.Column == at.Column }) {
 			continue

@@ -89,7 +89,7 @@ def judge(request: Request, manifests: Manifests, showing: Showing) -> Outcome:
     """
     targets, now = showing.targets, system_clock()
     outcome = judged(request, manifests, targets, now)
-    write_reports(outcome, targets, report_options(showing, now), sys.stdout)
+    write_reports(outcome, targets, report_options(showing, now, strict=request.strict), sys.stdout)
     tell_unseen(outcome, targets, showing)
     return outcome
 
@@ -115,7 +115,7 @@ def judged(request: Request, manifests: Manifests, targets: Sequence[Target], no
         return runtime.judge(manifests, now, progress.advance)
 
 
-def report_options(showing: Showing, now: datetime) -> ReportOptions:
+def report_options(showing: Showing, now: datetime, *, strict: bool = False) -> ReportOptions:
     """How reports are written, given what the user wishes and what standard output is."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     return ReportOptions(
@@ -125,6 +125,7 @@ def report_options(showing: Showing, now: datetime) -> ReportOptions:
         detailed=showing.detailed,
         show_exempted=showing.show_exempted,
         verbose=showing.verbose,
+        strict=strict,
         command=showing.command,
         version=__version__,
         repository=find_repository(Path.cwd()),

@@ -54,7 +54,7 @@ def command(
     outcome = judged(request, given, targets, now)
     if met_nothing(outcome):
         outcome = _policies(given, request, now) or outcome
-    write_reports(outcome, targets, report_options(shown, now), sys.stdout)
+    write_reports(outcome, targets, report_options(shown, now, strict=request.strict), sys.stdout)
     tell_unseen(outcome, targets, shown)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)

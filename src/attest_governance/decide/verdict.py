@@ -169,6 +169,8 @@ def _configured(finding: Finding, weights: Weights, now: datetime) -> Enforcemen
 
 def _weighed(finding: Finding, weights: Weights, now: datetime) -> Finding:
     holds = level(finding.enforcement, finding.engine, _configured(finding, weights, now))
+    if finding.resource.fragment and holds == "strict":
+        holds = "warn"  # what a part lacks the whole may have, and the whole is judged in the same run
     severity = weights.severity.get(finding.policy, finding.severity)
     if (holds, severity) == (finding.enforcement, finding.severity):
         return finding

@@ -52,6 +52,8 @@ class CheckOptions(msgspec.Struct, frozen=True):
     fail_fast: bool = False
     debug: bool = False
     """Whether every evaluation is recorded (`Batch.decisions`)."""
+    fragments: bool = True
+    """Whether patches of kustomizations are told from resources."""
     deadline: float = 0
     """Seconds for all of it; 0 for as long as a job of a pipeline may take."""
 
@@ -284,6 +286,7 @@ def judging(name: str, selected: Sequence[Selected], manifests: Manifests, optio
         checked=options.checked,
         fail_fast=options.fail_fast,
         debug=options.debug,
+        fragments=options.fragments,
         leave_out=manifests.leave_out,
     )
 

@@ -92,6 +92,7 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     checked: bool
     fail_fast: bool
     debug: bool
+    fragments: bool
     leave_out: LeaveOut
 
 

@@ -31,6 +31,8 @@ class Resource(msgspec.Struct, frozen=True, rename="camel", gc=False):
     images: tuple[str, ...] = ()
     template: str = ""
     """The file that it was rendered from, where the manifest says so, as helm's output does."""
+    fragment: str = ""
+    """`file:line` of the kustomization that lists it as a patch, where it is one and no resource of its own."""
 
     @property
     def id(self) -> str:

@@ -45,7 +45,7 @@ def _row(finding: Finding) -> str:
     if finding.waiver:
         result = f"{result}: {markdown(words.waiver(finding.waiver))}"
     where = f"{finding.location.file}:{finding.location.line}"
-    cells = (finding.policy, words.resource(finding.resource), where, finding.message)
+    cells = (finding.policy, words.origin(finding.resource), where, finding.message)
     return f"| {result} | {finding.severity} | " + " | ".join(markdown(cell) for cell in cells) + " |"
 
 
@@ -88,7 +88,7 @@ def _annotation(finding: Finding, paths: RepositoryPaths) -> str:
 
 
 def _text(finding: Finding) -> str:
-    text = f"{finding.message}\n{words.resource(finding.resource)}"
+    text = f"{finding.message}\n{words.origin(finding.resource)}"
     if finding.waiver:
         text += f"\n{words.waiver(finding.waiver)}"
     return f"{text}\nfix: {finding.fix}" if finding.fix else text

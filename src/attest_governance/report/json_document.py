@@ -54,6 +54,7 @@ def _resource(resource: Resource) -> dict[str, str]:
         "namespace": resource.namespace,
         "name": resource.name,
         **({"template": resource.template} if resource.template else {}),
+        **({"fragment": resource.fragment} if resource.fragment else {}),
     }
 
 

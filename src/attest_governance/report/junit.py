@@ -139,6 +139,7 @@ def _finding(finding: Finding) -> str:
     at = finding.location
     head = f"{clean.one_line(at.file)}:{at.line}:{at.column}: {words.standing(finding)} ({finding.severity}): "
     lines = [head + _indented(finding.message)]
+    lines += [f"    {clean.one_line(aside)}" for aside in words.asides(finding.resource)]
     if finding.waiver:
         lines.append(f"    exempted: {_indented(words.waiver(finding.waiver))}")
     if finding.fix:

@@ -84,6 +84,8 @@ class _Reports:
             "line": str(at.line),
             "column": str(at.column),
             "path": at.path,
+            "template": finding.resource.template,
+            "fragment": finding.resource.fragment,
             "fix": finding.fix,
             "waiver": words.waiver(finding.waiver) if finding.waiver else "",
         }

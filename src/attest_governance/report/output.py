@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 import msgspec.structs
 
 from attest_governance.errors import OutputError
+from attest_governance.report.alternatives import fold_alternatives
 from attest_governance.report.clean import InertStream
-from attest_governance.report.registry import FORMATS_FOR_PEOPLE, check_targets, writer
+from attest_governance.report.registry import FORMATS_FOR_PEOPLE, FORMATS_WITHOUT_NOTICES, check_targets, writer
 from attest_governance.report.source import leads_out
 from attest_governance.writing import replacing
 
@@ -29,7 +30,12 @@ _DESCRIPTORS = {("/", "dev", "fd"), ("/", "proc", "self"), ("/", "dev", "stdout"
 
 def write_reports(outcome: Outcome, targets: Sequence[Target], options: ReportOptions, stdout: TextIO) -> None:
     """Writes every report of an outcome; see `write_all`."""
-    write_all(targets, options, stdout, lambda name, out, how: writer(name)(outcome, out, how))
+
+    def write(name: str, out: TextIO, how: ReportOptions) -> None:
+        notices = name not in FORMATS_WITHOUT_NOTICES and not options.strict
+        writer(name)(outcome if options.verbose else fold_alternatives(outcome, notices=notices), out, how)
+
+    write_all(targets, options, stdout, write)
 
 
 def write_all(

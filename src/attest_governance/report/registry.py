@@ -32,6 +32,8 @@ class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
     detailed: bool = False
     show_exempted: bool = False
     verbose: bool = False
+    strict: bool = False
+    """Whether warnings deny, so that what else would be a notice is one."""
     command: str = "attest policy check"
     version: str = ""
     step_summary: Path | None = None
@@ -54,6 +56,8 @@ _MODULES = {
 FORMATS: tuple[str, ...] = tuple(_MODULES)
 FORMATS_FOR_PEOPLE = frozenset({"text", "table", "github"})
 """Formats whose characters may be replaced where a terminal can't show them."""
+FORMATS_WITHOUT_NOTICES = frozenset({"junit", "openreports"})
+"""Formats that have no place for sentences about the run as a whole."""
 
 
 def check_format(name: str) -> None:

@@ -116,6 +116,7 @@ class _Run:
             "namespace": subject.namespace,
             "name": subject.name,
             **({"template": subject.template} if subject.template else {}),
+            **({"fragment": subject.fragment} if subject.fragment else {}),
             "path": finding.location.path,
             "fix": finding.fix,
         }

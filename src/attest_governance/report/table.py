@@ -36,7 +36,8 @@ def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
 
 def _finding(finding: Finding) -> tuple[str, ...]:
     at = finding.location
-    message = f"{finding.message} ({words.waiver(finding.waiver)})" if finding.waiver else finding.message
+    more = (*words.asides(finding.resource), *((words.waiver(finding.waiver),) if finding.waiver else ()))
+    message = f"{finding.message} ({'; '.join(more)})" if more else finding.message
     where = f"{at.file}:{at.line}:{at.column}"
     cells = (words.standing(finding), finding.severity, finding.policy, words.resource(finding.resource), where)
     return tuple(clean.one_line(cell) for cell in (*cells, message))

@@ -35,9 +35,15 @@ def resource(subject: Resource) -> str:
     return f"{subject.kind} {name}" if name else subject.kind
 
 
+def asides(subject: Resource) -> tuple[str, ...]:
+    """What else is to be said of a resource: what it was rendered from, and which kustomization it is a patch of."""
+    rendered = (f"rendered from {subject.template}",) if subject.template else ()
+    return (*rendered, f"a patch of {subject.fragment}") if subject.fragment else rendered
+
+
 def origin(subject: Resource) -> str:
-    """The resource, and what it was rendered from: `Pod prod/web, rendered from shop/templates/pod.yaml`."""
-    return f"{resource(subject)}, rendered from {subject.template}" if subject.template else resource(subject)
+    """The resource with what else is to be said of it: `Pod prod/web, rendered from shop/templates/pod.yaml`."""
+    return ", ".join((resource(subject), *asides(subject)))
 
 
 def waiver(cover: Waiver) -> str:
