@@ -183,6 +183,8 @@ var hiddenDocuments = map[string]struct{ file, text string }{
 	"a kustomization's version on a Pod":                          {"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Pod\nmetadata: {name: p}\n"},
 	"a kustomization that is a list":                              {"x.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: p}}\n"},
 	"a kustomization":                                             {"kustomization.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n"},
+	"a kustomization without a version":                           {"kustomization.yaml", "kind: Kustomization\nresources: [a.yaml]\n"},
+	"a list that is called a kustomization, without a version":    {"kustomization.yaml", "kind: Kustomization\nitems:\n- {apiVersion: v1, kind: Pod, metadata: {name: p}}\n"},
 	"a Pod among values":                                          {"values.yaml", aPod},
 	"a Pod that is called a chart":                                {"Chart.yaml", aPod},
 	"an item that takes the kind of its list":                     {"x.yaml", "apiVersion: v1\nkind: Pod\nitems:\n- metadata: {name: p}\n"},
