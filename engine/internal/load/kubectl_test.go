@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/schema"
 )
 
 // kubectlObjects are what `kubectl apply -f` makes of a text: its builder's decoder, its scheme, its lists taken
@@ -58,11 +59,16 @@ func flatten(objects []map[string]any, object runtime.Object) []map[string]any {
 			})
 			return objects
 		}
-		if object.GetKind() != "" {
+		if object.GetKind() != "" && !nowhere(object) {
 			objects = append(objects, object.Object)
 		}
 	}
 	return objects
+}
+
+// nowhere says whether no API server takes an object: kubectl looks for a kind without a version among Kubernetes' own.
+func nowhere(object *unstructured.Unstructured) bool {
+	return object.Object["apiVersion"] == nil && object.Object["metadata"] == nil && !schema.IsKind(object.GetKind())
 }
 
 // sameAsKubectl holds a file against kubectl: what kubectl makes an object of is judged with the same content, or

@@ -156,7 +156,7 @@ func (r *reader) expand(document *Document) {
 
 // add files a resource, or the problem with its shape.
 func (f *File) add(document *Document, object ast.Object) {
-	resource, wrong := identify(object, kustomizationVersion(object, document.File))
+	resource, wrong := identify(object)
 	if wrong != nil {
 		location := document.Locate(wrong.path)
 		f.Problems = append(f.Problems, model.Problem{

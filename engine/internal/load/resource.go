@@ -36,15 +36,12 @@ type misshapen struct {
 	hint    string
 }
 
-// identify reads what a resource says about itself, or names the first field of a wrong type. Version is what counts where
-// it may leave its own out; else "".
-func identify(object ast.Object, version string) (model.Resource, *misshapen) {
-	resource := model.Resource{APIVersion: version}
+// identify reads what a resource says about itself, or names the first field of a wrong type.
+func identify(object ast.Object) (model.Resource, *misshapen) {
+	var resource model.Resource
 	var wrong *misshapen
-	if version == "" {
-		if resource.APIVersion, wrong = required(object, termAPIVersion, "apiVersion"); wrong != nil {
-			return resource, wrong
-		}
+	if resource.APIVersion, wrong = required(object, termAPIVersion, "apiVersion"); wrong != nil {
+		return resource, wrong
 	}
 	if resource.Kind, wrong = required(object, termKind, "kind"); wrong != nil {
 		return resource, wrong

@@ -1,31 +1,11 @@
 package load
 
-import (
-	"path/filepath"
-
-	"github.com/open-policy-agent/opa/v1/ast"
-)
-
 // bareKustomization is the name of a kustomization that is no manifest by its ending.
 const bareKustomization = "Kustomization"
 
 // IsKustomization says whether kustomize takes a file of this name, which stands alone, for a kustomization.
 func IsKustomization(name string) bool {
 	return name == "kustomization.yaml" || name == "kustomization.yml" || name == bareKustomization
-}
-
-// kustomizationVersion is the version that kustomize gives a kustomization or component that states its kind alone.
-func kustomizationVersion(object ast.Object, file string) string {
-	if !isAbsent(object.Get(termAPIVersion)) || !IsKustomization(filepath.Base(file)) {
-		return ""
-	}
-	switch kind, _ := stringOf(object.Get(termKind)); kind {
-	case "Kustomization":
-		return "kustomize.config.k8s.io/v1beta1"
-	case "Component":
-		return "kustomize.config.k8s.io/v1alpha1"
-	}
-	return ""
 }
 
 // Sole is the one document of a source, whatever it is; nil where there are several, or none that can be read. Whoever reads

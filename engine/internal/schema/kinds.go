@@ -44,6 +44,17 @@ var kubernetes = sync.OnceValue(func() kinds {
 	return out
 })
 
+// IsKind says whether Kubernetes has a kind of this name, in any version and spelled with any letters, capital or not.
+func IsKind(name string) bool { return kindNames()[strings.ToLower(name)] }
+
+var kindNames = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for name := range kubernetes().of {
+		names[strings.ToLower(name)] = true
+	}
+	return names
+})
+
 func stablest(a, b schema.GroupVersionKind) int {
 	if order := version.CompareKubeAwareVersionStrings(b.Version, a.Version); order != 0 {
 		return order
