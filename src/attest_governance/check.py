@@ -173,9 +173,10 @@ def _fragments(findings: Sequence[Finding]) -> tuple[str, ...]:
     number = sum(bool(finding.resource.fragment and finding.waiver is None) for finding in findings)
     if not number:
         return ()
-    about = f"{number} findings are about patches" if number > 1 else "1 finding is about a patch"
-    why = "judged as the part of a resource that it is, it is at most a warning"
-    return (f"{about} of a kustomization: {why}; check what `kustomize build` makes of it",)
+    about = f"{number} findings are about patches of kustomizations"
+    if number == 1:
+        about = "1 finding is about a patch of a kustomization"
+    return (f"{about}: about a part of a resource there are only warnings; check what `kustomize build` makes of it",)
 
 
 def _unspoken(batches: Sequence[Batch], counted: Counted) -> tuple[str, ...]:

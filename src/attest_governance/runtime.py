@@ -98,8 +98,14 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             self.prepared.baseline,
             self.weights,
             self._weights_below,
+            self.fragments,
         ]
         return sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+    @property
+    def fragments(self) -> bool:
+        """Whether patches of kustomizations are parts of resources; who governs takes nobody's word for that."""
+        return self.root is None and not self.prepared.request.governed
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -213,12 +219,10 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         request, policy = self.prepared.request, self.settings.policy
         in_force = None if request.disallow_exemptions else governed
         options = CheckOptions(policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug)
-        # Who governs takes nobody's word for it that a document is a patch.
-        fragments = self.root is None and not request.governed
         return Plan(
             manifests=msgspec.structs.replace(manifests, leave_out=self.prepared.leave_out),
             selected=self.selected,
-            options=msgspec.structs.replace(options, fragments=fragments),
+            options=msgspec.structs.replace(options, fragments=self.fragments),
             weights=self._weighing(),
             exempting=_exempting(request, self.settings, in_force),
             rules=Rules(policy.fail_on_violation, request.strict, request.fail_on, request.allow_empty),

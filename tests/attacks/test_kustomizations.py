@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Attest
+from tests.govern.people import RULES, govern
 
 POLICY = """\
 package privileged
@@ -214,6 +215,12 @@ def test_who_is_strict_denies_a_part_that_adds_a_violation(
     attest: Attest, project: Path, more: tuple[str, ...]
 ) -> None:
     assert check(attest, project, TREE, *more, code=1)["verdict"] == "deny"
+
+
+def test_a_governed_project_knows_no_parts(attest: Attest, project: Path) -> None:
+    govern(project, RULES)
+    report = check(attest, project, TREE, code=1)
+    assert (report["violations"], report["warnings"]) == (1, 0)
 
 
 def test_the_first_finding_that_ends_a_run_is_not_that_of_a_part(attest: Attest, project: Path) -> None:

@@ -117,6 +117,11 @@ func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch
 
 // findPatches learns from the kustomizations of a walk what is a patch, and from all inputs of what.
 func (r *run) findPatches(found load.Found) {
+	defer func() {
+		if recover() != nil { // a bug of ours: whatever it is in is told when it is judged, and nothing is a patch
+			r.patches = nil
+		}
+	}()
 	patches := kustomize.Listed(found, r.limits)
 	if patches == nil {
 		return

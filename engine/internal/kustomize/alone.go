@@ -16,40 +16,53 @@ func standsAlone(document *load.Document) bool {
 	case "RoleBinding", "ClusterRoleBinding":
 		return object["roleRef"] != nil
 	}
-	if strings.HasPrefix(document.Resource.APIVersion, "apps/") && at(object, "spec", "selector") == nil {
+	if spec, _ := object["spec"].(map[string]any); strings.HasPrefix(document.Resource.APIVersion, "apps/") && spec["selector"] == nil {
 		return false // no API server takes a workload that selects no pods
 	}
-	for _, way := range podSpecs {
-		if runs(at(object, way...)) {
-			return true
+	all, whole := pods(object)
+	return all > 0 && all == whole
+}
+
+// pods counts what looks like a pod or a single container, wherever it stands in whatever kind, and how many of them are
+// whole: every container has an image.
+func pods(value any) (all, whole int) {
+	count := func(inner any) {
+		a, w := pods(inner)
+		all, whole = all+a, whole+w
+	}
+	switch value := value.(type) {
+	case map[string]any:
+		for key, member := range value {
+			if is, hasImages := containers(key, member); is {
+				all++
+				if hasImages {
+					whole++
+				}
+				continue
+			}
+			count(member)
+		}
+	case []any:
+		for _, element := range value {
+			count(element)
 		}
 	}
-	return false
+	return all, whole
 }
 
-// podSpecs are the places where a resource may hold the specification of a pod.
-var podSpecs = [][]string{
-	{"spec"}, {"spec", "template", "spec"}, {"spec", "jobTemplate", "spec", "template", "spec"}, {"template", "spec"},
-}
-
-// runs says whether something is the specification of a pod of which every container has an image.
-func runs(spec any) bool {
-	object, _ := spec.(map[string]any)
-	containers := listOf(object["containers"])
-	for _, one := range containers {
-		container, _ := one.(map[string]any)
-		if image, _ := container["image"].(string); image == "" {
-			return false
+// containers says whether a field holds containers, as those of pods and of a Workflow do, and whether all have an image.
+func containers(key string, value any) (is, hasImages bool) {
+	list := listOf(value)
+	if key == "container" {
+		list = []any{value}
+	} else if key != "containers" {
+		return false, false
+	}
+	for _, one := range list {
+		container, isObject := one.(map[string]any)
+		if image, _ := container["image"].(string); !isObject || image == "" {
+			return len(list) > 0, false
 		}
 	}
-	return len(containers) > 0
-}
-
-// at is what lies below keys; nil where there is nothing.
-func at(value any, keys ...string) any {
-	for _, key := range keys {
-		object, _ := value.(map[string]any)
-		value = object[key]
-	}
-	return value
+	return len(list) > 0, true
 }

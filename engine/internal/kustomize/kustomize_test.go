@@ -95,6 +95,37 @@ func TestEachDocumentOfAFileHasATargetOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestWhatCouldBeAppliedByItselfIsNoPatch(t *testing.T) {
+	for name, test := range map[string]struct {
+		text  string
+		alone bool
+	}{
+		"a Pod":                                  {"apiVersion: v1\nkind: Pod\nspec: {containers: [{image: x}]}\n", true},
+		"a Pod, one container without an image":  {"apiVersion: v1\nkind: Pod\nspec: {containers: [{image: x}, {name: y}]}\n", false},
+		"a Pod without containers":               {"apiVersion: v1\nkind: Pod\nspec: {containers: [], hostNetwork: true}\n", false},
+		"a Deployment without a selector":        {"apiVersion: apps/v1\nkind: Deployment\nspec: {template: {spec: {containers: [{image: x}]}}}\n", false},
+		"a Deployment":                           {"apiVersion: apps/v1\nkind: Deployment\nspec: {selector: {}, template: {spec: {containers: [{image: x}]}}}\n", true},
+		"a CronJob":                              {"apiVersion: batch/v1\nkind: CronJob\nspec: {jobTemplate: {spec: {template: {spec: {containers: [{image: x}]}}}}}\n", true},
+		"a Workflow":                             {"apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nspec: {templates: [{container: {image: x}}]}\n", true},
+		"a Workflow, one container without one":  {"apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nspec: {templates: [{container: {image: x}}, {container: {}}]}\n", false},
+		"a JobSet":                               {"apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nspec: {replicatedJobs: [{template: {spec: {template: {spec: {containers: [{image: x}]}}}}}]}\n", true},
+		"a ClusterRole":                          {"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nrules: [{verbs: ['*']}]\n", true},
+		"a ClusterRole that aggregates":          {"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\naggregationRule: {}\n", true},
+		"labels of a ClusterRole":                {"apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {labels: {a: b}}\n", false},
+		"a binding":                              {"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nroleRef: {name: x}\n", true},
+		"subjects of a binding":                  {"apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nsubjects: []\n", false},
+		"a Service":                              {"apiVersion: v1\nkind: Service\nspec: {type: LoadBalancer}\n", false},
+		"containers that are none, and an image": {"apiVersion: v1\nkind: Pod\nspec: {containers: [x, {image: x}]}\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := load.Read(load.Source{Path: "x.yaml", Text: []byte(test.text)}, load.DefaultLimits)
+			if got := standsAlone(file.Documents[0]); got != test.alone {
+				t.Errorf("%v", got)
+			}
+		})
+	}
+}
+
 func TestNoPatchesAreNone(t *testing.T) {
 	var none *Patches
 	if none.Of(load.Source{Real: "/x"}, nil) != "" {
