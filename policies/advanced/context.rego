@@ -32,7 +32,7 @@ package attest.context
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"])} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix} if {
 	is_production_deployment
 	replicas := lib.field(input.resource, ["spec", "replicas"], 1)
 	minimum := lib.parameter("min_replicas", 3)
@@ -41,9 +41,10 @@ violation contains {"message": message, "severity": "medium", "path": lib.deepes
 		"Production deployments must meet stricter requirements: at least %v replicas, not %v",
 		[minimum, replicas],
 	)
+	fix := sprintf("Set spec.replicas to `%v` or more.", [minimum])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	is_production_deployment
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] != "ephemeralContainers"
@@ -53,14 +54,16 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 		"Production deployments must meet stricter requirements: %s has no limits",
 		[lib.describe(container_path)],
 	)
+	fix := "Set resources.limits of the container, such as `{cpu: 500m, memory: 256Mi}`."
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	is_production_deployment
 	key := lib.parameter("monitoring_annotation", "monitoring.company.com/enabled")
 	lib.field(input.resource, ["metadata", "annotations", key], "") != "true"
 	path := lib.deepest(["metadata"], ["annotations", key])
 	message := sprintf("Production deployments must meet stricter requirements: annotation %v is not true", [key])
+	fix := sprintf("Set metadata.annotations['%v'] to `\"true\"` once your monitoring watches it.", [key])
 }
 
 is_production_deployment if {

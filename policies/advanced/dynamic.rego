@@ -49,7 +49,7 @@ package attest.dynamic
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": array.concat(path, ["image"])} if {
+violation contains {"message": message, "severity": severity, "path": array.concat(path, ["image"]), "fix": fixes.update} if {
 	some path, answer in answers
 	some severity, maximum in maxima
 	vulnerabilities := answer.body[severity]
@@ -61,14 +61,14 @@ violation contains {"message": message, "severity": severity, "path": array.conc
 	)
 }
 
-violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"])} if {
+violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"]), "fix": fixes.service} if {
 	lib.parameter("fail_open", false) == false
 	some path, answer in answers
 	not is_readable(answer)
 	message := sprintf("Container image '%s' has not been scanned: %s", [lib.image_text(path), failure(answer)])
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fixes.reference} if {
 	lib.parameter("fail_open", false) == false
 	service
 	some path in lib.needing_image
@@ -118,3 +118,9 @@ failure(answer) := sprintf("the service can't be asked (%s)", [answer.error.mess
 } else := sprintf("the service answers with status %d", [answer.status_code]) if {
 	answer.status_code != 200
 } else := "the answer of the service has no list of critical vulnerabilities"
+
+fixes := {
+	"update": "Set image to a version that was built since the vulnerabilities were mended.",
+	"service": "Have the service of the parameter `url` scan the image, or set the parameter fail_open to `true`.",
+	"reference": "Set image to a reference such as `registry.company.com/shop/web:1.4`.",
+}

@@ -35,7 +35,7 @@ package attest.access_control
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path, "cause": "token", "controls": ["SOC2-CC6.1", "CIS-1.12-5.1.5", "CIS-1.12-5.1.6"]} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.account, "cause": "token", "controls": ["SOC2-CC6.1", "CIS-1.12-5.1.5", "CIS-1.12-5.1.6"]} if {
 	lib.is_production_namespace
 	some pod_path, pod in lib.pods
 	not lib.is_loose(pod_path)
@@ -45,7 +45,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "cau
 	message := sprintf("%s uses the token of the ServiceAccount 'default', which it shares with others", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["subjects", i, "name"], "controls": ["SOC2-CC6.3", "CIS-1.12-5.1.5"]} if {
+violation contains {"message": message, "severity": "high", "path": ["subjects", i, "name"], "fix": fixes.subject, "controls": ["SOC2-CC6.3", "CIS-1.12-5.1.5"]} if {
 	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
 	some i, subject in input.resource.subjects
 	subject.kind == "ServiceAccount"
@@ -54,4 +54,9 @@ violation contains {"message": message, "severity": "high", "path": ["subjects",
 		"%s grants rights to every workload without a ServiceAccount of its own in namespace '%v'",
 		[lib.this, lib.field(subject, "namespace", "")],
 	)
+}
+
+fixes := {
+	"account": "Set automountServiceAccountToken of the pod to `false`, or serviceAccountName to an account of its own.",
+	"subject": "Set name of the subject to a ServiceAccount that the workload has for itself, in its serviceAccountName.",
 }

@@ -55,13 +55,13 @@ package attest.authentication
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.annotations_path, "controls": ["SOC2-CC6.1"]} if {
+violation contains {"message": message, "severity": "medium", "path": lib.annotations_path, "fix": fixes.open, "controls": ["SOC2-CC6.1"]} if {
 	is_private_ingress
 	count(authenticators) == 0
 	message := sprintf("%s lets everyone in: nothing authenticates its users", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["metadata", "annotations", key], "controls": ["SOC2-CC6.1", "SOC2-CC6.6"]} if {
+violation contains {"message": message, "severity": "medium", "path": ["metadata", "annotations", key], "fix": fixes.password, "controls": ["SOC2-CC6.1", "SOC2-CC6.6"]} if {
 	is_private_ingress
 	some key, value in authenticators
 	value in {"basic", "basic-auth", "digest"}
@@ -90,17 +90,18 @@ is_private_ingress if {
 	not lib.is_marked("soc2.attest.continuu.ms/public")
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["type"], "controls": ["SOC2-CC6.1"]} if {
+violation contains {"message": message, "severity": "medium", "path": ["type"], "fix": fixes.token, "controls": ["SOC2-CC6.1"]} if {
 	input.resource.kind == "Secret"
 	input.resource.type == "kubernetes.io/service-account-token"
 	message := sprintf("%s is a token that never expires", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "controls": ["SOC2-CC6.1"]} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": ["SOC2-CC6.1"]} if {
 	some path, argument in lib.arguments
 	switches_authentication_off(argument)
 	container_path := array.slice(path, 0, count(path) - 2)
 	message := sprintf("%s is started with its authentication off: %s", [lib.describe(container_path), argument])
+	fix := sprintf("Remove `%s` from %s of the container.", [argument, path[count(path) - 2]])
 }
 
 switches_authentication_off(argument) if argument in {
@@ -109,3 +110,12 @@ switches_authentication_off(argument) if argument in {
 }
 
 switches_authentication_off(argument) if startswith(argument, "--token-auth-file")
+
+fixes := {
+	"open": concat("", [
+		"Set metadata.annotations['nginx.ingress.kubernetes.io/auth-url'], or that of your controller, to your single sign-on;",
+		" `soc2.attest.continuu.ms/public: \"true\"` where everyone is meant.",
+	]),
+	"password": "Set `nginx.ingress.kubernetes.io/auth-url`, or that of your controller, to a sign-on with a second factor.",
+	"token": "Remove the Secret, and mount a token that expires: `serviceAccountToken` among the sources of a projected volume.",
+}

@@ -43,14 +43,14 @@ package attest.gdpr
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "cause": "no terms"} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.terms_fix, "cause": "no terms"} if {
 	is_subject_workload
 	lib.parameter("require_annotations", true)
 	some key in lib.missing_data_protection_annotations
 	message := sprintf("%s processes personal data without annotation %v", [lib.this, key])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.basis} if {
 	is_subject_workload
 	some path, value in lib.annotations_at["gdpr.attest.continuu.ms/lawful-basis"]
 	not lower(value) in lawful_bases
@@ -66,21 +66,22 @@ lawful_bases := {
 	"vital-interests", "public-task", "legitimate-interests",
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.period} if {
 	is_subject_workload
 	some path, value in lib.annotations_at["gdpr.attest.continuu.ms/retention-period"]
 	not regex.match(`^(?i:P(\d+[YMWD])+|\d+ ?(d|w|m|y|days?|weeks?|months?|years?))$`, value)
 	message := sprintf("'%v' is no retention period: write it like P30D, 30d or 2 years", [value])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "cause": "no TLS"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "no TLS"} if {
 	lib.parameter("privacy_by_design", true)
 	lib.processes_personal_data
 	some path, host in lib.hosts_without_tls
 	message := sprintf("%s serves personal data without TLS on host '%v'", [lib.this, host])
+	fix := lib.tls_fix(host)
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.disk} if {
 	lib.parameter("privacy_by_design", true)
 	lib.processes_personal_data
 	some path, source in lib.host_paths
@@ -90,4 +91,10 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 is_subject_workload if {
 	lib.pod
 	lib.processes_personal_data
+}
+
+fixes := {
+	"basis": "Set the annotation `gdpr.attest.continuu.ms/lawful-basis` to the basis of the processing, such as `contract`.",
+	"period": "Set the annotation `gdpr.attest.continuu.ms/retention-period` to a period, such as `P30D`.",
+	"disk": "Replace hostPath by a persistentVolumeClaim, or by an emptyDir where nothing is to be kept.",
 }

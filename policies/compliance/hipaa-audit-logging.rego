@@ -26,7 +26,7 @@ package attest.hipaa_audit_logging
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.audit_fix} if {
 	lib.pod
 	lib.handles_phi
 	not lib.has_audit_logging_enabled

@@ -12,6 +12,7 @@ test_phi_is_handled_with_audit_logging if {
 		"message": "Pod 'records' handles PHI without audit logging",
 		"severity": "high",
 		"path": ["metadata", "annotations"],
+		"fix": "Set metadata.annotations['attest.continuu.ms/audit-logging'] to `enabled` once it logs for audits.",
 	}}
 }
 

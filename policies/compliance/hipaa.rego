@@ -40,13 +40,14 @@ package attest.hipaa_encryption
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": path, "cause": "no TLS"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "no TLS"} if {
 	in_transit
 	some path, host in lib.hosts_without_tls
 	message := sprintf("%s serves PHI without TLS on host '%v'", [lib.this, host])
+	fix := lib.tls_fix(host)
 }
 
-violation contains {"message": message, "severity": "high", "path": ["metadata", "annotations", key]} if {
+violation contains {"message": message, "severity": "high", "path": ["metadata", "annotations", key], "fix": fix} if {
 	in_transit
 	lib.is_ingress
 	some key, value in input.resource.metadata.annotations
@@ -58,9 +59,10 @@ violation contains {"message": message, "severity": "high", "path": ["metadata",
 	}
 	value == "false"
 	message := sprintf("%s serves PHI without TLS: %s is false", [lib.this, key])
+	fix := sprintf("Set metadata.annotations['%s'] to `\"true\"`.", [key])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "ports", i]} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "ports", i], "fix": fixes.port} if {
 	in_transit
 	input.resource.kind == "Service"
 	input.resource.spec.type in {"LoadBalancer", "NodePort"}
@@ -75,7 +77,7 @@ is_plain_http(port) if port.name == "http"
 
 is_plain_http(port) if port.appProtocol == "http"
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": claim_fix} if {
 	at_rest
 	some claim_path, claim in claims
 	class := object.get(claim, "storageClassName", null)
@@ -107,13 +109,13 @@ named(class) := "the default storage class" if class == null
 
 named(class) := sprintf("storage class '%v'", [class]) if class != null
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.disk} if {
 	at_rest
 	some path, source in lib.host_paths
 	message := sprintf("%s keeps PHI on the disk of a node, not known to be encrypted: hostPath '%v'", [lib.this, source])
 }
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.class} if {
 	input.resource.kind == "StorageClass"
 	lib.parameter("at_rest", "required") == "required"
 	is_for_phi
@@ -135,4 +137,15 @@ in_transit if {
 at_rest if {
 	lib.handles_phi
 	lib.parameter("at_rest", "required") == "required"
+}
+
+claim_fix := sprintf("Set storageClassName to a class whose volumes are encrypted: %s.", [lib.listed(classes)]) if {
+	classes := lib.parameter("encrypted_storage_classes", [])
+	count(classes) > 0
+} else := "Set storageClassName to a class whose volumes are encrypted, and list it in the parameter encrypted_storage_classes."
+
+fixes := {
+	"port": "Set spec.type to `ClusterIP`, and serve it by TLS through an Ingress.",
+	"disk": "Replace hostPath by a persistentVolumeClaim of a class whose volumes are encrypted.",
+	"class": "Set parameters.encrypted to `\"true\"`.",
 }

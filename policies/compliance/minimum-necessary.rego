@@ -30,7 +30,7 @@ package attest.minimum_necessary
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path, "cause": "secret variable"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.keys, "cause": "secret variable"} if {
 	lib.handles_phi
 	some container_path, container in lib.container_parts
 	some i, source in container.envFrom
@@ -42,7 +42,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "cau
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "cause": "token"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token, "cause": "token"} if {
 	some pod_path, pod in lib.pods
 	not lib.is_loose(pod_path)
 	lib.handles_phi
@@ -51,19 +51,26 @@ violation contains {"message": message, "severity": "medium", "path": path, "cau
 	message := sprintf("%s handles PHI and does not say whether it needs a token of the Kubernetes API", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["rules", i, field, j]} if {
+violation contains {"message": message, "severity": "high", "path": ["rules", i, field, j], "fix": fix} if {
 	input.resource.kind in {"Role", "ClusterRole"}
 	lib.handles_phi
 	some i, rule in input.resource.rules
 	some field in ["verbs", "resources"]
 	some j, "*" in rule[field]
 	message := sprintf("%s allows more than PHI work needs: '*' in %s", [lib.this, field])
+	fix := sprintf("List in rules[%d].%s those that the work needs, in place of `*`.", [i, field])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["roleRef", "name"]} if {
+violation contains {"message": message, "severity": "high", "path": ["roleRef", "name"], "fix": fixes.role} if {
 	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
 	lib.handles_phi
 	input.resource.roleRef.kind == "ClusterRole"
 	input.resource.roleRef.name in lib.parameter("broad_roles", ["cluster-admin", "admin", "edit"])
 	message := sprintf("%s hands out more than PHI work needs: role '%v'", [lib.this, input.resource.roleRef.name])
+}
+
+fixes := {
+	"keys": "Replace secretRef of envFrom by the single keys, each in env by valueFrom.secretKeyRef.",
+	"token": "Set automountServiceAccountToken of the pod to `false`, or to `true` where it uses the Kubernetes API.",
+	"role": "Set roleRef.name to a role that names what the work needs.",
 }

@@ -50,7 +50,7 @@ package attest.phi_detection
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.class} if {
 	not is_classified
 	path := min(object.keys(hints))
 	message := sprintf(
@@ -105,7 +105,7 @@ is_classified if count(lib.classifications) > 0
 
 is_classified if count(lib.marks("hipaa.attest.continuu.ms/phi")) > 0
 
-violation contains {"message": message, "severity": "high", "path": path} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.value} if {
 	lib.parameter("scan_values", true)
 	some path, value in values
 	some name, [hint, pattern] in identifiers
@@ -133,4 +133,12 @@ value_name(path) := path[1] if count(path) == 2
 
 value_name(path) := lib.field(input.resource, array.concat(array.slice(path, 0, count(path) - 1), ["name"]), "") if {
 	count(path) > 2
+}
+
+fixes := {
+	"class": concat("", [
+		"Set metadata.annotations['attest.continuu.ms/data-classification'] to the class of the data, such as `phi`,",
+		" or `hipaa.attest.continuu.ms/phi` to `\"false\"` where there is none.",
+	]),
+	"value": "Remove the value, and read it from a database, or from a volume that a secretKeyRef or claim names.",
 }

@@ -49,14 +49,14 @@ package attest.compliance
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.audit_fix} if {
 	input.resource.kind == "Deployment"
 	is_production_namespace
 	not has_audit_logging_enabled
 	message := "Production deployments must enable audit logging for SOC2 compliance"
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "cause": "no terms"} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.terms_fix, "cause": "no terms"} if {
 	input.resource.kind == "Deployment"
 	processes_personal_data
 	not has_data_protection_annotations

@@ -37,23 +37,30 @@ package attest.system_monitoring
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.annotations_path} if {
+violation contains {"message": message, "severity": "medium", "path": lib.annotations_path, "fix": fix} if {
 	input.resource.kind in {"Deployment", "StatefulSet", "DaemonSet"}
 	lib.is_production_namespace
 	not is_watched
 	message := sprintf("%s runs in production without monitoring", [lib.this])
 }
 
+fix := sprintf("Set metadata.annotations['%v'] to `\"true\"` once your monitoring watches it.", [annotations[0]])
+
+fix := "List in the parameter monitoring_annotations what shows it, and set it in metadata.annotations." if annotations == []
+
 is_watched if {
-	some key in lib.parameter("monitoring_annotations", [
-		"prometheus.io/scrape",
-		"monitoring.company.com/enabled",
-		"attest.continuu.ms/monitored",
-	])
+	some key in annotations
 	lib.is_marked(key)
 }
 
-violation contains {"message": message, "severity": "high", "path": container_path} if {
+annotations := lib.parameter("monitoring_annotations", [
+	"prometheus.io/scrape",
+	"monitoring.company.com/enabled",
+	"attest.continuu.ms/monitored",
+])
+
+violation contains {"message": message, "severity": "high", "path": container_path, "fix": audit_fix} if {
+	audit_fix := "Add `--audit-log-path=/var/log/kubernetes/audit.log` and an `--audit-policy-file` to command."
 	some container_path, container in lib.container_parts
 	arguments := [argument | some field in ["command", "args"]; some argument in container[field]]
 	"kube-apiserver" in arguments

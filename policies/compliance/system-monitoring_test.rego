@@ -44,3 +44,10 @@ test_api_servers_keep_an_audit_log if {
 		found(api_server([flag]), {}) == set()
 	}
 }
+
+test_without_annotations_nothing_shows_it if {
+	deployment := {"kind": "Deployment", "metadata": {"name": "web", "namespace": "production"}}
+	given := {"resource": deployment, "parameters": {"monitoring_annotations": []}}
+	[fix] := [v.fix | some v in system_monitoring.violation with input as given]
+	contains(fix, "monitoring_annotations")
+}

@@ -62,9 +62,9 @@ minor := to_number(parts[1]) if {
 	regex.match(`^[0-9]{1,3}$`, parts[1])
 } else := 36
 
-fix("") := "Remove it: nothing takes its place under the same name."
+fix("") := "Remove the resource: nothing of this apiVersion and kind takes its place."
 
-fix(successor) := sprintf("Set apiVersion to %s, and adapt the fields that have changed.", [successor]) if successor != ""
+fix(successor) := sprintf("Set apiVersion to `%s`, and adapt the fields that have changed.", [successor]) if successor != ""
 
 # By version of the API: kinds, deprecated in 1.x, removed in 1.x, successor.
 old_versions := {

@@ -13,13 +13,13 @@ found(version, kind, parameters) := {[v.severity, v.message, v.fix] |
 removed := {[
 	"high",
 	"Ingress 'web' uses networking.k8s.io/v1beta1, which Kubernetes 1.22 has removed",
-	"Set apiVersion to networking.k8s.io/v1, and adapt the fields that have changed.",
+	"Set apiVersion to `networking.k8s.io/v1`, and adapt the fields that have changed.",
 ]}
 
 deprecated := {[
 	"low",
 	"Ingress 'web' uses networking.k8s.io/v1beta1, which Kubernetes 1.22 removes",
-	"Set apiVersion to networking.k8s.io/v1, and adapt the fields that have changed.",
+	"Set apiVersion to `networking.k8s.io/v1`, and adapt the fields that have changed.",
 ]}
 
 test_what_the_version_does_not_serve if {
@@ -41,7 +41,7 @@ test_what_has_no_successor if {
 	found("policy/v1beta1", "PodSecurityPolicy", {}) == {[
 		"high",
 		"PodSecurityPolicy 'web' uses policy/v1beta1, which Kubernetes 1.25 has removed",
-		"Remove it: nothing takes its place under the same name.",
+		"Remove the resource: nothing of this apiVersion and kind takes its place.",
 	]}
 }
 

@@ -51,7 +51,7 @@ package attest.deployment
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"]), "cause": "unproven image"} if {
+violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image"} if {
 	input.resource.kind == "Deployment"
 	lib.parameter("require_receipt", true)
 	not has_attest_receipt
@@ -62,7 +62,7 @@ violation contains {"message": message, "severity": "critical", "path": lib.deep
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"])} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix} if {
 	input.resource.kind == "Deployment"
 	is_production_namespace
 	minimum := lib.parameter("min_replicas", 2)
@@ -71,6 +71,7 @@ violation contains {"message": message, "severity": "medium", "path": lib.deepes
 		"Production deployments must have at least %v replicas for high availability, not %v",
 		[minimum, stated_replicas],
 	)
+	fix := sprintf("Set spec.replicas to `%v` or more.", [minimum])
 }
 
 stated_replicas := lib.field(input.resource, ["spec", "replicas"], 1) if {

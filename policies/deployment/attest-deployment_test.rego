@@ -1,6 +1,7 @@
 package attest.deployment_test
 
 import data.attest.deployment
+import data.attest.lib
 
 digest := "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -30,6 +31,7 @@ test_a_receipt_is_required if {
 		]),
 		"severity": "critical",
 		"cause": "unproven image",
+		"fix": lib.attesting,
 		"path": ["spec", "template", "spec", "containers", 0, "image"],
 	}}
 	found(resource, {"require_receipt": false}) == set()
@@ -49,6 +51,7 @@ test_production_needs_replicas if {
 			"message": sprintf("Production deployments must have at least 2 replicas for high availability, not %d", [case[1]]),
 			"severity": "medium",
 			"path": case[2],
+			"fix": "Set spec.replicas to `2` or more.",
 		}}
 		found(with_spec("shop", case[0]), {}) == set()
 	}

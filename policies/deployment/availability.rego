@@ -50,7 +50,7 @@ package attest.availability
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.pod_path} if {
+violation contains {"message": message, "severity": "medium", "path": lib.pod_path, "fix": fixes.spread} if {
 	is_replicated
 	lib.parameter("require_spread", true)
 	not is_spread
@@ -84,13 +84,13 @@ is_spread if {
 	lib.pod.affinity.podAntiAffinity[strength][_]
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "strategy", "type"], "cause": "recreate"} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "strategy", "type"], "fix": fixes.update, "cause": "recreate"} if {
 	is_replicated
 	input.resource.spec.strategy.type == "Recreate"
 	message := sprintf("Every update stops all replicas of %s: its strategy is Recreate", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["metadata"]} if {
+violation contains {"message": message, "severity": "medium", "path": ["metadata"], "fix": fixes.budget} if {
 	is_replicated
 	knows_budgets
 	not has_budget
@@ -108,7 +108,7 @@ has_budget if {
 	lib.selects(budget.spec.selector, lib.field(lib.pod_metadata, "labels", {}))
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", field]} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", field], "fix": fixes[field]} if {
 	input.resource.kind == "PodDisruptionBudget"
 	some field, blocking in {"maxUnavailable": {0, "0", "0%"}, "minAvailable": {"100%"}}
 	input.resource.spec[field] in blocking
@@ -118,8 +118,17 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", f
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["selector"])} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["selector"]), "fix": fixes.selector} if {
 	input.resource.kind == "PodDisruptionBudget"
 	object.get(input.resource, ["spec", "selector"], null) == null
 	message := sprintf("%s protects nothing: it has no selector", [lib.this])
+}
+
+fixes := {
+	"spread": "Set topologySpreadConstraints of the pod, with topologyKey `kubernetes.io/hostname` and the labels of the pods.",
+	"update": "Set spec.strategy.type to `RollingUpdate`.",
+	"budget": "Add a PodDisruptionBudget with spec.maxUnavailable `1` and the labels of these pods in spec.selector.",
+	"maxUnavailable": "Set spec.maxUnavailable to `1`.",
+	"minAvailable": "Replace spec.minAvailable by spec.maxUnavailable with the value `1`.",
+	"selector": "Set spec.selector.matchLabels to the labels of the pods, spec.template.metadata.labels of their workload.",
 }

@@ -54,7 +54,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	[j | some j, other in container.env; other.name == name][0] < i
 	path := array.concat(container_path, ["env", i, "name"])
 	message := sprintf("%s states variable %s twice: the later one wins", [lib.describe(container_path), name])
-	fix := sprintf("Remove one of the two entries of env that are called %s.", [name])
+	fix := sprintf("Remove one of the two entries of env that are called `%s`.", [name])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
@@ -64,7 +64,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	[j | some j, other in container.ports; port_key(other) == key][0] < i
 	path := array.concat(container_path, ["ports", i, "containerPort"])
 	message := sprintf("%s states port %s twice", [lib.describe(container_path), key])
-	fix := "Remove one of the two entries of ports, or set another containerPort or protocol."
+	fix := sprintf("Remove one of the two entries of ports for `%s`, or set another containerPort or protocol.", [key])
 }
 
 port_key(port) := sprintf("%d/%s", [port.containerPort, lib.field(port, "protocol", "TCP")]) if {
@@ -79,7 +79,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	[j | some j, other in input.resource.spec.ports; service_key(other) == key][0] < i
 	path := ["spec", "ports", i, "port"]
 	message := sprintf("%s states port %s twice", [lib.this, key])
-	fix := "Remove one of the two entries of spec.ports, or set another port or protocol."
+	fix := sprintf("Remove one of the two entries of spec.ports for `%s`, or set another port or protocol.", [key])
 }
 
 service_key(port) := sprintf("%d/%s", [port.port, lib.field(port, "protocol", "TCP")]) if {
@@ -101,8 +101,13 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	not name in volumes[lib.pod_path_of(container_path)]
 	path := array.concat(container_path, ["volumeMounts", i, "name"])
 	message := sprintf("%s mounts volume '%s', which its pod does not have", [lib.describe(container_path), name])
-	fix := sprintf("Add a volume called '%s' to the pod, or mount one that it has.", [name])
+	fix := sprintf("Add a volume called `%s` to volumes of the pod, or set name of the mount to %s.", [name, present(container_path)])
 }
+
+present(container_path) := concat(" or ", [sprintf("`%s`", [name]) | some name in own]) if {
+	own := sort({lib.text(name) | some name in volumes[lib.pod_path_of(container_path)]})
+	count(own) > 0
+} else := "that of one"
 
 # In kinds of others the controller may add volumes.
 is_complete(_) if lib.pod_paths[input.resource.kind]
@@ -124,20 +129,22 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s mounts two volumes at %s", [lib.describe(container_path), at])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.probe_name} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix} if {
 	some [container_path, container, path, port] in probed_ports
 	is_string(port)
 	not regex.match(`^[0-9]+$`, port)
 	not port in {name | some entry in container.ports; name := entry.name}
 	message := sprintf("%s is probed at port '%s', which it does not have", [lib.describe(container_path), port])
+	fix := sprintf("Set port to the name of a port of the container, or add `%s` as name of an entry of ports.", [port])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.probe_port} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
 	lib.parameter("require_exposed_probe_ports", false)
 	some [container_path, container, path, port] in probed_ports
 	is_number(port)
 	not port in {number | some entry in container.ports; number := entry.containerPort}
 	message := sprintf("%s is probed at port %v, which is not among its ports", [lib.describe(container_path), port])
+	fix := sprintf("Add `containerPort: %v` to ports of the container, or set port to one that is among them.", [port])
 }
 
 # Ports that probes ask, with their container and where they stand.
@@ -155,7 +162,7 @@ violation contains {"message": message, "severity": "high", "path": ["spec", "se
 	value := lib.text(entry)
 	lib.label(lib.field(lib.pod_metadata, "labels", {}), key) != value
 	message := sprintf("%s does not select its own pods: their label %v is not '%v'", [lib.this, key, value])
-	fix := sprintf("Set spec.template.metadata.labels['%v'] to '%v'.", [key, value])
+	fix := sprintf("Set spec.template.metadata.labels['%v'] to `%v`.", [key, value])
 }
 
 violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["restartPolicy"]), "fix": fix} if {
@@ -164,7 +171,7 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 	policy := lib.field(pod, "restartPolicy", "Always")
 	not policy in allowed
 	message := sprintf("%s can't have the restart policy %v", [lib.this, policy])
-	fix := sprintf("Set restartPolicy of the pod to %s.", [concat(" or ", sort(allowed))])
+	fix := sprintf("Set restartPolicy of the pod to %s.", [concat(" or ", [sprintf("`%s`", [one]) | some one in sort(allowed)])])
 }
 
 restart_policies := {
@@ -177,13 +184,14 @@ restart_policies := {
 	"StatefulSet": {"Always"},
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "minReplicas"], "fix": fixes.replicas} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "minReplicas"], "fix": fix} if {
 	input.resource.kind == "HorizontalPodAutoscaler"
 	[minimum, maximum] := [input.resource.spec.minReplicas, input.resource.spec.maxReplicas]
 	is_number(minimum)
 	is_number(maximum)
 	minimum > maximum
 	message := sprintf("%s scales to nothing: its minimum of %v is above its maximum of %v", [lib.this, minimum, maximum])
+	fix := sprintf("Set spec.maxReplicas to `%v` or more, or spec.minReplicas to `%v` or less.", [minimum, maximum])
 }
 
 violation contains {"message": message, "severity": "medium", "path": ["spec", "minAvailable"], "fix": fixes.budget} if {
@@ -255,12 +263,9 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 }
 
 fixes := {
-	"mount_path": "Set another mountPath for one of the two.",
-	"probe_name": "Set port to the name of a port of the container, or name that port so.",
-	"probe_port": "Add the port to the container's ports, or probe one that is among them.",
-	"replicas": "Set spec.maxReplicas to spec.minReplicas or more.",
-	"budget": "Leave one of the two out.",
-	"port_name": "Set a name of at most 15 lower-case letters, digits and single hyphens, with a letter among them.",
-	"label": "Set a value of at most 63 letters, digits, `-`, `_` and `.`, that begins and ends with a letter or digit.",
-	"account": "Set serviceAccountName, and leave serviceAccount out.",
+	"mount_path": "Set mountPath of one of the two to another folder.",
+	"budget": "Remove spec.minAvailable or spec.maxUnavailable.",
+	"port_name": "Set name or targetPort to at most 15 lower-case letters, digits and single hyphens, with a letter among them.",
+	"label": "Set the label in metadata.labels to at most 63 letters, digits, `-`, `_` and `.`, that begins and ends with a letter or digit.",
+	"account": "Set serviceAccountName in place of serviceAccount.",
 }

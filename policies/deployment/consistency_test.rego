@@ -154,3 +154,12 @@ test_the_old_field_of_the_account if {
 	found(pod({"serviceAccount": "web", "serviceAccountName": "web"})) == set()
 	found(pod({"serviceAccount": ""})) == set()
 }
+
+test_a_fix_names_the_volumes_that_there_are if {
+	pod := {"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"name": "web", "volumeMounts": [{"name": "a"}]}]}}
+	every volumes, named in {[]: "that of one", [{"name": "b"}, {"name": "c"}]: "`b` or `c`"} {
+		resource := object.union(pod, {"spec": object.union(pod.spec, {"volumes": volumes})})
+		fixes := {v.fix | some v in consistency.violation with input.resource as resource}
+		fixes == {sprintf("Add a volume called `a` to volumes of the pod, or set name of the mount to %s.", [named])}
+	}
+}

@@ -49,7 +49,7 @@ package attest.health_checks
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": path} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fix} if {
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] == "containers"
 	is_judged(lib.pod_path_of(container_path))
@@ -57,7 +57,13 @@ violation contains {"message": message, "severity": severity, "path": path} if {
 	not has_action(container, probe)
 	path := lib.deepest(container_path, [probe])
 	message := sprintf("%s has no %s", [lib.describe(container_path), probe])
+	fix := sprintf("Set %s to what asks the application itself, such as `%s`.", [probe, example(container)])
 }
+
+# A probe of the first port that the container states.
+example(container) := sprintf("httpGet: {path: /healthz, port: %v}", [port]) if {
+	port := [entry.containerPort | some entry in container.ports][0]
+} else := "exec: {command: [/bin/check]}"
 
 is_judged(_) if input.resource.kind in lib.parameter("kinds", ["Deployment", "StatefulSet", "DaemonSet"])
 

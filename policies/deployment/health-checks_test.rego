@@ -80,3 +80,12 @@ test_what_other_controllers_keep_running_is_judged if {
 		summary(resource, {}) == set()
 	}
 }
+
+test_a_fix_asks_a_port_of_the_container if {
+	container := {"name": "web", "ports": [{"containerPort": 8080}], "livenessProbe": {"exec": {"command": ["ask"]}}}
+	resource := {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": {"spec": {"containers": [container]}}}}
+	{v.fix | some v in health_checks.violation with input.resource as resource} == {concat("", [
+		"Set readinessProbe to what asks the application itself, ",
+		"such as `httpGet: {path: /healthz, port: 8080}`.",
+	])}
+}

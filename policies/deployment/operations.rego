@@ -109,13 +109,14 @@ package attest.operations
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.ttl} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
 	lib.parameter("require_job_ttl", true)
 	some kind, keys in {"Job": ["spec"], "CronJob": ["spec", "jobTemplate", "spec"]}
 	input.resource.kind == kind
 	lib.field(input.resource, array.concat(keys, ["ttlSecondsAfterFinished"]), null) == null
 	path := lib.deepest([], keys)
 	message := sprintf("%s leaves its finished Jobs behind: it has no ttlSecondsAfterFinished", [lib.this])
+	fix := sprintf("Set %s.ttlSecondsAfterFinished to `86400` for a day.", [concat(".", keys)])
 }
 
 violation contains {"message": message, "severity": "low", "path": lib.deepest([], ["spec"]), "fix": fixes.deadline} if {
@@ -163,7 +164,7 @@ violation contains {"message": message, "severity": "low", "path": lib.deepest([
 	minimum := lib.field(input.resource, ["spec", "minReplicas"], 1)
 	minimum < fewest
 	message := sprintf("%s may scale down to %v pods", [lib.this, minimum])
-	fix := sprintf("Set spec.minReplicas to %v or more.", [fewest])
+	fix := sprintf("Set spec.minReplicas to `%v` or more.", [fewest])
 }
 
 violation contains {"message": message, "severity": "low", "path": lib.deepest(["spec"], ["maxReplicas"]), "fix": fixes.room} if {
@@ -190,7 +191,7 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	message := sprintf("%s keeps nodes from being drained for pods that are not healthy anyway", [lib.this])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.instance} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
 	lib.parameter("require_instance_label", true)
 	lib.pod
 	path := ["metadata", "labels", "app.kubernetes.io/instance"]
@@ -199,13 +200,16 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	name != ""
 	not instance in {"", name}
 	message := sprintf("%s says that it is the instance '%s'", [lib.this, instance])
+	fix := sprintf("Set metadata.labels['app.kubernetes.io/instance'] to `%v`.", [name])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.port} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
 	some path, [container_path, port] in container_ports
-	port < lib.parameter("lowest_port", 1024)
+	lowest := lib.parameter("lowest_port", 1024)
+	port < lowest
 	not port in lib.parameter("forbidden_ports", [22])
 	message := sprintf("%s listens on port %v, which is one of the system's", [lib.describe(container_path), port])
+	fix := sprintf("Set containerPort to `%v` or above; the port of the Service may stay what it is.", [lowest])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.forbidden} if {
@@ -247,18 +251,15 @@ secret_variables[path] := [container_path, lib.field(reference, "name", "")] if 
 }
 
 fixes := {
-	"ttl": "Set ttlSecondsAfterFinished of the Job, to 86400 for a day.",
-	"deadline": "Set spec.startingDeadlineSeconds, to half of the time between two runs.",
-	"update": "Set spec.strategy.type to RollingUpdate.",
+	"deadline": "Set spec.startingDeadlineSeconds to half of the time between two runs, such as `300`.",
+	"update": "Set spec.strategy.type to `RollingUpdate`.",
 	"priority": "Set priorityClassName of the pod to a PriorityClass of the cluster.",
-	"pull": "Set imagePullPolicy to Always, or name the image by its digest.",
+	"pull": "Set imagePullPolicy to `Always`, or image to its digest.",
 	"room": "Set spec.maxReplicas above spec.minReplicas.",
-	"budget": "Set spec.minAvailable below the minReplicas of the autoscaler, or use maxUnavailable: 1.",
-	"eviction": "Set spec.unhealthyPodEvictionPolicy to AlwaysAllow.",
-	"instance": "Set the label app.kubernetes.io/instance to the name of the resource.",
-	"port": "Set containerPort to 1024 or above; the port of the Service may stay what it is.",
-	"forbidden": "Remove the port; `kubectl exec` and `kubectl debug` need none.",
-	"mount": "Mount the Secret as a volume, and read the file.",
+	"budget": "Replace spec.minAvailable by spec.maxUnavailable with the value `1`, or set it below the autoscaler's minReplicas.",
+	"eviction": "Set spec.unhealthyPodEvictionPolicy to `AlwaysAllow`.",
+	"forbidden": "Remove containerPort; `kubectl exec` and `kubectl debug` need none.",
+	"mount": "Mount the Secret by volumeMounts in place of the variable, and read the file.",
 }
 
 controls := {

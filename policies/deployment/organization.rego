@@ -78,8 +78,12 @@ violation contains {"message": message, "severity": "low", "path": lib.deepest([
 	[key, pattern] := asked(entry)
 	not has(field, key, pattern)
 	message := sprintf("%s lacks the %s %s", [lib.this, trim_suffix(field, "s"), entry])
-	fix := sprintf("Set metadata.%s['%s'] on the workload.", [field, key])
+	fix := sprintf("Set metadata.%s['%s']%s.", [field, key, wanted(pattern)])
 }
+
+wanted(".") := ""
+
+wanted(pattern) := sprintf(" to a value that matches `%s`", [pattern]) if pattern != "."
 
 # `owner` asks for any value, `tier=front|back` for one that the pattern matches.
 asked(entry) := [substring(entry, 0, indexof(entry, "=")), pattern] if {
@@ -94,7 +98,7 @@ has(field, key, pattern) if {
 	regex.match(pattern, value)
 }
 
-fixes := {"namespace": "Set metadata.namespace to a namespace of the application."}
+fixes := {"namespace": "Set metadata.namespace to a namespace of the application, such as `shop`."}
 
 controls := {
 	"namespace": ["CIS-1.12-5.6.1", "CIS-1.12-5.6.4"],

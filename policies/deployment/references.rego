@@ -71,7 +71,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	can_be_missed(kind)
 	not lib.is_around(kind, name)
 	message := sprintf("%s names %s '%v', which is not there", [lib.this, kind, name])
-	fix := sprintf("Correct the name, or add %s '%v' to the files that are checked.", [kind, name])
+	fix := sprintf("Set %s to one that is there, or add %s `%v` to what is checked.", [path[count(path) - 1], kind, name])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
@@ -79,7 +79,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	can_be_missed("ClusterRole")
 	not lib.is_in_cluster("ClusterRole", name)
 	message := sprintf("%s names ClusterRole '%v', which is not there", [lib.this, name])
-	fix := sprintf("Correct the name, or add ClusterRole '%v' to the files that are checked.", [name])
+	fix := sprintf("Set roleRef.name to one that is there, or add ClusterRole `%v` to what is checked.", [name])
 }
 
 can_be_missed(kind) if {
@@ -121,7 +121,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	not key.key in entries
 	path := array.concat(array.slice(name_path, 0, count(name_path) - 1), ["key"])
 	message := sprintf("%s takes key '%s' of %s '%s', which does not have it", [lib.this, key.key, key.kind, key.name])
-	fix := sprintf("Set key to one that %s '%s' has, or add it there.", [key.kind, key.name])
+	fix := sprintf("Set key to one that %s '%s' has, or add `%s` there.", [key.kind, key.name, key.key])
 }
 
 named[path] := [kind, name] if {
@@ -207,7 +207,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	count(ports) > 0
 	not backend.port in ports
 	message := sprintf("%s forwards to port %v of Service '%s', which does not have it", [lib.this, backend.port, backend.name])
-	fix := sprintf("Set the port to one that Service '%s' has: %s.", [backend.name, lib.listed(sort(ports))])
+	fix := sprintf("Set port of the backend to one that Service '%s' has: `%s`.", [backend.name, lib.listed(sort(ports))])
 }
 
 required(kind, reference, name) := name if {
@@ -237,7 +237,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	can_be_missed_pods
 	not lib.selects_pods(selector)
 	message := sprintf("%s selects no pods: no pod template has the labels of its selector", [lib.this])
-	fix := "Set the selector to the labels of the pods' template, spec.template.metadata.labels."
+	fix := sprintf("Set %s to the labels of the pods that are meant, spec.template.metadata.labels.", [concat(".", [sprintf("%v", [part]) | some part in path])])
 }
 
 can_be_missed_pods if {
@@ -292,7 +292,7 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", "
 	selects_some(input.resource.spec.selector)
 	not selects_a_service
 	message := sprintf("%s selects no Services: none has the labels of its selector", [lib.this])
-	fix := "Set spec.selector to labels of the Service, its metadata.labels."
+	fix := "Set spec.selector to labels of the Service that is meant, its metadata.labels."
 }
 
 selects_a_service if {

@@ -53,33 +53,63 @@ package attest.resource_limits
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+# What lacks in one place is one violation.
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	some container_path, lacking in unlimited
+	some path in {lib.deepest(container_path, ["resources", "limits", resource]) | some resource in lacking}
+	here := sort({resource | some resource in lacking; lib.deepest(container_path, ["resources", "limits", resource]) == path})
+	message := sprintf("%s has no %s", [lib.describe(container_path), in_words("limit", here)])
+	fix := sprintf("Set %s to the most that the container may use, such as %s.", stated("limits", here))
+}
+
+# The resources that a container needs a limit of and has none, by its path.
+unlimited[container_path] := lacking if {
 	some container_path, container in lib.containers
 	not is_ephemeral(container_path)
 	pod := lib.pods[lib.pod_path_of(container_path)]
-	some resource in required_limits
-	not is_limited(container, resource)
-	not is_limited(pod, resource)
-	path := lib.deepest(container_path, ["resources", "limits", resource])
-	message := sprintf("%s has no %v limit", [lib.describe(container_path), resource])
+	lacking := {resource |
+		some resource in required_limits
+		not is_limited(container, resource)
+		not is_limited(pod, resource)
+	}
+	count(lacking) > 0
 }
+
+# `cpu limit`, or `limits of cpu and memory`.
+in_words(kind, [resource]) := sprintf("%v %s", [resource, kind])
+
+in_words(kind, resources) := sprintf("%ss of %s", [kind, concat(" and ", [sprintf("%v", [one]) | some one in resources])]) if {
+	count(resources) > 1
+}
+
+# The fields to set, and a value for each.
+stated(field, resources) := [
+	concat(" and ", [sprintf("resources.%s.%v", [field, resource]) | some resource in resources]),
+	concat(" and ", [sprintf("`%s`", [object.get(usual, resource, "1")]) | some resource in resources]),
+]
+
+usual := {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
 
 required_limits := lib.parameter("required_limits", {true: ["cpu", "memory"], "memory": ["memory"]}[required]) if {
 	required := lib.parameter("require_limits", true)
 	required != false
 }
 
-# A limit is a request where none is stated.
+# A limit is a request where none is stated, so that whoever adds a limit that lacks needs no request.
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	some container_path, container in lib.containers
 	not is_ephemeral(container_path)
 	pod := lib.pods[lib.pod_path_of(container_path)]
-	some resource in lib.parameter("required_requests", [])
-	not is_requested(container, resource)
-	not is_requested(pod, resource)
-	path := lib.deepest(container_path, ["resources", "requests", resource])
-	message := sprintf("%s has no %v request", [lib.describe(container_path), resource])
-	fix := sprintf("Set resources.requests.%v to what the container needs when it is busy.", [resource])
+	lacking := {resource |
+		some resource in lib.parameter("required_requests", [])
+		not resource in object.get(unlimited, [container_path], set())
+		not is_requested(container, resource)
+		not is_requested(pod, resource)
+	}
+	count(lacking) > 0
+	path := lib.deepest(container_path, ["resources", "requests"])
+	message := sprintf("%s has no %s", [lib.describe(container_path), in_words("request", sort(lacking))])
+	fix := sprintf("Set %s to what the container needs when it is busy, such as %s.", stated("requests", sort(lacking)))
 }
 
 is_requested(owner, resource) if {
@@ -98,7 +128,7 @@ is_limited(owner, resource) if {
 
 is_zero(amount) if lib.quantity(amount) == 0
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	some resource, parameter in {"cpu": "max_cpu", "memory": "max_memory"}
 	maximum := lib.quantity(lib.parameter(parameter, null))
 	some owner_path, owner in resource_owners
@@ -109,9 +139,10 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 		"%s has a %v limit of %v, above the maximum of %v",
 		[lib.describe_owner(owner_path), resource, limit, lib.parameter(parameter, null)],
 	)
+	fix := sprintf("Set resources.limits.%v to `%v` or less.", [resource, lib.parameter(parameter, null)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	some owner_path, owner in resource_owners
 	some kind in ["limits", "requests"]
 	some resource, amount in owner.resources[kind]
@@ -119,9 +150,10 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 	not lib.quantity(amount)
 	path := array.concat(owner_path, ["resources", kind, resource])
 	message := sprintf("%s has a malformed %v %s: '%v'", [lib.describe_owner(owner_path), resource, singular[kind], amount])
+	fix := sprintf("Set resources.%s.%v to a quantity, such as `%s`.", [kind, resource, object.get(usual, resource, "1")])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	some owner_path, owner in resource_owners
 	some resource, request in owner.resources.requests
 	limit := owner.resources.limits[resource]
@@ -131,15 +163,17 @@ violation contains {"message": message, "severity": "medium", "path": path} if {
 		"%s requests %v of %v, above its limit of %v",
 		[lib.describe_owner(owner_path), request, resource, limit],
 	)
+	fix := sprintf("Set resources.requests.%v to `%v` or less, or raise resources.limits.%v.", [resource, limit, resource])
 }
 
-violation contains {"message": message, "severity": "medium"} if {
+violation contains {"message": message, "severity": "medium", "fix": fix} if {
 	some parameter in ["max_cpu", "max_memory"]
 	lib.pod
 	maximum := lib.parameter(parameter, null)
 	maximum != null
 	not lib.quantity(maximum)
 	message := sprintf("The parameter %s of resource-limits is not a quantity: '%v'", [parameter, maximum])
+	fix := sprintf("Set parameters.%s of the policy to a quantity, such as `%s`.", [parameter, usual[trim_prefix(parameter, "max_")]])
 }
 
 singular := {"limits": "limit", "requests": "request"}

@@ -20,10 +20,8 @@ test_limits_pass if summary(one({"limits": limits, "requests": {"cpu": "0.5", "m
 
 test_every_container_needs_limits if {
 	summary(deployment({"containers": [{"name": "web"}], "initContainers": [{"name": "setup", "resources": {}}]}), {}) == {
-		"containers/0: Container 'web' has no cpu limit",
-		"containers/0: Container 'web' has no memory limit",
-		"initContainers/0/resources: Init container 'setup' has no cpu limit",
-		"initContainers/0/resources: Init container 'setup' has no memory limit",
+		"containers/0: Container 'web' has no limits of cpu and memory",
+		"initContainers/0/resources: Init container 'setup' has no limits of cpu and memory",
 	}
 }
 
@@ -120,7 +118,7 @@ test_steps_of_tekton_state_limits_in_a_field_of_their_own if {
 	step := {"name": "build", "image": "golang", "computeResources": {"limits": limits}}
 	task := {"apiVersion": "tekton.dev/v1", "kind": "Task", "spec": {"steps": [step]}}
 	summary(task, {}) == set()
-	count(summary(object.union(task, {"apiVersion": "shop.company.com/v1"}), {})) == 2
+	count(summary(object.union(task, {"apiVersion": "shop.company.com/v1"}), {})) == 1
 }
 
 test_fragments_are_judged_for_what_they_say if {
@@ -134,6 +132,20 @@ test_requests if {
 		"containers/0/resources/requests: Container 'web' has no memory request",
 	}
 	summary(one({"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}), asked) == set()
+	summary(one({}), asked) == {"containers/0/resources: Container 'web' has no requests of cpu and memory"}
 	summary(one({}), {"require_limits": false}) == set()
 	summary(deployment({"containers": [{"name": "web"}], "resources": {"requests": limits}}), asked) == set()
+}
+
+test_a_limit_that_lacks_is_no_request_that_lacks_as_well if {
+	asked := {"required_requests": ["cpu", "memory"]}
+	summary(one({}), asked) == {"containers/0/resources: Container 'web' has no limits of cpu and memory"}
+	summary(one({"limits": {"memory": "1Gi"}}), object.union(asked, {"require_limits": "memory"})) == {
+		"containers/0/resources: Container 'web' has no cpu request",
+	}
+}
+
+test_a_fix_names_fields_and_values if {
+	fixes := {v.fix | some v in resource_limits.violation with input.resource as one({"limits": {"cpu": "1"}})}
+	fixes == {"Set resources.limits.memory to the most that the container may use, such as `256Mi`."}
 }

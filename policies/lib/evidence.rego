@@ -16,6 +16,8 @@ is_attested(image) if {
 	}
 }
 
+attesting := "Set image to the digest of a build that was attested, and pass what was verified with `--evidence`."
+
 # The containers whose image is not attested, and why. (A malformed reference has no entry in `images`.)
 unattested[path] := why_not_attested(path) if {
 	some path in needing_image

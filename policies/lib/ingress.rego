@@ -21,6 +21,12 @@ hosts_without_tls[["spec", field]] := "*" if {
 	not has_tls("*")
 }
 
+tls_fix("*") := "Set host of the rule, and list it in spec.tls[].hosts with the Secret of its certificate as secretName."
+
+tls_fix(host) := sprintf("Add `%v` to spec.tls[].hosts, with the Secret of its certificate as secretName.", [host]) if {
+	host != "*"
+}
+
 # A rule that names no host holds for all of them.
 host_of(rule) := "*" if field(rule, "host", "") == ""
 

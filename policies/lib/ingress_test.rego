@@ -38,3 +38,8 @@ test_only_ingresses_serve_hosts if {
 	found := lib.hosts_without_tls with input.resource as gateway
 	found == {}
 }
+
+test_what_serves_a_host_by_tls if {
+	lib.tls_fix("shop.company.com") == "Add `shop.company.com` to spec.tls[].hosts, with the Secret of its certificate as secretName."
+	startswith(lib.tls_fix("*"), "Set host of the rule")
+}

@@ -61,9 +61,17 @@ missing_data_protection_annotations contains key if {
 	count([value | some value in marks(key); trim_space(sprintf("%v", [value])) != ""]) == 0
 }
 
+terms_fix := sprintf("State the terms in metadata.annotations: %s.", [concat(", ", [sprintf("`%v`", [key]) |
+	some key in sort(missing_data_protection_annotations)
+])])
+
+audit_fix := sprintf("Set metadata.annotations['%v'] to `enabled` once it logs for audits.", [key]) if {
+	key := parameter("audit_logging_annotations", ["attest.continuu.ms/audit-logging"])[0]
+} else := "List in the parameter audit_logging_annotations what declares audit logging, and set it in metadata.annotations."
+
 # The non-empty annotations of the resource itself and its pod templates: key, path, value.
 annotations_at[key][path] := value if {
-	some metadata_path in {["metadata"]} | {metadata_path_of(path) | some path in all_pod_paths}
+	some metadata_path in ({["metadata"]} | {metadata_path_of(path) | some path in all_pod_paths})
 	some key, value in object.get(input.resource, array.concat(metadata_path, ["annotations"]), {})
 	is_string(value)
 	trim_space(value) != ""

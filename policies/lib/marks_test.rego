@@ -72,3 +72,9 @@ test_required_annotations_are_a_parameter if {
 	}
 	missing == {"company.com/owner"}
 }
+
+test_what_declares_audit_logging if {
+	contains(lib.audit_fix, "metadata.annotations['attest.continuu.ms/audit-logging']") with input as {}
+	none := lib.audit_fix with input.parameters as {"audit_logging_annotations": []}
+	contains(none, "audit_logging_annotations")
+}

@@ -19,6 +19,11 @@ describe_owner(path) := describe(path) if {
 	container_parts[path]
 } else := "The pod"
 
+# Whose field it is that holds for a container: its own, or that of the pod.
+describe_sayer(container_path, path) := describe(container_path) if {
+	array.slice(path, 0, count(container_path)) == container_path
+} else := "The pod"
+
 # The pod that something belongs to: a pod, a container, or a part of one.
 pod_of(path) := pods[path]
 

@@ -114,30 +114,38 @@ package attest.security
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fixes.attest, "cause": "unproven image"} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image"} if {
 	lib.parameter("require_attestation", true)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
 }
 
-violation contains {"message": message, "severity": "critical", "path": path, "fix": fixes.privileged} if {
+violation contains {"message": message, "severity": "critical", "path": path, "fix": fix} if {
 	some path, whose in lib.privileged_fields
 	message := sprintf("Privileged containers are not allowed: %v", [whose])
+	field := {"privileged": "privileged", "hostProcess": "windowsOptions.hostProcess"}[path[count(path) - 1]]
+	fix := sprintf("Set securityContext.%s to `false`; what it really needs can stand in capabilities.add.", [field])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.host_namespaces} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix} if {
 	some path in lib.host_namespaces
-	message := sprintf("Pods may not share the namespaces of their node: %s is true", [path[count(path) - 1]])
+	field := path[count(path) - 1]
+	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
+	fix := sprintf("Set %s to `false`, or leave it out.", [field])
 }
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.host_path} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": host_path_fix} if {
 	some path, source in host_paths
 	not host_path_allowed(source)
-	severity := host_path_severity(source)
+	severity := host_path_severity(path, source)
 	message := sprintf("Folders of the node may not be mounted: hostPath '%v'", [source])
 }
 
 host_paths[path] := source if some path, source in lib.host_paths
+
+host_path_fix := fixes.local_volume if input.resource.kind == "PersistentVolume"
+
+host_path_fix := fixes.host_path if input.resource.kind != "PersistentVolume"
 
 host_paths[["spec", kind, "path"]] := source if {
 	input.resource.kind == "PersistentVolume"
@@ -152,23 +160,48 @@ host_path_allowed(source) if {
 	startswith(with_slash(source), with_slash(folder))
 }
 
-# Whoever can write here owns the node, or speaks to the runtime that does.
-host_path_severity(source) := "critical" if {
+# Whoever can write here owns the node, or speaks to the runtime that does: to a socket also where it is mounted to be
+# read alone.
+host_path_severity(path, source) := "critical" if {
+	owns_node(source)
+	not is_read_only(path)
+} else := "critical" if {
+	regex.match(`^(/var)?/run/?$|\.sock/?$`, source)
+} else := "high"
+
+owns_node(source) if {
 	some folder in ["/etc", "/proc", "/root", "/run", "/sys", "/var/lib/kubelet", "/var/lib/etcd", "/var/run"]
 	startswith(with_slash(source), with_slash(folder))
-} else := "critical" if {
-	with_slash(source) in {"/", "/var/", "/var/lib/", "/dev/"}
-} else := "high"
+}
+
+owns_node(source) if with_slash(source) in {"/", "/var/", "/var/lib/", "/dev/"}
+
+# Does every container that mounts the volume, of a path `…/volumes/0/hostPath/path`, mount it to be read alone?
+is_read_only(path) if {
+	pod_path := array.slice(path, 0, count(path) - 4)
+	lib.pod_paths[input.resource.kind] == pod_path
+	name := lib.pods[pod_path].volumes[path[count(path) - 3]].name
+	mounts := [mount |
+		some _, container in lib.containers
+		some mount in container.volumeMounts
+		mount.name == name
+	]
+	count(mounts) > 0
+	every mount in mounts {
+		mount.readOnly == true
+	}
+}
 
 with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")]) if is_string(folder)
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.capability} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fix} if {
 	some path, capability in lib.added_capabilities
 	name := trim_prefix(upper(capability), "CAP_")
 	not name in lib.parameter("allowed_capabilities", lib.default_capabilities)
 	severity := object.get({"ALL": "critical", "SYS_ADMIN": "critical"}, name, "high")
 	container_path := array.slice(path, 0, count(path) - 4)
 	message := sprintf("%s may not add capability %s", [lib.describe(container_path), name])
+	fix := sprintf("Remove it from capabilities.add, or add `%s` to the parameter allowed_capabilities.", [name])
 }
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation} if {
@@ -192,7 +225,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	some container_path, _ in lib.container_parts
 	[user, path] := lib.in_context(container_path, ["runAsUser"])
 	user == 0
-	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe(container_path)])
+	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe_sayer(container_path, path)])
 }
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root} if {
@@ -201,7 +234,8 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	not lib.is_windows(container_path)
 	not says_non_root(container_path)
 	path := non_root_path(container_path)
-	message := sprintf("%s may run as root: runAsNonRoot is not true", [lib.describe(container_path)])
+	whose := lib.describe_sayer(container_path, path)
+	message := sprintf("%s may run as root: runAsNonRoot is not true", [whose])
 }
 
 # Every user but 0 is no root; user 0 has a violation of its own.
@@ -213,7 +247,7 @@ non_root_path(container_path) := path if {
 	[_, path] := lib.in_context(container_path, ["runAsNonRoot"])
 } else := lib.deepest(container_path, ["securityContext"])
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fixes.tag, "cause": "loose image"} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fix, "cause": "loose image"} if {
 	some path, image in lib.images
 	image.digest == ""
 	not startswith(image.repository, "[") # runtimes differ on the tags of a registry at an IPv6 address
@@ -223,15 +257,15 @@ violation contains {"message": message, "severity": "medium", "path": array.conc
 		"%s must name a version of its image '%v': the tag '%v' moves",
 		[lib.describe(path), lib.image_text(path), tag],
 	)
+	fix := sprintf("Set image to a version, such as `%s:1.4.2`, or better to a digest.", [untagged(path, image)])
 }
 
+# The image as it is written, without its tag.
+untagged(path, image) := trim_suffix(lib.image_text(path), concat("", [":", image.tag]))
+
 fixes := {
-	"attest": "Deploy the image by the digest of a build that was attested, and pass what was verified with --evidence.",
-	"privileged": "Set privileged to false; what the container really needs can be given as single capabilities.",
-	"host_namespaces": "Set the field to false, or leave it out.",
-	"host_path": "Use an emptyDir, a persistent volume or a ConfigMap instead.",
-	"capability": "Drop the capability, or list it in the parameter allowed_capabilities.",
-	"escalation": "Set securityContext.allowPrivilegeEscalation to false.",
-	"root": "Set securityContext.runAsNonRoot to true, and run as a user other than 0.",
-	"tag": "Name a version, or better a digest.",
+	"host_path": "Replace hostPath by an emptyDir, a persistentVolumeClaim or a configMap.",
+	"local_volume": "Replace the folder of a node by spec.csi, a volume of a storage driver.",
+	"escalation": "Set securityContext.allowPrivilegeEscalation to `false`.",
+	"root": "Set securityContext.runAsNonRoot to `true`, and runAsUser, if any, to a user other than 0.",
 }

@@ -122,6 +122,28 @@ test_host_paths if {
 	}
 }
 
+mounted(path, mounts) := {severity |
+	volumes := [{"name": "tmp", "emptyDir": {}}, {"name": "v", "hostPath": {"path": path}}]
+	resource := pod_with({"volumes": volumes, "containers": [object.union(good_container, {"volumeMounts": mounts})]})
+	some violation in security.violation with input.resource as resource with data.attest.evidence as {}
+	violation.path[count(violation.path) - 2] == "hostPath"
+	severity := violation.severity
+}
+
+test_what_is_mounted_to_be_read_alone_is_not_critical if {
+	to_read := {"name": "v", "mountPath": "/v", "readOnly": true}
+	to_write := {"name": "v", "mountPath": "/w"}
+	every path in ["/etc", "/", "/var/lib/kubelet/pods", "/proc"] {
+		mounted(path, [to_read]) == {"high"}
+		mounted(path, [to_read, to_write]) == {"critical"}
+		mounted(path, []) == {"critical"}
+	}
+	every socket in ["/var/run", "/run/", "/var/run/docker.sock", "/run/containerd/containerd.sock"] {
+		mounted(socket, [to_read]) == {"critical"}
+	}
+	mounted("/srv/photos", [to_write]) == {"high"}
+}
+
 test_host_paths_of_persistent_volumes if {
 	summary({"kind": "PersistentVolume", "spec": {"hostPath": {"path": "/data"}}}, {}) == {concat("", [
 		"high spec/hostPath/path: Folders of the node may not be mounted: hostPath '/data'",
@@ -176,22 +198,20 @@ root(pod_context, context) := object.union(
 )
 
 test_running_as_root_is_refused if {
-	text := "Container 'web' may not run as root: runAsUser is 0"
 	of_container := root({"runAsUser": 1000}, {"runAsUser": 0})
 	of_pod := root({"runAsUser": 0}, {})
-	summary(of_container, {}) == {sprintf("high spec/containers/0/securityContext/runAsUser: %s", [text])}
-	summary(of_pod, {"require_non_root": false}) == {sprintf("high spec/securityContext/runAsUser: %s", [text])}
+	summary(of_container, {}) == {"high spec/containers/0/securityContext/runAsUser: Container 'web' may not run as root: runAsUser is 0"}
+	summary(of_pod, {"require_non_root": false}) == {"high spec/securityContext/runAsUser: The pod may not run as root: runAsUser is 0"}
 }
 
 test_a_container_says_that_it_is_not_root if {
-	text := "Container 'web' may run as root: runAsNonRoot is not true"
 	every case in [
-		[{}, {}, "spec/containers/0/securityContext"],
-		[{"runAsNonRoot": true}, {"runAsNonRoot": false}, "spec/containers/0/securityContext/runAsNonRoot"],
-		[{"runAsNonRoot": false}, {}, "spec/securityContext/runAsNonRoot"],
-		[{"runAsNonRoot": null}, {"runAsUser": null}, "spec/containers/0/securityContext"],
+		[{}, {}, "spec/containers/0/securityContext: Container 'web'"],
+		[{"runAsNonRoot": true}, {"runAsNonRoot": false}, "spec/containers/0/securityContext/runAsNonRoot: Container 'web'"],
+		[{"runAsNonRoot": false}, {}, "spec/securityContext/runAsNonRoot: The pod"],
+		[{"runAsNonRoot": null}, {"runAsUser": null}, "spec/containers/0/securityContext: Container 'web'"],
 	] {
-		summary(root(case[0], case[1]), {}) == {sprintf("medium %s: %s", [case[2], text])}
+		summary(root(case[0], case[1]), {}) == {sprintf("medium %s may run as root: runAsNonRoot is not true", [case[2]])}
 		summary(root(case[0], case[1]), {"require_non_root": false}) == set()
 	}
 	every case in [

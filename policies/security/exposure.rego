@@ -117,11 +117,12 @@ violation contains {"message": message, "severity": "high", "path": ["data", key
 	message := sprintf("%s lets whoever writes an Ingress configure the controller: %s is true", [lib.this, key])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.tls, "controls": controls.tls, "cause": "no TLS"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "controls": controls.tls, "cause": "no TLS"} if {
 	lib.parameter("require_tls", false)
 	not has_certificate
 	some path, host in lib.hosts_without_tls
 	message := sprintf("%s serves host '%v' without TLS", [lib.this, host])
+	fix := lib.tls_fix(host)
 }
 
 has_certificate if {
@@ -144,7 +145,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s takes the traffic of hosts that nobody named: '%s'", [lib.this, host])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host, "controls": controls.host_port} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host_port, "controls": controls.host_port} if {
 	not lib.parameter("allow_host_ports", true)
 	some container_path, container in lib.container_parts
 	not lib.pods[lib.pod_path_of(container_path)].hostNetwork == true
@@ -155,7 +156,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s takes port %v of its node", [lib.describe(container_path), port.hostPort])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "type"], "fix": fixes.service, "controls": controls.service} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "type"], "fix": fixes.service, "controls": controls.service, "cause": "exposed"} if {
 	input.resource.kind == "Service"
 	lib.api_group == ""
 	type := lib.text(input.resource.spec.type)
@@ -165,12 +166,11 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", "
 }
 
 fixes := {
-	"snippet": "Remove the annotation; most of what snippets do has an annotation of its own.",
-	"controller": "Set allow-snippet-annotations to \"false\".",
-	"tls": "List the host under spec.tls with the Secret of its certificate.",
-	"host": "Set host to the name that the service is reached by.",
-	"host_port": "Leave hostPort out, and reach the pod through a Service.",
-	"service": "Set spec.type to ClusterIP, and serve it through an Ingress.",
+	"snippet": "Remove it from metadata.annotations; most of what snippets do has an annotation of its own.",
+	"controller": "Set data.allow-snippet-annotations to `\"false\"`.",
+	"host": "Set host of the rule to the name that the service is reached by, such as `shop.company.com`.",
+	"host_port": "Remove hostPort, and reach the pod through a Service.",
+	"service": "Set spec.type to `ClusterIP`, and serve it through an Ingress.",
 }
 
 controls := {

@@ -166,11 +166,11 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 
 fixes := {
 	"certificate": "Set tls.certificateRefs of the listener to the Secret of the certificate.",
-	"routes": "Set allowedRoutes.namespaces.from to Same, or to Selector with the labels of the namespaces that are meant.",
-	"reference": "Leave namespace out, and keep what is named in the namespace of the resource.",
-	"fallback": "Set mode to AllowValidOnly.",
+	"routes": "Set allowedRoutes.namespaces.from to `Same`, or to `Selector` with the labels of the namespaces that are meant.",
+	"reference": "Remove namespace from the certificateRefs or backendRefs, and keep what is named beside the resource.",
+	"fallback": "Set validation.mode to `AllowValidOnly`.",
 	"hosts": "List in spec.hostnames the names that the service is reached by.",
 	"listener": "Set sectionName to a listener for HTTPS, and redirect to it with a route of its own.",
 	"backend": "Add a BackendTLSPolicy whose spec.targetRefs name the Service.",
-	"verify": "Set insecureSkipVerify to false, and name the authority of the certificate.",
+	"verify": "Set spec.tls.insecureSkipVerify to `false`, and name the authority of the certificate.",
 }

@@ -106,7 +106,8 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	some container_path, _ in judged
 	[kind, path] := seccomp(container_path)
 	not kind in {"RuntimeDefault", "Localhost"}
-	message := sprintf("%s may make every system call: it has no seccomp profile", [lib.describe(container_path)])
+	whose := lib.describe_sayer(container_path, path)
+	message := sprintf("%s may make every system call: it has no seccomp profile", [whose])
 }
 
 seccomp(container_path) := lib.in_context(container_path, ["seccompProfile", "type"])
@@ -131,9 +132,10 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	message := sprintf("%s sees all of /proc", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.sysctl, "controls": controls.sysctl, "cause": "sysctls"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": controls.sysctl, "cause": "sysctls"} if {
 	some path, setting in unsafe_sysctls
 	message := sprintf("%s changes the kernel of its node: sysctl %s", [lib.this, setting])
+	fix := sprintf("Remove it from securityContext.sysctls, or add `%s` to the parameter allowed_sysctls.", [setting])
 }
 
 # What a pod sets of the kernel without being allowed to, by the path to its name.
@@ -164,12 +166,11 @@ judged[path] := container if {
 says(container_path, keys, values) if lib.said_in(container_path, keys)[0] in values
 
 fixes := {
-	"root": "Set securityContext.readOnlyRootFilesystem to true, and mount an emptyDir where the program writes.",
-	"capabilities": "Set securityContext.capabilities.drop to [ALL], and add back those that the program needs.",
-	"seccomp": "Set securityContext.seccompProfile.type of the pod to RuntimeDefault.",
-	"proc": "Set securityContext.procMount to Default, or leave it out.",
-	"sysctl": "Leave the sysctl out, or list it in the parameter allowed_sysctls where the cluster allows it.",
-	"token": "Set automountServiceAccountToken of the pod to false, or give it a ServiceAccount of its own.",
+	"root": "Set securityContext.readOnlyRootFilesystem to `true`, and mount an emptyDir where the program writes.",
+	"capabilities": "Set securityContext.capabilities.drop to `[ALL]`, and add back those that the program needs.",
+	"seccomp": "Set securityContext.seccompProfile.type of the pod to `RuntimeDefault`.",
+	"proc": "Set securityContext.procMount to `Default`, or leave it out.",
+	"token": "Set automountServiceAccountToken of the pod to `false`, or serviceAccountName to an account of its own.",
 }
 
 controls := {

@@ -96,3 +96,19 @@ test_what_reaches_the_kernel if {
 	allowed := hardening.violation with input as {"resource": sysctls, "parameters": {"allowed_sysctls": ["kernel.msgmax", "net.ipv4.tcp_wmem"]}}
 	allowed == set()
 }
+
+test_a_field_of_the_pod_is_one_finding_for_all_its_containers if {
+	containers := [{"name": name} | some name in ["web", "log"]]
+	pod := {"kind": "Pod", "spec": {
+		"securityContext": {"seccompProfile": {"type": "Unconfined"}},
+		"containers": containers,
+	}}
+	found := {[v.message, v.path] |
+		some v in hardening.violation with input.resource as pod
+		"seccompProfile" in v.path
+	}
+	found == {[
+		"The pod may make every system call: it has no seccomp profile",
+		["spec", "securityContext", "seccompProfile", "type"],
+	]}
+}

@@ -52,7 +52,7 @@ package attest.image_security
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"])} if {
+violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"]), "fix": fix} if {
 	registries := lib.parameter("trusted_registries", [])
 	is_array(registries)
 	count(registries) > 0
@@ -62,6 +62,7 @@ violation contains {"message": message, "severity": "high", "path": array.concat
 		"%s uses image '%v', which is not from a trusted registry (%s)",
 		[lib.describe(path), lib.image_text(path), lib.listed(registries)],
 	)
+	fix := sprintf("Set image to a copy in a trusted registry, such as one below `%v`.", [registries[0]])
 }
 
 is_trusted(repository, registries) if {
@@ -69,7 +70,8 @@ is_trusted(repository, registries) if {
 	lib.in_registry(repository, registry)
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"])} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fix} if {
+	fix := "Set image to a reference such as `registry.company.com/shop/web:1.4`."
 	some path in lib.needing_image
 	not lib.images[path]
 	message := sprintf(
@@ -78,14 +80,15 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "cause": "loose image"} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fix, "cause": "loose image"} if {
 	lib.parameter("require_digest", false)
 	some path, image in lib.images
 	image.digest == ""
 	message := sprintf("%s must pin its image '%v' by digest", [lib.describe(path), lib.image_text(path)])
+	fix := sprintf("Set image to `%v@sha256:…`, with the digest that its registry states.", [lib.image_text(path)])
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "cause": "unproven image"} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image"} if {
 	lib.parameter("require_attestation", false)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])

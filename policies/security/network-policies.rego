@@ -52,15 +52,17 @@ package attest.network_policies
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": ["spec", direction, i], "controls": ["SOC2-CC6.6"]} if {
+violation contains {"message": message, "severity": severity, "path": ["spec", direction, i], "fix": fix, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
 	some i, rule in input.resource.spec[direction]
 	names_nothing(lib.element(rule), peers_field[direction])
 	message := sprintf("%s allows all %s traffic", [lib.this, direction])
+	peer := "such as `podSelector: {matchLabels: {app: web}}`"
+	fix := sprintf("Set spec.%s[%d].%s to the peers that are meant, %s.", [direction, i, peers_field[direction], peer])
 }
 
-violation contains {"message": message, "severity": severity, "path": path, "controls": ["SOC2-CC6.6"]} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.blocks, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
 	some i, rule in input.resource.spec[direction]
@@ -119,11 +121,13 @@ is_selected(labels) if {
 }
 
 fixes := {
-	"blocks": "Set the blocks to those of the peers that are meant.",
+	"blocks": "Set cidr to the block of the peers that are meant, such as `10.0.0.0/8`.",
+	"address": "Remove spec.externalIPs; an Ingress, or a Service of type `LoadBalancer`, gets an address of its own.",
+	"ranges": "Set spec.loadBalancerSourceRanges to the blocks of the clients, such as `[203.0.113.0/24]`.",
 	"isolation": "Add a NetworkPolicy whose spec.podSelector has labels of these pods.",
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", direction], "controls": ["SOC2-CC6.6"]} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", direction], "fix": fix, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, type in {"ingress": "Ingress", "egress": "Egress"}
 	input.resource.spec[direction] != null
@@ -133,21 +137,22 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", d
 		"%s has %s rules without effect: its policyTypes leave out %s",
 		[lib.this, direction, type],
 	)
+	fix := sprintf("Add `%s` to spec.policyTypes, or remove spec.%s.", [type, direction])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "externalIPs", i], "controls": ["SOC2-CC6.6"]} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "externalIPs", i], "fix": fixes.address, "controls": ["SOC2-CC6.6"]} if {
 	is_service
 	some i, entry in input.resource.spec.externalIPs
 	address := lib.text(entry)
 	message := sprintf("%s may not claim external address %v", [lib.this, address])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "controls": ["SOC2-CC6.6"]} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.ranges, "controls": ["SOC2-CC6.6"], "cause": "exposed"} if {
 	is_service
 	lib.parameter("require_source_ranges", false)
 	input.resource.spec.type == "LoadBalancer"
 	lib.field(input.resource.spec, "loadBalancerSourceRanges", []) == []
-	path := lib.deepest(["spec"], ["loadBalancerSourceRanges"])
+	path := ["spec", "type"] # what makes it reachable, beside which the ranges are missing
 	message := sprintf("%s can be reached from everywhere: it has no loadBalancerSourceRanges", [lib.this])
 }
 

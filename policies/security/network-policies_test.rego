@@ -76,7 +76,7 @@ test_source_ranges_where_required if {
 	open := service({"type": "LoadBalancer"})
 	summary(open, {}) == set()
 	summary(open, {"require_source_ranges": true}) == {concat("", [
-		"medium spec: Service 'web' can be reached from everywhere: it has no loadBalancerSourceRanges",
+		"medium spec/type: Service 'web' can be reached from everywhere: it has no loadBalancerSourceRanges",
 	])}
 	closed := service({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]})
 	summary(closed, {"require_source_ranges": true}) == set()

@@ -311,22 +311,22 @@ is_exempt(path) if {
 }
 
 fixes := {
-	"allowPrivilegeEscalation": "Set securityContext.allowPrivilegeEscalation to false.",
-	"appArmorProfile": "Leave the profile out, or set it to RuntimeDefault or Localhost.",
-	"capabilities": "Set securityContext.capabilities.drop to [ALL], and add no capability that the level does not allow.",
-	"hostNamespaces": "Set the field to false, or leave it out.",
-	"hostPathVolumes": "Use an emptyDir, a persistent volume or a ConfigMap instead.",
-	"hostPorts": "Leave hostPort out, and reach the container by a Service.",
-	"hostProbesAndHostLifecycle": "Leave host out; the kubelet calls the pod's own address.",
-	"privileged": "Set securityContext.privileged to false, or leave it out.",
-	"procMount": "Set securityContext.procMount to Default, or leave it out.",
-	"restrictedVolumes": "Use a persistent volume claim, or another type that the level allows, instead.",
-	"runAsNonRoot": "Set securityContext.runAsNonRoot to true, for the pod or for each container.",
+	"allowPrivilegeEscalation": "Set securityContext.allowPrivilegeEscalation to `false`.",
+	"appArmorProfile": "Set securityContext.appArmorProfile.type to `RuntimeDefault`, or leave the profile out.",
+	"capabilities": "Set capabilities.drop to `[ALL]`, and remove from capabilities.add what the level does not allow.",
+	"hostNamespaces": "Set hostNetwork, hostPID and hostIPC to `false`, or leave them out.",
+	"hostPathVolumes": "Replace hostPath by an emptyDir, a persistentVolumeClaim or a configMap.",
+	"hostPorts": "Remove hostPort, and reach the container by a Service.",
+	"hostProbesAndHostLifecycle": "Remove host from httpGet or tcpSocket; the kubelet calls the pod's own address.",
+	"privileged": "Set securityContext.privileged to `false`, or leave it out.",
+	"procMount": "Set securityContext.procMount to `Default`, or leave it out.",
+	"restrictedVolumes": "Replace the volume by a persistentVolumeClaim, or another type that the level allows.",
+	"runAsNonRoot": "Set securityContext.runAsNonRoot to `true`, for the pod or for each container.",
 	"runAsUser": "Set securityContext.runAsUser to a user other than 0, or leave it out.",
-	"seLinuxOptions": "Leave the field out, or set the type to container_t.",
-	"seccompProfile": "Set securityContext.seccompProfile.type to RuntimeDefault.",
-	"sysctls": "Leave the parameter out, or use one that belongs to the pod alone.",
-	"windowsHostProcess": "Set securityContext.windowsOptions.hostProcess to false, or leave it out.",
+	"seLinuxOptions": "Remove user and role from seLinuxOptions, and set its type to `container_t`.",
+	"seccompProfile": "Set securityContext.seccompProfile.type to `RuntimeDefault`.",
+	"sysctls": "Remove it from securityContext.sysctls; those that belong to the pod alone may stay.",
+	"windowsHostProcess": "Set securityContext.windowsOptions.hostProcess to `false`, or leave it out.",
 }
 
 controls := {

@@ -76,7 +76,7 @@ package attest.rbac
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": severity, "path": ["rules", i, field, j], "fix": fixes.wildcard, "controls": controls.wildcard} if {
+violation contains {"message": message, "severity": severity, "path": ["rules", i, field, j], "fix": fix, "controls": controls.wildcard} if {
 	is_role
 	some i, rule in input.resource.rules
 	not is_of_own_group(rule)
@@ -85,6 +85,7 @@ violation contains {"message": message, "severity": severity, "path": ["rules", 
 	item == "*"
 	severity := wildcard_severity(rule)
 	message := sprintf("%s allows every %s: '*'", [lib.this, thing])
+	fix := sprintf("List in rules[%d].%s those that the work needs, in place of `*`.", [i, field])
 }
 
 # All verbs on all resources of the core group, or of all groups, is cluster-admin by another name.
@@ -110,12 +111,13 @@ is_of_own_group(rule) if {
 	}
 }
 
-violation contains {"message": message, "severity": "high", "path": ["rules", i, "verbs", j], "controls": controls.raising} if {
+violation contains {"message": message, "severity": "high", "path": ["rules", i, "verbs", j], "fix": fix, "controls": controls.raising} if {
 	is_role
 	some i, rule in input.resource.rules
 	some j, verb in rule.verbs
 	verb in raising_verbs[resource_group(lib.text(rule.apiGroups[_]))]
 	message := sprintf("%s lets its subjects raise their own rights: verb '%s'", [lib.this, verb])
+	fix := sprintf("Remove `%s` from verbs, or name what it is for in resourceNames.", [verb])
 }
 
 raising_verbs := {
@@ -128,7 +130,7 @@ resource_group("authentication.k8s.io") := ""
 
 resource_group(group) := group if group != "authentication.k8s.io"
 
-violation contains {"message": message, "severity": "high", "path": ["rules", i, "resources", j], "controls": controls.secrets} if {
+violation contains {"message": message, "severity": "high", "path": ["rules", i, "resources", j], "fix": fixes.secrets, "controls": controls.secrets} if {
 	is_role
 	input.resource.kind == "ClusterRole"
 	some i, rule in input.resource.rules
@@ -176,15 +178,16 @@ granted contains [i, j, name, rule] if {
 	some j, resource in rule.resources
 	resource in resources
 	{group, "*"} & {lib.text(entry) | some entry in rule.apiGroups} != set()
-	(verbs | {"*"}) & {verb | some verb in rule.verbs} != set()
+	verbs & {verb | some verb in rule.verbs} != set() # a wildcard has a violation of its own
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.power, "controls": controls[name]} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": controls[name]} if {
 	some [i, j, name, rule] in granted
 	not name in lib.parameter("allowed_powers", default_powers)
 	lib.field(rule, "resourceNames", []) == []
 	path := ["rules", i, "resources", j]
 	message := sprintf("%s lets its subjects %s", [lib.this, powers[name][3]])
+	fix := sprintf("Remove `%s` from resources of the rule, or name the objects in resourceNames.", [rule.resources[j]])
 }
 
 default_powers := {"jobs", "pods", "volumes", "webhooks", "workloads"}
@@ -196,7 +199,7 @@ violation contains {"message": message, "severity": "medium", "path": ["rules", 
 	some i, rule in input.resource.rules
 	some j, "secrets" in rule.resources
 	lib.text(rule.apiGroups[_]) in {"", "*"}
-	count({"get", "list", "watch", "*"} & {verb | some verb in rule.verbs}) > 0
+	count({"get", "list", "watch"} & {verb | some verb in rule.verbs}) > 0
 	lib.field(rule, "resourceNames", []) == []
 	message := sprintf("%s may read every Secret of its namespace: name them in resourceNames", [lib.this])
 }
@@ -230,7 +233,7 @@ is_powerful if {
 	resource in {"rolebindings", "clusterrolebindings", "secrets"}
 }
 
-violation contains {"message": message, "severity": "critical", "path": ["roleRef", "name"], "controls": controls.admin} if {
+violation contains {"message": message, "severity": "critical", "path": ["roleRef", "name"], "fix": fixes.admin, "controls": controls.admin} if {
 	is_binding
 	input.resource.roleRef.kind == "ClusterRole"
 	input.resource.roleRef.name == "cluster-admin"
@@ -240,7 +243,7 @@ violation contains {"message": message, "severity": "critical", "path": ["roleRe
 	message := sprintf("%s makes %s a cluster-admin", [lib.this, name])
 }
 
-violation contains {"message": message, "severity": severity, "path": ["subjects", i, "name"], "controls": controls.group} if {
+violation contains {"message": message, "severity": severity, "path": ["subjects", i, "name"], "fix": fixes.group, "controls": controls.group} if {
 	is_binding
 	some i, subject in input.resource.subjects
 	severity := unspecific_subjects[subject.kind][subject.name]
@@ -287,11 +290,10 @@ namespace_part(subject) := sprintf("/%v", [namespace]) if {
 } else := ""
 
 fixes := {
-	"wildcard": "List the verbs, resources and groups that the work needs in place of '*'.",
-	"power": "Remove the resource from the rule, or name the objects in resourceNames.",
+	"admin": "Set roleRef.name to a role that names what the work needs, or add the subject to the parameter allowed_admins.",
 	"secrets": "Set resourceNames of the rule to the Secrets that the work needs.",
-	"aggregate": "Remove the label, and bind the role to those who need it.",
-	"group": "Set the subject to the ServiceAccount that needs the rights.",
+	"aggregate": "Remove the label from metadata.labels, and bind the role to those who need it.",
+	"group": "Set kind of the subject to `ServiceAccount`, and name and namespace to the one that needs the rights.",
 }
 
 controls := {

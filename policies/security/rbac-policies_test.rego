@@ -204,3 +204,15 @@ test_groups_of_service_accounts if {
 		"Group/system:serviceaccounts:shop",
 	])}
 }
+
+test_a_wildcard_is_one_finding_and_not_each_of_what_it_grants if {
+	role := {
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "web"},
+		"rules": [{"apiGroups": [""], "resources": ["pods", "secrets"], "verbs": ["*"]}],
+	}
+	found := {v.path | some v in rbac.violation with input as {
+		"resource": role,
+		"parameters": {"allowed_powers": [], "judge_secrets_of_roles": true},
+	}}
+	found == {["rules", 0, "verbs", 0]}
+}

@@ -184,13 +184,13 @@ described(path, name) := [
 	count(path) > 2
 } else := [
 	sprintf("%s of %s", [name, lib.this]),
-	"Move it to a Secret that is created elsewhere, which the workload names, and change what was readable.",
+	"Move it to a Secret that is created elsewhere, which the workload names by secretKeyRef, and change what was readable.",
 ] if {
 	path[0] == "data"
 	input.resource.kind == "ConfigMap"
 } else := [
 	sprintf("%s of %s", [name, lib.this]),
-	"Let an operator or a sealed secret bring the Secret instead, and change what was readable.",
+	"Remove it from stringData, let an operator bring the Secret (ExternalSecret, SealedSecret), and change what was readable.",
 ]
 
 # The container of `…/containers/0/env/1/value`, or of `…/containers/0/args/1`.
