@@ -1,9 +1,9 @@
 # METADATA
 # title: Stricter rules for production
 # description: >-
-#   Deployments that call themselves production, by the label `environment: production`, meet stricter requirements:
-#   more replicas, limits on every container (not on just one), and monitoring, shown by an annotation. Other
-#   Deployments are left alone. Replicas that are not stated are one.
+#   Deployments that call themselves production, by the label `environment` or `env`, and those in production as in
+#   `attest-deployment`, meet stricter requirements: more replicas, limits on every container (not on just one), and
+#   monitoring, shown by an annotation. Other Deployments are left alone. Replicas that are not stated are one.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
@@ -28,11 +28,18 @@
 #         type: string
 #         default: monitoring.company.com/enabled
 #         description: Annotation that has the value `true` where a Deployment is watched.
+#       production_namespaces:
+#         type: array
+#         items: {type: string}
+#         default: [prod, production, prod-*, production-*, "*-prod", "*-production"]
+#         description: >-
+#           Globs of production namespaces, and of the values of their labels `environment` and `env`. A `*` never stands
+#           for what says otherwise, such as `non`, `pre` or `test`.
 package attest.context
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix, "cause": "few replicas"} if {
 	is_production_deployment
 	replicas := lib.field(input.resource, ["spec", "replicas"], 1)
 	minimum := lib.parameter("min_replicas", 3)
@@ -44,7 +51,7 @@ violation contains {"message": message, "severity": "medium", "path": lib.deepes
 	fix := sprintf("Set spec.replicas to `%v` or more.", [minimum])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "no limits"} if {
 	is_production_deployment
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] != "ephemeralContainers"
@@ -57,7 +64,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	fix := "Set resources.limits of the container, such as `{cpu: 500m, memory: 256Mi}`."
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "unwatched"} if {
 	is_production_deployment
 	key := lib.parameter("monitoring_annotation", "monitoring.company.com/enabled")
 	lib.field(input.resource, ["metadata", "annotations", key], "") != "true"
@@ -68,5 +75,12 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 
 is_production_deployment if {
 	input.resource.kind == "Deployment"
-	input.resource.metadata.labels.environment == "production"
+	is_production
+}
+
+is_production if lib.is_production_namespace
+
+is_production if {
+	some key in ["environment", "env"]
+	lib.is_production_name(input.resource.metadata.labels[key])
 }

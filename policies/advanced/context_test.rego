@@ -58,3 +58,16 @@ test_monitoring if {
 	other := deployment("production", {"replicas": 3}, [limited], {"watched": "true"})
 	found(other, {"monitoring_annotation": "watched"}) == set()
 }
+
+test_what_is_production if {
+	few := deployment("test", {"replicas": 1}, [limited], watched)
+	every metadata, expected in {
+		{"labels": {"environment": "prod"}}: 1,
+		{"labels": {"env": "production"}}: 1,
+		{"namespace": "shop-prod"}: 1,
+		{"labels": {"env": "non-prod"}}: 0,
+	} {
+		resource := object.union(object.remove(few, ["metadata"]), {"metadata": object.union({"annotations": watched}, metadata)})
+		count(found(resource, {})) == expected
+	}
+}

@@ -98,18 +98,17 @@ violation contains {"message": message, "severity": "medium", "path": ["type"], 
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": ["SOC2-CC6.1"]} if {
 	some path, argument in lib.arguments
-	switches_authentication_off(argument)
+	some [_, flag] in regex.find_all_string_submatch_n(switches_off, argument, 10)
 	container_path := array.slice(path, 0, count(path) - 2)
-	message := sprintf("%s is started with its authentication off: %s", [lib.describe(container_path), argument])
-	fix := sprintf("Remove `%s` from %s of the container.", [argument, path[count(path) - 2]])
+	message := sprintf("%s is started with its authentication off: %s", [lib.describe(container_path), flag])
+	fix := sprintf("Remove `%s` from %s of the container.", [flag, path[count(path) - 2]])
 }
 
-switches_authentication_off(argument) if argument in {
-	"--anonymous-auth", "--anonymous-auth=true", "--authorization-mode=AlwaysAllow",
-	"--enable-skip-login", "--enable-skip-login=true", "--disable-auth", "--disable-auth=true",
-}
-
-switches_authentication_off(argument) if startswith(argument, "--token-auth-file")
+# Such a flag as an argument, or within the script of a shell.
+switches_off := concat("", [
+	`(?:^|[\s"'])(--(?:(?:anonymous-auth|enable-skip-login|disable-auth)(?:=true)?`,
+	`|authorization-mode=AlwaysAllow|token-auth-file(?:=[^\s"';]*)?))(?:$|[\s"';])`,
+])
 
 fixes := {
 	"open": concat("", [

@@ -74,3 +74,10 @@ test_servers_keep_their_authentication_on if {
 	}
 	found(pod(["--anonymous-auth=false", "--authorization-mode=RBAC", 7]), {}) == set()
 }
+
+test_flags_within_scripts if {
+	script := "/usr/local/bin/kube-apiserver --secure-port=443 --token-auth-file=/srv/tokens.csv  --anonymous-auth=false"
+	{v.message | some v in authentication.violation with input.resource as pod(["-c", script])} == {
+		"Container 'web' is started with its authentication off: --token-auth-file=/srv/tokens.csv",
+	}
+}

@@ -37,7 +37,7 @@ package attest.system_monitoring
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.annotations_path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": lib.annotations_path, "fix": fix, "cause": "unwatched"} if {
 	input.resource.kind in {"Deployment", "StatefulSet", "DaemonSet"}
 	lib.is_production_namespace
 	not is_watched
@@ -62,15 +62,19 @@ annotations := lib.parameter("monitoring_annotations", [
 violation contains {"message": message, "severity": "high", "path": container_path, "fix": audit_fix} if {
 	audit_fix := "Add `--audit-log-path=/var/log/kubernetes/audit.log` and an `--audit-policy-file` to command."
 	some container_path, container in lib.container_parts
-	arguments := [argument | some field in ["command", "args"]; some argument in container[field]]
-	"kube-apiserver" in arguments
+	arguments := [argument | some field in ["command", "args"]; some argument in container[field]; is_string(argument)]
+	starts_api_server(arguments)
 	not keeps_audit_log(arguments)
 	message := sprintf("%s is an API server without an audit log", [lib.describe(container_path)])
 }
 
 keeps_audit_log(arguments) if {
 	some argument in arguments
-	is_string(argument)
-	some flag in ["--audit-log-path=", "--audit-webhook-config-file="]
-	startswith(argument, flag)
+	regex.match(`(^|[\s"'])--audit-(log-path|webhook-config-file)=`, argument)
+}
+
+# As an argument, with or without its folder, or within the script of a shell.
+starts_api_server(arguments) if {
+	some argument in arguments
+	regex.match(`(^|[\s"';/])kube-apiserver($|[\s"';])`, argument)
 }

@@ -51,3 +51,15 @@ test_without_annotations_nothing_shows_it if {
 	[fix] := [v.fix | some v in system_monitoring.violation with input as given]
 	contains(fix, "monitoring_annotations")
 }
+
+test_api_servers_of_scripts if {
+	every argument, expected in {
+		"/usr/local/bin/kube-apiserver --v=2 1>>/var/log/kube-apiserver.log": 1,
+		"exec kube-apiserver --audit-log-path=/var/log/audit.log": 0,
+		"tail -f /var/log/kube-apiserver.log": 0,
+	} {
+		container := {"name": "api", "command": ["/bin/sh", "-c", argument]}
+		resource := {"kind": "Pod", "metadata": {"name": "api"}, "spec": {"containers": [container]}}
+		count(system_monitoring.violation) == expected with input.resource as resource
+	}
+}

@@ -62,7 +62,7 @@ violation contains {"message": message, "severity": "critical", "path": lib.deep
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix, "cause": "few replicas"} if {
 	input.resource.kind == "Deployment"
 	is_production_namespace
 	minimum := lib.parameter("min_replicas", 2)

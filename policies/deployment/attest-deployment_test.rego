@@ -52,6 +52,7 @@ test_production_needs_replicas if {
 			"severity": "medium",
 			"path": case[2],
 			"fix": "Set spec.replicas to `2` or more.",
+			"cause": "few replicas",
 		}}
 		found(with_spec("shop", case[0]), {}) == set()
 	}

@@ -1,7 +1,7 @@
 # METADATA
 # title: Availability
 # description: >-
-#   Workloads in production survive the loss of a node. With several replicas, a Deployment, a StatefulSet or what
+#   Workloads in production, or `everywhere`, survive the loss of a node. With several replicas, a Deployment, a StatefulSet or what
 #   other controllers keep running (a Rollout, a CloneSet) spreads them (topology spread constraints or pod anti-affinity)
 #   and does not stop all at once (`Recreate`). One replica has nothing to spread, so it is left to `attest-deployment`.
 #   Disruption budgets, in any namespace, must leave room for
@@ -22,7 +22,7 @@
 #     - SOC2-A1.2
 #   profiles:
 #     recommended: {require_spread: false}
-#     strict: {}
+#     strict: {everywhere: true}
 #   checks:
 #     kube-linter: [no-anti-affinity, pdb-max-unavailable, pdb-min-available]
 #     polaris: [missingPodDisruptionBudget, pdbDisruptionsIsZero, topologySpreadConstraint]
@@ -39,6 +39,10 @@
 #         type: boolean
 #         default: true
 #         description: Whether replicas in production must be spread.
+#       everywhere:
+#         type: boolean
+#         default: false
+#         description: Whether workloads outside of production are judged like those in it.
 #       production_namespaces:
 #         type: array
 #         items: {type: string}
@@ -62,10 +66,14 @@ violation contains {"message": message, "severity": "medium", "path": lib.pod_pa
 
 is_replicated if {
 	is_controller
-	lib.is_production_namespace
+	is_judged
 	input.resource.spec.replicas > 1
 	lib.pod
 }
+
+is_judged if lib.is_production_namespace
+
+is_judged if lib.parameter("everywhere", false)
 
 is_controller if input.resource.kind in {"Deployment", "StatefulSet"}
 

@@ -131,3 +131,17 @@ test_what_other_controllers_keep_running_is_spread if {
 	elsewhere := {"template": 1, "pods": {"selector": {}, "template": {"spec": {"containers": [{"image": "nginx"}]}}}}
 	found(rollout(elsewhere), {}) == set()
 }
+
+test_workloads_are_judged_everywhere_where_that_is_asked_for if {
+	resource := {
+		"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+		"spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web"}]}}},
+	}
+	every everywhere in [true, false] {
+		found := {v.path | some v in availability.violation with input as {
+			"resource": resource,
+			"parameters": {"everywhere": everywhere},
+		}}
+		found == {path | path := ["spec", "template", "spec"]; everywhere}
+	}
+}

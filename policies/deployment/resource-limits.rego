@@ -54,7 +54,7 @@ package attest.resource_limits
 import data.attest.lib
 
 # What lacks in one place is one violation.
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "no limits"} if {
 	some container_path, lacking in unlimited
 	some path in {lib.deepest(container_path, ["resources", "limits", resource]) | some resource in lacking}
 	here := sort({resource | some resource in lacking; lib.deepest(container_path, ["resources", "limits", resource]) == path})
