@@ -32,9 +32,14 @@ pod_of(path) := pods[pod_path_of(path)] if not pods[path]
 # Fields that make containers as good as their node, each by its path: whose.
 privileged_fields[path] := container_name(container_path) if {
 	some container_path, container in container_parts
-	some keys in [["securityContext", "privileged"], ["securityContext", "windowsOptions", "hostProcess"]]
-	object.get(container, keys, false) == true
-	path := array.concat(container_path, keys)
+	container.securityContext.privileged == true
+	path := array.concat(container_path, ["securityContext", "privileged"])
+}
+
+privileged_fields[path] := container_name(container_path) if {
+	some container_path, container in container_parts
+	container.securityContext.windowsOptions.hostProcess == true
+	path := array.concat(container_path, ["securityContext", "windowsOptions", "hostProcess"])
 }
 
 privileged_fields[path] := "all containers of the pod are host processes" if {
@@ -122,20 +127,26 @@ allowed_in(table, minor) := {value |
 # The hosts that the kubelet is told to call instead of the pod, each by its path.
 probed_hosts[path] := host if {
 	some container_path, container in container_parts
-	some keys in called_by_kubelet
+	some probe in ["livenessProbe", "readinessProbe", "startupProbe"]
 	some action in ["httpGet", "tcpSocket"]
-	host := object.get(container, array.concat(keys, [action, "host"]), "")
+	host := container[probe][action].host
 	not host in {"", null}
-	path := array.concat(container_path, array.concat(keys, [action, "host"]))
+	path := array.concat(container_path, [probe, action, "host"])
 }
 
-called_by_kubelet := [
-	["livenessProbe"], ["readinessProbe"], ["startupProbe"],
-	["lifecycle", "postStart"], ["lifecycle", "preStop"],
-]
+probed_hosts[path] := host if {
+	some container_path, container in container_parts
+	some hook in ["postStart", "preStop"]
+	some action in ["httpGet", "tcpSocket"]
+	host := container.lifecycle[hook][action].host
+	not host in {"", null}
+	path := array.concat(container_path, ["lifecycle", hook, action, "host"])
+}
 
 # The minor version in `v1.30`, `1.30` or `1.30.4`; one beyond all for `latest`, and for what is no version.
-minor_version(version) := to_number(minor) if {
+minor_version(version) := 1000 if {
+	version == "latest"
+} else := to_number(minor) if {
 	is_string(version)
 	some [_, minor] in regex.find_all_string_submatch_n(`^v?1\.([0-9]{1,3})(?:\.[0-9]+)?$`, version, 1)
 } else := 1000

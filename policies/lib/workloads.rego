@@ -99,9 +99,10 @@ said_in(path, keys) := [value, place] if {
 
 # The longest part of `keys` below `path` that the resource has: a finding about a missing field points there.
 deepest(path, keys) := array.concat(path, array.slice(keys, 0, length)) if {
+	holder := object.get(input.resource, path, {})
 	length := max({0} | {n |
 		some n in numbers.range(1, count(keys))
-		object.get(input.resource, array.concat(path, array.slice(keys, 0, n)), null) != null
+		object.get(holder, array.slice(keys, 0, n), null) != null
 	})
 }
 

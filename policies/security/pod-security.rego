@@ -302,12 +302,18 @@ finding(control, severity, path, message) := {
 	not is_exempt(path)
 }
 
-is_exempt(_) if lib.namespace in lib.parameter("exempt_namespaces", [])
+is_exempt(_) if in_exempt_namespace
 
 is_exempt(path) if {
+	some pod_path in exempt_pods
+	array.slice(path, 0, count(pod_path)) == pod_path
+}
+
+in_exempt_namespace if lib.namespace in lib.parameter("exempt_namespaces", [])
+
+exempt_pods contains pod_path if {
 	some pod_path, pod in lib.pods
 	pod.runtimeClassName in lib.parameter("exempt_runtime_classes", [])
-	array.slice(path, 0, count(pod_path)) == pod_path
 }
 
 fixes := {
