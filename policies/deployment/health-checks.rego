@@ -17,7 +17,7 @@
 #     - SOC2-A1.2
 #     - SOC2-CC7.2
 #   profiles:
-#     recommended: {require_liveness: false}
+#     recommended: {require_liveness: false, require_without_ports: false}
 #     strict: {}
 #   checks:
 #     kube-linter: [no-liveness-probe, no-readiness-probe]
@@ -36,6 +36,10 @@
 #         type: boolean
 #         default: true
 #         description: Whether containers need a livenessProbe.
+#       require_without_ports:
+#         type: boolean
+#         default: true
+#         description: Whether containers that state no ports, and so may serve nobody, are judged, too.
 #       kinds:
 #         type: array
 #         items: {type: string}
@@ -53,6 +57,7 @@ violation contains {"message": message, "severity": severity, "path": path, "fix
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] == "containers"
 	is_judged(lib.pod_path_of(container_path))
+	may_serve(container)
 	some probe, severity in required_probes
 	not has_action(container, probe)
 	path := lib.deepest(container_path, [probe])
@@ -64,6 +69,10 @@ violation contains {"message": message, "severity": severity, "path": path, "fix
 example(container) := sprintf("httpGet: {path: /healthz, port: %v}", [port]) if {
 	port := [entry.containerPort | some entry in container.ports][0]
 } else := "exec: {command: [/bin/check]}"
+
+may_serve(_) if lib.parameter("require_without_ports", true)
+
+may_serve(container) if container.ports[_]
 
 is_judged(_) if input.resource.kind in lib.parameter("kinds", ["Deployment", "StatefulSet", "DaemonSet"])
 

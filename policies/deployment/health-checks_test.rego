@@ -89,3 +89,16 @@ test_a_fix_asks_a_port_of_the_container if {
 		"such as `httpGet: {path: /healthz, port: 8080}`.",
 	])}
 }
+
+test_containers_without_ports_are_judged_unless_the_parameter_says_otherwise if {
+	every ports, expected in {[]: 0, [{"containerPort": 80}]: 1} {
+		resource := {
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+			"spec": {"template": {"spec": {"containers": [{"name": "web", "ports": ports}]}}},
+		}
+		parameters := {"require_liveness": false}
+		count(health_checks.violation) == 1 with input as {"resource": resource, "parameters": parameters}
+		off := object.union(parameters, {"require_without_ports": false})
+		count(health_checks.violation) == expected with input as {"resource": resource, "parameters": off}
+	}
+}

@@ -217,9 +217,17 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	not lib.is_windows(container_path)
 	object.get(container, ["securityContext", "allowPrivilegeEscalation"], null) == null
 	not lib.templated(container_path, ["allowPrivilegeEscalation"])
+	not needs_escalation(container)
 	path := lib.deepest(container_path, ["securityContext"])
 	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
 }
+
+# Kubernetes refuses `false` beside these, which have violations of their own.
+needs_escalation(container) if container.securityContext.privileged == true
+
+needs_escalation(container) if "CAP_SYS_ADMIN" in container.securityContext.capabilities.add
+
+needs_escalation(container) if "SYS_ADMIN" in container.securityContext.capabilities.add
 
 violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root} if {
 	some container_path, _ in lib.container_parts

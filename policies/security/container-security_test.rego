@@ -303,3 +303,15 @@ test_local_volumes_of_a_node if {
 	}
 	summary(volume, {"allowed_host_paths": ["/etc"]}) == set()
 }
+
+test_what_kubernetes_refuses_is_not_asked_for if {
+	every context in [
+		{"privileged": true},
+		{"capabilities": {"add": ["CAP_SYS_ADMIN"]}},
+		{"capabilities": {"add": ["SYS_ADMIN"]}},
+	] {
+		found := summary(pod(with_context(object.union({"runAsNonRoot": true}, context))), {})
+		count(found) == 1
+		every text in found { not contains(text, "allowPrivilegeEscalation") }
+	}
+}
