@@ -251,6 +251,9 @@ says_non_root(container_path) if lib.in_context(container_path, ["runAsUser"])
 
 says_non_root(container_path) if lib.in_context(container_path, ["runAsNonRoot"])[0] == true
 
+# Root of a user namespace of its own is nobody on the node.
+says_non_root(container_path) if lib.pods[lib.pod_path_of(container_path)].hostUsers == false
+
 non_root_path(container_path) := path if {
 	[_, path] := lib.in_context(container_path, ["runAsNonRoot"])
 } else := lib.deepest(container_path, ["securityContext"])

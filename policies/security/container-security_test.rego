@@ -315,3 +315,9 @@ test_what_kubernetes_refuses_is_not_asked_for if {
 		every text in found { not contains(text, "allowPrivilegeEscalation") }
 	}
 }
+
+test_pods_in_a_user_namespace_may_say_nothing_of_root if {
+	resource := root({}, {})
+	count(summary(resource, {})) == 1
+	summary(object.union(resource, {"spec": {"hostUsers": false}}), {}) == set()
+}
