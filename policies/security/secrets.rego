@@ -150,7 +150,7 @@ is_filled_in(value) if {
 }
 
 blanks := concat("|", [
-	`(?i)^(true|false|yes|no|none|null|nil|on|off|enabled|disabled|required|optional|string|[*x.\s-]+)$`,
+	`(?i)^([01]|true|false|yes|no|none|null|nil|on|off|enabled|disabled|required|optional|string|[*x.\s-]+)$`,
 	`^[$%<|>&*@/]`, `^\{`, `^\.{1,2}/`, `\$\(`, `\$\{`, `\{\{`,
 	`^[a-z][a-z0-9+.-]*:/`,
 	`\.(pem|key|crt|json|ya?ml|txt|conf|properties|env)$`,

@@ -42,7 +42,7 @@ test_values_that_are_no_secret if {
 	every value in [
 		"", "true", "disabled", "$(PASSWORD)", "${PASSWORD}", "x-${PASSWORD}", "{{ .Values.password }}", "<password>",
 		"***", "xxxx", "/run/secrets/password", "./password", "vault:secret/data/db", "vault:/x", "file:///run/x",
-		"tls.key", "REDACTED", "%PASSWORD%",
+		"tls.key", "REDACTED", "%PASSWORD%", "1",
 	] {
 		at(variable("PASSWORD", value)) == {p | value == "vault:secret/data/db"; p := ["spec", "containers", 0, "env", 0, "value"]}
 	}
