@@ -120,21 +120,21 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
 }
 
-violation contains {"message": message, "severity": "critical", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "critical", "path": path, "fix": fix, "cause": "privileged"} if {
 	some path, whose in lib.privileged_fields
 	message := sprintf("Privileged containers are not allowed: %v", [whose])
 	field := {"privileged": "privileged", "hostProcess": "windowsOptions.hostProcess"}[path[count(path) - 1]]
 	fix := sprintf("Set securityContext.%s to `false`; what it really needs can stand in capabilities.add.", [field])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "hostNamespaces"} if {
 	some path in lib.host_namespaces
 	field := path[count(path) - 1]
 	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
 	fix := sprintf("Set %s to `false`, or leave it out.", [field])
 }
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": host_path_fix} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": host_path_fix, "cause": "host path"} if {
 	some path, source in host_paths
 	not host_path_allowed(source)
 	severity := host_path_severity(path, source)
@@ -194,7 +194,7 @@ is_read_only(path) if {
 
 with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")]) if is_string(folder)
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fix, "cause": "capabilities"} if {
 	some path, capability in lib.added_capabilities
 	name := trim_prefix(upper(capability), "CAP_")
 	not name in lib.parameter("allowed_capabilities", lib.default_capabilities)
@@ -204,14 +204,14 @@ violation contains {"message": message, "severity": severity, "path": path, "fix
 	fix := sprintf("Remove it from capabilities.add, or add `%s` to the parameter allowed_capabilities.", [name])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation, "cause": "escalation"} if {
 	some container_path, container in lib.container_parts
 	container.securityContext.allowPrivilegeEscalation == true
 	path := array.concat(container_path, ["securityContext", "allowPrivilegeEscalation"])
 	message := sprintf("%s may not allow privilege escalation", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.escalation} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.escalation, "cause": "escalation"} if {
 	lib.parameter("require_no_privilege_escalation", true)
 	some container_path, container in lib.containers
 	not lib.is_windows(container_path)
@@ -229,14 +229,14 @@ needs_escalation(container) if "CAP_SYS_ADMIN" in container.securityContext.capa
 
 needs_escalation(container) if "SYS_ADMIN" in container.securityContext.capabilities.add
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root, "cause": "root"} if {
 	some container_path, _ in lib.container_parts
 	[user, path] := lib.in_context(container_path, ["runAsUser"])
 	user == 0
 	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe_sayer(container_path, path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root, "cause": "root"} if {
 	lib.parameter("require_non_root", true)
 	some container_path, _ in lib.containers
 	not lib.is_windows(container_path)

@@ -145,7 +145,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s takes the traffic of hosts that nobody named: '%s'", [lib.this, host])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host_port, "controls": controls.host_port} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host_port, "controls": controls.host_port, "cause": "hostPorts"} if {
 	not lib.parameter("allow_host_ports", true)
 	some container_path, container in lib.container_parts
 	not lib.pods[lib.pod_path_of(container_path)].hostNetwork == true

@@ -89,7 +89,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s can write to its root filesystem", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.capabilities, "controls": controls.capabilities} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.capabilities, "controls": controls.capabilities, "cause": "capabilities"} if {
 	some container_path, container in judged
 	dropped := {name(item) | some item in container.securityContext.capabilities.drop}
 	not "ALL" in dropped
@@ -101,7 +101,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 
 name(capability) := trim_prefix(upper(lib.text(capability)), "CAP_")
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.seccomp, "controls": controls.seccomp} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.seccomp, "controls": controls.seccomp, "cause": "seccompProfile"} if {
 	lib.parameter("require_seccomp", true)
 	some container_path, _ in judged
 	[kind, path] := seccomp(container_path)

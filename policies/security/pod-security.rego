@@ -33,6 +33,24 @@
 #     - CIS-1.12-5.2.12
 #     - CIS-1.12-5.6.2
 #     - CIS-1.12-5.6.3
+#   checks:
+#     kube-linter:
+#       [
+#         drop-net-raw-capability, host-ipc, host-network, host-pid, privilege-escalation-container,
+#         privileged-container, run-as-non-root, unsafe-proc-mount, unsafe-sysctls,
+#       ]
+#     polaris:
+#       [
+#         dangerousCapabilities, hostIPCSet, hostNetworkSet, hostPIDSet, hostPathSet, hostPortSet, hostProcess,
+#         insecureCapabilities, privilegeEscalationAllowed, procMount, runAsPrivileged, runAsRootAllowed,
+#       ]
+#     kube-score: [container-seccomp-profile, container-security-context-privileged]
+#     trivy:
+#       [
+#         KSV-0001, KSV-0003, KSV-0005, KSV-0008, KSV-0009, KSV-0010, KSV-0012, KSV-0017, KSV-0022, KSV-0023,
+#         KSV-0024, KSV-0025, KSV-0026, KSV-0027, KSV-0028, KSV-0030, KSV-0103, KSV-0104, KSV-0105, KSV-0106,
+#       ]
+#     checkov: [CKV_K8S_16, CKV_K8S_17, CKV_K8S_18, CKV_K8S_19, CKV_K8S_20, CKV_K8S_26, CKV_K8S_31, CKV_K8S_37]
 #   parameters:
 #     type: object
 #     additionalProperties: false
@@ -123,7 +141,7 @@ violation contains finding("hostPathVolumes", "high", path, message) if {
 	not restricted
 	some volume_path, volume in lib.volumes
 	is_object(volume.hostPath)
-	path := array.concat(volume_path, ["hostPath"])
+	path := lib.deepest(volume_path, ["hostPath", "path"])
 	message := sprintf("Volume '%v' is a folder of the node", [lib.field(volume, "name", "")])
 }
 
@@ -134,7 +152,7 @@ violation contains finding("restrictedVolumes", severity, path, message) if {
 	source != null
 	not type in lib.contained_volumes
 	severity := object.get({"hostPath": "high"}, type, "medium")
-	path := array.concat(volume_path, [type])
+	path := lib.deepest(volume_path, object.get({"hostPath": ["hostPath", "path"]}, type, [type]))
 	message := sprintf("Volume '%v' is of type %s", [lib.field(volume, "name", ""), type])
 }
 
@@ -296,6 +314,7 @@ finding(control, severity, path, message) := {
 	"severity": severity,
 	"path": path,
 	"control": control,
+	"cause": object.get(causes, control, control),
 	"controls": controls[control],
 	"fix": fixes[control],
 } if {
@@ -314,6 +333,16 @@ in_exempt_namespace if lib.namespace in lib.parameter("exempt_namespaces", [])
 exempt_pods contains pod_path if {
 	some pod_path, pod in lib.pods
 	pod.runtimeClassName in lib.parameter("exempt_runtime_classes", [])
+}
+
+# What other policies call the same fault of the same field.
+causes := {
+	"allowPrivilegeEscalation": "escalation",
+	"hostPathVolumes": "host path",
+	"restrictedVolumes": "host path",
+	"runAsNonRoot": "root",
+	"runAsUser": "root",
+	"windowsHostProcess": "privileged",
 }
 
 fixes := {

@@ -62,7 +62,7 @@ baseline := {
 		"Container 'web' may not add capability SYS_ADMIN",
 	]),
 	pod({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, {}): concat("", [
-		"high hostPathVolumes spec/volumes/0/hostPath: ",
+		"high hostPathVolumes spec/volumes/0/hostPath/path: ",
 		"Volume 'v' is a folder of the node",
 	]),
 	with_container({"ports": [{"containerPort": 80}, {"hostPort": 8080}]}): concat("", [
@@ -140,7 +140,7 @@ restricted := {
 		"Volume 'v' is of type nfs",
 	]),
 	pod({"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}, {}): concat("", [
-		"high restrictedVolumes spec/volumes/0/hostPath: ",
+		"high restrictedVolumes spec/volumes/0/hostPath/path: ",
 		"Volume 'v' is of type hostPath",
 	]),
 	with_context({"runAsNonRoot": false}): concat("", [

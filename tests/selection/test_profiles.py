@@ -83,3 +83,33 @@ def test_nothing_shipped_is_asked_where_the_project_says_so(attest: Attest, writ
     rows = attest("policy", "list", "-f", "json", code=0).json()["policies"]
     assert not [row for row in rows if row["enabled"]]
     assert len(rows) >= len(list(shipped_policies().glob("*/examples/*"))) > 0
+
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: shop}
+spec:
+  hostPID: true
+  securityContext: {seccompProfile: {type: Unconfined}, runAsUser: 0, sysctls: [{name: kernel.msgmax, value: "1"}]}
+  volumes: [{name: v, hostPath: {path: /srv}}]
+  containers:
+    - name: web
+      image: nginx:1.27
+      ports: [{containerPort: 8080, hostPort: 8080}]
+      securityContext: {privileged: true, capabilities: {add: [NET_ADMIN]}, procMount: Unmasked}
+    - {name: log, image: "nginx:1.27", securityContext: {allowPrivilegeEscalation: true}}
+    - {name: setup, image: "nginx:1.27", securityContext: {windowsOptions: {hostProcess: true}}}
+"""
+
+
+def test_the_pod_security_standards_and_other_policies_say_one_thing_once(attest: Attest, write: Write) -> None:
+    write({"pod.yaml": POD, ".attest/policies.yaml": "policy: {profile: strict}\npolicies: [{name: pod-security}]\n"})
+    found = attest("policy", "check", "pod.yaml", "-f", "json", code=1).json()["findings"]
+    told = [one for one in found if "pod-security" in [one["policy"], *one["details"].get("also", [])]]
+    alone = {one["details"]["cause"] for one in told if "also" not in one["details"]}
+    assert {one["details"]["cause"] for one in told if "also" in one["details"]} == {
+        "capabilities", "escalation", "host path", "hostNamespaces", "hostPorts", "privileged", "procMount", "root",
+        "seccompProfile", "sysctls",
+    }  # fmt: skip
+    assert alone == {"escalation", "root"}  # the levels ask for what a privileged container or a root user can't have

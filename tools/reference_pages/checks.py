@@ -63,8 +63,6 @@ UNCOVERED: dict[str, dict[str, str]] = {
         "KSV-0007": "entries of /etc/hosts are the pod's own",
         "KSV-0020": "which number a user has, the image and the cluster decide; `attest-security` refuses user 0",
         "KSV-0021": "which number a group has, the image and the cluster decide",
-        "KSV-0025": "`pod-security` judges options of SELinux",
-        "KSV-0028": "`pod-security` judges types of volumes",
         "KSV-0038": "an empty selector is how a policy holds for all pods of its namespace",
         "KSV-0039": _PLACE,
         "KSV-0040": _PLACE,
