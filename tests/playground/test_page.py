@@ -117,8 +117,74 @@ def test_lines_that_were_not_evaluated_are_shaded(page: Page) -> None:
     shaded = page.page.locator("#policy-editor .line-not-covered")
     sync_api.expect(shaded.filter(has_text='metadata.name == "other"')).to_have_count(1)
     sync_api.expect(page.page.locator("#policy-editor .line-covered").first).to_be_visible()
+    failed = page.page.locator("#policy-editor .line-failed")
+    sync_api.expect(failed.filter(has_text='kind == "Other"')).to_have_count(1)
+    sync_api.expect(page.page.locator("#legend")).to_be_visible()
     page.page.uncheck("#shade")
     sync_api.expect(shaded).to_have_count(0)
+    sync_api.expect(page.page.locator("#legend")).to_be_hidden()
+
+
+def test_coverage_agrees_with_the_trace(page: Page) -> None:
+    """No line that the trace shows a step of is said not to have been evaluated."""
+    page.page.click("#trace-tab")
+    steps = page.page.locator("#trace .link").all_inner_texts()
+    shown = {int(text.removeprefix("line ")) for text in steps if text.startswith("line ")}
+    numbered = """() => Object.fromEntries([...document.querySelectorAll('#policy-editor .cm-line')].map(
+        (line, at) => [at + 1, line.className]))"""
+    classes = page.page.evaluate(numbered)
+    assert shown >= {5, 6, 10, 11}
+    assert all("line-covered" in classes[str(at)] or "line-failed" in classes[str(at)] for at in shown)
+
+
+def test_coverage_has_a_legend_and_not_the_colour_of_errors(page: Page) -> None:
+    legend = page.page.locator("#legend li")
+    assert legend.all_inner_texts() == ["evaluated, holds", "evaluated, does not hold", "not evaluated"]
+    colours = """() => ['--bad', '--bad-back'].map((name) => {
+        const probe = document.body.appendChild(document.createElement('i'));
+        probe.style.color = `var(${name})`;
+        const { color } = getComputedStyle(probe);
+        probe.remove();
+        return color;
+      })"""
+    drawn = """() => [...document.querySelectorAll('.legend li, .line-failed, .line-not-covered')].flatMap((one) => {
+        const { backgroundColor, borderLeftColor, boxShadow } = getComputedStyle(one);
+        return [backgroundColor, borderLeftColor, boxShadow];
+      })"""
+    for _ in ("light", "dark"):
+        errors = page.page.evaluate(colours)
+        assert not [colour for colour in page.page.evaluate(drawn) if any(error in colour for error in errors)]
+        page.page.click("#theme")
+
+
+def test_a_reset_can_be_undone(page: Page) -> None:
+    page.type("input", INPUT.replace("much-too-long", "ok"))
+    page.says("Allowed")
+    page.page.click('[data-action="reset"][data-group="input"]')
+    page.says("Denied")
+    page.page.click("#notice button")
+    page.says("Allowed")
+    sync_api.expect(page.page.locator("#notice")).to_be_hidden()
+    page.page.click('[data-action="reset"][data-group="input"]')
+    page.says("Denied")
+    page.page.locator("#input-editor .cm-content").click()
+    page.page.keyboard.press("Control+z")
+    page.says("Allowed")
+
+
+def test_files_and_resources_are_named(context: Any, engine: Engine) -> None:
+    files = {"policy": "/srv/policies/names.rego", "input": "/srv/k8s/shop.yaml", "tests": "names_test.rego"}
+    two = INPUT + "---\n" + INPUT.replace("name: much", "namespace: shop\n  name: other")
+    for server in serve(make_playground(engine), TEXTS | {"input": two}, files):
+        page = Page(context, server)
+        for name, file in files.items():
+            assert page.text(f"#{name}-tab").split() == [name.capitalize(), file.split("/")[-1]]
+        found = page.page.locator("#result .findings li").all_inner_texts()
+        assert ["Pod/much-too-long shop.yaml line 4" in found[0], "Pod/shop/other" in found[1]] == [True, True]
+        page.page.click("#trace-tab")
+        assert "example on Pod/shop/other-too-long" in page.text("#trace")
+        page.page.click("#profile-tab")
+        assert "names.rego" in page.text("#profile caption")
 
 
 def test_typing_is_judged_as_it_comes(page: Page) -> None:
@@ -349,7 +415,8 @@ def test_a_policy_that_never_ends_leaves_the_page_alive(context: Any, engine: En
         page = Page(context, server)
         page.type("policy", RUNAWAY)
         page.says("Not decided")
-        assert "took longer" in page.text("#result")
+        assert "in rule `runaway.violation` policy line 5" in page.text("#result")
+        sync_api.expect(page.page.locator("#policy-editor .cm-lint-marker-error")).to_have_count(1)
         page.type("policy", POLICY)
         page.says("Denied")
 

@@ -1,6 +1,6 @@
 // One editor: its language, its keys, and what is wrong with its text, at its place.
 import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, undo } from "@codemirror/commands";
 import { json } from "@codemirror/lang-json";
 import { yaml } from "@codemirror/lang-yaml";
 import { bracketMatching, indentUnit, syntaxHighlighting } from "@codemirror/language";
@@ -39,6 +39,16 @@ export class Editor {
     this.view.setState(this.state(text));
   }
 
+  // Another text in its place, as if it had been typed: it can be undone.
+  replace(text: string): void {
+    this.view.dispatch({ changes: { from: 0, to: this.view.state.doc.length, insert: text }, userEvent: "input.replace" });
+  }
+
+  undo(): void {
+    undo(this.view);
+    this.view.focus();
+  }
+
   showProblems(problems: Problem[]): void {
     const { state } = this.view;
     this.view.dispatch(setDiagnostics(state, problems.map((one) => diagnostic(one, state.doc))));
@@ -71,7 +81,7 @@ export class Editor {
       EditorView.contentAttributes.of({ "aria-label": this.wishes.label }),
       keymap.of([run, ...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...searchKeymap, ...lintKeymap]),
       lineNumbers(), lintGutter(), highlightActiveLine(), highlightActiveLineGutter(), drawSelection(),
-      history(), bracketMatching(), closeBrackets(), search({ top: true }), highlightSelectionMatches(),
+      history({ newGroupDelay: 500, joinToEvent: (change, adjacent) => adjacent && !change.isUserEvent("input.replace") }), bracketMatching(), closeBrackets(), search({ top: true }), highlightSelectionMatches(),
       syntaxHighlighting(classHighlighter), this.language.of(this.languageOf(text)),
       indentUnit.of(this.isRego ? "\t" : "  "), EditorState.tabSize.of(4), marks(),
       EditorView.updateListener.of((update) => {

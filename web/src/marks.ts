@@ -7,6 +7,7 @@ const setCoverage = StateEffect.define<Coverage | null>();
 const setFindings = StateEffect.define<Finding[]>();
 
 const covered = Decoration.line({ class: "line-covered" });
+const failed = Decoration.line({ class: "line-failed", attributes: { "aria-description": "evaluated, does not hold" } });
 const notCovered = Decoration.line({ class: "line-not-covered", attributes: { "aria-description": "not evaluated" } });
 
 class Said extends WidgetType {
@@ -39,8 +40,9 @@ function shade(coverage: Coverage | null, text: Text): DecorationSet {
       }
     }
   };
-  lay(coverage.notCovered, notCovered);
   lay(coverage.covered, covered);
+  lay(coverage.failed, failed);
+  lay(coverage.notCovered, notCovered);
   const builder = new RangeSetBuilder<Decoration>();
   for (const line of [...lines.keys()].sort((a, b) => a - b)) {
     const at = text.line(line).from;

@@ -32,8 +32,15 @@ export interface Location {
   path: string;
 }
 
+export interface Resource {
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
 export interface Finding {
   rule: string;
+  resource: Resource; // that of its trace
   severity: string;
   enforcement: string;
   message: string;
@@ -64,7 +71,7 @@ export interface Printed {
 
 export interface Trace {
   policy: string;
-  resource: { kind: string; namespace?: string; name: string };
+  resource: Resource;
   line: number;
   nanoseconds: number;
   findings?: Finding[];
@@ -78,8 +85,10 @@ export interface Span {
   to: number;
 }
 
+// Each line is in one of the lists at most; `failed` are those of which a part was evaluated and never held.
 export interface Coverage {
   covered: Span[];
+  failed: Span[];
   notCovered: Span[];
   percent: number;
 }

@@ -1,5 +1,5 @@
 // The page of the playground: editors on one side, what the engine says of them on the other.
-import { byId } from "./dom";
+import { byId, element } from "./dom";
 import { keepDraft, readDraft } from "./drafts";
 import { Editor } from "./editor";
 import { download, open } from "./files";
@@ -9,6 +9,7 @@ import * as panes from "./panes";
 import * as server from "./server";
 import { Tabs } from "./tabs";
 import { theme } from "./theme";
+import type { Places } from "./tree";
 
 const WAIT = 350; // milliseconds without a key before the texts are evaluated
 const LABELS: Record<Name, string> = { policy: "Policy, Rego", input: "Input, YAML or JSON", data: "Data, YAML or JSON", tests: "Tests, Rego" };
@@ -22,9 +23,16 @@ class Playground {
   private busy = false;
   private again = false;
   private coverage: Coverage | null = null;
+  private readonly places: Places = {
+    go: (document, line) => this.go(document, line),
+    name: (document) => (isName(document) ? this.name(document) : document),
+  };
 
   constructor(private readonly start: Start) {
-    this.sources = new Tabs(byId("source-tabs"), () => this.measure());
+    this.sources = new Tabs(byId("source-tabs"), () => {
+      this.measure();
+      this.shade();
+    });
     this.inputs = new Tabs(byId("input-tabs"), () => this.measure());
     this.results = new Tabs(byId("result-tabs"));
     for (const name of NAMES) {
@@ -67,13 +75,16 @@ class Playground {
     const chosen = byId(`${group}-tabs`).querySelector<HTMLElement>('[aria-selected="true"]')?.dataset.document;
     if (!isName(chosen)) return;
     const editor = this.editor(chosen);
-    const replace = (text: string) => {
-      editor.text = text;
-      this.changed(chosen, text);
-    };
     if (action === "download") download(chosen, this.file(chosen), editor.text);
-    if (action === "open") open(chosen, replace, (why) => this.tell(why));
-    if (action === "reset") replace(this.original(chosen));
+    if (action === "open") open(chosen, (text) => this.replace(chosen, text), (why) => this.tell(why));
+    if (action === "reset") this.replace(chosen, this.original(chosen));
+  }
+
+  private replace(name: Name, text: string): void {
+    const editor = this.editor(name);
+    if (editor.text === text) return;
+    editor.replace(text);
+    this.tell(`Your edits of ${this.name(name)} were replaced.`, () => editor.undo());
   }
 
   private changed(name: Name, text: string): void {
@@ -119,19 +130,18 @@ class Playground {
     const status = byId("verdict");
     status.textContent = panes.headline(played);
     status.dataset.verdict = played.verdict;
-    const go = (file: string, line: number) => this.go(file, line);
-    byId("result").replaceChildren(...panes.result(played, go));
-    byId("trace").replaceChildren(...panes.traces(played.traces, go));
-    byId("profile").replaceChildren(...panes.profile(played, texts.policy, go));
+    byId("result").replaceChildren(...panes.result(played, this.places));
+    byId("trace").replaceChildren(...panes.traces(played.traces, this.places));
+    byId("profile").replaceChildren(...panes.profile(played, texts.policy, this.places));
     showFindings(this.editor("input").view, panes.findingsOf(played));
-    this.coverage = played.traces.length > 0 ? played.coverage : null;
+    const { covered, failed, notCovered } = played.coverage;
+    this.coverage = covered.length + failed.length + notCovered.length > 0 ? played.coverage : null;
     this.shade();
   }
 
   private showTests(tested: Awaited<ReturnType<typeof server.test>> | null): void {
-    const go = (file: string, line: number) => this.go(file, line);
-    const none = { problems: [], tests: [], coverage: { covered: [], notCovered: [], percent: 0 } };
-    byId("tested").replaceChildren(...panes.tests(tested ?? none, go));
+    const none = { problems: [], tests: [], coverage: { covered: [], failed: [], notCovered: [], percent: 0 } };
+    byId("tested").replaceChildren(...panes.tests(tested ?? none, this.places));
     const failed = tested?.tests.filter((one) => one.outcome === "failed" || one.outcome === "error").length ?? 0;
     byId("tested-tab").textContent = failed > 0 ? `Tests (${failed} failed)` : "Tests";
   }
@@ -145,6 +155,7 @@ class Playground {
   private shade(): void {
     const wanted = byId<HTMLInputElement>("shade").checked;
     showCoverage(this.editor("policy").view, wanted ? this.coverage : null);
+    byId("legend").hidden = !wanted || this.coverage === null || byId("policy-editor").hidden;
   }
 
   private go(file: string, line: number): void {
@@ -165,11 +176,19 @@ class Playground {
     const tab = byId(`${name}-tab`);
     tab.dataset.edited = String(edited);
     tab.title = `${this.file(name) || "no file"}${edited ? ", edited" : ""}`;
+    byId(`${name}-file`).textContent = this.file(name) ? this.name(name) : "";
   }
 
-  private tell(text: string): void {
-    byId("notice").textContent = text;
-    byId("notice").hidden = false;
+  // Tells something; `undo` takes back what was told.
+  private tell(text: string, undo?: () => void): void {
+    const notice = byId("notice");
+    const button = element("button", { type: "button" }, "Undo");
+    button.addEventListener("click", () => {
+      notice.hidden = true;
+      undo?.();
+    });
+    notice.replaceChildren(text, ...(undo ? [" ", button] : []));
+    notice.hidden = false;
   }
 
   private editor(name: Name): Editor {
@@ -182,6 +201,11 @@ class Playground {
 
   private file(name: Name): string {
     return this.start.files[name] ?? "";
+  }
+
+  // What a document is called: its file, without the folders.
+  private name(name: Name): string {
+    return this.file(name).split(/[\\/]/).pop() || name;
   }
 
   private original(name: Name): string {

@@ -2,15 +2,19 @@
 import { count, element, lineLink } from "./dom";
 import { isName, type Node as Step } from "./model";
 
-export type Go = (document: string, line: number) => void;
+// Leads to a line of a document, and says what the document is called.
+export interface Places {
+  go(document: string, line: number): void;
+  name(document: string): string;
+}
 
 const OPEN_DEPTH = 2;
 const MAX_CHILDREN = 300;
 
-export function tree(steps: Step[], go: Go, depth = 0): HTMLElement {
+export function tree(steps: Step[], places: Places, depth = 0): HTMLElement {
   const list = element("ul", { class: "tree" });
   for (const step of steps.slice(0, MAX_CHILDREN)) {
-    list.append(element("li", {}, branch(step, go, depth)));
+    list.append(element("li", {}, branch(step, places, depth)));
   }
   if (steps.length > MAX_CHILDREN) {
     list.append(element("li", { class: "quiet" }, `${steps.length - MAX_CHILDREN} more`));
@@ -18,13 +22,13 @@ export function tree(steps: Step[], go: Go, depth = 0): HTMLElement {
   return list;
 }
 
-function branch(step: Step, go: Go, depth: number): HTMLElement {
+function branch(step: Step, places: Places, depth: number): HTMLElement {
   const children = step.children ?? [];
   if (children.length === 0) {
-    return element("div", { class: "leaf" }, ...line(step, go));
+    return element("div", { class: "leaf" }, ...line(step, places));
   }
-  const details = element("details", {}, element("summary", {}, ...line(step, go)));
-  const fill = () => details.childElementCount === 1 && details.append(tree(children, go, depth + 1));
+  const details = element("details", {}, element("summary", {}, ...line(step, places)));
+  const fill = () => details.childElementCount === 1 && details.append(tree(children, places, depth + 1));
   details.addEventListener("toggle", fill, { once: true }); // a large tree is built where it is looked at
   if (depth < OPEN_DEPTH) {
     fill();
@@ -33,20 +37,20 @@ function branch(step: Step, go: Go, depth: number): HTMLElement {
   return details;
 }
 
-function line(step: Step, go: Go): (HTMLElement | string | false)[] {
+function line(step: Step, places: Places): (HTMLElement | string | false)[] {
   const { file, line: at } = step;
   return [
     outcome(step),
     element("code", { class: `step-${step.kind}` }, words(step)),
     ...(step.values ?? []).map((one) => element("span", { class: "value" }, element("b", {}, one.name), ` = ${one.value}`)),
     step.reason ? element("span", { class: "reason" }, step.reason) : false,
-    file && at ? place(file, at, go) : false,
+    file && at ? place(file, at, places) : false,
   ];
 }
 
 // Only the documents of the page can be gone to; the rules of libraries stand elsewhere.
-function place(file: string, line: number, go: Go): HTMLElement {
-  if (isName(file)) return lineLink(file === "policy" ? `line ${line}` : `${file} line ${line}`, () => go(file, line));
+function place(file: string, line: number, places: Places): HTMLElement {
+  if (isName(file)) return lineLink(file === "policy" ? `line ${line}` : `${places.name(file)} line ${line}`, () => places.go(file, line));
   return element("span", { class: "quiet" }, `${file.split(/[\\/]/).pop()} line ${line}`);
 }
 

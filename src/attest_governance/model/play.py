@@ -27,9 +27,11 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Coverage(msgspec.Struct, frozen=True, rename="camel"):
-    """Which lines of the policy were evaluated."""
+    """Which lines of the policy were evaluated: each is in one of the lists at most."""
 
     covered: tuple[Span, ...] = ()
+    failed: tuple[Span, ...] = ()
+    """Evaluated, and a part of the line never held."""
     not_covered: tuple[Span, ...] = ()
     percent: float = 0.0
 

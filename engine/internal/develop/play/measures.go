@@ -12,9 +12,11 @@ import (
 	"attest.continuu.ms/engine/internal/rego"
 )
 
-// Coverage says which lines of a policy were evaluated.
+// Coverage says which lines of a policy were evaluated: each line is in one of the lists at most. Failed are those
+// with a part that was evaluated and never held; the tests' coverage does not tell them apart.
 type Coverage struct {
 	Covered    []Span  `json:"covered,omitempty"`
+	Failed     []Span  `json:"failed,omitempty"`
 	NotCovered []Span  `json:"notCovered,omitempty"`
 	Percent    float64 `json:"percent"`
 }
@@ -33,7 +35,7 @@ type Line struct {
 	Nanoseconds int64 `json:"nanoseconds"`
 }
 
-// coverage needs the policy as it was written: the compiler rewrites it.
+// coverage is that of tests. It needs the policy as it was written: the compiler rewrites it.
 func coverage(of *cover.Cover, policy check.Text) Coverage {
 	parsed, _ := rego.Parse(rego.Source{File: policy.File, Text: policy.Text})
 	if parsed == nil {
@@ -66,6 +68,8 @@ func profile(of *profiler.Profiler, file string) []Line {
 			out = append(out, Line{stat.Location.Row, stat.NumEval, stat.NumRedo, stat.ExprTimeNs})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Line) int { return cmp.Compare(b.Nanoseconds, a.Nanoseconds) })
+	slices.SortFunc(out, func(a, b Line) int {
+		return cmp.Or(cmp.Compare(b.Nanoseconds, a.Nanoseconds), cmp.Compare(b.Evaluations, a.Evaluations), cmp.Compare(a.Line, b.Line))
+	})
 	return out
 }

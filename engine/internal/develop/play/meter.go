@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/cover"
 	"github.com/open-policy-agent/opa/v1/profiler"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
@@ -32,11 +31,10 @@ const (
 	outputTimeout  = 2 * time.Second
 )
 
-// meter observes evaluations with OPA's own coverage and profiler.
+// meter observes evaluations with OPA's own profiler.
 type meter struct {
 	ctx      context.Context
 	set      *policyset.Set
-	cover    *cover.Cover
 	profiler *profiler.Profiler
 	resource string
 	asked    map[*rego.Policy]bool // of the input under evaluation
@@ -44,7 +42,7 @@ type meter struct {
 }
 
 func newMeter(ctx context.Context, set *policyset.Set) *meter {
-	return &meter{ctx: ctx, set: set, cover: cover.New(), profiler: profiler.New(), asked: map[*rego.Policy]bool{}}
+	return &meter{ctx: ctx, set: set, profiler: profiler.New(), asked: map[*rego.Policy]bool{}}
 }
 
 func (m *meter) run(ctx context.Context, params check.Params) error {
@@ -70,7 +68,7 @@ func (m *meter) Document(document *load.Document) { m.begin(rego.Name(document.R
 
 // Begin implements rego.Observer.
 func (m *meter) Begin(_ rego.Evaluation, query *topdown.Query) *topdown.Query {
-	return query.WithQueryTracer(m.cover).WithQueryTracer(m.profiler)
+	return query.WithQueryTracer(m.profiler)
 }
 
 // End implements rego.Observer.

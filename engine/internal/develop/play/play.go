@@ -25,11 +25,13 @@ type Result struct {
 	Profile  []Line   `json:"profile,omitempty"`
 }
 
-// Run traces the policies on the inputs, then measures them. What did not end in time is not measured:
+// Run traces the policies on the inputs, then measures them. Coverage is that of the trace. What did not end in time is not measured:
 // it would not end again.
 func Run(ctx context.Context, set *policyset.Set, params Params) (Result, error) {
+	seen := newLines(params.Policy.File)
+	params.Also = seen
 	traced, err := trace.Run(ctx, set, params.Params)
-	result := Result{Result: traced}
+	result := Result{Result: traced, Coverage: seen.coverage(params.Policy)}
 	if err != nil || late(traced) {
 		return result, err
 	}
@@ -38,7 +40,6 @@ func Run(ctx context.Context, set *policyset.Set, params Params) (Result, error)
 		return result, err
 	}
 	result.Outputs = m.outputs
-	result.Coverage = coverage(m.cover, params.Policy)
 	result.Profile = profile(m.profiler, params.Policy.File)
 	return result, nil
 }

@@ -2,6 +2,7 @@ package play
 
 import (
 	"context"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -61,12 +62,12 @@ func compiled(t *testing.T) *policyset.Set {
 
 func TestRun(t *testing.T) {
 	cases := map[string]struct {
-		input      string
-		finding    string
-		notCovered []Span
+		input    string
+		finding  string
+		coverage Coverage
 	}{
-		"a manifest":        {pod, "named", []Span{{5, 5}, {7, 7}}},
-		"an input document": {whole, "other", nil},
+		"a manifest":        {pod, "named", Coverage{Covered: []Span{{3, 3}}, Failed: []Span{{5, 6}}, NotCovered: []Span{{7, 7}}}},
+		"an input document": {whole, "other", Coverage{Covered: []Span{{5, 7}}, Failed: []Span{{3, 3}}}},
 	}
 	set := compiled(t)
 	for name, c := range cases {
@@ -84,10 +85,10 @@ func TestRun(t *testing.T) {
 			if len(result.Outputs) != 1 || !strings.Contains(string(result.Outputs[0].Value), c.finding) {
 				t.Errorf("outputs %+v lack %s", result.Outputs, c.finding)
 			}
-			for _, span := range c.notCovered {
-				if !covers(result.Coverage.NotCovered, span.From) || covers(result.Coverage.Covered, span.From) {
-					t.Errorf("line %d counts as covered: %+v", span.From, result.Coverage)
-				}
+			got := result.Coverage
+			got.Percent = 0
+			if !reflect.DeepEqual(got, c.coverage) {
+				t.Errorf("coverage %+v, want %+v", got, c.coverage)
 			}
 			if len(result.Profile) == 0 {
 				t.Error("nothing was measured")
@@ -158,5 +159,98 @@ func TestVerdict(t *testing.T) {
 	}
 	if outcome, _ := verdict(nil); outcome != Failed {
 		t.Errorf("undefined is %s", outcome)
+	}
+}
+
+const slow = `package p
+
+violation contains "slow" if {
+	quick(1)
+	dear(1)
+}
+
+quick(n) if n == 1
+
+dear(n) if {
+	all := numbers.range(1, 2000)
+	count([1 |
+		some k in all
+		some i in all
+		some j in all
+		i == j
+	]) == n
+}
+`
+
+func TestATimeLimitPointsAtTheSlowRule(t *testing.T) {
+	tests := "package t\n\nimport data.p\n\ntest_slow if p.dear(1)\n"
+	set, _, problems := policyset.Load(t.Context(), policyset.Params{OPA: true, Modules: []policyset.Inline{
+		{File: "policy", Line: 1, Column: 1, Text: slow}, {File: "tests", Line: 1, Column: 1, Text: tests},
+	}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	text := check.Text{File: "policy", Text: slow}
+	result, err := Run(t.Context(), set, Params{Policy: text, Params: trace.Params{Params: check.Params{
+		Inputs: []check.Text{{File: "input", Text: pod}}, Policies: []rego.Selection{{Name: "p"}}, Timeout: 200,
+	}}})
+	if err != nil || len(result.Traces) != 1 || len(result.Traces[0].Problems) != 1 {
+		t.Fatalf("%v, %+v", err, result)
+	}
+	at := result.Traces[0].Problems[0]
+	if at.File != "policy" || at.Line < 11 || at.Line > 16 || !strings.HasSuffix(at.Message, "was stopped in rule `p.dear`") {
+		t.Errorf("%s:%d: %s", at.File, at.Line, at.Message)
+	}
+	if !covers(result.Coverage.Covered, 4) || covers(result.Coverage.NotCovered, 12) {
+		t.Errorf("what was evaluated before the end counts as not evaluated: %+v", result.Coverage)
+	}
+	tested, err := RunTests(t.Context(), set.Rego, TestParams{Policy: text, Tests: "tests", Timeout: 200})
+	if err != nil || !strings.Contains(tested.Tests[0].Message, "was stopped in rule `p.dear` (policy line 1") {
+		t.Errorf("%v, %+v", err, tested.Tests)
+	}
+}
+
+// Dead ends, comprehensions over several lines, `some`, `else`, `default`: what a trace shows as evaluated counts as that.
+func TestCoverageOfEveryForm(t *testing.T) {
+	text := `package p
+
+violation contains msg if {
+	some name
+	names := [n |
+		some c in input.resource.spec.containers
+		n := c.name
+	]
+	name = names[_]
+	msg := name
+}
+
+violation contains "never" if {
+	input.resource.kind == "Pod"; input.resource.spec.x == 1
+	true
+}
+
+violation contains level if level := high
+high := "a" if {
+	false
+} else := "b" if {
+	true
+}
+`
+	set, _, problems := policyset.Load(t.Context(), policyset.Params{OPA: true, Modules: []policyset.Inline{
+		{File: "policy", Line: 1, Column: 1, Text: text},
+	}})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	result, err := Run(t.Context(), set, Params{Policy: check.Text{File: "policy", Text: text}, Params: trace.Params{Params: check.Params{
+		Inputs: []check.Text{{File: "input", Text: pod}}, Policies: []rego.Selection{{Name: "p"}},
+	}}})
+	want := Coverage{
+		Covered: []Span{{5, 5}, {8, 8}, {18, 18}, {21, 22}}, Failed: []Span{{3, 3}, {6, 6}, {9, 9}, {13, 14}, {19, 20}},
+		NotCovered: []Span{{7, 7}, {10, 10}, {15, 15}},
+	}
+	result.Coverage.Percent = 0
+	if err != nil || !reflect.DeepEqual(result.Coverage, want) {
+		t.Errorf("%v: coverage %+v, want %+v", err, result.Coverage, want)
 	}
 }

@@ -116,11 +116,13 @@ func (t tester) run(ctx context.Context, rule *ast.Rule) Test {
 	ctx, stop := context.WithTimeout(ctx, t.timeout)
 	defer stop()
 	began := time.Now()
-	value, err := evaluate(ctx, t.set, ruleRef(rule), nil, func(q *topdown.Query) *topdown.Query { return q.WithQueryTracer(t.cover) })
+	var busy trace.Busy
+	watch := func(q *topdown.Query) *topdown.Query { return q.WithQueryTracer(t.cover).WithQueryTracer(&busy) }
+	value, err := evaluate(ctx, t.set, ruleRef(rule), nil, watch)
 	test.Nanoseconds = time.Since(began).Nanoseconds()
 	test.Outcome, test.Message = verdict(value)
 	if err != nil {
-		test.Outcome, test.Message = Errored, t.words(err)
+		test.Outcome, test.Message = Errored, t.words(err, &busy)
 	}
 	if test.Outcome == Failed {
 		t.explain(ctx, rule, &test)
@@ -128,12 +130,16 @@ func (t tester) run(ctx context.Context, rule *ast.Rule) Test {
 	return test
 }
 
-func (t tester) words(err error) string {
+func (t tester) words(err error, busy *trace.Busy) string {
 	var evaluation *topdown.Error
-	if errors.As(err, &evaluation) && evaluation.Code == topdown.CancelErr {
-		return fmt.Sprintf("took longer than %s and was stopped", t.timeout)
+	if !errors.As(err, &evaluation) || evaluation.Code != topdown.CancelErr {
+		return err.Error()
 	}
-	return err.Error()
+	message := fmt.Sprintf("took longer than %s and was stopped", t.timeout)
+	if busy.At != nil {
+		message += fmt.Sprintf(" in rule `%s` (%s line %d)", busy.Rule, busy.At.File, busy.At.Row)
+	}
+	return message
 }
 
 // verdict of a rule: true passes; a table of cases passes where each of them is true.

@@ -3,6 +3,8 @@ package trace
 import (
 	"context"
 
+	"github.com/open-policy-agent/opa/v1/topdown"
+
 	"attest.continuu.ms/engine/internal/check"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -12,6 +14,7 @@ import (
 type Params struct {
 	check.Params `json:"check"`
 	View         `json:"view"`
+	Also         topdown.QueryTracer `json:"-"` // sees what is traced; nil for nobody
 }
 
 // Result is the answer: one trace for each policy and input.

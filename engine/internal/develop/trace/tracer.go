@@ -17,6 +17,7 @@ type Tracer struct {
 	limits   Limits
 	frames   map[uint64]*frame
 	current  *frame
+	busy     Busy
 	nodes    int
 	events   int
 }
@@ -63,6 +64,7 @@ const maxPrinted = 1000
 
 // TraceEvent implements topdown.QueryTracer.
 func (t *Tracer) TraceEvent(evt topdown.Event) {
+	t.busy.TraceEvent(evt)
 	if t.Truncated {
 		return
 	}

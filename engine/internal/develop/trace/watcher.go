@@ -3,6 +3,7 @@ package trace
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"slices"
 	"time"
 
@@ -34,6 +35,7 @@ type traced struct {
 	*Trace
 	tracer *Tracer
 	began  time.Time
+	slow   Busy // where the time limit stopped it
 }
 
 func newWatcher(ctx context.Context, set *policyset.Set, params Params) *watcher {
@@ -64,7 +66,11 @@ func (w *watcher) Begin(which rego.Evaluation, query *topdown.Query) *topdown.Qu
 func (w *watcher) begin(policy, engine string, compiler *ast.Compiler, query *topdown.Query) *topdown.Query {
 	one := w.trace(policy, engine)
 	one.tracer, one.began = New(compiler, w.data, w.limits), time.Now()
-	return one.tracer.Watch(query)
+	query = one.tracer.Watch(query)
+	if w.params.Also != nil {
+		query = query.WithQueryTracer(w.params.Also)
+	}
+	return query
 }
 
 // trace is the trace of a policy on the input under evaluation.
@@ -80,9 +86,12 @@ func (w *watcher) trace(policy, engine string) *traced {
 }
 
 // End implements rego.Observer.
-func (w *watcher) End(which rego.Evaluation, _ []rego.Violation, _ []model.Problem) {
+func (w *watcher) End(which rego.Evaluation, _ []rego.Violation, problems []model.Problem) {
 	for _, one := range w.open {
 		if one.Policy == which.Policy.Name {
+			if one.tracer != nil && slices.ContainsFunc(problems, late) {
+				one.slow = one.tracer.busy
+			}
 			w.close(one)
 		}
 	}
@@ -122,9 +131,26 @@ func (w *watcher) Judged(judged check.Judged) {
 		one.Resource, one.File, one.Line = judged.Document.Resource, judged.Document.File, judged.Document.Line
 		one.Findings = only(judged.Findings, func(f model.Finding) bool { return f.Policy == one.Policy })
 		one.Problems = only(judged.Problems, func(p model.Problem) bool { return p.Policy == one.Policy })
+		one.blame()
 		w.done = append(w.done, one.Trace)
 	}
 	w.open = nil
+}
+
+// late is whether a problem is that of the time limit.
+func late(p model.Problem) bool { return p.Code == "eval_timeout" }
+
+// blame lets what was stopped point at the rule that was under way, rather than at the first of the policy.
+func (t *traced) blame() {
+	if t.slow.At == nil {
+		return
+	}
+	for i := range t.Problems {
+		if p := &t.Problems[i]; late(*p) {
+			p.File, p.Line, p.Column = t.slow.At.File, t.slow.At.Row, t.slow.At.Col
+			p.Message += fmt.Sprintf(" in rule `%s`", t.slow.Rule)
+		}
+	}
 }
 
 // foreign leaves out the problems that belong to a trace.
