@@ -82,6 +82,7 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True):
     self: int = 0
     time: int = 0
     count: int = 0
+    rule: bool = False
     children: tuple[Frame, ...] = ()
 
 

@@ -130,8 +130,8 @@ func Run(ctx context.Context, set *policyset.Set, params Params, tell func(Progr
 	return report, nil
 }
 
-// traced is the least disturbed of a few rounds with a tracer: a collection of garbage in one of them would
-// be blamed on whichever line was under way.
+// traced is the best time of each part in a few rounds with a tracer: a collection of garbage in one of them would
+// be blamed on whichever line was under way, and rank it otherwise in the next run.
 func (m *measuring) traced() (*tracing, error) {
 	var best *tracing
 	for range tracedRounds {
@@ -139,9 +139,10 @@ func (m *measuring) traced() (*tracing, error) {
 		if err := m.round(t); err != nil {
 			return nil, err
 		}
-		if best == nil || t.total() < best.total() {
-			best = t
+		if best != nil {
+			t.least(best)
 		}
+		best = t
 	}
 	return best, nil
 }

@@ -18,9 +18,9 @@ type Frame struct {
 	Self     int64    `json:"self"`
 	Time     int64    `json:"time"`
 	Count    int      `json:"count"`
+	Rule     bool     `json:"rule,omitempty"`
 	Children []*Frame `json:"children,omitempty"`
 
-	rule  bool
 	below map[frameKey]*Frame
 }
 
@@ -131,7 +131,7 @@ func (s *stacks) child(of *Frame, name string, location *ast.Location, rule bool
 	if s.frames++; s.frames > maxFrames {
 		return of
 	}
-	frame := &Frame{Name: name, File: at.file, Line: at.line, rule: rule}
+	frame := &Frame{Name: name, File: at.file, Line: at.line, Rule: rule}
 	if name == "" {
 		frame.Name = firstLine(location)
 		s.texts[at] = frame.Name
@@ -141,6 +141,16 @@ func (s *stacks) child(of *Frame, name string, location *ast.Location, rule bool
 	}
 	of.below[at] = frame
 	return frame
+}
+
+// least keeps the shorter of the times that two rounds measured for the same part.
+func (f *Frame) least(before *Frame) {
+	f.Self = min(f.Self, before.Self)
+	for at, child := range f.below {
+		if other := before.below[at]; other != nil {
+			child.least(other)
+		}
+	}
 }
 
 // close sums up the times, and puts the children in order.
@@ -163,6 +173,9 @@ func (s *stacks) rules() []Rule {
 	s.root.close()
 	found := map[frameKey]*Rule{}
 	s.root.walk(func(f *Frame) {
+		if !f.Rule {
+			return
+		}
 		at := frameKey{f.Name, f.File, f.Line}
 		rule := found[at]
 		if rule == nil {
@@ -180,10 +193,9 @@ func (s *stacks) rules() []Rule {
 	return rules
 }
 
+// walk visits a frame and all that it led to.
 func (f *Frame) walk(visit func(*Frame)) {
-	if f.rule {
-		visit(f)
-	}
+	visit(f)
 	for _, child := range f.Children {
 		child.walk(visit)
 	}
@@ -193,7 +205,7 @@ func (f *Frame) walk(visit func(*Frame)) {
 func (f *Frame) own() int64 {
 	sum := f.Self
 	for _, child := range f.Children {
-		if !child.rule {
+		if !child.Rule {
 			sum += child.own()
 		}
 	}

@@ -122,7 +122,7 @@ func (s *stopwatch) report(memory *memory) ([]Policy, []Slow) {
 	}
 	slices.SortFunc(policies, func(a, b Policy) int { return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Policy, b.Policy)) })
 	slices.SortFunc(slow, func(a, b Slow) int {
-		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(rego.Name(a.Resource), rego.Name(b.Resource)))
 	})
 	return policies, slow[:min(len(slow), slowest)]
 }

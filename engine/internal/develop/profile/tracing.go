@@ -15,7 +15,8 @@ import (
 	"attest.continuu.ms/engine/internal/rego"
 )
 
-// tracing watches evaluations line by line: OPA's profiler for lines, stacks for rules and the flame graph.
+// tracing watches evaluations line by line: OPA's profiler counts, stacks tell times of lines and rules, and the flame
+// graph. So all that is told of times adds up.
 type tracing struct {
 	lines    map[place]*Line
 	stacks   map[string]*stacks
@@ -78,7 +79,6 @@ func (t *tracing) end(policy string) {
 		line.Evaluations += stat.NumEval
 		line.Redos += stat.NumRedo
 		line.Expressions = max(line.Expressions, stat.NumGenExpr)
-		line.Time += stat.ExprTimeNs
 	}
 }
 
@@ -100,7 +100,25 @@ func firstLine(location *ast.Location) string {
 	return text
 }
 
+// spent gives the lines their time; that of a rule's head has a line of its own.
+func (t *tracing) spent(policy string, root *Frame) {
+	root.walk(func(f *Frame) {
+		if f.File == "" {
+			return // the policy itself
+		}
+		at := place{policy, f.File, f.Line}
+		if t.lines[at] == nil {
+			t.lines[at] = &Line{Policy: policy, File: f.File, Line: f.Line, Text: f.Name, Evaluations: f.Count}
+		}
+		t.lines[at].Time += f.Self
+	})
+}
+
 func (t *tracing) lineReport() []Line {
+	for policy, s := range t.stacks {
+		s.root.close()
+		t.spent(policy, s.root)
+	}
 	lines := make([]Line, 0, len(t.lines))
 	for _, line := range t.lines {
 		lines = append(lines, *line)
@@ -120,19 +138,18 @@ func (t *tracing) ruleReport() []Rule {
 		}
 	}
 	slices.SortFunc(rules, func(a, b Rule) int {
-		return cmp.Or(cmp.Compare(b.Self, a.Self), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
+		return cmp.Or(cmp.Compare(b.Self, a.Self), cmp.Compare(a.Policy, b.Policy), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Rule, b.Rule))
 	})
 	return rules
 }
 
-// total is the time of everything.
-func (t *tracing) total() int64 {
-	var sum int64
-	for _, s := range t.stacks {
-		s.root.close()
-		sum += s.root.Time
+// least keeps the shorter of the times that two rounds measured for the same part.
+func (t *tracing) least(before *tracing) {
+	for policy, s := range t.stacks {
+		if other := before.stacks[policy]; other != nil {
+			s.root.least(other.root)
+		}
 	}
-	return sum
 }
 
 func (t *tracing) flame() []*Frame {

@@ -12,8 +12,8 @@ function draw() {
     const at = (left - from) / (to - from) * width, wide = (right - left) / (to - from) * width;
     const rect = g.querySelector('rect'), text = g.querySelector('text');
     rect.setAttribute('x', at); rect.setAttribute('width', wide);
-    text.setAttribute('x', at + 3);
-    const room = Math.floor((wide - 6) / 6.7), name = g.dataset.name;
+    text.setAttribute('x', at + 4);
+    const room = Math.floor((wide - 8) / 7.3), name = g.dataset.label;
     text.textContent = room < 3 ? '' : name.length > room ? name.slice(0, room - 1) + '…' : name;
   }
 }
