@@ -37,7 +37,7 @@ MISTYPED = {
     "nothing near": ("policy frobnicate", "`attest policy` has no command `frobnicate`", "see `attest policy --help`"),
     "an option": ("policy check --stict x", "no such option: --stict", "see `attest policy check --help`"),
     "no argument": ("policy check", "missing argument 'PATH…'", "see `attest policy check --help`"),
-    "a value of another type": ("policy playground --port many", "'many' is not a valid int range", "--help`"),
+    "a value of another type": ("policy playground --port many", "'many' is no number", "--help`"),
 }
 
 

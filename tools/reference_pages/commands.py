@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 import typer.main
 
+from attest_governance.cli.examples import EXAMPLES
+from attest_governance.cli.help import default_of, name_of, usage, value_of
 from attest_governance.cli.tree import root
 from reference_pages.markdown import code, fence, page, table
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 PAGE = "cli.md"
 Command = Any  # Typer brings its own copy of click, whose types have no public name
-_KINDS = {"STR": "TEXT", "INT": "NUMBER", "INT RANGE": "NUMBER"}
 
 _INTRODUCTION = """\
 # Commands
@@ -67,17 +68,14 @@ def _root_options(program: Command) -> str:
 
 def _command(path: str, command: Command) -> str:
     arguments = [one for one in command.params if one.param_type_name == "argument"]
-    takes_options = ["[OPTIONS]"] if _options(command) else []
-    usage = " ".join([path, *takes_options, *(one.metavar or one.name.upper() for one in arguments)])
     return page(
         [
             f"## {path}",
-            fence("", usage),
+            fence("", usage(command, path)),
             *_paragraphs(command),
-            table(
-                ("argument", "meaning"), ((code(one.metavar or one.name.upper()), one.help or "") for one in arguments)
-            ),
+            table(("argument", "meaning"), ((code(name_of(one)), one.help or "") for one in arguments)),
             table(("option", "value", "default", "meaning"), _options(command)),
+            fence("sh", "\n".join(EXAMPLES[path.removeprefix("attest ")])),
         ]
     )
 
@@ -88,24 +86,5 @@ def _options(command: Command) -> list[tuple[str, str, str, str]]:
 
 def _option(option: Command) -> tuple[str, str, str, str]:
     names = ", ".join(code(name) for name in (*option.opts, *option.secondary_opts))
-    needed = "required" if option.required else code(_default(option))
-    return names, code(_value(option)), needed, option.help or ""
-
-
-def _value(option: Command) -> str:
-    if option.is_flag:
-        return ""
-    choices = getattr(option.type, "choices", ())
-    if choices:
-        return "|".join(map(_word, choices))
-    kind = str(option.type.name).upper()
-    return option.metavar or _KINDS.get(kind, kind)
-
-
-def _default(option: Command) -> str:
-    value = option.default
-    return "" if option.is_flag or value in (None, "", (), []) else _word(value)
-
-
-def _word(value: object) -> str:
-    return str(getattr(value, "value", value))
+    needed = "required" if option.required else code(default_of(option))
+    return names, code(value_of(option)), needed, option.help or ""

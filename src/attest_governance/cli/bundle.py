@@ -39,7 +39,7 @@ def build(
     *,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="The bundle to write.")],
     revision: Annotated[
-        str, typer.Option("--revision", metavar="TEXT", help="What this state of the policies is called.")
+        str, typer.Option("--revision", metavar="NAME", help="What this state of the policies is called.")
     ] = "",
     output_format: Format = "text",
 ) -> int:

@@ -15,15 +15,19 @@ import inspect
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import wraps
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
-from typer.core import TyperGroup
 
+from attest_governance.cli.help import HelpfulCommand, HelpfulGroup
 from attest_governance.errors import UsageError
 
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
+
 R = TypeVar("R")
+Command = TypeVar("Command", bound=Callable[..., Any])
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -103,7 +107,7 @@ _FLAGS: dict[str, Any] = {
 }
 
 
-class Group(TyperGroup):
+class Group(HelpfulGroup):
     """A group that says which command may have been meant."""
 
     def elsewhere(self) -> dict[str, str]:
@@ -125,9 +129,17 @@ class Group(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-def application(text: str, *, bare: bool = False, cls: type[TyperGroup] = Group) -> typer.Typer:
+class Application(typer.Typer):
+    """Commands whose help is written by us."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Command], Command]:  # noqa: ANN401 (Typer's)
+        """As Typer's."""
+        return super().command(name, cls=HelpfulCommand, **options)
+
+
+def application(text: str, *, bare: bool = False, cls: type[TyperGroup] = Group) -> Application:
     """A group of commands; a `bare` one has a callback of its own, which does something without a subcommand, too."""
-    app = typer.Typer(
+    app = Application(
         cls=cls,
         no_args_is_help=True,
         invoke_without_command=bare,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,7 +13,7 @@ import typer
 import typer.main
 
 from attest_governance.cli.foreign import is_foreign, run_foreign
-from attest_governance.cli.options import CONTEXT, Group, application
+from attest_governance.cli.options import CONTEXT, Application, Group, application
 from attest_governance.errors import UsageError
 
 POLICY = {
@@ -48,6 +49,32 @@ ROOT = {
 }
 
 
+POLICY_SECTIONS = {
+    "Judge": ("check", "scan", "validate", "list", "show", "explain"),
+    "Write policies": (
+        "init",
+        "test",
+        "test-all",
+        "generate-tests",
+        "trace",
+        "playground",
+        "conflicts",
+        "profile",
+        "optimize",
+    ),
+    "Govern": ("exempt", "exemptions"),
+    "Bundles": ("bundle", "validate-bundle"),
+    "Help": ("version",),
+}
+"""Under which heads the help lists the commands."""
+ROOT_SECTIONS = {
+    "Judge and write policies": ("policy", "config"),
+    "Govern": ("governance", "audit"),
+    "Gatekeeper": ("gatekeeper",),
+    "Help": ("version",),
+}
+
+
 class LazyGroup(Group):
     """A group that knows its commands by name and imports them one at a time."""
 
@@ -67,12 +94,14 @@ class PolicyGroup(LazyGroup):
     """`attest policy …`."""
 
     commands_by_name = POLICY
+    sections = POLICY_SECTIONS
 
 
 class RootGroup(LazyGroup):
     """`attest …`."""
 
     commands_by_name = ROOT
+    sections = ROOT_SECTIONS
 
     def elsewhere(self) -> dict[str, str]:
         """Whoever leaves out `policy` means its commands."""
@@ -85,7 +114,7 @@ def _load(name: str, place: str) -> Any:  # noqa: ANN401 (Typer's own command ty
     if isinstance(target, typer.Typer):
         loaded = typer.main.get_command(target)
     else:
-        holder = typer.Typer(add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT)
+        holder = Application(add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT)
         holder.command(name)(target)
         loaded = typer.main.get_command(holder)
     loaded.name = name
@@ -142,5 +171,5 @@ def _worded(error: Exception) -> Exception:
     context, say = getattr(error, "ctx", None), getattr(error, "format_message", None)
     if context is None or say is None:
         return error
-    message = str(say()).rstrip(".")
+    message = re.sub(r"is not a valid (int|integer|float)( range)?$", "is no number", str(say()).rstrip("."))
     return UsageError(message[:1].lower() + message[1:], hint=f"see `{context.command_path} --help`")
