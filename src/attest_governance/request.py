@@ -25,7 +25,7 @@ from attest_governance.load.evidence import read_evidence
 from attest_governance.load.files import Files
 from attest_governance.load.leaving import configured_filter, given_filter
 from attest_governance.load.selection import SCHEMAS, Selection, policy_sources, select
-from attest_governance.load.settings import Profile, Settings
+from attest_governance.load.settings import InputForm, Profile, Settings
 from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
 from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, ReadFile, Selected
@@ -61,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     folders: tuple[str, ...] = ()
     with_shipped: bool = False
     profile: Profile | None = None
+    input_form: InputForm | None = None
     names: tuple[str, ...] = ()
     strict: bool = False
     fail_on: Severity | None = None
@@ -89,6 +90,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Whether calls of `print` are kept, for the tools that show what they say."""
     draft: bool = False
     """For authors' tools, which deploy nothing: policies that nobody has approved are told of, not refused."""
+
+    @property
+    def overrides(self) -> Mapping[str, object]:
+        """What the request says of the configuration, by key; None says nothing."""
+        return {"policy.profile": self.profile, "policy.input_form": self.input_form}
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -146,7 +152,7 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
         start=environment.cwd,
         home=environment.home,
         environ=environment.variables,
-        overrides={"policy.profile": request.profile},
+        overrides=request.overrides,
         judged=request.judged,
         reader=files,
     )

@@ -22,9 +22,6 @@ from tests.gatekeeper.test_generate import by_gator
 __all__ = ["gator"]
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: c, image: x}]}\n"
-LATER = {
-    "input": "validate does not know yet which fields the input has",
-}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +100,6 @@ def test_kinds_of_configuration_need_no_metadata(case: Case, run: Run) -> None:
     run(case("70"), "policy validate .", 0)
 
 
-@pytest.mark.xfail(strict=True, reason=LATER["input"])
 def test_fields_that_the_input_does_not_have_are_warned_of(case: Case, run: Run) -> None:
     assert run(case("75"), "policy validate .", 0).out.count("the input has no such field") >= 3
 

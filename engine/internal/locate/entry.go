@@ -127,7 +127,7 @@ func splitText(text string) ([]string, bool) {
 
 // splitDotted reads `a.b[0]["c.d"]`, with or without `$.` or the reference of the resource in front.
 func splitDotted(text string) []string {
-	for _, prefix := range []string{"$.", "input.review.object.", "input.resource."} {
+	for _, prefix := range []string{"$.", "input.review.object.", "input.resource.", "input.request.object."} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	var keys []string

@@ -26,7 +26,8 @@ type Query struct {
 	Store    storage.Store
 	Input    *ast.Term // as the verdict had it
 	Rule     ast.Ref   // data.attest.security.violation
-	// Roots are the references under which the resource sits: input.resource, input.review.object, or input.
+	// Roots are the references under which the resource sits: input.resource, input.review.object,
+	// input.request.object, or input.
 	Roots    []ast.Ref
 	Resource *ast.Term
 	// Prepare adds what else the verdict's evaluation had: caches, clock, allowed hosts. It may be nil. It need not

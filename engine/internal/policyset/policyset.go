@@ -3,6 +3,7 @@
 package policyset
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -35,7 +36,8 @@ type Params struct {
 	Verification *bundle.Verification `json:"verification"`
 	Signed       []string             `json:"signed"`
 	Evaluator    compiled.Mode        `json:"evaluator"`
-	Print        bool                 `json:"print"` // keep calls of print, for the tools that show what they say
+	Print        bool                 `json:"print"`     // keep calls of print, for the tools that show what they say
+	InputForm    rego.Form            `json:"inputForm"` // that of policies that don't ship; empty for the resource's
 }
 
 // Inline is a policy whose Rego stands in the configuration.
@@ -77,6 +79,7 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	var more []model.Problem
 	set.Rego, more = rego.Compile(ctx, all.modules, rego.Options{
 		Data: all.data, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors, Print: params.Print, Evaluator: params.Evaluator,
+		Form: cmp.Or(params.InputForm, rego.ResourceForm),
 	})
 	problems = append(problems, more...)
 	policies := make([]model.Policy, 0, len(set.Rego.Policies))

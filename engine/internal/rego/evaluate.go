@@ -51,7 +51,7 @@ type Evaluator struct {
 	names, namesForClusters []string
 	timeout                 time.Duration
 	watcher                 Observer
-	// shared holds what is the same for every policy of the resource at hand.
+	// shared holds what is the same for every policy of the resource at hand, in the form of the input at hand.
 	shared *virtual.Kept
 }
 
@@ -125,14 +125,15 @@ func (c *choice) looks(id model.Resource) bool { return c.level != "Namespace" |
 func (e *Evaluator) Evaluate(ctx context.Context, in Input) ([]Violation, []model.Problem) {
 	var violations []Violation
 	var problems []model.Problem
-	shared := in.terms()
-	e.shared = virtual.NewKept(e.set.same)
+	inputs, form := documents{in: in}, Form("")
 	for _, c := range e.choices {
 		if !c.looks(in.Identity) {
 			continue
 		}
-		input := ast.ObjectTerm(append(shared, [2]*ast.Term{ast.InternedTerm("parameters"), c.parameters})...)
-		found, errs := e.askAll(ctx, c, input)
+		if c.policy.Form != form { // what rules came to with an input of one form says nothing of another's
+			e.shared, form = virtual.NewKept(e.set.same), c.policy.Form
+		}
+		found, errs := e.askAll(ctx, c, inputs.of(c))
 		violations = append(violations, found...)
 		problems = append(problems, located(errs, in.Identity)...)
 	}

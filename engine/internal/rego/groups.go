@@ -24,6 +24,7 @@ func Groups(modules []Module) ([]Group, []*Parsed, []model.Problem) {
 			set(&group.Name, m.Module.Name)
 			set(&group.Severity, m.Module.Severity)
 			set(&group.Level, m.Module.Level)
+			group.Shipped = m.Module.Shipped
 		}
 		group.Severity = strings.ToLower(group.Severity)
 		groups = append(groups, group)

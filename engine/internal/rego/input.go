@@ -28,6 +28,15 @@ func (in Input) terms() [][2]*ast.Term {
 // review is the request in the shape that Gatekeeper gives to templates, so that one rule can serve
 // both.
 func (in Input) review(operation *ast.Term) *ast.Term {
+	fields := in.request(operation)
+	if in.Namespace != nil {
+		fields = append(fields, pair("_unstable", ast.ObjectTerm(pair("namespace", in.Namespace))))
+	}
+	return ast.ObjectTerm(fields...)
+}
+
+// request has the fields of an AdmissionRequest that are known.
+func (in Input) request(operation *ast.Term) [][2]*ast.Term {
 	group, version, found := strings.Cut(in.Identity.APIVersion, "/")
 	if !found {
 		group, version = "", in.Identity.APIVersion
@@ -46,10 +55,7 @@ func (in Input) review(operation *ast.Term) *ast.Term {
 	if in.User != nil {
 		fields = append(fields, pair("userInfo", in.User))
 	}
-	if in.Namespace != nil {
-		fields = append(fields, pair("_unstable", ast.ObjectTerm(pair("namespace", in.Namespace))))
-	}
-	return ast.ObjectTerm(fields...)
+	return fields
 }
 
 func pair(key string, value *ast.Term) [2]*ast.Term {

@@ -9,12 +9,6 @@ import (
 	"attest.continuu.ms/engine/internal/locate"
 )
 
-// roots are where a plain policy finds the resource in its input.
-var roots = []ast.Ref{
-	ast.MustParseRef("input.resource"),
-	ast.MustParseRef("input.review.object"),
-}
-
 // Locate says for each violation which field of the resource is to blame; an empty path means the
 // resource as a whole. The violations are all of one resource. Where the evaluation can't be
 // repeated (its time is up, say) the resource it is: a finding is never lost over its place.
@@ -44,7 +38,7 @@ func (e *Evaluator) locate(
 	}
 	return locate.Paths(ctx, locate.Query{
 		Compiler: e.set.Compiler, Store: e.set.Store, Input: violations[0].Input, Rule: violations[0].Ref,
-		Roots: roots, Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Sketch: sketch,
+		Roots: rootsOf[violations[0].Policy.Form], Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Sketch: sketch,
 	}, entries)
 }
 

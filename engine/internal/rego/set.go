@@ -3,6 +3,7 @@
 package rego
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"runtime"
@@ -48,12 +49,16 @@ type Options struct {
 	StrictErrors bool
 	Print        bool
 	Evaluator    compiled.Mode
+	// Form is that of the input of policies that don't ship. Where it is empty, it is the resource's, and nothing is
+	// said of fields that the input does not have.
+	Form Form
 }
 
 // Policy is a compiled plain policy.
 type Policy struct {
 	model.Policy
 	Level   string // "Namespace": only namespaced resources; else every resource
+	Form    Form   // of its input
 	queries []query
 }
 
@@ -196,6 +201,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 	}
 	problems = append(problems, sameName(s.Policies)...)
 	problems = append(problems, replacements(reached)...)
+	problems = append(problems, s.missingFields(parsed, s.options.Form)...)
 	s.same = sameRules(s.Compiler)
 	return problems
 }
@@ -220,7 +226,7 @@ func packages(parsed []member) [][]member {
 }
 
 func (s *Set) policy(group []member) (*Policy, error) {
-	policy := &Policy{Policy: describe(parsedOf(group))}
+	policy := &Policy{Policy: describe(parsedOf(group)), Form: cmp.Or(s.options.Form, ResourceForm)}
 	policy.Compiled = true
 	for _, m := range group {
 		set(&policy.Name, m.Module.Name)
@@ -228,6 +234,9 @@ func (s *Set) policy(group []member) (*Policy, error) {
 		set(&policy.Level, m.Module.Level)
 		policy.Shipped = m.Module.Shipped
 		policy.Replaces = append(policy.Replaces, m.Module.Replaces...)
+	}
+	if policy.Shipped {
+		policy.Form = ResourceForm
 	}
 	policy.Policy.Severity = strings.ToLower(policy.Policy.Severity)
 	for _, rule := range policy.Rules {

@@ -16,8 +16,9 @@ import (
 
 // Validate parses and compiles modules strictly and says everything that is wrong with them: syntax,
 // types, unused variables, deprecated builtins; and for v0 files what has to change for v1. Test
-// files are modules like any other here. No rule may stand where data has a value.
-func Validate(_ context.Context, modules []Module, data map[string]any) ([]model.Policy, []model.Problem) {
+// files are modules like any other here. No rule may stand where data has a value, and no policy should read what the
+// input of the form doesn't have.
+func Validate(_ context.Context, modules []Module, data map[string]any, form Form) ([]model.Policy, []model.Problem) {
 	parsed, problems := parseAll(modules)
 	complete := len(problems) == 0
 	parsed, more := join(parsed)
@@ -38,21 +39,21 @@ func Validate(_ context.Context, modules []Module, data map[string]any) ([]model
 	}
 	if complete {
 		// A module that could not be parsed is missing: whatever calls it would seem to be wrong.
-		problems = append(problems, strictly(parsed, data)...)
+		problems = append(problems, strictly(parsed, data, form)...)
 	}
 	return policies, problems
 }
 
 // strictly compiles with OPA's strict checks. They apply to what the author wrote, so a library's
 // own faults are reported only when it is validated itself.
-func strictly(parsed []member, data map[string]any) []model.Problem {
+func strictly(parsed []member, data map[string]any, form Form) []model.Problem {
 	set := &Set{capabilities: builtins.Capabilities(nil), strict: true, options: Options{Data: data}}
 	problems := set.compile(parsed)
 	problems = append(problems, set.takenPaths(parsed)...)
-	if len(problems) == 0 {
-		problems = replacements(set.reachedByAny(parsed))
+	if len(problems) > 0 {
+		return problems
 	}
-	return problems
+	return append(replacements(set.reachedByAny(parsed)), set.missingFields(parsed, form)...)
 }
 
 // oldDialect says of a v0 file what v1 asks for, at each place.

@@ -2,6 +2,7 @@
 package validate
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -28,6 +29,8 @@ type Params struct {
 	LeaveOut  load.LeaveOut `json:"leaveOut"`
 	// Kubernetes is the version whose types manifests are held to; empty for the newest.
 	Kubernetes string `json:"kubernetes"`
+	// InputForm is that of the input of policies that don't ship; empty for the resource's.
+	InputForm rego.Form `json:"inputForm"`
 	// Verification is what bundles in archives are held against.
 	Verification *bundle.Verification `json:"verification"`
 }
@@ -117,7 +120,7 @@ func (v *run) regoFiles(ctx context.Context, params Params) {
 	}
 	modules, problems := policyset.Modules(v.modules, params.Libraries, params.Shipped)
 	v.fail(problems...)
-	policies, problems := rego.Validate(ctx, append(modules, v.bundled...), policyset.Data(folders(params.Paths)))
+	policies, problems := rego.Validate(ctx, append(modules, v.bundled...), policyset.Data(folders(params.Paths)), cmp.Or(params.InputForm, rego.ResourceForm))
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
 }

@@ -39,6 +39,7 @@ DOCUMENTS = ("parameters", "data", "evidence")
 """Of `Request`: what policies are given beside the resource."""
 JUDGING = (
     *POLICIES,
+    "input_form",
     "strict",
     "fail_on",
     "fail_fast",
@@ -69,6 +70,9 @@ _FLAGS: dict[str, Any] = {
         "--profile", help="Which shipped policies to use, and how strictly they ask.", case_sensitive=False
     ),
     "names": typer.Option("--policy", metavar="NAME", help="Use only policies of this name (globs); repeats."),
+    "input_form": typer.Option(
+        "--input-form", help="What policies that don't ship see as `input`.", case_sensitive=False
+    ),
     "strict": typer.Option("--strict", help="Warnings fail too."),
     "fail_on": typer.Option("--fail-on", help="Fail only on findings of this severity or worse."),
     "fail_fast": typer.Option("--fail-fast", help="Stop after the first file with a finding."),

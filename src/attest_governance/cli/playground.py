@@ -30,7 +30,7 @@ LONGEST_EVALUATION = 5.0
 MAX_TEXT = 2 << 20
 
 
-@takes(request=("parameters", "evidence"), manifests=("namespace",))
+@takes(request=("input_form", "parameters", "evidence"), manifests=("namespace",))
 def command(
     *,
     policy: Annotated[Path, typer.Option("--policy", metavar="FILE", help="A policy in Rego.")],

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from attest_governance.runtime import Runtime
 
 
-@takes(request=DOCUMENTS)
+@takes(request=("input_form", *DOCUMENTS))
 def command(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH…]", help="Policies: files, folders or names; all if none.")

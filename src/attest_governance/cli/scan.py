@@ -71,5 +71,5 @@ def _policies(given: Manifests, request: Request, now: datetime) -> Outcome | No
         return None
     if any(problem.severity == "error" for problem in validation.problems):
         return scanned(validation, ())
-    with open_here(Request(folders=given.paths, draft=True), now) as runtime:
+    with open_here(Request(folders=given.paths, input_form=request.input_form, draft=True), now) as runtime:
         return scanned(validation, conflicts_of(runtime, now).conflicts)

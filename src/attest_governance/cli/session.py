@@ -117,11 +117,21 @@ def validated(
     from attest_governance.evaluate.requests import Validate  # noqa: PLC0415 (few commands need it)
     from attest_governance.request import leave_out  # noqa: PLC0415
 
-    here, settings = environment(), settings_here(paths)
+    here, settings = environment(), settings_here(paths, request.overrides)
     left = leave_out(msgspec.structs.replace(request, judged=tuple(paths)), settings, here)
     libraries, shipped = (str(here.shipped / LIBRARY),), shipped_folders(here.shipped)
-    kubernetes = settings.policy.kubernetes_version
-    return engine().ask(Validate(tuple(paths), libraries, shipped, left, tuple(inputs), verification, kubernetes))
+    options = settings.policy
+    wish = Validate(
+        tuple(paths),
+        libraries,
+        shipped,
+        left,
+        tuple(inputs),
+        verification,
+        options.kubernetes_version,
+        options.input_form,
+    )
+    return engine().ask(wish)
 
 
 def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:

@@ -59,7 +59,7 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
 TESTING, SHOWING = Testing.__struct_fields__, ("outputs", "no_color")
 
 
-@takes(testing=TESTING, request=("jobs",), showing=SHOWING)
+@takes(testing=TESTING, request=("jobs", "input_form"), showing=SHOWING)
 def command(
     what: Annotated[
         list[str] | None,
@@ -82,11 +82,11 @@ def command(
         from attest_governance.cli.trace import judge_resource  # noqa: PLC0415 (no tests are run then)
 
         shown = msgspec.structs.replace(showing, verbose=testing.verbose, formats=tuple(testing.formats or ()))
-        return judge_resource(what or [], resource, shown)
+        return judge_resource(what or [], resource, request, shown)
     return _run(what or [], testing, request, showing, everything=False)
 
 
-@takes(testing=TESTING, request=("jobs",), showing=SHOWING)
+@takes(testing=TESTING, request=("jobs", "input_form"), showing=SHOWING)
 def all_tests(*, testing: Testing, request: Request, showing: Showing) -> int:
     """Run every test there is: of the shipped policies, their libraries, and those of the configuration."""
     return _run([], testing, request, showing, everything=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 VERBOSE_CHARS = 1000
 
 
-@takes(request=DOCUMENTS, manifests=("namespace",), showing=("no_color",))
+@takes(request=("input_form", *DOCUMENTS), manifests=("namespace",), showing=("no_color",))
 def command(
     *,
     policy: Annotated[
@@ -72,7 +72,7 @@ def command(
     return UNDECIDED if undecided(traces) else OK
 
 
-def judge_resource(policies: Sequence[str], resource: str, showing: Showing) -> int:
+def judge_resource(policies: Sequence[str], resource: str, request: Request, showing: Showing) -> int:
     """Shows findings and the steps that led to them; verbosely also the rules that found nothing.
 
     Returns what a check of the resource returns: 0 allowed, 1 denied, 2 when that could not be decided.
@@ -84,10 +84,8 @@ def judge_resource(policies: Sequence[str], resource: str, showing: Showing) -> 
     if name not in ("text", "json") or len(showing.formats) > 1:
         raise UsageError(f"unknown format `{name}` for --resource", hint="use text or json")
     now, view = system_clock(), View(explain="" if showing.verbose else "fired")
-    with (
-        Progress("tracing"),
-        open_here(policy_request(policies, Request(judged=(resource,), prints=True)), now) as runtime,
-    ):
+    wanted = policy_request(policies, msgspec.structs.replace(request, judged=(resource,), prints=True))
+    with Progress("tracing"), open_here(wanted, now) as runtime:
         plan = runtime.plan(named([resource]), now)
         traces = trace(runtime.engine, runtime.loaded, plan, view, now)
     write_stdout(sys.stdout, name, lambda out: write_traces(traces, name, out, color=showing.color))
@@ -98,7 +96,7 @@ def judge_resource(policies: Sequence[str], resource: str, showing: Showing) -> 
     return exit_code(verdict(traces.traces, plan))
 
 
-@takes(request=("folders", "with_shipped", *DOCUMENTS), manifests=("namespace",), showing=("no_color",))
+@takes(request=("folders", "with_shipped", "input_form", *DOCUMENTS), manifests=("namespace",), showing=("no_color",))
 def explain_command(
     finding: Annotated[
         str, typer.Argument(metavar="FINDING", help="JSON of a finding or of a report: a file, or `-`.")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from attest_governance.model.verdict import Validation
 
 
-@takes(request=("include", "exclude"), showing=("verbose", "no_color"))
+@takes(request=("include", "exclude", "input_form"), showing=("verbose", "no_color"))
 def command(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH…", help="Policies and manifests: files, folders, or `-` for manifests.")

@@ -176,6 +176,8 @@ class Validate(Request[None, Validation], frozen=True):
     verification: Verification | None = None
     kubernetes: str = ""
     """The version of Kubernetes whose types manifests are held to; empty for the newest."""
+    input_form: str = ""
+    """What policies that don't ship see as `input`, as in `PolicySources`."""
 
 
 class InspectBundle(Request[None, BundleAnswer], frozen=True):

@@ -79,6 +79,7 @@ def policy_sources(
         allow_net=options.allow_net,
         strict_errors=options.strict_errors,
         evaluator=options.evaluator,
+        input_form=options.input_form,
         external=options.external_data,
         verification=verification(settings, reader),
         signed=(str(settings.bundle),) if settings.bundle_key and settings.bundle else (),

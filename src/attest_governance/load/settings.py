@@ -58,6 +58,7 @@ AnySeverity: TypeAlias = Annotated[Severity, Meta(extra={"ignore_case": True})]
 Level: TypeAlias = Annotated[Literal["Cluster", "Namespace"], Meta(extra={"ignore_case": True})]
 Need: TypeAlias = Literal["required", "optional"]
 Profile: TypeAlias = Literal["minimal", "recommended", "strict", "pss-baseline", "pss-restricted", "nsa", "cis"]
+InputForm: TypeAlias = Literal["resource", "conftest", "admission"]
 Shipped: TypeAlias = Annotated[
     tuple[str, ...] | None,
     Meta(
@@ -210,6 +211,13 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
             description="Who evaluates Rego: OPA's evaluator, the compiled one, or both, of which OPA's answer counts."
         ),
     ] = "opa"
+    input_form: Annotated[
+        InputForm,
+        Meta(
+            description="What the project's own policies see as `input`: `input.resource` and what is known around it,"
+            " the resource itself as with conftest, or an AdmissionReview as with OPA as an admission controller."
+        ),
+    ] = "resource"
     kubernetes_version: Annotated[
         str,
         Meta(

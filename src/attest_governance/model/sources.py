@@ -100,7 +100,14 @@ class InlinePolicy(msgspec.Struct, frozen=True):
 
 
 class PolicySources(
-    msgspec.Struct, frozen=True, rename={"allow_net": "allowNet", "strict_errors": "strictErrors", "prints": "print"}
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "allow_net": "allowNet",
+        "strict_errors": "strictErrors",
+        "prints": "print",
+        "input_form": "inputForm",
+    },
 ):
     """Where policies come from, before anything is read."""
 
@@ -125,6 +132,8 @@ class PolicySources(
     signed: tuple[str, ...] = ()
     prints: bool = False
     """Whether calls of `print` are kept, for the tools that show what they say."""
+    input_form: str = ""
+    """What policies that don't ship see as `input`; empty for what those see that do."""
 
 
 class Selected(msgspec.Struct, frozen=True):

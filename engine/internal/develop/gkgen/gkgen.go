@@ -71,15 +71,19 @@ func Run(params Params) Result {
 	for _, name := range params.Policies {
 		for i := range groups {
 			if groups[i].Name == name {
-				result.add(world, &groups[i], packages)
+				result.add(world, &groups[i], packages, params.InputForm)
 			}
 		}
 	}
 	return result
 }
 
-func (r *Result) add(world *world, group *rego.Group, taken map[string]string) {
+func (r *Result) add(world *world, group *rego.Group, taken map[string]string, form rego.Form) {
 	t := newTranslation(world, group)
+	if form != "" && form != rego.ResourceForm && !group.Shipped {
+		t.fail(group.Modules[0].Module.Package.Location, fmt.Sprintf("`%s` is written for inputs of the form `%s`, which a template can't give it", group.Name, form),
+			"write the policy for `input.resource` or `input.review`")
+	}
 	if other, clash := taken[t.entryPackage()]; clash {
 		t.fail(group.Modules[0].Module.Package.Location, fmt.Sprintf("the name of its template would be that of `%s`", other),
 			"give the policy another `custom.name`")

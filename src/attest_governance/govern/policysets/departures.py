@@ -39,7 +39,7 @@ HARMLESS = frozenset(
         *("jobs", "checked", "prints", "draft"),  # they change what is shown, or how fast
         "scans",  # in a governed project, it leaves out the folder of policies that is configured, and no other
         "judged",  # what is judged, which is the user's to say
-        "profile",  # the settings tell it as a key of theirs that is another
+        *("profile", "input_form"),  # the settings tell them as keys of theirs that are others
     )
 )
 VARIABLES = {"ATTEST_ENGINE": "`ATTEST_ENGINE` names another engine"}
