@@ -40,6 +40,18 @@ def rego(package: str, condition: str, name: str = "violation") -> str:
 FEW = rego("few", 'input.resource.kind == "Deployment"; input.resource.spec.replicas < 2')
 MANY = rego("many", 'input.resource.kind == "Deployment"; input.resource.spec.replicas >= 2')
 HOST = rego("host", 'input.resource.kind == "Pod"; input.resource.spec.hostNetwork')
+COPIED = """package {0}
+
+deny contains msg if {{
+	walk(input.resource, [{1}, "secret"])
+	every c in containers {{ not trusted(c) }}
+	msg := sprintf("%v", [{1}])
+}}
+
+containers := object.get(input.resource.spec, "containers", [])
+
+trusted({1}) if json.marshal({1}) == "x"
+"""
 TEMPLATE = """\
 apiVersion: templates.gatekeeper.sh/v1
 kind: ConstraintTemplate
@@ -115,6 +127,10 @@ CASES = {
         "-p p -p q",
     ),
     "another package in each folder": Case({"p/few.rego": FEW, "q/host.rego": HOST}, (), "-p p -p q"),
+    "a copy of a policy, with other names": Case(
+        {"p/one.rego": COPIED.format("one", "x"), "p/two.rego": COPIED.format("two", "y")},
+        ("certain duplicate p/one.rego:3 p/two.rego:3",),
+    ),
     "the configuration only warns": Case(
         {
             "p/few.rego": FEW,

@@ -297,6 +297,62 @@ func TestDuplicatesAndShadowing(t *testing.T) {
 	})
 }
 
+// copied is a policy in the package `p.NAME` whose conditions can't be told without asking its own rules, with the names
+// of its variables and helpers, and what a helper and a document say.
+func copied(name, variable, helper, says, document string) files {
+	text := fmt.Sprintf(`package p.%[1]s
+
+violation contains msg if {
+	walk(input.resource, [%[2]s, "secret"])
+	every c in containers { not %[3]s(c) }
+	data.p.%[1]s.limits.most > 1
+	msg := sprintf("%%v", [%[2]s])
+}
+
+containers contains %[2]s if some %[2]s in object.get(input.resource.spec, "containers", [])
+
+%[3]s(%[2]s) if count({r | some r in input.parameters.allowed; startswith(%[2]s.image, r)}) > %[4]s
+
+%[3]s(%[2]s) if json.marshal(%[2]s) == "x"
+`, name, variable, helper, says)
+	if document == "" {
+		return files{name + ".rego": strings.Replace(text, fmt.Sprintf("\tdata.p.%s.limits.most > 1\n", name), "", 1)}
+	}
+	return files{name + ".rego": text, "p/" + name + "/limits/data.json": document}
+}
+
+func TestCopiesOfPolicies(t *testing.T) {
+	same := all(copied("a", "x", "permitted", "0", ""), copied("b", "y", "allowed", "0", ""))
+	given := func(a, b string) func(*Params) {
+		return func(p *Params) {
+			p.Policies = []rego.Selection{
+				{Name: "p-a", Parameters: map[string]any{"allowed": []any{a}}}, {Name: "p-b", Parameters: map[string]any{"allowed": []any{b}}},
+			}
+		}
+	}
+	certain := []string{"certain duplicate a.rego:3 b.rego:3"}
+	for name, c := range map[string]struct {
+		testCase
+		certain bool
+	}{
+		"by other names":                    {testCase{files: same}, true},
+		"with the same parameters":          {testCase{files: same, set: given("x", "x")}, true},
+		"with other parameters":             {testCase{files: same, set: given("x", "y")}, false},
+		"with a helper that says more":      {testCase{files: all(copied("a", "x", "permitted", "0", ""), copied("b", "x", "permitted", "1", ""))}, false},
+		"with the package's own documents":  {testCase{files: all(copied("a", "x", "permitted", "0", `{"most": 2}`), copied("b", "x", "permitted", "0", `{"most": 3}`))}, false},
+		"with conditions in another order":  {testCase{files: all(policy("a", `walk(input.resource, [p, "x"]); count(p) > 2; json.marshal(input.resource) != "{}"`), policy("b", `json.marshal(input.resource) != "{}"; walk(input.resource, [q, "x"]); count(q) > 2`))}, true},
+		"of which one asks for another one": {testCase{files: all(policy("a", `walk(input.resource, [p, "x"]); walk(input.resource, [q, "y"]); count(p) > 2`), policy("b", `walk(input.resource, [p, "x"]); walk(input.resource, [q, "y"]); count(q) > 2`))}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, result := find(t, c.files, c.set)
+			if slices.Contains(got, certain[0]) != c.certain || len(result.Problems) > 0 {
+				t.Errorf("got %v %v", got, result.Problems)
+			}
+		})
+	}
+}
+
 func TestConstraintsOfOneKind(t *testing.T) {
 	base := template("Few", `input.review.object.spec.replicas < input.parameters.min`)
 	two := func(a, b string) files { return all(base, bind("Few", "one", a), bind("Few", "two", b)) }
@@ -402,6 +458,10 @@ func TestDefinedTwice(t *testing.T) {
 		},
 		"a helper with two ways to hold": {
 			files{"a.rego": "package p.a\n\nviolation contains \"x\" if is_big\n\nis_big if input.resource.spec.replicas > 2\n\nis_big if input.resource.spec.parallelism > 2\n"}, nil, nil,
+		},
+		"a helper twice, by other names and in another order": {
+			files{"a.rego": "package p.a\n\nviolation contains \"x\" if is_big(input.resource)\n\nis_big(r) if { r.spec.replicas > 2; r.x }\n\nis_big(s) if { s.x; s.spec.replicas > 2 }\n"}, nil,
+			[]string{"certain defined_twice a.rego:5 a.rego:7"},
 		},
 		"a constant with two values": {
 			files{"a.rego": "package p.a\n\nviolation contains \"x\" if input.resource.spec.replicas == 1\n\nlimit := 2\n", "b.rego": "package p.a\n\nlimit := 3\n"}, nil,

@@ -51,6 +51,7 @@ type unit struct {
 	residual []conjunction // what it asks of the input; nil where that is not known
 	fired    []bool        // by item
 	fields   []string      // that it is about; nil where nobody asked yet
+	means    *string       // its meaning; nil where nobody asked yet
 }
 
 // item is an input that all judges are asked about.

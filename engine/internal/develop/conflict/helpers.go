@@ -78,11 +78,10 @@ func packageName(d definition) string {
 	return strings.TrimPrefix(parsed.Module.Package.Path.String(), "data.")
 }
 
-// written is a rule without its place, its variables numbered.
+// written is a rule without its place, its variables numbered, whatever order its conditions have.
 func written(rule *ast.Rule) string {
-	copied := rule.Copy()
-	text, _ := numbered(copied.Body)
-	return copied.Head.String() + " " + text
+	s := &speller{own: ast.Ref{ast.DefaultRootDocument, ast.StringTerm("")}}
+	return s.rule(rule)
 }
 
 // always says that a rule has one constant value, whatever the input.

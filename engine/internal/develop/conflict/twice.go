@@ -3,6 +3,7 @@ package conflict
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"attest.continuu.ms/engine/internal/develop/explore"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // packages finds packages that two sources define. The second one is put aside: its rules are those of
@@ -107,48 +109,29 @@ func (f *finder) identical(a, b *unit) {
 	})
 }
 
-// sameConditions compares what two rules ask for to the letter, in the order in which they ask.
+// sameConditions compares what two rules ask for, in whatever order, with the rules of their packages that they use.
 func (u *unit) sameConditions(other *unit) bool {
 	if u.match != nil || other.match != nil {
 		return false // constraints are compared as a whole
 	}
-	if u.name != other.name && (readsParameters(u.rule.Rule) || usesOwn(u) || usesOwn(other)) {
-		return false // the same words, and not the same meaning
+	a, b := u.meaning(), other.meaning()
+	if a != b || a == "" {
+		return false
 	}
-	a, b := canonical(u), canonical(other)
-	return a == b && a != ""
+	// The same words mean something else with other parameters.
+	return u.name == other.name || !u.readsParameters() || reflect.DeepEqual(u.subject.Fixed, other.subject.Fixed)
 }
 
-// readsParameters says whether a rule reads parameters itself, or by the helper of the library for them.
-func readsParameters(rule *ast.Rule) bool {
-	found := false
-	ast.WalkRefs(rule, func(ref ast.Ref) bool {
-		text := ref.String()
-		found = found || strings.HasPrefix(text, "input.parameters") || strings.HasSuffix(text, ".parameter")
-		return found
-	})
-	return found
-}
-
-// usesOwn says whether a rule refers to others of its package.
-func usesOwn(u *unit) bool {
-	found := false
-	ast.WalkRefs(u.rule.Body, func(ref ast.Ref) bool {
-		found = found || ref.HasPrefix(u.subject.Package)
-		return found
-	})
-	return found
-}
-
-// canonical is a rule's conditions with its local variables numbered, and what is only said in the
-// message left out.
-func canonical(u *unit) string {
-	body := ast.NewBody()
-	for _, expr := range u.conditions() {
-		body.Append(expr.Copy())
+// readsParameters says whether a rule, or what it depends on, reads parameters.
+func (u *unit) readsParameters() bool {
+	reached := map[*ast.Rule]bool{}
+	virtual.Follow(u.subject.Set.Compiler, u.rule.Rule, reached)
+	for rule := range reached {
+		if virtual.Mentions(rule, ast.InputRootDocument, "parameters") {
+			return true
+		}
 	}
-	text, _ := numbered(body)
-	return text
+	return false
 }
 
 // conditions are the expressions of a body but for those that only make the message.
