@@ -101,6 +101,7 @@ said_in(path, keys) := [value, place] if {
 deepest(path, keys) := array.concat(path, array.slice(keys, 0, length)) if {
 	holder := object.get(input.resource, path, {})
 	length := max({0} | {n |
+		is_object(holder)
 		some n in numbers.range(1, count(keys))
 		object.get(holder, array.slice(keys, 0, n), null) != null
 	})

@@ -215,9 +215,9 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	lib.parameter("require_no_privilege_escalation", true)
 	some container_path, container in lib.containers
 	not lib.is_windows(container_path)
+	not needs_escalation(container)
 	object.get(container, ["securityContext", "allowPrivilegeEscalation"], null) == null
 	not lib.templated(container_path, ["allowPrivilegeEscalation"])
-	not needs_escalation(container)
 	path := lib.deepest(container_path, ["securityContext"])
 	message := sprintf("%s must set allowPrivilegeEscalation to false", [lib.describe(container_path)])
 }

@@ -80,7 +80,7 @@ _FLAGS: dict[str, Any] = {
     "schemas": typer.Option("--schemas", help="Hold resources to the types of Kubernetes and of their definitions."),
     "detailed": typer.Option("--detailed", help="Show details and descriptions with each finding."),
     "show_exempted": typer.Option("--show-exempted", help="Show exempted findings in full."),
-    "verbose": typer.Option("--verbose", "-v", help="Show what was skipped, and why."),
+    "verbose": typer.Option("--verbose", "-v", help="Show each finding whole, and what was skipped and why."),
     "parameters": typer.Option(
         "--parameters", metavar="FILE", help="Policy parameters, by policy name (YAML or JSON)."
     ),
