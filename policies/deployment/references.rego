@@ -114,9 +114,13 @@ keys[path] := {"kind": kind, "name": name, "key": lib.text(lib.field(reference, 
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	some name_path, key in keys
-	some _, kinds in lib.around
-	holder := kinds[key.kind][key.name]
-	entries := {entry | some field in ["data", "binaryData", "stringData"]; some entry, _ in holder[field]}
+	holders := lib.all_around(key.kind, key.name)
+	count(holders) > 0
+	entries := {entry |
+		some holder in holders
+		some field in ["data", "binaryData", "stringData"]
+		some entry, _ in holder[field]
+	}
 	key.key != ""
 	not key.key in entries
 	path := array.concat(array.slice(name_path, 0, count(name_path) - 1), ["key"])
@@ -201,9 +205,10 @@ places contains [["spec", "rules", i, "http", "paths", j, "backend"], way.backen
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
 	some path, backend in backends
 	is_number(backend.port)
-	some _, kinds in lib.around
-	service := kinds.Service[backend.name]
-	ports := {entry.port | some entry in service.spec.ports}
+	ports := {entry.port |
+		some service in lib.all_around("Service", backend.name)
+		some entry in service.spec.ports
+	}
 	count(ports) > 0
 	not backend.port in ports
 	message := sprintf("%s forwards to port %v of Service '%s', which does not have it", [lib.this, backend.port, backend.name])

@@ -228,3 +228,18 @@ test_monitors if {
 	]}
 	found(monitor({"selector": {"matchLabels": {"app": "gone"}}, "namespaceSelector": {"any": true}})) == set()
 }
+
+test_what_one_of_several_definitions_has_is_there if {
+	again := {"namespace": {"shop": {"v1 (2)": {
+		"ConfigMap": {"settings": {"data": {"c": "3"}}},
+		"Service": {"web": {"spec": {"ports": [{"port": 81}]}}},
+	}}}}
+	both := object.union(inventory, again)
+	keyed := container({"env": [{"name": "C", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "c"}}}]})
+	backend := {"service": {"name": "web", "port": {"number": 81}}}
+	ingress := resource("networking.k8s.io/v1", "Ingress", {"spec": {"defaultBackend": backend}})
+	every thing in [keyed, ingress] {
+		count(found(thing)) == 1
+		with_inventory(thing, both, {}) == set()
+	}
+}

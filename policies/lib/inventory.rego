@@ -4,10 +4,14 @@ package attest.lib
 # gives an inventory.
 
 # Those of the same namespace: by version of the API, kind and name. What states no namespace goes into whichever is the
-# current one, together with all else that states none.
+# current one, together with all else that states none. Where files define an object several times, as alternative
+# installs do, each definition stands under a version of its own (`apps/v1 (2)`): what any of them has is there.
 around := data.inventory.namespace[namespace]
 
 around := data.inventory.cluster if not namespace
+
+# The definitions of an object.
+all_around(kind, name) := [object_ | some object_ in [kinds[kind][name] | some kinds in around]; is_object(object_)]
 
 # Is a resource of this kind and name among the others of the namespace, or of the cluster?
 is_around(kind, name) if around[_][kind][name]

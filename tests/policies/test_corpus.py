@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,9 +99,18 @@ def _inventory(resources: Iterable[dict[str, Any]]) -> dict[str, Any]:
         metadata = metadata if isinstance(metadata, dict) else {}
         space = metadata.get("namespace")
         at = tree["namespace"].setdefault(space, {}) if space else tree["cluster"]
-        kinds = at.setdefault(resource.get("apiVersion"), {})
-        kinds.setdefault(resource["kind"], {})[metadata.get("name")] = resource
+        version, kind, name = resource.get("apiVersion"), resource["kind"], metadata.get("name")
+        latest = at.setdefault(version, {}).setdefault(kind, {})
+        if name in latest:  # what an earlier file defines under the same name stands aside
+            aside = next(f"{version} ({n})" for n in count(2) if name not in _names(at, f"{version} ({n})", kind))
+            at.setdefault(aside, {}).setdefault(kind, {})[name] = latest[name]
+        latest[name] = resource
     return tree
+
+
+def _names(versions: dict[str, Any], version: str, kind: str) -> dict[str, Any]:
+    names: dict[str, Any] = versions.get(version, {}).get(kind, {})
+    return names
 
 
 QUESTION = """package ask

@@ -137,7 +137,7 @@ func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
 		r.inventory, err = admission.NewNamespaces(r.ctx, resources)
 	}
 	if err == nil && r.reads.Inventory.Any() {
-		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Tree())
+		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Whole())
 	}
 	return err
 }

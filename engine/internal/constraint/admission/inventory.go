@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/util"
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -22,7 +24,7 @@ type Inventory struct {
 	Txn    storage.Transaction
 	Stored ast.Value
 
-	tree       *ast.Term // below `inventory`
+	whole      *ast.Term // below `inventory`, with what was there before
 	namespaces map[string]*namespace
 }
 
@@ -44,7 +46,7 @@ func NewNamespaces(ctx context.Context, resources []*ast.Term) (*Inventory, erro
 
 func newInventory(ctx context.Context, resources []*ast.Term, referential bool) (*Inventory, error) {
 	inv := &Inventory{namespaces: map[string]*namespace{}}
-	tree := branch{}
+	tree, before := branch{}, earlier{}
 	for _, resource := range resources {
 		if err := inv.remember(resource); err != nil {
 			return nil, err
@@ -53,13 +55,14 @@ func newInventory(ctx context.Context, resources []*ast.Term, referential bool) 
 			continue
 		}
 		if path, ok := inventoryPath(resource); ok {
-			tree.put(path, resource)
+			before.note(path, tree.put(path, resource))
 		}
 	}
 	inv.Store = inmem.NewWithOpts(inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	inv.tree = tree.term()
-	inv.Stored = ast.NewObject(ast.Item(ast.StringTerm("inventory"), inv.tree))
-	if err := inv.write(ctx, inv.tree); err != nil {
+	latest := tree.term()
+	inv.whole = before.added(tree, latest)
+	inv.Stored = ast.NewObject(ast.Item(ast.StringTerm("inventory"), latest))
+	if err := inv.write(ctx, latest); err != nil {
 		return nil, err
 	}
 	txn, err := inv.Store.NewTransaction(ctx)
@@ -67,8 +70,44 @@ func newInventory(ctx context.Context, resources []*ast.Term, referential bool) 
 	return inv, err
 }
 
-// Tree is what policies see as `data.inventory`.
-func (inv *Inventory) Tree() *ast.Term { return inv.tree }
+// Whole is what plain policies see as `data.inventory`: that of Gatekeeper, and of objects that several files define
+// (alternative installs, say) the earlier ones too, under a key that no version of an API has: `apps/v1 (2)`.
+func (inv *Inventory) Whole() *ast.Term { return inv.whole }
+
+// earlier are the objects that others of their name replaced, by the path at which they are kept.
+type earlier map[string]kept
+
+type kept struct {
+	path   []string
+	object *ast.Term
+	times  int
+}
+
+func (e earlier) note(path []string, replaced *ast.Term) {
+	if replaced == nil {
+		return
+	}
+	key := strings.Join(path, "\x00")
+	times := max(2, e[key].times+1)
+	version := len(path) - 3
+	aside := slices.Clone(path)
+	aside[version] = fmt.Sprintf("%s (%d)", path[version], times)
+	e[key] = kept{times: times}
+	e[strings.Join(aside, "\x00")] = kept{path: aside, object: replaced}
+}
+
+// added is the tree with them, or as it is where there are none.
+func (e earlier) added(tree branch, latest *ast.Term) *ast.Term {
+	if len(e) == 0 {
+		return latest
+	}
+	for _, one := range e {
+		if one.object != nil {
+			tree.put(one.path, one.object)
+		}
+	}
+	return tree.term()
+}
 
 func (inv *Inventory) write(ctx context.Context, tree *ast.Term) error {
 	return storage.Txn(ctx, inv.Store, storage.WriteParams, func(txn storage.Transaction) error {
@@ -91,7 +130,8 @@ func inventoryPath(resource *ast.Term) ([]string, bool) {
 // branch is a nested object under construction: its members are branches or terms.
 type branch map[string]any
 
-func (b branch) put(path []string, leaf *ast.Term) {
+// put sets a leaf and returns the one that it replaces.
+func (b branch) put(path []string, leaf *ast.Term) *ast.Term {
 	for _, key := range path[:len(path)-1] {
 		next, ok := b[key].(branch)
 		if !ok {
@@ -100,7 +140,10 @@ func (b branch) put(path []string, leaf *ast.Term) {
 		}
 		b = next
 	}
-	b[path[len(path)-1]] = leaf
+	last := path[len(path)-1]
+	replaced, _ := b[last].(*ast.Term)
+	b[last] = leaf
+	return replaced
 }
 
 func (b branch) term() *ast.Term {
