@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -15,55 +16,71 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// definition is a version of a custom resource, as its CustomResourceDefinition describes it.
-type definition struct {
+// definition is a version of a custom resource, as its CustomResourceDefinition describes it. Most runs hold far more of them
+// than resources that they define, so that each is made when the first is asked about; nil where it can't be, which is told
+// where the CustomResourceDefinition itself is held to its type.
+type definition func() *made
+
+type made struct {
 	validator validation.SchemaValidator
 	shape     *structural.Structural
 }
 
 // customKinds are the kinds that CustomResourceDefinitions define.
-func customKinds(definitions []map[string]any) map[schema.GroupVersionKind]*definition {
-	out := map[schema.GroupVersionKind]*definition{}
+func customKinds(definitions []map[string]any) map[schema.GroupVersionKind]definition {
+	out := map[schema.GroupVersionKind]definition{}
 	for _, object := range definitions {
-		var crd apiextensionsv1.CustomResourceDefinition
-		text, err := json.Marshal(object)
-		if err != nil || json.Unmarshal(text, &crd) != nil {
-			continue // told where the definition itself is held to its type
-		}
-		for _, version := range crd.Spec.Versions {
-			if version.Schema == nil || version.Schema.OpenAPIV3Schema == nil {
-				continue
-			}
-			if made, err := define(version.Schema.OpenAPIV3Schema); err == nil {
-				out[schema.GroupVersionKind{Group: crd.Spec.Group, Version: version.Name, Kind: crd.Spec.Names.Kind}] = made
+		group, _, _ := unstructured.NestedString(object, "spec", "group")
+		kind, _, _ := unstructured.NestedString(object, "spec", "names", "kind")
+		spec, _ := object["spec"].(map[string]any)
+		versions, _ := spec["versions"].([]any)
+		for _, entry := range versions {
+			version, _ := entry.(map[string]any)
+			name, _ := version["name"].(string)
+			held, _ := version["schema"].(map[string]any)
+			if of, ok := held["openAPIV3Schema"].(map[string]any); ok {
+				out[schema.GroupVersionKind{Group: group, Version: name, Kind: kind}] = sync.OnceValue(func() *made { return define(of) })
 			}
 		}
 	}
 	return out
 }
 
-func define(of *apiextensionsv1.JSONSchemaProps) (*definition, error) {
+func define(of map[string]any) *made {
+	var props apiextensionsv1.JSONSchemaProps
 	var internal apiextensions.JSONSchemaProps
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(of, &internal, nil); err != nil {
-		return nil, err
+	text, err := json.Marshal(of)
+	if err != nil || json.Unmarshal(text, &props) != nil {
+		return nil
+	}
+	if apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(&props, &internal, nil) != nil {
+		return nil
 	}
 	shape, err := structural.NewStructural(&internal)
 	if err != nil {
-		return nil, err
+		return nil
 	}
 	validator, _, err := validation.NewSchemaValidator(&internal)
-	return &definition{validator: validator, shape: shape}, err
+	if err != nil {
+		return nil
+	}
+	return &made{validator: validator, shape: shape}
 }
 
 // errors are those that an API server has for a custom resource: of its metadata, fields that are not defined, and
 // values that the schema does not allow once defaults are in.
-func (d *definition) errors(resource map[string]any) []Error {
+func (of definition) errors(resource map[string]any) []Error {
 	var f fitting
+	d := of()
+	if d == nil {
+		return nil
+	}
 	f.fit(resource["metadata"], reflect.TypeFor[metav1.ObjectMeta](), []any{"metadata"})
 	f.undefined(resource, d.shape, nil, true)
 	whole := runtime.DeepCopyJSON(resource)

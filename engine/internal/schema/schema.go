@@ -51,7 +51,7 @@ func (v Version) before(other Version) bool {
 // Catalog knows the kinds of a version of Kubernetes, and those that custom resource definitions add. It is immutable.
 type Catalog struct {
 	version Version
-	custom  map[schema.GroupVersionKind]*definition
+	custom  map[schema.GroupVersionKind]definition
 }
 
 // New makes a catalog. Definitions that are not valid themselves add nothing; they are judged as resources are.
