@@ -8,6 +8,12 @@ import pytest
 
 from tests.cli.conftest import Attest
 
+POD = """apiVersion: v1
+kind: Pod
+metadata: {name: a}
+spec:
+  containers: [{name: a, image: nginx}]
+"""
 RULE = 'violation contains "x" if input.resource.kind == "Pod"\n'
 
 # text, expected code or message fragment, line, whether it is an error
@@ -118,3 +124,118 @@ def test_the_shipped_policies_and_examples_are_valid(attest: Attest) -> None:
     # Of the examples that are no policy's own, one shows what a policy says of a quantity that is none.
     assert [Path(one["file"]).name for one in document["problems"]] == ["insecure-agent.yaml"]
     assert "must be a quantity" in document["problems"][0]["message"]
+
+
+RULES = """package shop
+
+limit := 3 if input.resource.metadata.name == "big"
+
+violation contains "too many" if input.resource.spec.replicas > limit
+"""
+# files, what is said, and where
+DOCUMENTS: dict[str, tuple[dict[str, str], str, str]] = {
+    "a value where a rule stands, in JSON": (
+        {"policies/shop/data.json": '{"limit": 4}'},
+        "conflicting rule for data path shop/limit",
+        "policies/p.rego:3:1",
+    ),
+    "a value where a rule stands, in YAML": (
+        {"policies/data.yaml": "shop: {limit: 4}\n"},
+        "conflicting rule for data path shop/limit",
+        "policies/p.rego:3:1",
+    ),
+    "a value in two documents": (
+        {"policies/data.json": '{"a": {"b": 1}}', "policies/a/data.yaml": "b: 2\n"},
+        "`data.a.b` is already defined by another file",
+        "policies/data.json",
+    ),
+    "a document that is a list at the top": (
+        {"policies/data.yaml": "- 1\n"},
+        "must be an object",
+        "policies/data.yaml",
+    ),
+    "a document of the product's own": (
+        {"policies/data.json": '{"attest": {"lib": {}}}'},
+        "belongs to the product",
+        "policies/data.json",
+    ),
+    "a document that is no YAML": ({"policies/data.yaml": "a: [1\n"}, "did not find expected", "policies/data.yaml"),
+}
+
+
+@pytest.mark.parametrize("case", DOCUMENTS)
+def test_data_documents_are_held_to_what_a_check_asks(attest: Attest, project: Path, case: str) -> None:
+    files, said, where = DOCUMENTS[case]
+    for name, text in {"policies/p.rego": RULES, "pod.yaml": POD, **files}.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    for ran in (
+        attest("policy", "check", "pod.yaml", "--policy-dir", "policies", code=2),
+        attest("policy", "validate", "policies", code=2),
+    ):
+        assert said in ran.out
+        assert where in ran.out
+    assert "1 error, 0 warnings" in ran.out
+
+
+def test_documents_that_are_no_policys_are_manifests(attest: Attest, project: Path) -> None:
+    for name, text in {"policies/p.rego": RULES, "k8s/data.yaml": f"{POD}---\n{POD}"}.items():
+        (project / name).parent.mkdir()
+        (project / name).write_text(text)
+    attest("policy", "validate", ".", code=0)
+
+
+# the project's file, and what is said at which place
+CONFIGURATIONS: dict[str, tuple[str, list[tuple[str, int, int]]]] = {
+    "a key that there is not": ("policy:\n  prodile: strict\n", [("unknown key `prodile`", 2, 3)]),
+    "a value of another type": ("policy:\n  timeout: [1]\n", [("must be a string", 2, 12)]),
+    "two of them": ("policy:\n  prodile: strict\n  timeout: [1]\n", [("`prodile`", 2, 3), ("must be a string", 3, 12)]),
+    "a policy that there is not": (
+        "policies:\n- name: image-securty\n",
+        [("`image-securty`, which is not loaded", 2, 9)],
+    ),
+    "a parameter that there is not": (
+        "policies:\n- name: image-security\n  parameters: {nope: 1}\n",
+        [("no parameter `nope`", 3, 16)],
+    ),
+    "an exemption without a reason": ("exemptions:\n- policy_name: rbac\n", [("no `reason`", 2, 3)]),
+    "Rego in the file": (
+        "policy:\n  custom_policies:\n  - name: own\n    rego_code: |\n      package a\n      deny contains x if true\n",
+        [("var x is unsafe", 6, 21)],
+    ),
+    "a folder that there is not": ("policy:\n  policy_bundle_path: nowhere\n", [("which does not exist", 2, 23)]),
+}
+
+
+@pytest.mark.parametrize("case", CONFIGURATIONS)
+def test_the_configuration_is_held_to_what_a_check_asks(attest: Attest, project: Path, case: str) -> None:
+    text, problems = CONFIGURATIONS[case]
+    (project / ".attest").mkdir()
+    (project / ".attest" / "policies.yaml").write_text(text)
+    (project / "pod.yaml").write_text(POD)
+    for ran in (attest("policy", "check", "pod.yaml", code=2), attest("policy", "validate", "pod.yaml", code=2)):
+        for said, line, column in problems:
+            assert said in ran.out + ran.err
+            assert f".attest/policies.yaml:{line}:{column}" in ran.out + ran.err
+
+
+def test_a_document_in_the_configured_folder_stands_where_a_check_has_it(attest: Attest, project: Path) -> None:
+    for name, text in {
+        "policies/p.rego": RULES,
+        "policies/shop/data.json": '{"limit": 4}',
+        ".attest/policies.yaml": "policy: {policy_bundle_path: policies}\n",
+    }.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    assert "conflicting rule for data path shop/limit" in attest("policy", "validate", ".", code=2).out
+
+
+def test_a_sound_configuration_adds_nothing(attest: Attest, project: Path) -> None:
+    for name, text in {
+        "policies/p.rego": RULES.replace("limit :=", "limit := 9 if false\n\nlimit :="),
+        ".attest/policies.yaml": "policy: {policy_bundle_path: policies}\npolicies: [{name: shop, enabled: true}]\n",
+        "pod.yaml": POD,
+    }.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    assert attest("policy", "validate", "policies", "pod.yaml", code=0).out.endswith("valid\n")

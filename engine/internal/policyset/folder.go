@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/util"
@@ -83,9 +84,12 @@ func Testable(params Params) ([]rego.Module, map[string]any, []model.Problem) {
 	return all.modules, all.data, all.problems
 }
 
-// Data are the data documents below paths, as a set has them; what can't be read as one is left out.
-func Data(paths []string) map[string]any {
-	return gather(Params{Paths: paths}, false).data
+// Data are the data documents below paths, as a set has them, and what is wrong with them.
+func Data(paths []string) (map[string]any, []model.Problem) {
+	all := gather(Params{Paths: paths}, false)
+	return all.data, slices.DeleteFunc(all.problems, func(p model.Problem) bool {
+		return p.Code != "data_syntax" && p.Code != "data_conflict" && p.Code != "closed_document"
+	})
 }
 
 func (f *folder) readFile(origin, root, path string, library, named bool) {

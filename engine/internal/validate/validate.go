@@ -64,6 +64,7 @@ func Run(ctx context.Context, params Params) Result {
 		v.sources = append(v.sources, load.Source{Path: input.File, Text: []byte(input.Text)})
 	}
 	v.manifests(ctx, params.Kubernetes)
+	v.documents()
 	v.result.Files = len(v.modules) + len(v.bundled) + len(v.sources)
 	slices.SortStableFunc(v.result.Problems, byPlace)
 	return v.result
@@ -74,6 +75,7 @@ type run struct {
 	bundled []rego.Module
 	sources []load.Source
 	patches *kustomize.Patches
+	data    []model.Problem // of data documents
 	result  Result
 }
 
@@ -120,9 +122,32 @@ func (v *run) regoFiles(ctx context.Context, params Params) {
 	}
 	modules, problems := policyset.Modules(v.modules, params.Libraries, params.Shipped)
 	v.fail(problems...)
-	policies, problems := rego.Validate(ctx, append(modules, v.bundled...), policyset.Data(folders(params.Paths)), cmp.Or(params.InputForm, rego.ResourceForm))
+	data, problems := policyset.Data(folders(params.Paths))
+	v.data = problems
+	policies, problems := rego.Validate(ctx, append(modules, v.bundled...), data, cmp.Or(params.InputForm, rego.ResourceForm))
 	v.result.Policies = append(v.result.Policies, policies...)
 	v.fail(problems...)
+}
+
+// documents says what is wrong with the data documents of policies: those in folders above or below some policy. What does
+// not parse at all is told already.
+func (v *run) documents() {
+	for _, p := range v.data {
+		told := slices.ContainsFunc(v.result.Problems, func(other model.Problem) bool { return other.File == p.File && other.Severity == model.Error })
+		folder := filepath.Dir(p.File)
+		near := func(module string) bool {
+			return within(filepath.Dir(module), folder) || within(folder, filepath.Dir(module))
+		}
+		if !told && slices.ContainsFunc(v.modules, near) {
+			v.fail(p)
+		}
+	}
+}
+
+// within says whether a folder is another one, or lies below it.
+func within(folder, other string) bool {
+	relative, err := filepath.Rel(other, folder)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // folders are the paths that may hold data documents for policies: what is named itself is a manifest.

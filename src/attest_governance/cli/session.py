@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.cli.saying import tell
-from attest_governance.errors import AttestError
+from attest_governance.errors import AttestError, EngineError
 from attest_governance.evaluate import Engine
 from attest_governance.resources import LIBRARY, engine_path, shipped_folders, shipped_policies
 
 if TYPE_CHECKING:
     from attest_governance.load.bundles import Fetched, Remote
     from attest_governance.load.settings import Settings
-    from attest_governance.model import Policy
+    from attest_governance.model import Policy, Problem
     from attest_governance.model.sources import Text, Verification
     from attest_governance.model.verdict import Validation
     from attest_governance.request import Environment, Inspect, Request
@@ -99,6 +99,30 @@ def known_policies() -> tuple[Policy, ...]:
             return runtime.policies if runtime.loaded.usable else ()
     except AttestError:
         return ()
+
+
+def configuration_problems(request: Request) -> tuple[Problem, ...]:
+    """What a check in the working directory would say of its configuration, and of the policies that this names.
+
+    Raises:
+        EngineError: the engine failed.
+    """
+    from attest_governance.adapters.clock import system_clock  # noqa: PLC0415 (few commands need it)
+    from attest_governance.exempt import declared  # noqa: PLC0415
+    from attest_governance.model import Problem  # noqa: PLC0415
+    from attest_governance.runtime import open_runtime  # noqa: PLC0415 (imports the flow)
+
+    wanted = msgspec.structs.replace(request, draft=True, allow_empty=True)
+    found: tuple[Problem, ...] = ()
+    try:
+        with open_runtime(engine(), wanted, environment(), now=system_clock()) as runtime:
+            found = (*runtime.loaded.problems, *runtime.problems)
+            declared(runtime.settings.exemptions)
+    except EngineError:
+        raise
+    except AttestError as error:
+        return (*found, Problem.at(error, "error", "configuration", error.message))
+    return found
 
 
 def validated(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +17,7 @@ from attest_governance.cli.judging import Showing, named, report_options
 from attest_governance.cli.main import OK, UNDECIDED
 from attest_governance.cli.options import Format, takes
 from attest_governance.cli.progress import Progress
-from attest_governance.cli.session import settings_here, validated
+from attest_governance.cli.session import configuration_problems, settings_here, validated
 from attest_governance.errors import InputError
 from attest_governance.load.bundles import read_verification, verification
 from attest_governance.report.validation import write_validation
@@ -23,6 +25,7 @@ from attest_governance.request import Request
 
 if TYPE_CHECKING:
     from attest_governance.load.settings import Settings
+    from attest_governance.model import Problem
     from attest_governance.model.sources import Verification
     from attest_governance.model.verdict import Validation
 
@@ -37,13 +40,14 @@ def command(
     showing: Showing,
     shown_as: Format = "text",
 ) -> int:
-    """Validate policies (syntax, types, strict compile) and manifests (syntax, structure).
+    """Validate policies (syntax, types, strict compile) and manifests (syntax, structure), and the configuration here.
 
     Exits with 0 when nothing is wrong, and 2 when something is; warnings are shown only.
     """
     given = named(paths)
     with Progress("validating"):
         found = validated(given.paths, given.inputs, request=request)
+        found = _with_configuration(found, given.paths, request)
     shown = msgspec.structs.replace(showing, command="attest policy validate")
     return _show(found, shown, shown_as, {text.file: text.text for text in given.inputs})
 
@@ -71,6 +75,23 @@ def bundle_command(
     else:
         found = validated((_named(bundle),), request=Request(), verification=trusted)
     return _show(found, msgspec.structs.replace(showing, command="attest policy validate-bundle"), shown_as, {})
+
+
+def _with_configuration(found: Validation, paths: Sequence[str], request: Request) -> Validation:
+    """With what a check says of the configuration, and of what lies below the paths, beside what is told already."""
+    request, settings = msgspec.structs.replace(request, judged=tuple(paths)), settings_here(paths)
+    if not (settings.files or settings.modules):
+        return found
+    below = [Path(os.path.realpath(path)) for path in [*map(Path, paths), *settings.files]]
+    told = {_identity(problem) for problem in found.problems}
+    new = [one for one in configuration_problems(request) if _identity(one) not in told]
+    more = [one for one in new if not one.file or any(Path(_identity(one)[1]).is_relative_to(path) for path in below)]
+    ordered = sorted((*found.problems, *more), key=lambda one: (one.file, one.line, one.column))
+    return msgspec.structs.replace(found, problems=tuple(ordered))
+
+
+def _identity(problem: Problem) -> tuple[str, str, int, int]:
+    return problem.code, os.path.realpath(problem.file), problem.line, problem.column
 
 
 def _named(bundle: str) -> str:
