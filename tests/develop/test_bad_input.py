@@ -41,7 +41,10 @@ CASES = {
     "explain: no finding": ("explain finding.json", "the report is not shaped as it must be"),
     "explain: nothing found": ("explain nothing.json", "there is no finding in the report"),
     "profile: broken Rego": (f"{PROFILE} bad/broken.rego", "bad/broken.rego:4:1: "),
-    "profile: no data": ("profile bad/conflict.rego", "there are no resources to measure with"),
+    "profile: a policy that fails": (
+        "profile bad/conflict.rego",
+        "bad/conflict.rego:7:1: function data.conflict.f produced",
+    ),
     "profile: broken data": ("profile policies --benchmark-data bad/broken.yaml", "bad/broken.yaml:2:1: "),
     "profile: a wrong format": (f"{PROFILE} policies --format svg", "unknown format `svg`"),
     "optimize: broken Rego": (f"{OPTIMIZE} bad/broken.rego", "bad/broken.rego:4:1: "),

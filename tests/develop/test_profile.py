@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Attest, valid
+from .conftest import Attest, Write, valid
 
 pytestmark = pytest.mark.usefixtures("security")
 PROFILE = ("policy", "profile", "policies/", "--benchmark-data", "examples/")
@@ -103,3 +103,38 @@ def test_other_data_can_not_be_compared(attest: Attest) -> None:
 def test_without_data_the_examples_are_measured(attest: Attest) -> None:
     document = valid("profile", attest("policy", "profile", "policies/", "--format", "json", code=0).out)
     assert document["profile"]["resources"] == 2
+
+
+ALONE = """package alone
+
+violation contains msg if {
+	some c in input.resource.spec.containers
+	endswith(c.image, ":latest")
+	msg := sprintf("%s has no version", [c.name])
+}
+"""
+
+
+def test_resources_are_made_for_a_policy_without_examples(attest: Attest, write: Write) -> None:
+    write(**{"alone/alone.rego": ALONE})
+    out = attest("policy", "profile", "--verbose", "alone/", code=0).out
+    assert "1 policy over " in out
+    assert "alone.violation" in out
+    assert "<made for alone>" in out
+    again = [json.loads(attest("policy", "profile", "alone/", "-f", "json", code=0).out)["profile"] for _ in range(2)]
+    assert again[0]["resources"] == again[1]["resources"] > 1
+    evaluations = {one["line"]: one["evaluations"] for one in again[0]["lines"]}
+    assert evaluations[6], "some of them violate the policy"
+
+
+def test_resources_are_made_beside_the_examples_of_others(attest: Attest, write: Write) -> None:
+    write(**{"alone/alone.rego": ALONE})
+    own = json.loads(attest("policy", "profile", "policies/", "-f", "json", code=0).out)["profile"]
+    both = json.loads(attest("policy", "profile", "policies/", "alone/", "-f", "json", code=0).out)["profile"]
+    assert both["resources"] > own["resources"]
+
+
+def test_where_nothing_can_be_made_it_says_so(attest: Attest, write: Write) -> None:
+    text = 'policy: {custom_policies: [{name: own, rego_code: "package own\\ndeny contains input.resource.kind"}]}\n'
+    write(**{".attest/policies.yaml": text})
+    assert "--benchmark-data" in attest("policy", "profile", "own", code=2).err

@@ -56,6 +56,17 @@ func (s *service) conflicts(ctx context.Context, r *rpc.Request) (any, error) {
 	})
 }
 
+// samples makes resources to measure a policy with.
+func (s *service) samples(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[optimize.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	return optimize.Make(ctx, params, func(text string) error {
+		return r.Notify(ctx, "samples/progress", progress{r.ID, text})
+	})
+}
+
 // optimize says how a policy file could be cheaper.
 func (s *service) optimize(ctx context.Context, r *rpc.Request) (any, error) {
 	params, err := rpc.Params[optimize.Params](r)

@@ -57,6 +57,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"tests/generate":       s.generateTests,
 		"conflicts":            s.conflicts,
 		"optimize":             s.optimize,
+		"samples":              s.samples,
 	}
 }
 

@@ -20,11 +20,13 @@ from attest_governance.develop.profiling import (
     DEFAULT_THRESHOLD,
     best_of,
     compare,
-    example_files,
+    make_inputs,
     measure,
     read_profile,
 )
 from attest_governance.errors import InputError, UsageError
+from attest_governance.evaluate import milliseconds
+from attest_governance.evaluate.requests import MakeSamples
 from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change
 from attest_governance.model.sources import Manifests
@@ -46,7 +48,7 @@ def command(
     *,
     benchmark_data: Annotated[
         Path | None,
-        typer.Option("--benchmark-data", metavar="DIR", help="Manifests to measure with; else the policies' examples."),
+        typer.Option("--benchmark-data", metavar="DIR", help="Manifests to measure with; else examples, or made ones."),
     ] = None,
     output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Where the profile is written.")] = "",
     output_format: Annotated[
@@ -95,8 +97,24 @@ def _format(output: str, output_format: str) -> str:
 def _plan(runtime: Runtime, benchmark_data: Path | None, now: datetime) -> Plan:
     refuse(runtime.loaded.problems)
     refuse(runtime.problems)
-    paths = (str(benchmark_data),) if benchmark_data else example_files(runtime.policies)
-    return runtime.plan(Manifests(paths=paths), now)
+    if benchmark_data:
+        return runtime.plan(Manifests(paths=(str(benchmark_data),)), now)
+    asked = {one.name for one in runtime.selected}
+    measured = [policy for policy in runtime.policies if policy.name in asked]
+    with Progress("making inputs") as progress:
+        inputs = make_inputs(runtime.engine, measured, lambda file: _wish(runtime, file), progress.show)
+    return runtime.plan(Manifests(paths=inputs.files, inputs=inputs.made), now)
+
+
+def _wish(runtime: Runtime, file: str) -> MakeSamples:
+    sources, settings = runtime.sources, runtime.settings
+    return MakeSamples(
+        file=file,
+        libraries=sources.libraries,
+        parameters={one.name: one.parameters for one in runtime.selected},
+        data=sources.data,
+        timeout=milliseconds(settings.policy.timeout),
+    )
 
 
 def _measured(runtime: Runtime, plan: Plan) -> Profile:

@@ -17,11 +17,13 @@ from attest_governance.load.documents import convert, parse_json
 from attest_governance.load.files import Files
 from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change, PolicyCost, Profile
+from attest_governance.model.sources import Text
 
 if TYPE_CHECKING:
     from attest_governance.check import Plan
     from attest_governance.evaluate import Engine, LoadedPolicies
     from attest_governance.evaluate.messages import ProfileProgress
+    from attest_governance.evaluate.requests import MakeSamples
     from attest_governance.model import Policy
 
 SCHEMA = "attest.continuu.ms/profile/v1"
@@ -37,19 +39,59 @@ class Saved(msgspec.Struct, frozen=True):
     profile: Profile
 
 
-def example_files(policies: Sequence[Policy]) -> tuple[str, ...]:
-    """The example resources of policies, for want of other data.
+class Inputs(msgspec.Struct, frozen=True):
+    """What to measure with, for want of other data."""
+
+    files: tuple[str, ...] = ()
+    """Examples of policies."""
+    made: tuple[Text, ...] = ()
+    """A text of resources for each policy without examples."""
+
+
+def make_inputs(
+    engine: Engine,
+    policies: Sequence[Policy],
+    wish: Callable[[str], MakeSamples],
+    tell: Callable[[str, int, int], None],
+) -> Inputs:
+    """The examples of policies, and for plain policies without any what is made from their conditions.
+
+    Args:
+        engine: makes them.
+        policies: those that are measured.
+        wish: asks for the resources of a policy's file.
+        tell: hears how far the work is: of what, how many of them, out of how many.
 
     Raises:
-        InputError: they have none.
+        PolicyError: a policy is invalid, or its evaluation fails.
+        InputError: there is nothing to make resources of.
+        EngineError: the engine failed.
     """
-    files = tuple(str(example.file) for example in find_examples(policies))
-    if not files:
+    examples = find_examples(policies)
+    have = {one.policy for one in examples}
+    bare = [one for one in policies if one.name not in have and _is_rego(one)]
+    made = []
+    for number, policy in enumerate(bare, 1):
+        answer = engine.ask(wish(policy.file))
+        refuse(answer.problems)
+        if answer.resources:
+            made.append(Text(f"<made for {policy.name}>", "\n---\n".join(map(_json, answer.resources))))
+        tell("policies, making inputs", number, len(bare))
+    if not (examples or made):
         raise InputError(
             "there are no resources to measure with: the policies have no examples",
             hint="give a folder of manifests with --benchmark-data",
         )
-    return files
+    return Inputs(tuple(str(one.file) for one in examples), tuple(made))
+
+
+def _is_rego(policy: Policy) -> bool:
+    """Whether a policy is in a file of its own, which can be read by itself."""
+    return policy.engine == "opa" and policy.file.endswith(".rego") and Path(policy.file).is_file()
+
+
+def _json(resource: object) -> str:
+    return msgspec.json.encode(resource).decode()
 
 
 def measure(engine: Engine, loaded: LoadedPolicies, plan: Plan, tell: Callable[[str, int, int], None]) -> Profile:

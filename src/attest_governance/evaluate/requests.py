@@ -21,7 +21,7 @@ from attest_governance.evaluate.messages import (
 )
 from attest_governance.model.authoring import Conflicts, GeneratedTests
 from attest_governance.model.play import Measured, Tested
-from attest_governance.model.profile import Optimization, Profile
+from attest_governance.model.profile import MadeResources, Optimization, Profile
 from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, Selected, Text, Verification
 from attest_governance.model.trace import Traces
 from attest_governance.model.verdict import Validation
@@ -249,6 +249,19 @@ class Optimize(Request[Progress, Optimization], frozen=True, kw_only=True):
     data: dict[str, Any]
     budget: int
     strict_errors: bool
+    timeout: int
+    """Of one evaluation, in milliseconds."""
+
+
+class MakeSamples(Request[Progress, MadeResources], frozen=True, kw_only=True):
+    """Asks for resources to measure a policy file with; the members are those of `Optimize`."""
+
+    method, answer, part = "samples", MadeResources, Progress
+    file: str
+    libraries: tuple[str, ...]
+    parameters: Mapping[str, Mapping[str, Any]]
+    data: dict[str, Any]
+    budget: int = 0
     timeout: int
     """Of one evaluation, in milliseconds."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -125,6 +125,13 @@ class SampleCost(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of expressions."""
     calls: int = 0
     """Of `http.send`, for advice about it."""
+
+
+class MadeResources(msgspec.Struct, frozen=True):
+    """Resources that were made from the conditions of a policy, to measure it with."""
+
+    resources: tuple[dict[str, Any], ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 class Samples(msgspec.Struct, frozen=True, rename={"origin": "from"}):

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"cmp"
 	"maps"
 	"os"
 	"path/filepath"
@@ -65,6 +66,13 @@ func Identity(kind string) map[string]any {
 		}
 	}
 	return out
+}
+
+// Whole is a resource with what every manifest says, so that it can be tried.
+func Whole(resource any) any {
+	object, _ := resource.(map[string]any)
+	kind, _ := object["kind"].(string)
+	return Merge(Identity(cmp.Or(kind, "Pod")), resource)
 }
 
 // Likely is a value that a person would give a field of this name.
