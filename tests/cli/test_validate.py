@@ -200,7 +200,7 @@ CONFIGURATIONS: dict[str, tuple[str, list[tuple[str, int, int]]]] = {
     ),
     "an exemption without a reason": ("exemptions:\n- policy_name: rbac\n", [("no `reason`", 2, 3)]),
     "Rego in the file": (
-        "policy:\n  custom_policies:\n  - name: own\n    rego_code: |\n      package a\n      deny contains x if x\n",
+        "policy:\n  custom_policies:\n  - name: a\n    rego_code: |\n      package a\n      deny contains x if true\n",
         [("var x is unsafe", 6, 21)],
     ),
     "a folder that there is not": ("policy:\n  policy_bundle_path: nowhere\n", [("which does not exist", 2, 23)]),

@@ -209,3 +209,55 @@ def _is_example(line: str) -> bool:
     """A comment that holds YAML rather than a sentence."""
     text = line.strip()
     return text.startswith(("# - ", "#   ")) or (text.startswith("# ") and text.endswith(":"))
+
+
+NOT_THERE = {
+    "a value of another type": ("policy.timeout", "soon", "must be a duration"),
+    "a value of no set": ("policy.profile", "strikt", "did you mean `strict`?"),
+    "a form of the input": ("policy.input_form", "opa", "`admission`"),
+    "a version of Kubernetes": ("policy.kubernetes_version", "soon", "write it as `1."),
+    "a folder of policies": ("policy.policy_bundle_path", "nowhere", ".config/attest/nowhere"),
+    "a folder at home": ("policy.policy_bundle_path", "~/nowhere", "there is no `"),
+    "a file of keys": ("policy.policy_bundle_key", "/nowhere/key.pem", "there is no `/nowhere/key.pem`"),
+    "a URL": ("policy.policy_bundle_url", "nonsense", "`nonsense` is no http or https URL"),
+    "a pattern": ("policy.exclude", "[", "`[` is no pattern of paths"),
+    "a shipped policy": ("policy.shipped", "attest-security,rback", "did you mean `rbac`?"),
+    "a policy": ("policies.rback.enabled", "true", "did you mean `rbac`?"),
+    "a parameter": ("policies.rbac.parameters.nope", "1", "no parameter `nope`"),
+    "a list of entries": ("policy.custom_policies", "x", "edit it in the file"),
+    "a section": ("policy", "x", "`policy` is a section"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_THERE)
+def test_set_refuses_what_is_not_there(case: str, capsys: Output, home: Path) -> None:
+    key, value, says = NOT_THERE[case]
+    assert says in _printed(["config", "set", key, value], capsys, code=2)
+    assert not (home / ".config/attest/policies.yaml").exists()
+
+
+def test_set_takes_what_is_there(capsys: Output, home: Path) -> None:
+    (home / "own").mkdir()
+    for key, value in {
+        "policy.policy_bundle_path": "~/own",
+        "policy.kubernetes_version": "1.30",
+        "policy.shipped": "rbac,sec*",
+        "policy.exclude": "vendor/,*.tmpl.yaml",
+    }.items():
+        assert run(["config", "set", key, value]) == 0, capsys.readouterr().err
+    for key in ("policy.policy_bundle_path", "policy.kubernetes_version"):
+        assert run(["config", "set", key, ""]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shown_as", ["text", "json"])
+def test_set_says_what_hides_the_value(
+    shown_as: str, capsys: Output, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / ".attest/policies.yaml").write_text("policy: {profile: strict}\n")
+    monkeypatch.setenv("ATTEST_POLICY_TIMEOUT", "5s")
+    for key, value, by in (
+        ("policy.profile", "minimal", ".attest/policies.yaml:1"),
+        ("policy.timeout", "7s", "environment ATTEST_POLICY_TIMEOUT"),
+    ):
+        assert run(["config", "set", key, value, "--format", shown_as]) == 0
+        assert f"notice: here it is set by {by}, which counts before the global file" in capsys.readouterr().err
