@@ -127,7 +127,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         with self.users.one_more():
             in_force = self.in_force(now)
             outcome = check(self.engine, self.loaded, self._plan(manifests, in_force), now=now, progress=progress)
-        outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self._unproven()))
+        outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self.unproven()))
         if in_force is not None and in_force.project is not None and not self.prepared.request.draft:
             from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
 
@@ -191,7 +191,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         below, folder = self._weights_below, cache(places.folder)
         return lambda finding: below[folder(finding.location.file)]
 
-    def _unproven(self) -> tuple[str, ...]:
+    def unproven(self) -> tuple[str, ...]:
         """What is not asked for want of evidence, and how it would be (ADR 0030)."""
         asked = {one.name: one.parameters for one in self.selected}
         off = [

@@ -15,6 +15,7 @@ import pytest
 
 from attest_governance.adapters.kubernetes import KubernetesCluster, connect
 from attest_governance.errors import ClusterError
+from attest_governance.gatekeeper.system import SPARED
 
 from ..cli.conftest import Attest, Ran
 from .server import TOKEN, kubeconfig, serving
@@ -113,7 +114,7 @@ def test_configuration_and_flags_reach_the_constraint(
     spec = cluster.objects["AttestTeamTags", "", "team-tags"].value["spec"]
     assert spec["enforcementAction"] == "dryrun"
     assert spec["parameters"] == {"tag": "edge"}
-    assert spec["match"]["excludedNamespaces"] == ["kube-*"]
+    assert spec["match"]["excludedNamespaces"] == [*SPARED, "kube-*"]
 
 
 def test_objects_in_policy_folders_are_installed_as_they_are(

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 import yaml
 
+from attest_governance.gatekeeper.system import SPARED, SYSTEM_POD
 from attest_governance.model import Finding
 
 from ..cli.conftest import Attest
@@ -52,7 +53,8 @@ def placeless(found: Counter[Place]) -> Counter[Place]:
 
 
 def generate(attest: Attest, folder: Path, *arguments: str | Path) -> Path:
-    attest("gatekeeper", "generate", *arguments, "--output", folder, code=0)
+    """Templates and constraints for all namespaces, as plain policies are asked in all of them."""
+    attest("gatekeeper", "generate", *arguments, "--all-namespaces", "--output", folder, code=0)
     return folder
 
 
@@ -272,7 +274,7 @@ def test_a_match_block_of_the_metadata_is_the_constraints(attest: Attest, projec
 def test_a_second_run_writes_the_same_bytes_and_says_so(attest: Attest, project: Path) -> None:
     folder = generate(attest, project / "out")
     before = {file: file.read_bytes() for file in folder.iterdir()}
-    ran = attest("gatekeeper", "generate", "-o", folder, "--format", "json", code=0).json()
+    ran = attest("gatekeeper", "generate", "--all-namespaces", "-o", folder, "--format", "json", code=0).json()
     jsonschema_rs.validate(json.loads((SCHEMAS / "gatekeeper-files.schema.json").read_text()), ran)
     assert {each["action"] for each in ran["files"]} == {"unchanged"}
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
@@ -333,3 +335,54 @@ def test_faults_end_in_an_error(
 def test_a_finding_can_be_compared() -> None:
     """`place` drops nothing that a person would notice."""
     assert {"policy", "resource", "message", "severity", "enforcement", "location"} <= set(Finding.__struct_fields__)
+
+
+def system_pod(namespace: str) -> str:
+    pod = yaml.safe_load(SYSTEM_POD.text)
+    pod["metadata"]["namespace"] = namespace
+    return json.dumps(pod)
+
+
+def test_the_namespaces_of_the_system_are_spared(attest: Attest, project: Path) -> None:
+    """Judged as a cluster would, from the files alone: what is refused elsewhere may run there."""
+    folder = project / "out"
+    attest("gatekeeper", "generate", "attest-security", "--exclude-namespace", "legacy-*", "-o", folder, code=0)
+    spared = [*SPARED, "legacy-*"]
+    assert objects(folder)["AttestSecurity/attest-security"]["spec"]["match"]["excludedNamespaces"] == spared
+    for namespace, code in (*((one, 0) for one in SPARED), ("legacy-1", 0), ("shop", 1)):
+        (project / "pod.yaml").write_text(system_pod(namespace))
+        attest("policy", "check", "pod.yaml", "-p", folder, "--allow-empty", code=code)
+
+
+def test_the_output_says_which_constraints_would_refuse_pods_of_the_system(attest: Attest, project: Path) -> None:
+    said = "`attest-security` would refuse Pods of the system, such as kube-proxy"
+    ran = attest("gatekeeper", "generate", "attest-security", "gdpr", "-o", project / "a", code=0)
+    assert f"notice: {said}: constraints spare kube-system, gatekeeper-system, attest-system" in ran.err
+    ran = attest("gatekeeper", "generate", "attest-security", "--all-namespaces", "-o", project / "b", code=0)
+    assert f"warning: {said}, in kube-system, too: leave out --all-namespaces" in ran.err
+    ran = attest("gatekeeper", "generate", "gdpr", "-o", project / "c", code=0)
+    assert "would refuse" not in ran.err
+
+
+def test_a_constraint_that_only_warns_refuses_nothing(attest: Attest, project: Path) -> None:
+    (project / ".attest").mkdir()
+    (project / ".attest/policies.yaml").write_text("policies: [{name: attest-security, enforcement: warn}]\n")
+    assert "would refuse" not in attest("gatekeeper", "generate", "attest-security", "-o", "out", code=0).err
+
+
+def test_without_evidence_no_constraint_asks_for_attestations(attest: Attest, project: Path) -> None:
+    """With it, it does; and so it does where the configuration says so."""
+    names = ("attest-security", "image-security")
+
+    def asked(*more: str | Path) -> list[bool]:
+        ran = attest("gatekeeper", "generate", *names, *more, "--force", "-o", project / "out", code=0)
+        constraints = [one for one in objects(project / "out").values() if one["kind"] != "ConstraintTemplate"]
+        asks = [one["spec"]["parameters"]["require_attestation"] for one in constraints]
+        assert ("are not asked for attestations" in ran.err) == (not all(asks))
+        return asks
+
+    assert asked() == [False, False]
+    (project / "evidence.json").write_text("{}")
+    assert asked("--evidence", "evidence.json") == [True, True]
+    (project / "parameters.yaml").write_text("attest-security: {require_attestation: true}\n")
+    assert sorted(asked("--parameters", "parameters.yaml")) == [False, True]

@@ -23,6 +23,7 @@ from attest_governance.gatekeeper.install import How, Patience
 from attest_governance.gatekeeper.install import install as do_install
 from attest_governance.gatekeeper.install import uninstall as do_uninstall
 from attest_governance.gatekeeper.status import read_status
+from attest_governance.gatekeeper.system import SPARED, left_alone
 from attest_governance.report import write_reports
 from attest_governance.request import Request
 
@@ -34,7 +35,14 @@ Policies = Annotated[
 ]
 Excluded = Annotated[
     list[str] | None,
-    typer.Option("--exclude-namespace", metavar="NAMESPACE", help="Namespaces to leave alone (globs); repeats."),
+    typer.Option(
+        "--exclude-namespace",
+        metavar="NAMESPACE",
+        help="Further namespaces to leave alone (globs); repeats.",
+    ),
+]
+Everywhere = Annotated[
+    bool, typer.Option("--all-namespaces", help=f"Do not spare the namespaces of the system: {', '.join(SPARED)}.")
 ]
 Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
 Kubeconfig = Annotated[
@@ -58,11 +66,12 @@ def generate(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write to.")],
     request: Request,
     exclude_namespace: Excluded = None,
+    all_namespaces: Everywhere = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that were not generated.")] = False,
     output_format: Format = "text",
 ) -> None:
     """Write a ConstraintTemplate and a constraint for each plain policy; they find what the policy finds."""
-    made = make(policies or (), request, exclude_namespace or ())
+    made = make(policies or (), request, left_alone(exclude_namespace or (), everywhere=all_namespaces))
     written = write_files(files_of(made.pairs), output, force=force)
     check_files(engine(), written)
     show_written(written, made.problems, output_format)
@@ -77,6 +86,7 @@ def install(
     kubeconfig: Kubeconfig = None,
     request: Request,
     exclude_namespace: Excluded = None,
+    all_namespaces: Everywhere = False,
     force_conflicts: Force = False,
     prune: Prune = False,
     dry_run: DryRun = False,
@@ -87,7 +97,7 @@ def install(
 
     Gatekeeper templates and constraints that stand in the policy folders are installed as they are.
     """
-    made = make(policies or (), request, exclude_namespace or ())
+    made = make(policies or (), request, left_alone(exclude_namespace or (), everywhere=all_namespaces))
     warn(made.problems)
     how = How(force=force_conflicts, prune=prune, dry_run=dry_run, patience=Patience(timeout))
     cluster = connect(kubeconfig=kubeconfig, context=context)
@@ -104,11 +114,12 @@ def diff(
     kubeconfig: Kubeconfig = None,
     request: Request,
     exclude_namespace: Excluded = None,
+    all_namespaces: Everywhere = False,
     prune: Prune = False,
     output_format: Format = "text",
 ) -> int:
     """Show what `install` would change. Exits with 0 when nothing would, 1 when something would, 2 on errors."""
-    made = make(policies or (), request, exclude_namespace or ())
+    made = make(policies or (), request, left_alone(exclude_namespace or (), everywhere=all_namespaces))
     warn(made.problems)
     found = differences(connect(kubeconfig=kubeconfig, context=context), made.objects, prune=prune)
     show_differences(found, output_format)

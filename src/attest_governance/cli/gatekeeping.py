@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.adapters.clock import system_clock
+from attest_governance.check import check
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import show, tell
 from attest_governance.cli.session import open_here
 from attest_governance.gatekeeper.belonging import is_constraint
 from attest_governance.gatekeeper.generate import Generated, Recipe, Written, generate
+from attest_governance.gatekeeper.system import SYSTEM_POD, refusal
 from attest_governance.model.problem import refuse
+from attest_governance.model.sources import Manifests
 
 if TYPE_CHECKING:
     from attest_governance.adapters.cluster import Object
@@ -29,9 +32,13 @@ def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequenc
     Raises:
         AttestError: a policy, a file or the configuration is wrong, or the policies are not approved.
     """
-    with open_here(msgspec.structs.replace(request, names=tuple(policies)), system_clock()) as runtime:
+    now = system_clock()
+    with open_here(msgspec.structs.replace(request, names=tuple(policies)), now) as runtime:
         refuse(runtime.loaded.problems)
         refuse(runtime.problems)
+        plan = runtime.plan(Manifests(inputs=(SYSTEM_POD,)), now)
+        found = check(runtime.engine, runtime.loaded, plan, now=now).findings
+        tell(*filter(None, (refusal(found, excluded_namespaces), *(f"notice: {one}" for one in runtime.unproven()))))
         for name in runtime.weights.rollout:
             tell(f"notice: `{name}` has a rollout, which its constraint can't have: it does what `enforcement` says")
         recipe = Recipe(

@@ -145,7 +145,8 @@ def _match(rego: RegoTemplate, wanted: Wanted) -> Object:
     if rego.level == "Namespace":
         match["scope"] = "Namespaced"
     if wanted.excluded_namespaces:
-        match["excludedNamespaces"] = [*match.get("excludedNamespaces", ()), *wanted.excluded_namespaces]
+        own = match.get("excludedNamespaces", ())
+        match["excludedNamespaces"] = list(dict.fromkeys((*own, *wanted.excluded_namespaces)))
     return match
 
 
