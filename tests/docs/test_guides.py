@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from .guide import Command, File, calls, missing, session, steps
 from .running import run_line
 
 ROOT = Path(__file__).parents[2]
-GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+GUIDES = [*sorted((ROOT / "docs" / "guides").glob("*.md")), ROOT / "docs" / "troubleshooting.md"]
 TOOLS = {"helm": "k8s", "kustomize": "k8s"}
 """Programs of others that guides pipe from; here they print the manifests of the project."""
 
@@ -115,3 +117,18 @@ OUTPUT = {
 @pytest.mark.parametrize(("shown", "printed", "absent"), OUTPUT.values(), ids=OUTPUT)
 def test_shown_lines_are_compared(shown: tuple[str, ...], printed: str, absent: str) -> None:
     assert missing(shown, printed) == absent
+
+
+CHART = "github.com/open-policy-agent/gatekeeper/v3@*/charts/gatekeeper/templates/*deployment.yaml"
+
+
+def test_the_labels_of_gatekeeper_are_those_of_its_chart() -> None:
+    """Of the version that is linked into the engine, whose sources are where Go keeps modules."""
+    cache = Path(os.environ.get("GOMODCACHE") or Path.home() / "go" / "pkg" / "mod")
+    charts = [one.read_text(encoding="utf-8").replace('"', "") for one in cache.glob(CHART)]
+    if not charts:
+        pytest.skip("GATEKEEPER'S CHART IS NOT HERE: the labels of the troubleshooting page are not compared")
+    page = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    labels = set(re.findall(r" -l (\S+)=(\S+)", page))
+    assert len(labels) == 3
+    assert [one for one in labels if not any(f"{one[0]}: {one[1]}\n" in chart for chart in charts)] == []

@@ -55,7 +55,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest policy playground --policy policies/labels.rego --tests policies/labels_test.rego",
     ),
     "policy explain": (
-        "attest policy explain k8s/web.yaml",
+        "attest policy check k8s/ --format json --output results.json",
         "attest policy explain results.json --index 1",
     ),
     "policy profile": (

@@ -143,5 +143,6 @@ def list_exemptions(
         found = survey(here.project, "exemption", here.now)
         view = view_records(by_status(found.judgements, status), found.problems)
     else:
+        saying.tell("notice: the project has no governance: these are the exemptions of its configuration")
         view = view_declared(declared(settings_here().exemptions), system_clock(), status)
     saying.show(view, list_lines(view), shown_as)
