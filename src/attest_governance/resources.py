@@ -60,4 +60,4 @@ def _executable() -> str:
 
 def _install_hint() -> str:
     in_checkout = (_checkout() / "engine" / "go.mod").is_file()
-    return "run `make engine`" if in_checkout else "reinstall with `pip install --force-reinstall attest-governance`"
+    return "run `make engine`" if in_checkout else "install the product again, with `--force-reinstall`"

@@ -132,3 +132,12 @@ def test_the_labels_of_gatekeeper_are_those_of_its_chart() -> None:
     labels = set(re.findall(r" -l (\S+)=(\S+)", page))
     assert len(labels) == 3
     assert [one for one in labels if not any(f"{one[0]}: {one[1]}\n" in chart for chart in charts)] == []
+
+
+def test_nobody_is_told_to_install_a_release_that_there_is_not() -> None:
+    """Until there is one: pages, messages and what `init` writes install a checkout."""
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    files += [one for one in (ROOT / "src").rglob("*") if one.suffix in (".py", ".yml", ".yaml")]
+    release = re.compile(r"pip install [^\n]*[\s'\"]attest-governance\b(?!/)")
+    told = [str(one.relative_to(ROOT)) for one in files if release.search(one.read_text(encoding="utf-8"))]
+    assert told == []

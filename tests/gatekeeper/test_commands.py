@@ -247,7 +247,7 @@ def test_what_is_gone_is_no_error(adapter: KubernetesCluster) -> None:
 def test_lightkube_that_is_not_installed_is_named(attest: Attest, project: Path) -> None:
     (project / "lightkube.py").write_text("raise ImportError('none')")
     ran = attest("gatekeeper", "status", env={"PYTHONPATH": str(project)}, code=2)
-    assert "pip install 'attest-governance[kubernetes]'" in ran.err
+    assert "pip install 'lightkube>=1.0'" in ran.err
 
 
 def test_an_unknown_format_is_refused_before_anything_is_done(

@@ -51,7 +51,7 @@ def connect(*, kubeconfig: Path | None = None, context: str = "", timeout: float
     except ImportError as error:
         raise UsageError(
             "speaking to a cluster needs lightkube, which is not installed",
-            hint="run `pip install 'attest-governance[kubernetes]'`",
+            hint="run `pip install 'lightkube>=1.0'`",
         ) from error
     wrong = (ConfigError, yaml.YAMLError, msgspec.MsgspecError, OSError, LookupError, TypeError, ValueError)
     try:

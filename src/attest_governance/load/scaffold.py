@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 
-from attest_governance import __version__
 from attest_governance.errors import OutputError
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,7 +44,7 @@ def scaffold(directory: Path) -> tuple[Scaffolded, ...]:
 
 def _write(directory: Path, path: str, template: str) -> Literal["written", "kept"]:
     target = directory / PurePosixPath(path)
-    text = (TEMPLATES / template).read_text(encoding="utf-8").replace("==VERSION", f"=={__version__}")
+    text = (TEMPLATES / template).read_text(encoding="utf-8")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.parent.resolve().is_relative_to(directory.resolve()):
