@@ -141,6 +141,7 @@ at_rest if {
 
 claim_fix := sprintf("Set storageClassName to a class whose volumes are encrypted: %s.", [lib.listed(classes)]) if {
 	classes := lib.parameter("encrypted_storage_classes", [])
+	is_array(classes)
 	count(classes) > 0
 } else := "Set storageClassName to a class whose volumes are encrypted, and list it in the parameter encrypted_storage_classes."
 

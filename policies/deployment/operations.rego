@@ -178,6 +178,7 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", "
 	least := input.resource.spec.minAvailable
 	is_number(least)
 	some _, autoscaler in lib.around[_].HorizontalPodAutoscaler
+	is_string(input.resource.metadata.name)
 	autoscaler.spec.scaleTargetRef.name == input.resource.metadata.name
 	lib.field(autoscaler, ["spec", "minReplicas"], 1) <= least
 	message := sprintf("%s lets no pod be evicted where its autoscaler has scaled down: minAvailable is %v", [lib.this, least])

@@ -151,6 +151,7 @@ violation contains {"message": message, "severity": "medium", "path": array.conc
 }
 
 has_tls(reference) if {
+	is_string(reference.name)
 	some kind in ["BackendTLSPolicy", "BackendConfigPolicy"]
 	some policy in lib.around[_][kind]
 	some target in policy.spec.targetRefs

@@ -145,5 +145,5 @@ def test_what_was_written_is_read(attest: Attest, project: Path) -> None:
         imports, _, rules = text.rpartition("\n\n")
         (project / f"policies/{number}.rego").write_text(f"package shop{number}\n\n{imports}\n{rules}\n")
     document = attest("policy", "check", "pod.yaml", "-p", "policies", "-f", "json", code=1).json()
-    assert document["problems"] == []
+    assert [problem for problem in document["problems"] if problem["code"] != "input_field"] == []
     assert sorted(finding["policy"] for finding in document["findings"]) == sorted(f"shop{n}" for n in range(len(READ)))

@@ -67,9 +67,10 @@ def found(attest: Attest, write: Write, text: str) -> list[tuple[str, int]]:
 
 
 def place(policy: str, text: str) -> tuple[str, int]:
-    """Where a defect is found."""
+    """Where a defect is found; that of a block of text on its first line."""
     assert MANIFESTS.count(text) == 1, text
-    return policy, MANIFESTS[: MANIFESTS.index(text)].count("\n") + 1
+    in_block = text.partition("\n")[0].endswith("|")
+    return policy, MANIFESTS[: MANIFESTS.index(text)].count("\n") + 1 + in_block
 
 
 def test_twenty_defects_are_twenty_findings_each_at_its_line(attest: Attest, write: Write) -> None:

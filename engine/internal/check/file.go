@@ -2,13 +2,15 @@ package check
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/load"
-	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
 )
@@ -153,30 +155,41 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 	paths := evaluator.Locate(ctx, violations, document.Term)
 	for i, v := range violations {
 		f.remember(v.Details, document.Term, paths[i])
-		location := place(document, v, paths[i])
+		location, details := place(document, v.Details, paths[i])
 		f.findings = append(f.findings, model.Finding{
 			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
-			Message: v.Message, Resource: resource, Location: location, Details: v.Details,
+			Message: v.Message, Resource: resource, Location: location, Details: details,
 			Fix: v.Fix,
 		})
 	}
 }
 
-// place is where a violation stands. On a line of a longer text, its details say `within` which span: what reports mask
-// where it is a secret.
-func place(document *load.Document, v rego.Violation, path []any) model.Location {
+// place is where a finding stands, and its details. On a line of a longer text (`line` in the details) these say `within`
+// which span: what reports mask where it is a secret.
+func place(document *load.Document, details map[string]any, path []any) (model.Location, map[string]any) {
 	whole := document.Locate(path)
-	line, stated := locate.LineOf(v.Entry)
+	line, stated := lineOf(details)
 	if !stated {
-		return whole
+		return whole, details
 	}
-	delete(v.Details, "line") // it was said where to look, not what
+	out := maps.Clone(details)
+	delete(out, "line") // it was said where to look, not what
 	at, found := document.LocateLine(path, line)
 	if !found {
-		return whole
+		return whole, out
 	}
-	v.Details["within"] = []any{whole.Line, whole.Column, whole.EndLine, whole.EndColumn}
-	return at
+	out["within"] = []any{whole.Line, whole.Column, whole.EndLine, whole.EndColumn}
+	return at, out
+}
+
+// lineOf is the line of a text that a rule names beside its path; 0 stands for the whole text.
+func lineOf(details map[string]any) (int, bool) {
+	number, ok := details["line"].(json.Number)
+	if !ok {
+		return 0, false
+	}
+	line, err := strconv.Atoi(number.String())
+	return line, err == nil
 }
 
 // Enforcement is what a rule's name says of it; configuration may lower it further.

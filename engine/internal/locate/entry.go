@@ -35,26 +35,6 @@ func FromEntry(entry, resource *ast.Term) ([]any, bool) {
 	return nil, false
 }
 
-// LineOf is the line (from 1) of the text at its path that an entry names, under `line` beside it.
-func LineOf(entry *ast.Term) (int, bool) {
-	if entry == nil {
-		return 0, false
-	}
-	object, ok := entry.Value.(ast.Object)
-	if !ok || object.Get(ast.InternedTerm("path")) == nil {
-		return 0, false
-	}
-	line := object.Get(ast.InternedTerm("line"))
-	if line == nil {
-		return 0, false
-	}
-	number, ok := line.Value.(ast.Number)
-	if !ok {
-		return 0, false
-	}
-	return number.Int()
-}
-
 func stated(object ast.Object, resource *ast.Term) ([]any, bool) {
 	for _, name := range []string{"path", "_loc", "field"} {
 		value := object.Get(ast.InternedTerm(name))

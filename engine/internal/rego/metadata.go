@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,10 +18,14 @@ var entryRules = []string{"violation", "deny", "warn"}
 
 // describe says what a policy package is, from its modules and the METADATA of its package scope.
 func describe(modules []*Parsed) model.Policy {
-	pkg := modules[0].Module.Package
+	first := modules[0]
+	if judging := slices.IndexFunc(modules, judges); judging >= 0 { // the others lend their rules
+		first = modules[judging]
+	}
+	pkg := first.Module.Package
 	policy := model.Policy{
 		Engine: "opa", Package: packageName(pkg), Rules: definedRules(modules),
-		File: modules[0].File, Line: pkg.Location.Row, RegoVersion: V1,
+		File: first.File, Line: pkg.Location.Row, RegoVersion: V1,
 	}
 	policy.Name = strings.ReplaceAll(policy.Package, ".", "-")
 	for _, m := range modules {
@@ -35,6 +40,9 @@ func describe(modules []*Parsed) model.Policy {
 	}
 	return policy
 }
+
+// judges says whether a module itself defines rules that find something.
+func judges(module *Parsed) bool { return len(definedRules([]*Parsed{module})) > 0 }
 
 func definedRules(modules []*Parsed) []string {
 	var out []string
