@@ -142,7 +142,7 @@ func (f *finder) flip(a, b *unit) (resource, flipped any) {
 		if !ok {
 			continue
 		}
-		if named := b.subject.Replace(w, whole(b.subject.Resource(w))); f.separates(a, b, named, b.subject) {
+		if named := b.subject.Replace(w, explore.Whole(b.subject.Resource(w))); f.separates(a, b, named, b.subject) {
 			w = named
 		}
 		if resource == nil {
@@ -156,13 +156,6 @@ func (f *finder) flip(a, b *unit) (resource, flipped any) {
 		}
 	}
 	return resource, nil
-}
-
-// whole is a resource with what every manifest says, so that it can be tried.
-func whole(resource any) any {
-	object, _ := resource.(map[string]any)
-	kind, _ := object["kind"].(string)
-	return explore.Merge(explore.Identity(kind), resource)
 }
 
 // seen is an input as a policy sees it.

@@ -188,7 +188,7 @@ func (f *finder) natural(a, b *unit, it item) explore.World {
 		}
 		return holds
 	}
-	try(it.from.Replace(w, whole(it.from.Resource(w))))
+	try(it.from.Replace(w, explore.Whole(it.from.Resource(w))))
 	var odd []explore.Path
 	w.Walk(func(path explore.Path, value any) {
 		if len(path) > 1 && a.pool.Odd(path, value) {
