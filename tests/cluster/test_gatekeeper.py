@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
+from attest_governance.gatekeeper.system import SPARED
+
 from ..cli.conftest import Ran
 from .conftest import ROOT, VIOLATIONS_LIMIT, RealCluster, eventually
 
@@ -92,10 +94,10 @@ class World:
     """Which policies are meant."""
 
     def checked(self) -> list[dict[str, Any]]:
-        """What the command line finds in the completed resources."""
+        """What the command line finds in the completed resources; our constraints spare the system's namespaces."""
         ran = self.attest("policy", "check", self.resources.folder, *self.arguments, "--format", "json", codes=(0, 1))
         findings: list[dict[str, Any]] = ran.json()["findings"]
-        return findings
+        return [each for each in findings if "/" in each["policy"] or each["resource"]["namespace"] not in SPARED]
 
 
 @pytest.fixture(scope="session")
