@@ -218,11 +218,13 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _plan(self, manifests: Manifests, governed: InForce | None) -> Plan:
         request, policy = self.prepared.request, self.settings.policy
         in_force = None if request.disallow_exemptions else governed
-        options = CheckOptions(policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug)
+        options = CheckOptions(
+            policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug, self.fragments
+        )
         return Plan(
             manifests=msgspec.structs.replace(manifests, leave_out=self.prepared.leave_out),
             selected=self.selected,
-            options=msgspec.structs.replace(options, fragments=self.fragments),
+            options=options,
             weights=self._weighing(),
             exempting=_exempting(request, self.settings, in_force),
             rules=Rules(policy.fail_on_violation, request.strict, request.fail_on, request.allow_empty),

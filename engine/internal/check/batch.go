@@ -3,7 +3,6 @@ package check
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"attest.continuu.ms/engine/internal/model"
@@ -56,11 +55,10 @@ func (r *run) count(resources []judged) {
 			increment(&r.pending.Unspoken, j.id.Kind)
 			r.result.Unspoken++
 		}
-		for _, name := range j.policies {
-			increment(&r.pending.Asked, name)
-		}
-		for _, name := range j.constraints {
-			increment(&r.pending.Asked, name)
+		for _, names := range [][]string{j.policies, j.constraints} {
+			for _, name := range names {
+				increment(&r.pending.Asked, name)
+			}
 		}
 	}
 }
@@ -106,10 +104,7 @@ func (r *run) duplicates(resources []judged) []model.Problem {
 		if j.id.Name == "" || j.id.Generated || j.id.Fragment != "" {
 			continue // every apply makes a new object, and a patch none
 		}
-		group, _, found := strings.Cut(j.id.APIVersion, "/")
-		if !found {
-			group = "" // of the core group, whose versions stand alone
-		}
+		group, _ := j.id.GroupVersion()
 		key := object{group, j.id.Kind, j.id.Namespace, j.id.Name}
 		first, taken := r.seen[key]
 		if !taken {

@@ -7,7 +7,6 @@ package kustomize
 
 import (
 	"path/filepath"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -132,9 +131,6 @@ func named(patch model.Resource, resources []model.Resource) bool {
 }
 
 func groupKind(of model.Resource) schema.GroupKind {
-	group, _, found := strings.Cut(of.APIVersion, "/")
-	if !found {
-		group = "" // of the core group, whose versions stand alone
-	}
+	group, _ := of.GroupVersion()
 	return schema.GroupKind{Group: group, Kind: of.Kind}
 }

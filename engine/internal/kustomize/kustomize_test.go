@@ -1,12 +1,12 @@
 package kustomize
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/trial"
 )
 
 const (
@@ -19,16 +19,7 @@ const (
 // places are the documents of a folder that are patches: `file:line of the document < file:line of the kustomization`.
 func places(t *testing.T, files map[string]string) string {
 	t.Helper()
-	root := t.TempDir()
-	for name, text := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	root := trial.Folder(t, files)
 	found := load.WalkLeaving([]string{root}, nil)
 	patches := Listed(found, load.DefaultLimits)
 	if patches == nil {

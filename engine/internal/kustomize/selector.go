@@ -3,7 +3,6 @@ package kustomize
 import (
 	"regexp"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -61,10 +60,7 @@ func (s *selector) any(resources []model.Resource) bool {
 }
 
 func (s *selector) selects(one model.Resource) bool {
-	group, version, found := strings.Cut(one.APIVersion, "/")
-	if !found {
-		group, version = "", one.APIVersion
-	}
+	group, version := one.GroupVersion()
 	return fits(s.group, group) && fits(s.version, version) && fits(s.kind, one.Kind) && fits(s.name, one.Name) &&
 		fits(s.namespace, one.Namespace) && s.labels.Matches(labels.Set(one.Labels))
 }

@@ -4,6 +4,7 @@ package model
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // List is a list of an answer that is always there: `[]` where it holds nothing, never null.
@@ -39,6 +40,15 @@ type Resource struct {
 	Images      []string          `json:"images,omitempty"`
 	Template    string            `json:"template,omitempty"` // the file that it was rendered from, as helm notes it
 	Fragment    string            `json:"fragment,omitempty"` // where a kustomization lists it as a patch, of which it is one
+}
+
+// GroupVersion are the parts of its apiVersion; the core group, whose versions stand alone, is empty.
+func (r Resource) GroupVersion() (group, version string) {
+	group, version, found := strings.Cut(r.APIVersion, "/")
+	if !found {
+		return "", r.APIVersion
+	}
+	return group, version
 }
 
 // Finding is one policy's complaint about one resource. Resource indexes the batch's resources.

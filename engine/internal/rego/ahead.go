@@ -13,9 +13,10 @@ import (
 
 // translation is what modules are for the compiler, before any data is known.
 type translation struct {
-	parsed   []member
-	compiler *ast.Compiler
-	problems []model.Problem
+	parsed       []member
+	compiler     *ast.Compiler
+	capabilities *ast.Capabilities
+	problems     []model.Problem
 }
 
 // translate parses and compiles modules.
@@ -23,7 +24,7 @@ func translate(modules []Module, options Options) *translation {
 	parsed, problems := joined(modules)
 	set := &Set{options: options, capabilities: builtins.Capabilities(options.AllowNet)}
 	problems = append(problems, set.compile(parsed)...)
-	return &translation{parsed, set.Compiler, problems}
+	return &translation{parsed, set.Compiler, set.capabilities, problems}
 }
 
 // ahead is the work of the last call of Ahead until somebody takes it.

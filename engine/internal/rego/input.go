@@ -1,8 +1,6 @@
 package rego
 
 import (
-	"strings"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/model"
@@ -37,10 +35,7 @@ func (in Input) review(operation *ast.Term) *ast.Term {
 
 // request has the fields of an AdmissionRequest that are known.
 func (in Input) request(operation *ast.Term) [][2]*ast.Term {
-	group, version, found := strings.Cut(in.Identity.APIVersion, "/")
-	if !found {
-		group, version = "", in.Identity.APIVersion
-	}
+	group, version := in.Identity.GroupVersion()
 	kind := ast.ObjectTerm(text("group", group), text("version", version), text("kind", in.Identity.Kind))
 	fields := [][2]*ast.Term{
 		pair("kind", kind), pair("object", in.Resource), pair("operation", operation),

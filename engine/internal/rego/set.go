@@ -18,7 +18,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown/cache"
 	"golang.org/x/sync/errgroup"
 
-	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
@@ -94,7 +93,7 @@ type query struct {
 func Compile(ctx context.Context, modules []Module, options Options) (*Set, []model.Problem) {
 	translation := translated(modules, options)
 	parsed, problems := translation.parsed, translation.problems
-	set := &Set{options: options, capabilities: builtins.Capabilities(options.AllowNet), Compiler: translation.compiler}
+	set := &Set{options: options, capabilities: translation.capabilities, Compiler: translation.compiler}
 	problems = append(problems, set.takenPaths(parsed)...)
 	if model.HasErrors(problems) {
 		return set, problems

@@ -4,6 +4,7 @@ package play
 
 import (
 	"context"
+	"slices"
 
 	"attest.continuu.ms/engine/internal/check"
 	"attest.continuu.ms/engine/internal/develop/trace"
@@ -45,12 +46,5 @@ func Run(ctx context.Context, set *policyset.Set, params Params) (Result, error)
 }
 
 func late(result trace.Result) bool {
-	for _, one := range result.Traces {
-		for _, p := range one.Problems {
-			if p.Code == "eval_timeout" {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(result.Traces, func(one *trace.Trace) bool { return slices.ContainsFunc(one.Problems, trace.Late) })
 }

@@ -89,7 +89,7 @@ func (w *watcher) trace(policy, engine string) *traced {
 func (w *watcher) End(which rego.Evaluation, _ []rego.Violation, problems []model.Problem) {
 	for _, one := range w.open {
 		if one.Policy == which.Policy.Name {
-			if one.tracer != nil && slices.ContainsFunc(problems, late) {
+			if one.tracer != nil && slices.ContainsFunc(problems, Late) {
 				one.slow = one.tracer.busy
 			}
 			w.close(one)
@@ -137,8 +137,8 @@ func (w *watcher) Judged(judged check.Judged) {
 	w.open = nil
 }
 
-// late is whether a problem is that of the time limit.
-func late(p model.Problem) bool { return p.Code == "eval_timeout" }
+// Late is whether a problem is that of the time limit.
+func Late(p model.Problem) bool { return p.Code == "eval_timeout" }
 
 // blame lets what was stopped point at the rule that was under way, rather than at the first of the policy.
 func (t *traced) blame() {
@@ -146,7 +146,7 @@ func (t *traced) blame() {
 		return
 	}
 	for i := range t.Problems {
-		if p := &t.Problems[i]; late(*p) {
+		if p := &t.Problems[i]; Late(*p) {
 			p.File, p.Line, p.Column = t.slow.At.File, t.slow.At.Row, t.slow.At.Col
 			p.Message += fmt.Sprintf(" in rule `%s`", t.slow.Rule)
 		}
