@@ -163,8 +163,8 @@ def _evaluated(
     asked = Counter({one.name: 0 for one in selected})
     for batch in batches:
         asked.update(batch.asked)
-    named = {(one.policy, one.location.file, one.resource.id) for one in found}
-    failed = Counter(policy for policy, _, _ in named)
+    # By identity: the findings of a resource share it, and several resources may have one name.
+    failed = Counter(policy for policy, _ in {(one.policy, id(one.resource)) for one in found})
     return tuple(Evaluated(name, asked[name], max(0, asked[name] - failed[name])) for name in sorted(asked))
 
 

@@ -468,3 +468,12 @@ def test_a_document_says_what_was_looked_at_and_what_passed(attest: Attest, proj
     again = attest(*command, code=1).json()
     assert again["policySet"].startswith("sha256:")
     assert again["policySet"] != document["policySet"]
+
+
+def test_resources_of_one_name_pass_or_fail_each_by_itself(attest: Attest, project: Path) -> None:
+    (project / "p").mkdir()
+    (project / "p" / "two.rego").write_text(TWO_POLICIES, encoding="utf-8")
+    bare = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+    (project / "m.yaml").write_text(f"{bare}---\n{bare}---\n{bare}", encoding="utf-8")
+    document = attest("policy", "check", "m.yaml", "-p", "p", "-f", "json", code=1).json()
+    assert document["evaluated"] == [{"policy": "two", "resources": 3, "passed": 0}]
