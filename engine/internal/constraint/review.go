@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/controller/config/process"
 
 	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/cel"
 	"attest.continuu.ms/engine/internal/constraint/enforcement"
 	"attest.continuu.ms/engine/internal/constraint/expand"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
@@ -30,7 +31,8 @@ type Result struct {
 	// then it leads to the template of the generated resource, if there is one.
 	Path []any
 
-	evidence *rego.Evidence // nil for constraints written in CEL
+	evidence  *rego.Evidence // of a constraint in Rego
+	violation *cel.Violation // of a constraint in CEL
 }
 
 // Outcome of a review. Judged are the constraints that apply to the resource (or to one generated from
@@ -108,7 +110,7 @@ func (o *Outcome) take(result *frameworktypes.Result, from expand.Generated) {
 	}
 	o.Results = append(o.Results, Result{
 		Policy: gatekeeper.PolicyName(result.Constraint), Message: message, Details: result.Metadata["details"], Enforcement: enforcement.Of(result),
-		Expanded: from.Template, Path: from.Prefix, evidence: rego.EvidenceOf(result),
+		Expanded: from.Template, Path: from.Prefix, evidence: rego.EvidenceOf(result), violation: cel.ViolationOf(result),
 	})
 }
 
@@ -120,6 +122,9 @@ func (o *Outcome) Locate(ctx context.Context) {
 		proofs[i] = r.evidence
 	}
 	for i, path := range rego.Locate(ctx, proofs) {
+		if v := o.Results[i].violation; v != nil {
+			path = v.Path()
+		}
 		prefix := o.Results[i].Path
 		o.Results[i].Path = append(prefix[:len(prefix):len(prefix)], path...)
 	}

@@ -96,14 +96,25 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 			return nil, ctx.Err()
 		}
 		e := &evaluation{template: d.templates[c.GetKind()], input: input.with(c.Object)}
-		for _, message := range e.run() {
-			response.Results = append(response.Results, &types.Result{Msg: message, Constraint: c})
+		for _, v := range e.run() {
+			response.Results = append(response.Results, &types.Result{
+				Msg: v.message, Constraint: c, Metadata: map[string]any{violationKey: v.Violation},
+			})
 		}
 		for _, failure := range e.failures {
 			r.Problems = append(r.Problems, d.problem(c, e.template, failure))
 		}
 	}
 	return response, nil
+}
+
+// violationKey is under which a result carries what finds its field.
+const violationKey = "violation"
+
+// ViolationOf is what a result of this driver carries, or nil.
+func ViolationOf(result *types.Result) *Violation {
+	v, _ := result.Metadata[violationKey].(*Violation)
+	return v
 }
 
 // problem is an evaluation that failed. A template whose failure policy is to ignore that gets a

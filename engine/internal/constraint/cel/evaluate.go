@@ -112,8 +112,14 @@ func (e *evaluation) scope(budget int64, variables *variables) *scope {
 // errBudget ends the evaluation of a constraint.
 var errBudget = errors.New("validation failed due to running out of cost budget, no further validation rules will be run")
 
-// run returns the messages of the validations that do not hold.
-func (e *evaluation) run() []string {
+// violation is a validation that does not hold, with its message.
+type violation struct {
+	message string
+	*Violation
+}
+
+// run returns the validations that do not hold.
+func (e *evaluation) run() []violation {
 	if !e.applies() {
 		return nil
 	}
@@ -132,13 +138,13 @@ func (e *evaluation) run() []string {
 		e.fail("failed messageExpression: "+err.Error(), "validations")
 		return nil
 	}
-	var out []string
+	var out []violation
 	for i, result := range results {
 		switch {
 		case failed[i] != nil:
 			e.fail(failed[i].Error(), "validations", i, "expression")
 		case result != celtypes.True:
-			out = append(out, e.template.validations[i].text(texts[i]))
+			out = append(out, violation{e.template.validations[i].text(texts[i]), &Violation{e.template, &validations.input, i}})
 		}
 	}
 	return out

@@ -2,6 +2,7 @@ package cel
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
@@ -18,8 +19,9 @@ type template struct {
 	variables   map[string]cel.CompilationResult
 	conditions  []cel.CompilationResult
 	validations []validation
-	ignore      bool   // failurePolicy: Ignore
-	unusable    Errors // message expressions that do not compile: the fixed message stands in
+	trees       map[string]func() *tree // of variables, parsed when a field is looked for
+	ignore      bool                    // failurePolicy: Ignore
+	unusable    Errors                  // message expressions that do not compile: the fixed message stands in
 }
 
 // validation is an expression with what is said when it does not hold.
@@ -28,6 +30,19 @@ type validation struct {
 	message           string
 	compiled          cel.CompilationResult
 	messageExpression *cel.CompilationResult // nil where there is none
+	tree              func() *tree           // of the expression, parsed when a field is looked for
+}
+
+// tree of a variable, nil where there is none.
+func (t *template) tree(variable string) *tree {
+	if parse, known := t.trees[variable]; known {
+		return parse()
+	}
+	return nil
+}
+
+func parsedLater(expression string) func() *tree {
+	return sync.OnceValue(func() *tree { return newTree(expression) })
 }
 
 // Error is an expression that does not compile, or that can't be evaluated; its path lies below the template's `source`.
@@ -51,6 +66,7 @@ var (
 type compiler struct {
 	*cel.CompositedCompiler
 	stored           map[string]cel.CompilationResult // the variables
+	trees            map[string]func() *tree
 	errors, unusable Errors
 }
 
@@ -73,11 +89,11 @@ func compile(ct *templates.ConstraintTemplate) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{CompositedCompiler: composited, stored: map[string]cel.CompilationResult{}}
+	c := &compiler{CompositedCompiler: composited, stored: map[string]cel.CompilationResult{}, trees: map[string]func() *tree{}}
 	if err := c.variables(source); err != nil {
 		return nil, err
 	}
-	t := &template{variables: c.stored, ignore: *policy == admissionregistrationv1.Ignore}
+	t := &template{variables: c.stored, trees: c.trees, ignore: *policy == admissionregistrationv1.Ignore}
 	for i, m := range source.MatchConditions {
 		t.conditions = append(t.conditions, c.compile(&matchconditions.MatchCondition{Name: m.Name, Expression: m.Expression}, "matchCondition", i, "expression"))
 	}
@@ -106,12 +122,12 @@ func (c *compiler) variables(source *schema.Source) error {
 
 func (c *compiler) variable(v cel.NamedExpressionAccessor) cel.CompilationResult {
 	result := c.CompileAndStoreVariable(v, withParams, environment.StoredExpressions)
-	c.stored[v.GetName()] = result
+	c.stored[v.GetName()], c.trees[v.GetName()] = result, parsedLater(v.GetExpression())
 	return result
 }
 
 func (c *compiler) validation(i int, v schema.Validation) validation {
-	out := validation{expression: v.Expression, message: v.Message}
+	out := validation{expression: v.Expression, message: v.Message, tree: parsedLater(v.Expression)}
 	out.compiled = c.compile(&validating.ValidationCondition{Expression: v.Expression, Message: v.Message}, "validations", i, "expression")
 	if v.MessageExpression != "" {
 		message := c.CompileCELExpression(&validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}, withoutParams, environment.StoredExpressions)

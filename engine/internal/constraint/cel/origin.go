@@ -1,0 +1,204 @@
+package cel
+
+import (
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
+	celtypes "github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"k8s.io/apiserver/pkg/admission/plugin/cel"
+	apiservercel "k8s.io/apiserver/pkg/cel"
+)
+
+// origin is where a value stands in the object that is judged, or how far the way to it leads.
+type origin struct {
+	path  []any // names, and indexes as int
+	value any   // what stands there
+	whole bool  // it is the value, not an ancestor of what is missing
+}
+
+// step goes to a field or an element.
+func (o origin) step(key ref.Val) origin {
+	if !o.whole {
+		return o
+	}
+	next, there, name := o.value, false, any(nil)
+	switch container := o.value.(type) {
+	case map[string]any:
+		if text, ok := key.(celtypes.String); ok {
+			name = string(text)
+			next, there = container[string(text)]
+		}
+	case []any:
+		if i, ok := key.(celtypes.Int); ok && i >= 0 && int(i) < len(container) {
+			name, next, there = int(i), container[i], true
+		}
+	}
+	if !there {
+		return origin{o.path, o.value, false}
+	}
+	return origin{append(o.path[:len(o.path):len(o.path)], name), next, true}
+}
+
+// origin of the value of a part.
+func (f *finder) origin(p at) (origin, bool) {
+	switch p.expr.Kind() {
+	case ast.IdentKind:
+		return f.named(p.vars, p.expr.AsIdent())
+	case ast.SelectKind:
+		return f.field(p)
+	case ast.CallKind:
+		return f.result(p)
+	case ast.ListKind:
+		return f.deepest(p, p.expr.AsList().Elements())
+	}
+	return origin{}, false
+}
+
+// named is what a variable of a macro stands for, or the object.
+func (f *finder) named(vars *local, name string) (origin, bool) {
+	if found := vars.find(name); found != nil {
+		return found.from, found.known
+	}
+	judged := f.input.object
+	if judged == nil {
+		judged = f.input.oldObject
+	}
+	value, _ := f.input.ResolveName(name)
+	return origin{value: judged, whole: true}, value != nil && (name == cel.ObjectVarName || name == cel.OldObjectVarName && f.input.object == nil)
+}
+
+func (f *finder) field(p at) (origin, bool) {
+	selection := p.expr.AsSelect()
+	if variable := f.variable(p); variable != nil {
+		return f.blame(at{tree: variable, expr: variable.ast.Expr()})
+	}
+	found, ok := f.origin(p.part(selection.Operand()))
+	return found.step(celtypes.String(selection.FieldName())), ok
+}
+
+// variable is the expression of `variables.name`, nil for anything else.
+func (f *finder) variable(p at) *tree {
+	selection := p.expr.AsSelect()
+	operand := selection.Operand()
+	if operand.Kind() != ast.IdentKind || operand.AsIdent() != cel.VariableVarName || p.vars.find(cel.VariableVarName) != nil {
+		return nil
+	}
+	name := selection.FieldName()
+	if _, known := f.template.trees[name]; !known {
+		name, _ = apiservercel.Unescape(name)
+	}
+	return f.template.tree(name)
+}
+
+// result of a call stands where what it was made of does.
+func (f *finder) result(p at) (origin, bool) {
+	name, operands := p.call()
+	switch name {
+	case operators.Index, operators.OptIndex, operators.OptSelect:
+		found, ok := f.origin(p.part(operands[0]))
+		return found.step(f.value(p.part(operands[1]))), ok
+	case operators.Conditional, operators.All, operators.Exists, operators.ExistsOne, operators.LogicalAnd, operators.LogicalOr:
+		return f.blame(p)
+	case operators.Filter, operators.Map:
+		if p.macro(operands) == "" {
+			break
+		}
+		if kept := f.elements(p); len(kept) > 0 {
+			return kept[0].why, kept[0].known
+		}
+		return f.origin(p.part(operands[0]))
+	}
+	return f.deepest(p, operands)
+}
+
+// deepest of the places where parts stand; the first of those.
+func (f *finder) deepest(p at, parts []ast.Expr) (best origin, ok bool) {
+	for _, part := range parts {
+		if found, told := f.blame(p.part(part)); told && (!ok || len(found.path) > len(best.path)) {
+			best, ok = found, true
+		}
+	}
+	return best, ok
+}
+
+// element of a list, or key of a map.
+type element struct {
+	value ref.Val
+	from  origin // where it stands
+	why   origin // the field by which it is in the list
+	known bool   // it stands in the object at all
+}
+
+// elements of the value of a part.
+func (f *finder) elements(p at) []element {
+	name, operands := p.call()
+	switch {
+	case name == operators.Add:
+		return append(f.elements(p.part(operands[0])), f.elements(p.part(operands[1]))...)
+	case name == operators.Conditional:
+		return f.elements(f.chosen(p, operands))
+	case name == operators.Filter && p.macro(operands) != "":
+		return f.kept(p, operands)
+	case name == operators.Map && p.macro(operands) != "":
+		return f.mapped(p, operands)
+	case p.expr.Kind() == ast.SelectKind:
+		if variable := f.variable(p); variable != nil {
+			return f.elements(at{tree: variable, expr: variable.ast.Expr()})
+		}
+	}
+	return f.members(p)
+}
+
+func (f *finder) kept(p at, operands []ast.Expr) (out []element) {
+	for _, one := range f.elements(p.part(operands[0])) {
+		within := p.with(operands[2], p.macro(operands), one)
+		if f.value(within) != celtypes.True {
+			continue
+		}
+		if found, ok := f.blame(within); ok {
+			one.why, one.known = found, true
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+func (f *finder) mapped(p at, operands []ast.Expr) (out []element) {
+	all := f.elements(p.part(operands[0]))
+	if len(operands) == 4 { // map(variable, condition, result)
+		all = f.kept(p, operands[:3])
+	}
+	for _, one := range all {
+		within := p.with(operands[len(operands)-1], p.macro(operands), one)
+		from, ok := f.origin(within)
+		made := element{value: f.value(within), from: from, why: one.why, known: ok || one.known}
+		if !ok {
+			made.from = one.from
+			made.from.whole = false
+		}
+		out = append(out, made)
+	}
+	return out
+}
+
+// members of a list or map as it stands in the object, or anywhere else.
+func (f *finder) members(p at) (out []element) {
+	container := f.value(p)
+	from, known := f.origin(p)
+	switch list := container.(type) {
+	case traits.Lister:
+		size, _ := list.Size().(celtypes.Int)
+		for i := range size {
+			place := from.step(i)
+			out = append(out, element{list.Get(i), place, place, known})
+		}
+	case traits.Mapper:
+		for each := list.Iterator(); each.HasNext() == celtypes.True; {
+			key := each.Next()
+			place := from.step(key)
+			out = append(out, element{key, origin{place.path, nil, false}, place, known})
+		}
+	}
+	return out
+}
