@@ -242,7 +242,7 @@ VALUES = {
     "allow_net": "example.com",
     "timeout": "9s",
     "memory": "3Gi",
-    "evaluator": "compiled",
+    "evaluator": "opa",
     "input_form": "conftest",
     "profile": "minimal",
     "shipped": "false",

@@ -210,7 +210,7 @@ class PolicyOptions(_Section, frozen=True, forbid_unknown_fields=True):
         Meta(
             description="Who evaluates Rego: OPA's evaluator, the compiled one, or both, of which OPA's answer counts."
         ),
-    ] = "opa"
+    ] = "compiled"
     input_form: Annotated[
         InputForm,
         Meta(
