@@ -39,7 +39,7 @@ package attest.context
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix, "cause": "few replicas"} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix, "cause": "few replicas", "controls": ["SOC2-A1.2"]} if {
 	is_production_deployment
 	replicas := lib.field(input.resource, ["spec", "replicas"], 1)
 	minimum := lib.parameter("min_replicas", 3)
@@ -51,7 +51,7 @@ violation contains {"message": message, "severity": "medium", "path": lib.deepes
 	fix := sprintf("Set spec.replicas to `%v` or more.", [minimum])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "no limits"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "no limits", "controls": ["SOC2-A1.2"]} if {
 	is_production_deployment
 	some container_path, container in lib.containers
 	container_path[count(container_path) - 2] != "ephemeralContainers"
@@ -64,7 +64,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	fix := "Set resources.limits of the container, such as `{cpu: 500m, memory: 256Mi}`."
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "unwatched"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "cause": "unwatched", "controls": ["SOC2-CC7.2"]} if {
 	is_production_deployment
 	key := lib.parameter("monitoring_annotation", "monitoring.company.com/enabled")
 	lib.field(input.resource, ["metadata", "annotations", key], "") != "true"

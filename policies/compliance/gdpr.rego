@@ -43,14 +43,14 @@ package attest.gdpr
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.terms_fix, "cause": "no terms"} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.terms_fix, "cause": "no terms", "controls": controls.terms} if {
 	is_subject_workload
 	lib.parameter("require_annotations", true)
 	some key in lib.missing_data_protection_annotations
 	message := sprintf("%s processes personal data without annotation %v", [lib.this, key])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.basis} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.basis, "controls": controls.basis} if {
 	is_subject_workload
 	some path, value in lib.annotations_at["gdpr.attest.continuu.ms/lawful-basis"]
 	not lower(value) in lawful_bases
@@ -66,14 +66,14 @@ lawful_bases := {
 	"vital-interests", "public-task", "legitimate-interests",
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.period} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.period, "controls": controls.period} if {
 	is_subject_workload
 	some path, value in lib.annotations_at["gdpr.attest.continuu.ms/retention-period"]
 	not regex.match(`^(?i:P(\d+[YMWD])+|\d+ ?(d|w|m|y|days?|weeks?|months?|years?))$`, value)
 	message := sprintf("'%v' is no retention period: write it like P30D, 30d or 2 years", [value])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "no TLS"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "no TLS", "controls": controls.transit} if {
 	lib.parameter("privacy_by_design", true)
 	lib.processes_personal_data
 	some path, host in lib.hosts_without_tls
@@ -81,7 +81,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	fix := lib.tls_fix(host)
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.disk} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.disk, "controls": controls.disk} if {
 	lib.parameter("privacy_by_design", true)
 	lib.processes_personal_data
 	some path, source in lib.host_paths
@@ -97,4 +97,12 @@ fixes := {
 	"basis": "Set the annotation `gdpr.attest.continuu.ms/lawful-basis` to the basis of the processing, such as `contract`.",
 	"period": "Set the annotation `gdpr.attest.continuu.ms/retention-period` to a period, such as `P30D`.",
 	"disk": "Replace hostPath by a persistentVolumeClaim, or by an emptyDir where nothing is to be kept.",
+}
+
+controls := {
+	"terms": ["GDPR-Art.5", "GDPR-Art.30"],
+	"basis": ["GDPR-Art.6"],
+	"period": ["GDPR-Art.5"],
+	"transit": ["GDPR-Art.25", "GDPR-Art.32"],
+	"disk": ["GDPR-Art.5", "GDPR-Art.25"],
 }

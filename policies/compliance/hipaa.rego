@@ -40,14 +40,14 @@ package attest.hipaa_encryption
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "no TLS"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "no TLS", "controls": controls.transit} if {
 	in_transit
 	some path, host in lib.hosts_without_tls
 	message := sprintf("%s serves PHI without TLS on host '%v'", [lib.this, host])
 	fix := lib.tls_fix(host)
 }
 
-violation contains {"message": message, "severity": "high", "path": ["metadata", "annotations", key], "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": ["metadata", "annotations", key], "fix": fix, "controls": controls.transit} if {
 	in_transit
 	lib.is_ingress
 	some key, value in input.resource.metadata.annotations
@@ -62,7 +62,7 @@ violation contains {"message": message, "severity": "high", "path": ["metadata",
 	fix := sprintf("Set metadata.annotations['%s'] to `\"true\"`.", [key])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "ports", i], "fix": fixes.port} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "ports", i], "fix": fixes.port, "controls": controls.transit} if {
 	in_transit
 	input.resource.kind == "Service"
 	input.resource.spec.type in {"LoadBalancer", "NodePort"}
@@ -77,7 +77,7 @@ is_plain_http(port) if port.name == "http"
 
 is_plain_http(port) if port.appProtocol == "http"
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": claim_fix} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": claim_fix, "controls": controls.rest} if {
 	at_rest
 	some claim_path, claim in claims
 	class := object.get(claim, "storageClassName", null)
@@ -109,13 +109,13 @@ named(class) := "the default storage class" if class == null
 
 named(class) := sprintf("storage class '%v'", [class]) if class != null
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.disk} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.disk, "controls": controls.rest} if {
 	at_rest
 	some path, source in lib.host_paths
 	message := sprintf("%s keeps PHI on the disk of a node, not known to be encrypted: hostPath '%v'", [lib.this, source])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.class} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.class, "controls": controls.rest} if {
 	input.resource.kind == "StorageClass"
 	lib.parameter("at_rest", "required") == "required"
 	is_for_phi
@@ -149,4 +149,9 @@ fixes := {
 	"port": "Set spec.type to `ClusterIP`, and serve it by TLS through an Ingress.",
 	"disk": "Replace hostPath by a persistentVolumeClaim of a class whose volumes are encrypted.",
 	"class": "Set parameters.encrypted to `\"true\"`.",
+}
+
+controls := {
+	"transit": ["HIPAA-164.312(e)(1)", "HIPAA-164.312(e)(2)(ii)"],
+	"rest": ["HIPAA-164.312(a)(2)(iv)"],
 }

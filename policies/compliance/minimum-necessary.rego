@@ -30,7 +30,7 @@ package attest.minimum_necessary
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.keys, "cause": "secret variable"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.keys, "cause": "secret variable", "controls": controls.keys} if {
 	lib.handles_phi
 	some container_path, container in lib.container_parts
 	some i, source in container.envFrom
@@ -42,7 +42,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token, "cause": "token"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.token, "cause": "token", "controls": controls.token} if {
 	some pod_path, pod in lib.pods
 	not lib.is_loose(pod_path)
 	lib.handles_phi
@@ -51,7 +51,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s handles PHI and does not say whether it needs a token of the Kubernetes API", [lib.this])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["rules", i, field, j], "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": ["rules", i, field, j], "fix": fix, "controls": controls.role} if {
 	input.resource.kind in {"Role", "ClusterRole"}
 	lib.handles_phi
 	some i, rule in input.resource.rules
@@ -61,7 +61,7 @@ violation contains {"message": message, "severity": "high", "path": ["rules", i,
 	fix := sprintf("List in rules[%d].%s those that the work needs, in place of `*`.", [i, field])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["roleRef", "name"], "fix": fixes.role} if {
+violation contains {"message": message, "severity": "high", "path": ["roleRef", "name"], "fix": fixes.role, "controls": controls.role} if {
 	input.resource.kind in {"RoleBinding", "ClusterRoleBinding"}
 	lib.handles_phi
 	input.resource.roleRef.kind == "ClusterRole"
@@ -73,4 +73,10 @@ fixes := {
 	"keys": "Replace secretRef of envFrom by the single keys, each in env by valueFrom.secretKeyRef.",
 	"token": "Set automountServiceAccountToken of the pod to `false`, or to `true` where it uses the Kubernetes API.",
 	"role": "Set roleRef.name to a role that names what the work needs.",
+}
+
+controls := {
+	"keys": ["HIPAA-164.502(b)", "HIPAA-164.312(a)(1)"],
+	"token": ["HIPAA-164.502(b)", "HIPAA-164.312(a)(1)", "CIS-1.12-5.1.6"],
+	"role": ["HIPAA-164.502(b)", "HIPAA-164.308(a)(4)"],
 }

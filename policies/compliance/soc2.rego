@@ -49,14 +49,14 @@ package attest.compliance
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.audit_fix} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.audit_fix, "controls": ["SOC2-CC7.2", "SOC2-CC7.3"]} if {
 	input.resource.kind == "Deployment"
 	is_production_namespace
 	not has_audit_logging_enabled
 	message := "Production deployments must enable audit logging for SOC2 compliance"
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.terms_fix, "cause": "no terms"} if {
+violation contains {"message": message, "severity": "high", "path": lib.annotations_path, "fix": lib.terms_fix, "cause": "no terms", "controls": ["GDPR-Art.5", "GDPR-Art.30"]} if {
 	input.resource.kind == "Deployment"
 	processes_personal_data
 	not has_data_protection_annotations

@@ -51,7 +51,7 @@ package attest.deployment
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image"} if {
+violation contains {"message": message, "severity": "critical", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image", "controls": ["CIS-1.12-5.5.1", "SOC2-CC8.1"]} if {
 	input.resource.kind == "Deployment"
 	lib.parameter("require_receipt", true)
 	not has_attest_receipt
@@ -62,7 +62,7 @@ violation contains {"message": message, "severity": "critical", "path": lib.deep
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix, "cause": "few replicas"} if {
+violation contains {"message": message, "severity": "medium", "path": lib.deepest(["spec"], ["replicas"]), "fix": fix, "cause": "few replicas", "controls": ["SOC2-A1.2"]} if {
 	input.resource.kind == "Deployment"
 	is_production_namespace
 	minimum := lib.parameter("min_replicas", 2)

@@ -31,6 +31,7 @@ test_a_receipt_is_required if {
 		]),
 		"severity": "critical",
 		"cause": "unproven image",
+		"controls": ["CIS-1.12-5.5.1", "SOC2-CC8.1"],
 		"fix": lib.attesting,
 		"path": ["spec", "template", "spec", "containers", 0, "image"],
 	}}
@@ -53,6 +54,7 @@ test_production_needs_replicas if {
 			"path": case[2],
 			"fix": "Set spec.replicas to `2` or more.",
 			"cause": "few replicas",
+			"controls": ["SOC2-A1.2"],
 		}}
 		found(with_spec("shop", case[0]), {}) == set()
 	}

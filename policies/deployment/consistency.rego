@@ -46,7 +46,7 @@ package attest.consistency
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "controls": controls.change} if {
 	some container_path, container in lib.containers
 	some i, variable in container.env
 	name := lib.text(variable.name)
@@ -57,7 +57,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	fix := sprintf("Remove one of the two entries of env that are called `%s`.", [name])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "controls": controls.change} if {
 	some container_path, container in lib.containers
 	some i, port in container.ports
 	key := port_key(port)
@@ -72,7 +72,7 @@ port_key(port) := sprintf("%d/%s", [port.containerPort, lib.field(port, "protoco
 	is_string(lib.field(port, "protocol", "TCP"))
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "controls": controls.change} if {
 	is_service
 	some i, port in input.resource.spec.ports
 	key := service_key(port)
@@ -92,7 +92,7 @@ is_service if {
 	lib.api_group == ""
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": controls.change} if {
 	some container_path, container in lib.containers
 	is_complete(container_path)
 	some i, mount in container.volumeMounts
@@ -119,7 +119,7 @@ volumes[pod_path] := names if {
 	names := own | claimed
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.mount_path} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.mount_path, "controls": controls.change} if {
 	some container_path, container in lib.containers
 	some i, mount in container.volumeMounts
 	at := lib.text(mount.mountPath)
@@ -129,7 +129,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s mounts two volumes at %s", [lib.describe(container_path), at])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": controls.availability} if {
 	some [container_path, container, path, port] in probed_ports
 	is_string(port)
 	not regex.match(`^[0-9]+$`, port)
@@ -138,7 +138,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	fix := sprintf("Set port to the name of a port of the container, or add `%s` as name of an entry of ports.", [port])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix, "controls": controls.availability} if {
 	lib.parameter("require_exposed_probe_ports", false)
 	some [container_path, container, path, port] in probed_ports
 	is_number(port)
@@ -156,7 +156,7 @@ probed_ports contains [container_path, container, path, port] if {
 	path := array.concat(container_path, [probe, action, "port"])
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "selector", "matchLabels", key], "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "selector", "matchLabels", key], "fix": fix, "controls": controls.change} if {
 	lib.pod_paths[input.resource.kind]
 	some key, entry in input.resource.spec.selector.matchLabels
 	value := lib.text(entry)
@@ -165,7 +165,7 @@ violation contains {"message": message, "severity": "high", "path": ["spec", "se
 	fix := sprintf("Set spec.template.metadata.labels['%v'] to `%v`.", [key, value])
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["restartPolicy"]), "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["restartPolicy"]), "fix": fix, "controls": controls.change} if {
 	allowed := restart_policies[input.resource.kind]
 	some path, pod in lib.pods
 	policy := lib.field(pod, "restartPolicy", "Always")
@@ -184,7 +184,7 @@ restart_policies := {
 	"StatefulSet": {"Always"},
 }
 
-violation contains {"message": message, "severity": "high", "path": ["spec", "minReplicas"], "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": ["spec", "minReplicas"], "fix": fix, "controls": controls.availability} if {
 	input.resource.kind == "HorizontalPodAutoscaler"
 	[minimum, maximum] := [input.resource.spec.minReplicas, input.resource.spec.maxReplicas]
 	is_number(minimum)
@@ -194,14 +194,14 @@ violation contains {"message": message, "severity": "high", "path": ["spec", "mi
 	fix := sprintf("Set spec.maxReplicas to `%v` or more, or spec.minReplicas to `%v` or less.", [minimum, maximum])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "minAvailable"], "fix": fixes.budget} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "minAvailable"], "fix": fixes.budget, "controls": controls.availability} if {
 	input.resource.kind == "PodDisruptionBudget"
 	input.resource.spec.minAvailable != null
 	input.resource.spec.maxUnavailable != null
 	message := sprintf("%s states both minAvailable and maxUnavailable", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.port_name} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.port_name, "controls": controls.change} if {
 	some path, name in port_names
 	not is_port_name(name)
 	message := sprintf("%s names a port '%s', which is no name of a port", [lib.this, name])
@@ -228,7 +228,7 @@ is_port_name(name) if {
 	not contains(name, "--")
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.label} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.label, "controls": controls.change} if {
 	some metadata_path, metadata in labelled
 	has_odd_label(metadata.labels)
 	some key, value in metadata.labels
@@ -253,7 +253,7 @@ labelled[path] := lib.pod_metadata if {
 	path != ["metadata"] # a Pod's own
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.account} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.account, "controls": controls.change} if {
 	some pod_path, pod in lib.pods
 	account := lib.text(pod.serviceAccount)
 	account != ""
@@ -268,4 +268,9 @@ fixes := {
 	"port_name": "Set name or targetPort to at most 15 lower-case letters, digits and single hyphens, with a letter among them.",
 	"label": "Set the label in metadata.labels to at most 63 letters, digits, `-`, `_` and `.`, that begins and ends with a letter or digit.",
 	"account": "Set serviceAccountName in place of serviceAccount.",
+}
+
+controls := {
+	"change": ["SOC2-CC8.1"],
+	"availability": ["SOC2-A1.2"],
 }

@@ -109,7 +109,7 @@ package attest.operations
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix, "controls": []} if {
 	lib.parameter("require_job_ttl", true)
 	some kind, keys in {"Job": ["spec"], "CronJob": ["spec", "jobTemplate", "spec"]}
 	input.resource.kind == kind
@@ -119,21 +119,21 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	fix := sprintf("Set %s.ttlSecondsAfterFinished to `86400` for a day.", [concat(".", keys)])
 }
 
-violation contains {"message": message, "severity": "low", "path": lib.deepest([], ["spec"]), "fix": fixes.deadline} if {
+violation contains {"message": message, "severity": "low", "path": lib.deepest([], ["spec"]), "fix": fixes.deadline, "controls": []} if {
 	lib.parameter("require_deadline", true)
 	input.resource.kind == "CronJob"
 	lib.field(input.resource, ["spec", "startingDeadlineSeconds"], null) == null
 	message := sprintf("%s has no deadline: what was missed is started however late it is", [lib.this])
 }
 
-violation contains {"message": message, "severity": "low", "path": ["spec", "strategy", "type"], "fix": fixes.update, "cause": "recreate"} if {
+violation contains {"message": message, "severity": "low", "path": ["spec", "strategy", "type"], "fix": fixes.update, "cause": "recreate", "controls": []} if {
 	lib.parameter("require_rolling_update", true)
 	input.resource.kind == "Deployment"
 	input.resource.spec.strategy.type == "Recreate"
 	message := sprintf("%s stops all pods before an update starts new ones", [lib.this])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.priority} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.priority, "controls": []} if {
 	lib.parameter("require_priority_class", true)
 	some path, pod in lib.pods
 	lib.field(pod, "priorityClassName", "") == ""
@@ -145,7 +145,7 @@ pull_path(container_path) := array.concat(container_path, ["imagePullPolicy"]) i
 	lib.field(lib.containers[container_path], "imagePullPolicy", "") != ""
 } else := array.concat(container_path, ["image"])
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.pull} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.pull, "controls": []} if {
 	lib.parameter("require_pull_policy", true)
 	some container_path, image in lib.images
 	image.digest == ""
@@ -158,7 +158,7 @@ usual_policy(image) := "Always" if {
 	image.tag in {"", "latest"}
 } else := "IfNotPresent"
 
-violation contains {"message": message, "severity": "low", "path": lib.deepest(["spec"], ["minReplicas"]), "fix": fix} if {
+violation contains {"message": message, "severity": "low", "path": lib.deepest(["spec"], ["minReplicas"]), "fix": fix, "controls": []} if {
 	input.resource.kind == "HorizontalPodAutoscaler"
 	fewest := lib.parameter("min_autoscaled_replicas", 2)
 	minimum := lib.field(input.resource, ["spec", "minReplicas"], 1)
@@ -167,13 +167,13 @@ violation contains {"message": message, "severity": "low", "path": lib.deepest([
 	fix := sprintf("Set spec.minReplicas to `%v` or more.", [fewest])
 }
 
-violation contains {"message": message, "severity": "low", "path": lib.deepest(["spec"], ["maxReplicas"]), "fix": fixes.room} if {
+violation contains {"message": message, "severity": "low", "path": lib.deepest(["spec"], ["maxReplicas"]), "fix": fixes.room, "controls": []} if {
 	input.resource.kind == "HorizontalPodAutoscaler"
 	lib.field(input.resource, ["spec", "minReplicas"], 1) == input.resource.spec.maxReplicas
 	message := sprintf("%s scales nothing: its minimum and maximum are the same", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "minAvailable"], "fix": fixes.budget} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "minAvailable"], "fix": fixes.budget, "controls": []} if {
 	input.resource.kind == "PodDisruptionBudget"
 	least := input.resource.spec.minAvailable
 	is_number(least)
@@ -184,7 +184,7 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", "
 	message := sprintf("%s lets no pod be evicted where its autoscaler has scaled down: minAvailable is %v", [lib.this, least])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.eviction} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.eviction, "controls": []} if {
 	lib.parameter("require_eviction_policy", true)
 	input.resource.kind == "PodDisruptionBudget"
 	lib.field(input.resource, ["spec", "unhealthyPodEvictionPolicy"], "IfHealthyBudget") != "AlwaysAllow"
@@ -192,7 +192,7 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	message := sprintf("%s keeps nodes from being drained for pods that are not healthy anyway", [lib.this])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix, "controls": []} if {
 	lib.parameter("require_instance_label", true)
 	lib.pod
 	path := ["metadata", "labels", "app.kubernetes.io/instance"]
@@ -204,7 +204,7 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	fix := sprintf("Set metadata.labels['app.kubernetes.io/instance'] to `%v`.", [name])
 }
 
-violation contains {"message": message, "severity": "low", "path": path, "fix": fix} if {
+violation contains {"message": message, "severity": "low", "path": path, "fix": fix, "controls": []} if {
 	some path, [container_path, port] in container_ports
 	lowest := lib.parameter("lowest_port", 1024)
 	port < lowest
@@ -213,7 +213,7 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	fix := sprintf("Set containerPort to `%v` or above; the port of the Service may stay what it is.", [lowest])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.forbidden} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.forbidden, "controls": []} if {
 	some path, [container_path, port] in container_ports
 	port in lib.parameter("forbidden_ports", [22])
 	message := sprintf("%s listens on port %v, which is not for containers", [lib.describe(container_path), port])

@@ -71,7 +71,7 @@ is_judged if {
 	lib.api_group in {"", "networking.k8s.io", "extensions"}
 }
 
-violation contains {"message": message, "severity": "low", "path": lib.deepest(["metadata"], [field]), "fix": fix} if {
+violation contains {"message": message, "severity": "low", "path": lib.deepest(["metadata"], [field]), "fix": fix, "controls": []} if {
 	lib.pod
 	some field, parameter in {"labels": "required_labels", "annotations": "required_annotations"}
 	some entry in lib.parameter(parameter, [])

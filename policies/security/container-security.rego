@@ -114,27 +114,28 @@ package attest.security
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image"} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image", "controls": controls.attestation} if {
 	lib.parameter("require_attestation", true)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
 }
 
-violation contains {"message": message, "severity": "critical", "path": path, "fix": fix, "cause": "privileged"} if {
+violation contains {"message": message, "severity": "critical", "path": path, "fix": fix, "cause": "privileged", "controls": controls[field]} if {
 	some path, whose in lib.privileged_fields
 	message := sprintf("Privileged containers are not allowed: %v", [whose])
-	field := {"privileged": "privileged", "hostProcess": "windowsOptions.hostProcess"}[path[count(path) - 1]]
-	fix := sprintf("Set securityContext.%s to `false`; what it really needs can stand in capabilities.add.", [field])
+	field := path[count(path) - 1]
+	setting := {"privileged": "privileged", "hostProcess": "windowsOptions.hostProcess"}[field]
+	fix := sprintf("Set securityContext.%s to `false`; what it really needs can stand in capabilities.add.", [setting])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "hostNamespaces"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "cause": "hostNamespaces", "controls": controls[field]} if {
 	some path in lib.host_namespaces
 	field := path[count(path) - 1]
 	message := sprintf("Pods may not share the namespaces of their node: %s is true", [field])
 	fix := sprintf("Set %s to `false`, or leave it out.", [field])
 }
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": host_path_fix, "cause": "host path"} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": host_path_fix, "cause": "host path", "controls": controls.host_path} if {
 	some path, source in host_paths
 	not host_path_allowed(source)
 	severity := host_path_severity(path, source)
@@ -194,7 +195,7 @@ is_read_only(path) if {
 
 with_slash(folder) := sprintf("%s/", [trim_right(folder, "/")]) if is_string(folder)
 
-violation contains {"message": message, "severity": severity, "path": path, "fix": fix, "cause": "capabilities"} if {
+violation contains {"message": message, "severity": severity, "path": path, "fix": fix, "cause": "capabilities", "controls": controls.capabilities} if {
 	some path, capability in lib.added_capabilities
 	name := trim_prefix(upper(capability), "CAP_")
 	not name in lib.parameter("allowed_capabilities", lib.default_capabilities)
@@ -204,14 +205,14 @@ violation contains {"message": message, "severity": severity, "path": path, "fix
 	fix := sprintf("Remove it from capabilities.add, or add `%s` to the parameter allowed_capabilities.", [name])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation, "cause": "escalation"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.escalation, "cause": "escalation", "controls": controls.escalation} if {
 	some container_path, container in lib.container_parts
 	container.securityContext.allowPrivilegeEscalation == true
 	path := array.concat(container_path, ["securityContext", "allowPrivilegeEscalation"])
 	message := sprintf("%s may not allow privilege escalation", [lib.describe(container_path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.escalation, "cause": "escalation"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.escalation, "cause": "escalation", "controls": controls.escalation} if {
 	lib.parameter("require_no_privilege_escalation", true)
 	some container_path, container in lib.containers
 	not lib.is_windows(container_path)
@@ -229,14 +230,14 @@ needs_escalation(container) if "CAP_SYS_ADMIN" in container.securityContext.capa
 
 needs_escalation(container) if "SYS_ADMIN" in container.securityContext.capabilities.add
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root, "cause": "root"} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.root, "cause": "root", "controls": controls.root} if {
 	some container_path, _ in lib.container_parts
 	[user, path] := lib.in_context(container_path, ["runAsUser"])
 	user == 0
 	message := sprintf("%s may not run as root: runAsUser is 0", [lib.describe_sayer(container_path, path)])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root, "cause": "root"} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.root, "cause": "root", "controls": controls.root} if {
 	lib.parameter("require_non_root", true)
 	some container_path, _ in lib.containers
 	not lib.is_windows(container_path)
@@ -258,7 +259,7 @@ non_root_path(container_path) := path if {
 	[_, path] := lib.in_context(container_path, ["runAsNonRoot"])
 } else := lib.deepest(container_path, ["securityContext"])
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fix, "cause": "loose image"} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fix, "cause": "loose image", "controls": controls.image} if {
 	some path, image in lib.images
 	image.digest == ""
 	not startswith(image.repository, "[") # runtimes differ on the tags of a registry at an IPv6 address
@@ -279,4 +280,18 @@ fixes := {
 	"local_volume": "Replace the folder of a node by spec.csi, a volume of a storage driver.",
 	"escalation": "Set securityContext.allowPrivilegeEscalation to `false`.",
 	"root": "Set securityContext.runAsNonRoot to `true`, and runAsUser, if any, to a user other than 0.",
+}
+
+controls := {
+	"attestation": ["SOC2-CC6.8"],
+	"privileged": ["CIS-1.12-5.2.2", "SOC2-CC6.1"],
+	"hostProcess": ["CIS-1.12-5.2.10", "SOC2-CC6.1"],
+	"hostPID": ["CIS-1.12-5.2.3", "SOC2-CC6.1"],
+	"hostIPC": ["CIS-1.12-5.2.4", "SOC2-CC6.1"],
+	"hostNetwork": ["CIS-1.12-5.2.5", "SOC2-CC6.1"],
+	"host_path": ["CIS-1.12-5.2.11", "SOC2-CC6.1"],
+	"capabilities": ["CIS-1.12-5.2.9", "SOC2-CC6.1"],
+	"escalation": ["CIS-1.12-5.2.6", "SOC2-CC6.1"],
+	"root": ["CIS-1.12-5.2.7", "SOC2-CC6.1"],
+	"image": ["SOC2-CC6.8"],
 }

@@ -46,7 +46,7 @@ is_a(kind) if {
 	lib.api_group in {"gateway.networking.k8s.io", "gateway.kgateway.dev"}
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.certificate} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.certificate, "controls": controls.transmission} if {
 	is_a("Gateway")
 	some i, listener in input.resource.spec.listeners
 	listener.protocol in {"HTTPS", "TLS"}
@@ -57,7 +57,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s has a listener for %s without a certificate", [lib.this, listener.protocol])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.routes} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.routes, "controls": controls.boundary} if {
 	is_a("Gateway")
 	some i, listener in input.resource.spec.listeners
 	listener.allowedRoutes.namespaces.from == "All"
@@ -65,7 +65,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s takes routes of every namespace", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.reference} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.reference, "controls": controls.boundary} if {
 	is_a("Gateway")
 	some i, listener in input.resource.spec.listeners
 	some j, reference in listener.tls.certificateRefs
@@ -74,7 +74,7 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s uses a certificate of namespace '%s'", [lib.this, reference.namespace])
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.fallback} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.fallback, "controls": controls.boundary} if {
 	is_a("Gateway")
 	some path in ({["spec", "tls", "frontend", "default", "validation", "mode"]} | {p |
 		some i, _ in input.resource.spec.tls.frontend.perPort
@@ -84,7 +84,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	message := sprintf("%s lets clients in whose certificate does not hold", [lib.this])
 }
 
-violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.hosts} if {
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.hosts, "controls": controls.boundary} if {
 	is_a("HTTPRoute")
 	some path in unnamed_hosts
 	message := sprintf("%s takes the traffic of hosts that nobody named", [lib.this])
@@ -107,7 +107,7 @@ backends[path] := reference if {
 	path := ["spec", "rules", i, "backendRefs", j]
 }
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["namespace"]), "fix": fixes.reference} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["namespace"]), "fix": fixes.reference, "controls": controls.boundary} if {
 	some path, reference in backends
 	is_foreign(reference)
 	message := sprintf("%s forwards to a backend of namespace '%s'", [lib.this, reference.namespace])
@@ -123,7 +123,7 @@ own_namespace := lib.namespace
 
 own_namespace := "" if not lib.namespace
 
-violation contains {"message": message, "severity": "medium", "path": ["spec", "parentRefs", i, "name"], "fix": fixes.listener} if {
+violation contains {"message": message, "severity": "medium", "path": ["spec", "parentRefs", i, "name"], "fix": fixes.listener, "controls": controls.transmission} if {
 	is_a("HTTPRoute")
 	not redirects
 	some i, parent in input.resource.spec.parentRefs
@@ -143,7 +143,7 @@ redirects if {
 	}
 }
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["port"]), "fix": fixes.backend} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["port"]), "fix": fixes.backend, "controls": controls.transmission} if {
 	some path, reference in backends
 	reference.port in lib.parameter("tls_ports", [443, 6443, 8443, 9443])
 	not has_tls(reference)
@@ -158,7 +158,7 @@ has_tls(reference) if {
 	target.name == reference.name
 }
 
-violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.verify} if {
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.verify, "controls": controls.transmission} if {
 	is_a("BackendConfigPolicy")
 	path := ["spec", "tls", "insecureSkipVerify"]
 	lib.field(input.resource, path, false) == true
@@ -174,4 +174,9 @@ fixes := {
 	"listener": "Set sectionName to a listener for HTTPS, and redirect to it with a route of its own.",
 	"backend": "Add a BackendTLSPolicy whose spec.targetRefs name the Service.",
 	"verify": "Set spec.tls.insecureSkipVerify to `false`, and name the authority of the certificate.",
+}
+
+controls := {
+	"boundary": ["SOC2-CC6.6"],
+	"transmission": ["SOC2-CC6.7"],
 }

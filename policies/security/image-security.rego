@@ -52,7 +52,7 @@ package attest.image_security
 
 import data.attest.lib
 
-violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"]), "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": array.concat(path, ["image"]), "fix": fix, "controls": controls.origin} if {
 	registries := lib.parameter("trusted_registries", [])
 	is_array(registries)
 	count(registries) > 0
@@ -70,7 +70,7 @@ is_trusted(repository, registries) if {
 	lib.in_registry(repository, registry)
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fix} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": fix, "controls": controls.reference} if {
 	fix := "Set image to a reference such as `registry.company.com/shop/web:1.4`."
 	some path in lib.needing_image
 	not lib.images[path]
@@ -80,7 +80,7 @@ violation contains {"message": message, "severity": "high", "path": lib.deepest(
 	)
 }
 
-violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fix, "cause": "loose image"} if {
+violation contains {"message": message, "severity": "medium", "path": array.concat(path, ["image"]), "fix": fix, "cause": "loose image", "controls": controls.digest} if {
 	lib.parameter("require_digest", false)
 	some path, image in lib.images
 	image.digest == ""
@@ -88,8 +88,14 @@ violation contains {"message": message, "severity": "medium", "path": array.conc
 	fix := sprintf("Set image to `%v@sha256:…`, with the digest that its registry states.", [lib.image_text(path)])
 }
 
-violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image"} if {
+violation contains {"message": message, "severity": "high", "path": lib.deepest(path, ["image"]), "fix": lib.attesting, "cause": "unproven image", "controls": controls.origin} if {
 	lib.parameter("require_attestation", false)
 	some path, reason in lib.unattested
 	message := sprintf("Container image '%v' lacks required ATTEST attestation: %s", [lib.image_text(path), reason])
+}
+
+controls := {
+	"origin": ["CIS-1.12-5.5.1", "SOC2-CC6.8"],
+	"reference": ["SOC2-CC8.1"],
+	"digest": ["CIS-1.12-5.5.1", "SOC2-CC8.1"],
 }

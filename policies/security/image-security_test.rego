@@ -46,6 +46,7 @@ test_a_container_without_an_image if {
 		"message": "Container 'web' has no valid image reference: ''",
 		"severity": "high",
 		"path": ["spec", "containers", 0],
+		"controls": ["SOC2-CC8.1"],
 		"fix": "Set image to a reference such as `registry.company.com/shop/web:1.4`.",
 	}}
 }

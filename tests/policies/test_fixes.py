@@ -1,4 +1,4 @@
-"""What each finding of a shipped policy says to do: which field to set, and to what."""
+"""What each finding of a shipped policy says to do: which field to set, and to what; and which controls it is about."""
 
 from __future__ import annotations
 
@@ -35,3 +35,11 @@ def test_every_fix_is_of_its_finding_and_names_what_to_set(load: Load, judge: Ju
         assert finding.fix != remediation, told
         assert finding.fix.endswith("."), told
         assert NAMED.search(finding.fix), told
+
+
+def test_a_finding_is_about_some_of_the_controls_of_its_policy(load: Load, judge: Judge) -> None:
+    listed = {policy.name: policy.controls for policy in load().policies}
+    named = {(f.policy, *f.details.get("controls", listed[f.policy])) for f, _ in _found(load, judge)}
+    assert [(policy, *of) for policy, *of in named if not set(of) <= set(listed[policy])] == []
+    whole = {policy for policy, *of in named if len(of) == len(listed[policy]) > 3}
+    assert whole == set(), "a finding that claims everything proves nothing"
