@@ -106,12 +106,11 @@ violation contains {"message": message, "severity": "medium", "path": ["metadata
 }
 
 knows_budgets if {
-	some _, versions in data.inventory.namespace
-	versions["policy/v1"].PodDisruptionBudget
+	data.inventory.namespace[_][_].PodDisruptionBudget
 }
 
 has_budget if {
-	some _, budget in data.inventory.namespace[lib.namespace]["policy/v1"].PodDisruptionBudget
+	some budget in lib.around[_].PodDisruptionBudget
 	is_object(budget.spec.selector)
 	lib.selects(budget.spec.selector, lib.field(lib.pod_metadata, "labels", {}))
 }
