@@ -31,3 +31,14 @@ def test_policies_that_say_it_of_one_field_give_one_finding(attest: Attest, writ
     document = attest("policy", "check", "cron.yaml", "--profile", "strict", "-f", "json").json()
     at = [one for one in document["findings"] if one["location"]["path"] == "/apiVersion"]
     assert [(one["severity"], len(one["details"]["also"])) for one in at] == [("high", 1)]
+
+
+@pytest.mark.parametrize("command", ["check", "validate", "scan"])
+@pytest.mark.parametrize("version", ["9.99", "1.99", "0.9"])
+def test_a_version_that_nobody_knows_yet_is_no_verdict(
+    attest: Attest, write: Write, command: str, version: str
+) -> None:
+    write({"cron.yaml": CRON, ".attest/policies.yaml": f"policy: {{kubernetes_version: '{version}'}}\n"})
+    ran = attest("policy", command, ".", code=2)
+    assert f"Kubernetes {version} is not known: known versions are 1.0 to 1." in ran.out + ran.err
+    assert "policy.kubernetes_version" in ran.out + ran.err

@@ -58,16 +58,20 @@ func (r *run) lookAround() error {
 
 const customDefinition = "CustomResourceDefinition"
 
-// takeSchema makes what resources are held to, where a policy asks.
+// takeSchema makes what resources are held to, where a policy asks. A version that is not known is an error in any case,
+// since policies go by it, too.
 func (r *run) takeSchema(definitions []map[string]any) error {
-	if !r.reads.Schema {
+	stated := r.rego.Kubernetes()
+	if stated == "" && !r.reads.Schema {
 		return nil
 	}
-	version, err := schema.ParseVersion(r.rego.Kubernetes())
+	version, err := schema.ParseVersion(stated)
 	if err != nil {
-		return err
+		return fmt.Errorf("`policy.kubernetes_version`: %w", err)
 	}
-	r.catalog = schema.New(version, definitions)
+	if r.reads.Schema {
+		r.catalog = schema.New(version, definitions)
+	}
 	return nil
 }
 

@@ -26,7 +26,8 @@ type Error struct {
 // Version is a version of Kubernetes.
 type Version struct{ Major, Minor int }
 
-// ParseVersion reads `1.34`, `v1.34` or `1.34.2`; the empty text is the version of the types.
+// ParseVersion reads `1.34`, `v1.34` or `1.34.2`; the empty text is the version of the types. What came after them they
+// don't know: it is an error, which says which versions they know.
 func ParseVersion(text string) (Version, error) {
 	if text == "" {
 		return Newest(), nil
@@ -35,11 +36,20 @@ func ParseVersion(text string) (Version, error) {
 	if len(parts) == 2 || len(parts) == 3 {
 		major, wrong := strconv.Atoi(parts[0])
 		minor, wrong2 := strconv.Atoi(parts[1])
-		if wrong == nil && wrong2 == nil && major > 0 && minor >= 0 {
-			return Version{major, minor}, nil
+		if wrong == nil && wrong2 == nil && major >= 0 && minor >= 0 {
+			return known(Version{major, minor})
 		}
 	}
 	return Version{}, fmt.Errorf("`%s` is no version of Kubernetes: write it as `%s`", model.Short(text), Newest())
+}
+
+// known is the version, where the types go back to it and on to it.
+func known(version Version) (Version, error) {
+	oldest, newest := Version{Newest().Major, 0}, Newest()
+	if version.before(oldest) || newest.before(version) {
+		return Version{}, fmt.Errorf("Kubernetes %s is not known: known versions are %s to %s", version, oldest, newest)
+	}
+	return version, nil
 }
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
