@@ -115,6 +115,7 @@ def test_few_objects_and_those_of_one_file_are_told_one_by_one(
     fill(project, files)
     problems = attest("policy", "check", "k8s", "-p", "p", "-f", "json", code=0).json()["problems"]
     assert [one["code"] for one in problems] == ["duplicate_object"] * (5 if len(files) == 1 else 3)
+    assert {(one["file"], one["otherFile"]) for one in problems} == {(list(files)[-1], "k8s/a.yaml")}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -96,6 +96,12 @@ type judged struct {
 // object is what Kubernetes tells objects apart by: an API group's versions show the same ones.
 type object struct{ group, kind, namespace, name string }
 
+// definition is where an object is defined.
+type definition struct {
+	file string
+	line int
+}
+
 // duplicates warns of objects that an earlier file, or the same one, defines too: the cluster keeps
 // only the last of them.
 func (r *run) duplicates(resources []judged) []model.Problem {
@@ -108,13 +114,14 @@ func (r *run) duplicates(resources []judged) []model.Problem {
 		key := object{group, j.id.Kind, j.id.Namespace, j.id.Name}
 		first, taken := r.seen[key]
 		if !taken {
-			r.seen[key] = fmt.Sprintf("%s:%d", j.file, j.line)
+			r.seen[key] = definition{j.file, j.line}
 			continue
 		}
 		problems = append(problems, model.Problem{
 			Severity: model.Warning, Code: "duplicate_object", File: j.file, Line: j.line, Column: 1, Resource: rego.Name(j.id),
-			Message: fmt.Sprintf("%s is already defined at %s", rego.Name(j.id), first),
-			Hint:    "keep one of the two: a cluster would keep whichever is applied last",
+			OtherFile: first.file,
+			Message:   fmt.Sprintf("%s is already defined at %s:%d", rego.Name(j.id), first.file, first.line),
+			Hint:      "keep one of the two: a cluster would keep whichever is applied last",
 		})
 	}
 	return problems

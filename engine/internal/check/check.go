@@ -86,7 +86,7 @@ type Result struct {
 // Run judges the inputs and streams the result to emit, in order. An error means that the run itself
 // failed; whatever is wrong with an input or a policy is a problem in a batch.
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
-	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]string{}}
+	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]definition{}}
 	defer run.close()
 	leaving, err := params.LeaveOut.Ready()
 	if err != nil {
@@ -172,7 +172,7 @@ type run struct {
 	evaluators []*rego.Evaluator // to be closed at the end
 
 	// Below: used by the delivering goroutine alone.
-	seen      map[object]string
+	seen      map[object]definition
 	pending   Batch
 	lastFlush time.Time
 	result    Result

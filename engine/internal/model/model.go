@@ -84,6 +84,7 @@ type Problem struct {
 	Hint      string `json:"hint,omitempty"`
 	Policy    string `json:"policy,omitempty"`
 	Resource  string `json:"resource,omitempty"`
+	OtherFile string `json:"otherFile,omitempty"` // of what it is about, too: the other definition of an object
 }
 
 // Skipped is a document that is not a Kubernetes resource, and why we think so.

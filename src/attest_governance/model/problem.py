@@ -28,6 +28,8 @@ class Problem(msgspec.Struct, frozen=True, rename="camel"):
     hint: str = ""
     policy: str = ""
     resource: str = ""
+    other_file: str = ""
+    """The file of what it is about as well: the other definition of an object."""
 
     @property
     def where(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from attest_governance.model import Outcome, Problem
+    from attest_governance.model import Outcome
 
 _CODE = "duplicate_object"
 _FEW = 3
@@ -19,7 +19,7 @@ def fold_alternatives(outcome: Outcome, *, notices: bool) -> Outcome:
 
     Few stay as they are, as do those that one file defines twice.
     """
-    told = [problem for problem in outcome.problems if problem.code == _CODE and not _within_a_file(problem)]
+    told = [problem for problem in outcome.problems if problem.code == _CODE and problem.other_file != problem.file]
     number = len({problem.resource for problem in told})
     if number <= _FEW:
         return outcome
@@ -34,10 +34,5 @@ def fold_alternatives(outcome: Outcome, *, notices: bool) -> Outcome:
     )
     if notices:
         return msgspec.structs.replace(outcome, problems=rest, notices=(*outcome.notices, f"{message}; {hint}"))
-    summary = msgspec.structs.replace(first, message=message, hint=hint, resource="")
+    summary = msgspec.structs.replace(first, message=message, hint=hint, resource="", other_file="")
     return msgspec.structs.replace(outcome, problems=(*rest, summary))
-
-
-def _within_a_file(problem: Problem) -> bool:
-    """Whether the other definition, which the message names, is in the same file."""
-    return f" at {problem.file}:" in problem.message
