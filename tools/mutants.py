@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import argparse
 import ast
+import compileall
+import importlib
+import multiprocessing
 import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from coverage import CoverageData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,32 +36,54 @@ ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 300.0
 """Seconds after which tests that still run have noticed the fault: it made something endless."""
 
+IMPORTED = ("hypothesis.strategies", "msgspec.json", "ruamel.yaml", "typer", "rich.console", "cryptography.x509")
+"""What tests import that takes long, and has no fault."""
+
 
 @dataclass(frozen=True)
 class Area:
-    """Code, and the tests that are to notice a fault in it; `share` is its part of all faults."""
+    """Code, and the tests that are to notice a fault in it; `share` is its part of all faults.
+
+    `last` are those that take long: they run where no other test has noticed.
+    """
 
     name: str
     code: str
     tests: tuple[str, ...]
     share: int
+    last: tuple[str, ...] = ()
 
 
-_RUNTIME = (
-    "tests/runtime",
-    "tests/govern/test_judging.py",
-    "tests/bundles/test_governed.py",
-    *(f"tests/attacks/test_{name}.py" for name in ("doors", "nothing_judged", "governed")),
-)
+def _files(folder: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"tests/{folder}/test_{name}.py" for name in names)
+
+
+_GOVERN = ("canonical", "gate", "judging", "policyset", "quorum", "rules", "snapshot", "sshsig", "store", "strictyaml")
 AREAS = (
     Area("decide", "src/attest_governance/decide", ("tests/decide",), 2),
     Area("exempt", "src/attest_governance/exempt", ("tests/exempt",), 3),
-    Area("govern", "src/attest_governance/govern", ("tests/govern", "tests/attacks"), 6),
-    Area("runtime", "src/attest_governance/runtime.py", _RUNTIME, 1),
+    Area(
+        "govern",
+        "src/attest_governance/govern",
+        _files("govern", *_GOVERN, "attacks", "audit", "trust", "workflow"),
+        6,
+        (
+            "tests/govern/test_audit.py::test_eight",
+            "tests/govern/test_audit.py::test_what",
+            *_files("govern", "commands"),
+        ),
+    ),
+    Area(
+        "runtime",
+        "src/attest_governance/runtime.py",
+        ("tests/runtime", *_files("govern", "judging")),
+        1,
+        (*_files("bundles", "governed"), *_files("attacks", "doors", "nothing_judged", "governed")),
+    ),
     Area("evaluate", "src/attest_governance/evaluate", ("tests/evaluate",), 3),
-    Area("check", "engine/internal/check", ("./internal/check/...",), 2),
-    Area("bundle", "engine/internal/bundle", ("./internal/bundle/...",), 2),
-    Area("locate", "engine/internal/locate", ("./internal/locate/...",), 2),
+    Area("check", "engine/internal/check", ("internal/check",), 2, ("TestPodSecurity",)),
+    Area("bundle", "engine/internal/bundle", ("internal/bundle",), 2),
+    Area("locate", "engine/internal/locate", ("internal/locate",), 2, ("TestShippedPolicies",)),
 )
 
 
@@ -229,15 +260,64 @@ def noticed(fault: Fault, copy: Path) -> bool | None:
 
 
 def _python(fault: Fault, copy: Path) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not cluster"]
-    environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "ATTEST_ENGINE": str(_engine())}
-    return not _passes([*command, *fault.area.tests], copy, environment)
+    slow = [f"--deselect={one}" for one in fault.area.last]
+    stages = ([*slow, *_covering(fault, copy)], list(fault.area.last))
+    return not all(_pytest(copy, ["-x", *stage]) for stage in stages if stage)
+
+
+def _covering(fault: Fault, copy: Path) -> list[str]:
+    """The tests that run a fault's line; those that import it, where a line runs before any test does."""
+    data = CoverageData(str(copy / f".coverage-{fault.area.name}"))
+    data.read()
+    lines = data.contexts_by_lineno(str(copy / fault.file))
+    tests = {context.split("|")[0] for context in lines.get(fault.line, ()) if context}
+    tests = tests or {context.split("|")[0] for contexts in lines.values() for context in contexts if context}
+    return sorted(tests) or list(fault.area.tests)
+
+
+def covered(area: Area, copy: Path) -> None:
+    """Runs an area's tests as they are, and writes down which runs which line; raises where one fails."""
+    slow = [f"--deselect={one}" for one in area.last]
+    coverage = ["-p", "pytest_cov", "--cov=attest_governance", "--cov-context=test", "--cov-report="]
+    if not _pytest(copy, [*coverage, *slow, *area.tests], COVERAGE_FILE=str(copy / f".coverage-{area.name}")):
+        raise SystemExit(f"{area.name}: a test fails without any fault")
+
+
+def _pytest(copy: Path, arguments: list[str], **more: str) -> bool:
+    """Runs pytest in a fork, which has what it imports at hand."""
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not cluster"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    run = multiprocessing.get_context("fork").Process(target=_forked, args=(copy, [*options, *arguments], more))
+    run.start()
+    run.join(PATIENCE)
+    with suppress(ProcessLookupError):
+        os.killpg(run.pid or 0, signal.SIGKILL)
+    run.join()
+    return run.exitcode == 0
+
+
+def _forked(copy: Path, arguments: list[str], more: dict[str, str]) -> None:
+    os.setsid()
+    os.chdir(copy)
+    with Path(os.devnull).open("r+b") as nothing:
+        for stream in range(3):
+            os.dup2(nothing.fileno(), stream)
+    # Files of one length within one second: only a digest tells their compiled forms apart (see `copied`).
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(copy / "src"))
+    os.environ |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy / "src"), "ATTEST_ENGINE": str(_engine())}
+    os.environ |= more
+    os._exit(pytest.main(arguments))
 
 
 def _go(fault: Fault, copy: Path) -> bool | None:
-    if not _passes(["go", "vet", *fault.area.tests], copy / "engine", dict(os.environ)):
+    (package,), last = fault.area.tests, "|".join(fault.area.last)
+    tests = str(copy / "engine" / "tests.exe")
+    if not _passes(["go", "test", "-c", "-vet=off", "-o", tests, f"./{package}"], copy / "engine", dict(os.environ)):
         return None
-    return not _passes(["go", "test", "-short", "-failfast", *fault.area.tests], copy / "engine", dict(os.environ))
+    stages = (["-test.skip", last], ["-test.run", last]) if last else ([],)
+    command = [tests, "-test.short", "-test.failfast"]
+    return not all(_passes([*command, *stage], copy / "engine" / package, dict(os.environ)) for stage in stages)
 
 
 def _passes(command: list[str], folder: Path, environment: dict[str, str]) -> bool:
@@ -257,7 +337,9 @@ def copied(folder: Path) -> Path:
     left_out = shutil.ignore_patterns(
         ".git", ".venv", "bin", "build", "dist", "node_modules", "__pycache__", ".*_cache"
     )
-    return shutil.copytree(ROOT, folder / "copy", ignore=left_out, symlinks=True)
+    copy = shutil.copytree(ROOT, folder / "copy", ignore=left_out, symlinks=True)
+    compileall.compile_dir(copy / "src", quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    return copy
 
 
 def main() -> None:
@@ -267,12 +349,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--area", action="append", help="only this area; repeats")
     given = parser.parse_args()
+    for name in IMPORTED:
+        importlib.import_module(name)
     areas = [area for area in AREAS if not given.area or area.name in given.area]
     shares = sum(area.share for area in AREAS)
     with tempfile.TemporaryDirectory(prefix="attest-mutants-") as folder:
         copy = copied(Path(folder))
         for area in areas:
             results = []
+            if area.code.startswith("src"):
+                covered(area, copy)
             for fault in faults_of(area, given.faults * area.share // shares, random.Random(given.seed)):  # noqa: S311
                 seen = noticed(fault, copy)
                 results.append(seen)

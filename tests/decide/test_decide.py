@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,17 +11,19 @@ from attest_governance.decide import (
     Baseline,
     Counted,
     Rules,
+    Step,
     Weights,
     apply_baseline,
     decide,
     enforce,
     make_baseline,
     nothing_judged,
+    one_for_each_cause,
 )
 from attest_governance.decide.baseline import SCHEMA, Known
-from attest_governance.model import Enforcement, Finding, Location, Problem, Severity, Skipped, Waiver
+from attest_governance.model import Enforcement, Finding, Location, Problem, Resource, Severity, Skipped, Waiver
 from attest_governance.model.sources import Manifests, Text
-from tests.exempt.values import finding
+from tests.exempt.values import finding, resource
 
 ERROR = Problem("error", "broken", "it is broken")
 WARNING = Problem("warning", "odd", "it is odd")
@@ -71,10 +74,12 @@ def test_findings_below_the_least_severity_are_shown_only(severity: Severity, fa
 def test_everything_is_counted_once() -> None:
     waived_warning = finding(enforcement="warn", waiver=WAIVED.waiver)
     waived_dry = finding(enforcement="dryrun", waiver=WAIVED.waiver)
-    findings = [finding(), finding(), finding(enforcement="warn"), finding(enforcement="dryrun"), WAIVED]
+    warnings = [finding(enforcement="warn"), finding(enforcement="warn"), finding(enforcement="warn")]
+    dry = [finding(enforcement="dryrun"), finding(enforcement="dryrun")]
+    findings = [finding(), finding(), *warnings, *dry, WAIVED]
     counted = Counted(files=3, resources=5, skipped=2, policies=7)
     found = decide([*findings, waived_warning, waived_dry], [ERROR, WARNING], counted, Rules())
-    assert (found.violations, found.warnings, found.dryrun, found.exempted, found.errors) == (2, 1, 1, 3, 1)
+    assert (found.violations, found.warnings, found.dryrun, found.exempted, found.errors) == (2, 3, 2, 3, 1)
     assert (found.files, found.resources, found.skipped, found.policies) == (3, 5, 2, 7)
 
 
@@ -107,6 +112,83 @@ def test_a_finding_weighs_what_holds_where_it_is() -> None:
     found = enforce([here, there], lambda one: below.get(one.location.file, Weights()), NOW)
     assert found[0] == here
     assert (found[1].enforcement, found[1].severity) == ("warn", "low")
+
+
+STEPS: dict[str, tuple[tuple[Step, ...], Resource, Enforcement]] = {
+    "no step": ((), resource(), "strict"),
+    "a step for all, from the start": ((Step("warn"),), resource(), "warn"),
+    "a step that begins now": ((Step("warn", begins=NOW),), resource(), "warn"),
+    "a step that begins in a second": ((Step("warn", begins=NOW + timedelta(seconds=1)),), resource(), "strict"),
+    "a step of this namespace": ((Step("warn", ("monitoring",)),), resource(), "warn"),
+    "a step of namespaces like it": ((Step("warn", ("shop", "monitor*")),), resource(), "warn"),
+    "a step of another namespace": ((Step("warn", ("shop",)),), resource(), "strict"),
+    "a Namespace is in itself": ((Step("warn", ("shop",)),), resource("shop", kind="Namespace", namespace=""), "warn"),
+    "the last step that holds": ((Step("dryrun"), Step("warn"), Step("strict", ("shop",))), resource(), "warn"),
+}
+
+
+@pytest.mark.parametrize("case", STEPS)
+def test_the_last_step_of_a_rollout_that_holds_counts(case: str) -> None:
+    steps, about, holds = STEPS[case]
+    (found,) = enforce([finding(about)], lambda _: Weights(rollout={"attest-security": steps}), NOW)
+    assert found.enforcement == holds
+
+
+def test_a_part_of_a_resource_can_only_warn() -> None:
+    part = resource(fragment="kustomization.yaml:3")
+    found = enforce([finding(part), finding(part, enforcement="dryrun")], lambda _: Weights(), NOW)
+    assert [one.enforcement for one in found] == ["warn", "dryrun"]
+
+
+def about_host_network(policy: str, **fields: Any) -> Finding:
+    """What one of several policies says of one field."""
+    return finding(policy=policy, **{"details": {"cause": "host network"}, **fields})
+
+
+TOGETHER: dict[str, tuple[list[Finding], list[str], list[list[str] | None]]] = {
+    "what states no cause stays": ([finding(policy="a"), finding(policy="b")], ["a", "b"], [None, None]),
+    "of equals the first by name speaks": ([about_host_network("b"), about_host_network("a")], ["a"], [["b"]]),
+    "one that denies speaks for one that warns": (
+        [about_host_network("a", enforcement="warn"), about_host_network("b", severity="low")],
+        ["b"],
+        [["a"]],
+    ),
+    "the graver speaks": ([about_host_network("a", severity="low"), about_host_network("b")], ["b"], [["a"]]),
+    "it names each other policy once": (
+        [about_host_network("c"), about_host_network("b"), about_host_network("b"), about_host_network("a")],
+        ["a"],
+        [["b", "c"]],
+    ),
+    "one policy may say two things": (
+        [about_host_network("a", message="x"), about_host_network("a", message="y")],
+        ["a", "a"],
+        [None, None],
+    ),
+    "what is waived is not spoken for": (
+        [about_host_network("a"), about_host_network("b", waiver=WAIVED.waiver)],
+        ["a", "b"],
+        [None, None],
+    ),
+    "another cause": (
+        [about_host_network("a"), about_host_network("b", details={"cause": "host ports"})],
+        ["a", "b"],
+        [None, None],
+    ),
+    "another resource": (
+        [about_host_network("a"), about_host_network("b", about=resource("x"))],
+        ["a", "b"],
+        [None] * 2,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+def test_policies_that_say_the_same_of_one_field_speak_with_one_voice(case: str) -> None:
+    findings, policies, also = TOGETHER[case]
+    kept, folded = one_for_each_cause(findings)
+    assert [one.policy for one in kept] == policies
+    assert [one.details.get("also") for one in kept] == also
+    assert len(kept) + len(folded) == len(findings)
 
 
 def test_a_baseline_counts_each_kind_of_finding() -> None:
@@ -161,6 +243,12 @@ EMPTY: dict[str, tuple[Counted, Manifests, list[Skipped], str]] = {
         Manifests(paths=("k8s",)),
         [Skipped("a", 1, "no kind"), Skipped("a", 3, "no kind"), Skipped("b", 1, "a kustomization")],
         "2 files looked at, 3 skipped (no kind; a kustomization)",
+    ),
+    "many reasons": (
+        Counted(files=1, skipped=5),
+        Manifests(paths=("k8s",)),
+        [Skipped("a", line, reason) for line, reason in enumerate(("one", "two", "two", "three", "four"), 1)],
+        "1 file looked at, 5 skipped (two; one; three)",
     ),
 }
 
