@@ -200,6 +200,23 @@ def test_the_notices_shout_an_override_first() -> None:
     assert any("covers nothing in this run: x on */*/*" in sentence for sentence in rest)
 
 
+NAMED: dict[str, tuple[Exemption, str]] = {
+    "by its id": (approved(Scope("x"), id="exemption-1", source="records/1"), "(approved, exemption-1)"),
+    "by its place, where it has no id": (
+        declared(Scope("x"), source="policies.yaml:14"),
+        "(declared, policies.yaml:14)",
+    ),
+    "by its kind, where it has neither": (declared(Scope("x")), "(declared)"),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_a_notice_names_the_exemption(case: str) -> None:
+    exemption, said = NAMED[case]
+    (notice,) = notices(apply([finding()], [exemption], now=NOW))
+    assert f"x on */*/* until 2024-06-30T23:59:59Z {said}: Legacy" in notice
+
+
 FINDINGS = st.builds(
     finding,
     st.builds(resource, st.sampled_from(["a", "b", "c"]), annotations=st.sampled_from([{}, ANNOTATIONS])),

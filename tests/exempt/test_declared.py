@@ -25,8 +25,8 @@ ENTRY = ExemptionEntry(
 )
 
 REFUSED = {
-    "no policy": (replace(ENTRY, policy_name=""), "has no `policy_name`"),
-    "no reason": (replace(ENTRY, reason=""), "has no `reason`"),
+    "no policy": (replace(ENTRY, policy_name=""), "from `\\?` has no `policy_name`"),
+    "no reason": (replace(ENTRY, reason=""), "from `attest-security` has no `reason`"),
     "a reason of spaces": (replace(ENTRY, reason="  "), "has no `reason`"),
     "no approver": (replace(ENTRY, approved_by=""), "has no `approved_by`"),
     "no expiry": (replace(ENTRY, expires_at=""), "has no `expires_at`"),
