@@ -300,3 +300,52 @@ func TestExamplesThatAreMeantToFailMayBeWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestDataDocumentsOfPoliciesAreValidated(t *testing.T) {
+	cases := map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"beside a policy":                       {map[string]string{"p/a.rego": goodRego, "p/data.json": "{"}, []string{"p/data.json:"}},
+		"above a policy":                        {map[string]string{"p/x/a.rego": goodRego, "p/data.json": "{"}, []string{"p/data.json:"}},
+		"below a policy":                        {map[string]string{"p/a.rego": goodRego, "p/x/y/data.json": "{", "p/x/z/data.json": "{}"}, []string{"p/x/y/data.json:"}},
+		"not where no policy is above or below": {map[string]string{"p/a.rego": goodRego, "q/data.json": `{"x": 1}`, "q/x/data.json": `{"y": 1}`}, nil},
+		"not without a policy":                  {map[string]string{"q/data.json": `{"x": 1}`, "q/x/data.json": `{"y": 1}`}, nil},
+		"a policy that is sound":                {map[string]string{"p/a.rego": goodRego, "p/data.json": `{"x": 1}`}, nil},
+		"two files of one value":                {map[string]string{"p/a.rego": goodRego, "p/data.json": `{"x": 1}`, "p/x/data.json": `{"y": 1}`}, []string{"p/x/data.json:"}},
+		"the document of evidence":              {map[string]string{"p/a.rego": goodRego, "attest/evidence/data.json": "{}", "data.json": `{"attest": {"evidence": {}}}`}, []string{"data.json:"}},
+		"what does not parse, once":             {map[string]string{"p/a.rego": goodRego, "p/data.yaml": "a: [\n"}, []string{"p/data.yaml:"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := trial.Folder(t, c.files)
+			got := told(root, Run(t.Context(), Params{Paths: []string{root}}).Problems)
+			if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestPatchesOfKustomizationsNeedNotBeWhole(t *testing.T) {
+	const kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [base.yaml]\npatches: [{path: patch.yaml}]\n"
+	const base = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: a, image: a}]\n"
+	cases := map[string]struct {
+		patch string
+		want  []string
+	}{
+		"a container without an image": {"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: a, tty: true}]\n", nil},
+		"what kustomize takes out":     {"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: [{name: a, $patch: delete}]\n", nil},
+		"a field that is none":         {"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  contianers: []\n", []string{"patch.yaml:5:3"}},
+		"a value of another type":      {"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers: 1\n", []string{"patch.yaml:5:3"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := trial.Folder(t, map[string]string{"kustomization.yaml": kustomization, "base.yaml": base, "patch.yaml": c.patch})
+			got := told(root, Run(t.Context(), Params{Paths: []string{root}}).Problems)
+			if !slices.EqualFunc(got, c.want, strings.HasPrefix) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
