@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"attest.continuu.ms/engine/internal/bundle"
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/trial"
 )
 
 const (
 	goodRego   = "package a\nimport rego.v1\ndeny contains \"no\" if input.resource.kind == \"Pod\"\n"
+	otherRego  = "package c\nimport rego.v1\ndeny contains \"no\" if input.resource.kind == \"Job\"\n"
 	brokenRego = "package b\nimport rego.v1\ndeny contains \"no\" if {\n"
 	pod        = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
 )
@@ -347,5 +349,49 @@ func TestPatchesOfKustomizationsNeedNotBeWhole(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestWhatIsLeftOutIsNotValidated(t *testing.T) {
+	rule := func(pattern, regex string) load.Rule {
+		return load.Rule{Pattern: pattern, Regex: regex, Matches: true, From: "exclude"}
+	}
+	generated := []load.Rule{rule("gen/", "(^|/)gen/"), rule("*.bad", `\.bad\.(rego|yaml)$`)}
+	cases := map[string]struct {
+		files map[string]string
+		links map[string]string
+		below string
+		want  int // files that are looked at
+	}{
+		"a folder":                        {files: map[string]string{"a.rego": goodRego, "gen/b.rego": brokenRego, "gen/c.yaml": "a: [\n"}, want: 1},
+		"a folder below others":           {files: map[string]string{"a.rego": goodRego, "x/gen/b.rego": brokenRego}, want: 1},
+		"files":                           {files: map[string]string{"a.rego": goodRego, "a.bad.rego": brokenRego, "a.bad.yaml": "a: [\n"}, want: 1},
+		"what another name leads to":      {files: map[string]string{"a.rego": goodRego, "real/gen/b.rego": brokenRego}, links: map[string]string{"link": "real"}, want: 1},
+		"a link of such a name":           {files: map[string]string{"x/a.rego": goodRego, "y/b.rego": otherRego}, links: map[string]string{"x/gen": "../y"}, below: "x", want: 1},
+		"not the folder that was named":   {files: map[string]string{"gen/b.rego": goodRego}, below: "gen", want: 1},
+		"still what is below it, by name": {files: map[string]string{"gen/b.rego": goodRego, "gen/a.bad.rego": brokenRego}, below: "gen", want: 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			root := trial.Folder(t, c.files)
+			for name, target := range c.links {
+				if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
+					t.Skip("no links here: ", err)
+				}
+			}
+			leaving := load.LeaveOut{Filters: []load.Filter{{Base: root, Exclude: generated}}}
+			r := Run(t.Context(), Params{Paths: []string{filepath.Join(root, c.below)}, LeaveOut: leaving})
+			if r.Files != c.want || len(r.Problems) > 0 {
+				t.Errorf("looked at %d files, want %d: %q", r.Files, c.want, told(root, r.Problems))
+			}
+		})
+	}
+}
+
+func TestAPatternThatCanNotBeUsedIsAnError(t *testing.T) {
+	leaving := load.LeaveOut{Filters: []load.Filter{{Base: "/", Exclude: []load.Rule{{Pattern: "[", Regex: "["}}}}}
+	r := Run(t.Context(), Params{Inputs: []Text{{"a.yaml", pod}}, LeaveOut: leaving})
+	if len(r.Problems) != 1 || r.Problems[0].Code != "bad_pattern" || !strings.Contains(r.Problems[0].Message, "`[`") || r.Resources != 1 {
+		t.Errorf("%q, %d resources", told("", r.Problems), r.Resources)
 	}
 }
