@@ -262,20 +262,23 @@ def noticed(fault: Fault, copy: Path) -> bool | None:
 
 
 def _python(fault: Fault, copy: Path) -> bool:
+    took: dict[str, float] = json.loads((copy / f"took-{fault.area.name}.json").read_text(encoding="utf-8"))
+    tests = sorted(_covering(fault, copy), key=lambda test: (took.get(test, 0), test))
     slow = [f"--deselect={one}" for one in fault.area.last]
-    stages = ([*slow, *_covering(fault, copy)], list(fault.area.last))
-    return not all(_pytest(copy, ["-x", *stage]) for stage in stages if stage)
+    patience = 60 + 5 * sum(took.get(test, 0) for test in tests)
+    if not _pytest(copy, ["-x", *slow, *tests], patience):
+        return True
+    return bool(fault.area.last) and not _pytest(copy, ["-x", *fault.area.last])
 
 
-def _covering(fault: Fault, copy: Path) -> list[str]:
-    """The tests that run a fault's line, or its file where a line runs before any test does; quick ones first."""
+def _covering(fault: Fault, copy: Path) -> set[str]:
+    """The tests that run a fault's line, or its file where a line runs before any test does."""
     data = CoverageData(str(copy / f".coverage-{fault.area.name}"))
     data.read()
     lines = data.contexts_by_lineno(str(copy / fault.file))
     tests = {context.split("|")[0] for context in lines.get(fault.line, ()) if context}
     tests = tests or {context.split("|")[0] for contexts in lines.values() for context in contexts if context}
-    took = json.loads((copy / f"took-{fault.area.name}.json").read_text(encoding="utf-8"))
-    return sorted(tests, key=lambda test: (took.get(test, 0), test)) or list(fault.area.tests)
+    return tests or set(fault.area.tests)
 
 
 def covered(area: Area, copy: Path) -> None:
@@ -291,13 +294,13 @@ def covered(area: Area, copy: Path) -> None:
         raise SystemExit(f"{area.name}: a test fails without any fault")
 
 
-def _pytest(copy: Path, arguments: list[str], **more: str) -> bool:
+def _pytest(copy: Path, arguments: list[str], patience: float = PATIENCE, **more: str) -> bool:
     """Runs pytest in a fork, which has what it imports at hand."""
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow and not cluster"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     run = multiprocessing.get_context("fork").Process(target=_forked, args=(copy, [*options, *arguments], more))
     run.start()
-    run.join(PATIENCE)
+    run.join(patience)
     with suppress(ProcessLookupError):
         os.killpg(run.pid or 0, signal.SIGKILL)
     run.join()

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -142,5 +143,40 @@ func TestFilesOfInputDocumentsAndManifestsAreToldApart(t *testing.T) {
 	whole, others := wholeInputs(paths)
 	if len(whole) != 2 || whole[0].File != paths[0] || whole[1].File != paths[1] || !slices.Equal(others, paths[2:]) {
 		t.Errorf("%v %q", whole, others)
+	}
+}
+
+func TestWhatIsStoppedPointsAtTheRuleThatWasUnderWay(t *testing.T) {
+	const endless = "package slow\nimport rego.v1\ndeny contains \"quick\" if input.resource.kind == \"Job\"\ndeny contains \"x\" if never\n" +
+		"never if {\n\tsome a in numbers.range(1, 100000)\n\tsome b in numbers.range(1, 100000)\n\ta * b < 0\n}\n"
+	set, _, problems := policyset.Load(t.Context(), policyset.Params{Paths: []string{trial.File(t, "slow.rego", endless)}, OPA: true})
+	if model.HasErrors(problems) {
+		t.Fatal(problems)
+	}
+	params := Params{View: View{Resource: "Pod/bb"}}
+	params.Inputs, params.Policies, params.Timeout = []check.Text{{File: "in.yaml", Text: pods}}, []rego.Selection{{Name: "slow"}}, 50
+	result, err := Run(t.Context(), set, params)
+	if err != nil || len(result.Traces) != 1 {
+		t.Fatal(result, err)
+	}
+	one := result.Traces[0]
+	if !slices.ContainsFunc(one.Problems, func(p model.Problem) bool {
+		return Late(p) && p.Line >= 6 && p.Line <= 8 && strings.HasSuffix(p.Message, "was stopped in rule `slow.never`")
+	}) {
+		t.Errorf("%+v", one.Problems)
+	}
+}
+
+func TestATraceGoesOnlySoDeep(t *testing.T) {
+	var rules strings.Builder
+	for i := range 2 * maxDepth {
+		fmt.Fprintf(&rules, "f%d(x) if f%d(x)\n", i, i+1)
+	}
+	tracer := evaluate(t, fmt.Sprintf("r if f0(1)\n%sf%d(x) if x == 1", rules.String(), 2*maxDepth), `{}`, DefaultLimits)
+	if !tracer.Truncated {
+		t.Error("the trace does not say that it is cut")
+	}
+	if n := count(tracer.Root.Children); n > maxDepth {
+		t.Errorf("%d nodes in a line, where the limit is %d", n, maxDepth)
 	}
 }
