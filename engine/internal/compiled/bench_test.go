@@ -3,15 +3,13 @@
 package compiled
 
 import (
-	"runtime"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
+	"attest.continuu.ms/engine/internal/trial"
 	"attest.continuu.ms/engine/internal/virtual"
 )
 
@@ -29,29 +27,13 @@ func BenchmarkEvaluators(b *testing.B) {
 	}
 }
 
-// processor reports the processor time of an operation, garbage collection included: on a busy machine it says more
-// than the clock.
-func processor(b *testing.B) (done func()) {
-	b.Helper()
-	used := func() time.Duration {
-		var r syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
-			b.Fatal(err)
-		}
-		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-	}
-	runtime.GC()
-	before := used()
-	return func() { b.ReportMetric(float64(used()-before)/float64(b.N), "cpu-ns/op") }
-}
-
 func benchOPA(b *testing.B, s *subject, inputs []*ast.Term) {
 	ctx := b.Context()
 	txn := storage.NewTransactionOrDie(ctx, s.store)
 	defer s.store.Abort(ctx, txn)
 	kept := virtual.NewKept(parametersOnly(s.compiler))
 	b.ReportAllocs()
-	defer processor(b)()
+	defer trial.Processor(b)()
 	for i := 0; b.Loop(); i++ {
 		var list []topdown.Error
 		q := topdown.NewQuery(s.body).WithCompiler(s.compiler).WithQueryCompiler(s.qc).WithStore(s.store).WithTransaction(txn).
@@ -82,7 +64,7 @@ func benchCompiled(b *testing.B, s *subject, inputs []*ast.Term) {
 	m, cancel := NewMachine(p), topdown.NewCancel()
 	unanswered := 0
 	b.ReportAllocs()
-	defer processor(b)()
+	defer trial.Processor(b)()
 	n := 0
 	for i := 0; b.Loop(); i++ {
 		if _, answered := m.Run(b.Context(), q, inputs[i%len(inputs)], Environment{Cancel: cancel}); !answered {

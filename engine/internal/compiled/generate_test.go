@@ -23,7 +23,7 @@ type rule struct {
 
 // policy is a module of some rules; the last is `result`, which collects all of them.
 func policy(seed uint64) string {
-	w := &writer{chance: chance{rand.New(rand.NewPCG(seed, 99))}}
+	w := &writer{chance: chance{Rand: rand.New(rand.NewPCG(seed, 99))}}
 	var b strings.Builder
 	b.WriteString("package p\n\nid(x) := x\n\n") // what goes through it has any type for the compiler
 	for i := range 2 + w.IntN(5) {
@@ -319,13 +319,13 @@ func (w *writer) comprehension() string {
 
 // anything is a random input or document of data.
 func anything(r *rand.Rand, depth int) any {
-	c := chance{r}
+	c := chance{Rand: r}
 	if depth <= 0 {
-		return c.of(1, 2, "a", "b", "ab", true, false, nil, 0.5)
+		return c.Of(1, 2, "a", "b", "ab", true, false, nil, 0.5)
 	}
 	switch c.IntN(6) {
 	case 0:
-		return c.of(1, "a", true, nil)
+		return c.Of(1, "a", true, nil)
 	case 1, 2:
 		list := make([]any, c.IntN(4))
 		for i := range list {
@@ -335,17 +335,17 @@ func anything(r *rand.Rand, depth int) any {
 	}
 	out := fields{}
 	for _, name := range []string{"a", "b", "c"} {
-		c.maybe(out, name, 0.6, func() any { return anything(r, depth-1) })
+		c.Maybe(out, name, 0.6, func() any { return anything(r, depth-1) })
 	}
 	return out
 }
 
 func randomInput(r *rand.Rand) fields {
-	c := chance{r}
+	c := chance{Rand: r}
 	out := fields{}
 	for _, name := range []string{"a", "b", "list", "pairs"} {
-		c.maybe(out, name, 0.8, func() any { return anything(r, 2) })
+		c.Maybe(out, name, 0.8, func() any { return anything(r, 2) })
 	}
-	c.maybe(out, "pairs", 0.6, func() any { return []any{[]any{1, "a"}, []any{anything(r, 1), 2}} })
+	c.Maybe(out, "pairs", 0.6, func() any { return []any{[]any{1, "a"}, []any{anything(r, 1), 2}} })
 	return out
 }

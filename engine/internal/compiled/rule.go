@@ -115,11 +115,11 @@ type call struct {
 // manyCalls is how many calls are worth a map.
 const manyCalls = 12
 
-// trial is how many calls show whether it is worth keeping them: a function of the containers of each resource never
+// trialCalls is how many calls show whether it is worth keeping them: a function of the containers of each resource never
 // sees an argument twice.
-const trial = 64
+const trialCalls = 64
 
-func (c *memo) worthKeeping() bool { return len(c.calls) < trial || c.hits > len(c.calls) }
+func (c *memo) worthKeeping() bool { return len(c.calls) < trialCalls || c.hits > len(c.calls) }
 
 func (c *memo) forget() {
 	if len(c.calls) > 0 {
