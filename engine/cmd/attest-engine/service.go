@@ -139,8 +139,12 @@ func (s *service) unload(_ context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	set := s.sets[params.Set]
 	delete(s.sets, params.Set)
+	s.mu.Unlock()
+	if set != nil {
+		set.Close()
+	}
 	return nil, nil
 }
 

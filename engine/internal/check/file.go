@@ -39,6 +39,7 @@ func (r *run) worker() func(int) fileResult {
 			// A panic below is a bug of ours: it costs this file its verdict, not the run.
 			if p := recover(); p != nil {
 				out = failedFile(source, fmt.Sprint(p))
+				evaluator, err = r.evaluator() // what the panic left of the other is unknown
 			}
 		}()
 		if err != nil {

@@ -18,6 +18,7 @@ type Machine struct {
 	bctx    topdown.BuiltinContext
 	stack   []*ast.Term
 	top     int
+	deepest int         // the most that top was since the machine was clean
 	items   []*ast.Term // elements of the collections under construction
 	ticks   uint
 	limit   uint   // most steps of an evaluation, 0 for no limit
@@ -29,7 +30,7 @@ type Machine struct {
 
 	always, current *lasting
 	byParameters    map[*ast.Term]*lasting
-	ignored         int // the size of what is forgotten anyway
+	kept            int // about how many bytes are kept
 }
 
 // layer is what an evaluation knows and has found out; each `with` lays a new one on top.
@@ -67,6 +68,7 @@ func (m *Machine) enter(slots int) frame {
 	if m.top > len(m.stack) {
 		return make(frame, slots)
 	}
+	m.deepest = max(m.deepest, m.top)
 	f := m.stack[from:m.top:m.top]
 	f[0] = nil
 	return f
@@ -114,6 +116,34 @@ func (l *layer) fresh(p *Program, input *ast.Term) {
 	if len(l.memos) < p.docs {
 		l.memos = make([]memo, p.docs)
 	}
+	for i := range l.memos {
+		l.memos[i].forget()
+	}
+}
+
+// clean forgets what the last evaluation saw, so that a machine that waits holds nothing of a resource or a request in
+// memory. What stays is true of any other: see lasting.
+func (m *Machine) clean() {
+	m.layer, m.current, m.root, m.result, m.cancel = &m.bottom, nil, nil, nil, nil
+	m.bottom.clean()
+	clear(m.stack[:min(m.deepest, len(m.stack))])
+	m.deepest = 0
+	if cap(m.items) > mostIdle {
+		m.items = nil
+	}
+	clear(m.bctx.Cache)
+	m.bctx.Context, m.bctx.Cancel, m.bctx.Runtime, m.bctx.Location = nil, nil, nil, nil
+	m.bctx.InterQueryBuiltinCache, m.bctx.InterQueryBuiltinValueCache = nil, nil
+}
+
+// mostIdle is how many places of a list a machine that waits may hold.
+const mostIdle = 1 << 14
+
+func (l *layer) clean() {
+	l.input = nil
+	clear(l.paths)
+	clear(l.docs)
+	clear(l.indices)
 	for i := range l.memos {
 		l.memos[i].forget()
 	}

@@ -126,6 +126,9 @@ func (c *memo) forget() {
 		clear(c.calls)
 		c.calls, c.byHash = c.calls[:0], nil
 	}
+	if cap(c.calls) > mostIdle {
+		c.calls = nil
+	}
 }
 
 func (c *memo) find(hash uint64, args []*ast.Term) *call {
@@ -169,20 +172,28 @@ func (c *memo) chain(i int) {
 func (m *Machine) apply(d *document, f frame) *ast.Term {
 	args := f[1 : 1+d.arity]
 	hash := hashOf(args)
-	calls, size := m.memo(d)
-	if made := calls.find(hash, args); made != nil {
+	calls, kept := m.memo(d)
+	found := calls
+	made := found.find(hash, args)
+	if made == nil && kept != nil { // what is too heavy to be kept is remembered here
+		found = &m.layer.memos[d.id]
+		made = found.find(hash, args)
+	}
+	if made != nil {
 		if !slices.EqualFunc(made.args, args, alike) {
 			m.fail("equal arguments that are written differently")
 			return nil
 		}
-		calls.hits++
+		found.hits++
 		return defined(made.value)
 	}
 	v := m.decide(d, f)
 	if m.why != "" {
 		return nil
 	}
-	*size++
+	if kept != nil && !m.keeps(kept, append(args[:len(args):len(args)], v)) {
+		calls = &m.layer.memos[d.id]
+	}
 	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v)})
 	return v
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/pool"
 )
 
 // Mode says who evaluates.
@@ -23,12 +24,13 @@ const (
 // DefaultMode is that of a policy set where nothing is said.
 const DefaultMode = OPA
 
-// Runner asks the compiled queries of a policy set. It may be shared by goroutines once all queries are prepared.
+// Runner asks the compiled queries of a policy set. It may be shared by goroutines once all queries are prepared. Its
+// machines are kept from one evaluation to the next, until it is closed.
 type Runner struct {
 	Mode Mode
 
 	program  *Program
-	machines sync.Pool
+	machines pool.Pool[*Machine]
 }
 
 // NewRunner is a runner for the rules of a compiler; see New for builtins.
@@ -36,10 +38,11 @@ func NewRunner(mode Mode, compiler *ast.Compiler, builtins map[string]*topdown.B
 	if mode == "" {
 		mode = DefaultMode
 	}
-	r := &Runner{Mode: mode, program: New(compiler, builtins)}
-	r.machines.New = func() any { return NewMachine(r.program) }
-	return r
+	return &Runner{Mode: mode, program: New(compiler, builtins)}
 }
+
+// Close lets the machines go, and those at work when they have ended. Whoever still asks gets a new one.
+func (r *Runner) Close() { r.machines.Close() }
 
 // Prepare compiles a query of which one variable is asked for. It is nil where OPA evaluates it.
 func (r *Runner) Prepare(body ast.Body, compiler ast.QueryCompiler, asked ast.Var) *Asked {
@@ -64,18 +67,22 @@ type Asked struct {
 }
 
 // Run returns the values of the variable that is asked for, or false where OPA has to be asked. A nil query has no
-// answer.
+// answer. A machine that gave none is not asked again: what it was at is unknown.
 func (r *Runner) Run(ctx context.Context, q *Asked, input *ast.Term, env Environment) (values []*ast.Term, answered bool) {
 	if q == nil {
 		return nil, false
 	}
-	m := r.machines.Get().(*Machine)
+	m, free := r.machines.Take()
+	if !free {
+		m = NewMachine(r.program)
+	}
 	defer func() {
-		if recover() == nil { // else the machine is in an unknown state, and OPA is asked
-			r.machines.Put(m)
+		if recover() != nil || !answered {
+			values, answered = nil, false
 			return
 		}
-		values, answered = nil, false
+		m.clean()
+		r.machines.Give(m)
 	}()
 	rows, answered := m.Run(ctx, q.query, input, env)
 	for _, row := range rows {

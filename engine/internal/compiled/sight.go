@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // sight is what a rule can see, itself or through what it uses. It says how long its value stays true.
@@ -62,9 +64,10 @@ func (u *unit) getsParameters(name string, args []*ast.Term, s *scope) bool {
 
 // lasting holds values that stay true from one evaluation to the next.
 type lasting struct {
-	docs  []*ast.Term
-	memos []memo
-	size  int
+	docs   []*ast.Term
+	memos  []memo
+	size   int
+	weight int // bytes
 }
 
 // mostKept bounds how many values are kept, so that functions that never see an argument twice don't fill the memory.
@@ -73,15 +76,44 @@ const mostKept = 500
 // mostParameters bounds for how many parameters values are kept.
 const mostParameters = 500
 
-func (k *lasting) fit(p *Program) {
-	if k.size > mostKept || len(k.docs) < p.docs {
+// Bounds of what the values kept may take, in bytes: arguments come from manifests. What is heavier than the heaviest is
+// forgotten with the evaluation.
+const (
+	heaviest   = 8 << 10
+	mostWeight = 8 << 20
+)
+
+func (m *Machine) fit(k *lasting) {
+	if p := m.program; k.size > mostKept || len(k.docs) < p.docs {
+		m.kept -= k.weight
 		*k = lasting{docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs)}
 	}
 }
 
+// keeps says whether a call, its arguments and value, is light enough to be kept, and counts it.
+func (m *Machine) keeps(k *lasting, call []*ast.Term) bool {
+	weight := member.Weight(heaviest, call...)
+	if weight > heaviest {
+		return false
+	}
+	k.size++
+	k.weight += weight
+	m.kept += weight
+	return true
+}
+
+// forget drops all that is kept.
+func (m *Machine) forget() {
+	m.always, m.kept = &lasting{}, 0
+	clear(m.byParameters)
+}
+
 // keepFor finds what was kept for the parameters of an input.
 func (m *Machine) keepFor(input *ast.Term) {
-	m.always.fit(m.program)
+	if m.kept > mostWeight {
+		m.forget()
+	}
+	m.fit(m.always)
 	var key *ast.Term
 	if input != nil {
 		if object, isObject := input.Value.(ast.Object); isObject {
@@ -91,27 +123,28 @@ func (m *Machine) keepFor(input *ast.Term) {
 	k := m.byParameters[key]
 	if k == nil {
 		if len(m.byParameters) >= mostParameters {
-			clear(m.byParameters)
+			m.forget()
+			m.fit(m.always)
 		}
 		k = &lasting{}
 		m.byParameters[key] = k
 	}
-	k.fit(m.program)
+	m.fit(k)
 	m.current = k
 }
 
-// memo is where calls of a function are remembered, and how many are.
-func (m *Machine) memo(d *document) (calls *memo, size *int) {
+// memo is where calls of a function are remembered; kept is nil where they are forgotten with the evaluation.
+func (m *Machine) memo(d *document) (calls *memo, kept *lasting) {
 	if m.layer == &m.bottom {
 		k := m.current
 		if d.sight == seesArguments {
 			k = m.always
 		}
-		if kept := &k.memos[d.id]; d.sight < seesMore && kept.worthKeeping() {
-			return kept, &k.size
+		if known := &k.memos[d.id]; d.sight < seesMore && known.worthKeeping() {
+			return known, k
 		}
 	}
-	return &m.layer.memos[d.id], &m.ignored
+	return &m.layer.memos[d.id], nil
 }
 
 // value is where the value of a document is remembered.

@@ -28,6 +28,13 @@ func Load(ctx context.Context, objects []gatekeeper.Object, opts Options) (*Set,
 	return &Set{loaded}, policies, problems
 }
 
+// Close lets go what is kept from one review to the next; reviews that have begun may end. A nil set holds nothing.
+func (s *Set) Close() {
+	if s != nil {
+		s.loaded.Close()
+	}
+}
+
 // Empty says whether the set judges nothing.
 func (s *Set) Empty() bool { return s.loaded.Empty() }
 

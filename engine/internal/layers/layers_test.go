@@ -30,8 +30,8 @@ var layers = [][]string{
 	{"kustomize"},
 	{"load"},
 	{"builtins", "load/syntax", "locate"},
-	{"compiled"},
-	{"deadline", "layers", "member", "rpc", "schema", "version", "virtual"},
+	{"compiled", "virtual"},
+	{"deadline", "layers", "member", "pool", "rpc", "schema", "version"},
 	{"model"},
 }
 

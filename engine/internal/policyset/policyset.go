@@ -61,6 +61,12 @@ type Set struct {
 	Read       []load.Digest // every file that it was made from
 }
 
+// Close lets go what evaluations have kept of the set. Those that have begun may end, and keep nothing.
+func (s *Set) Close() {
+	s.Rego.Close()
+	s.Gatekeeper.Close()
+}
+
 // DefaultTimeout of one evaluation, where the request does not say.
 const DefaultTimeout = 10 * time.Second
 

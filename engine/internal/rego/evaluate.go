@@ -44,13 +44,11 @@ type Violation struct {
 
 // Evaluator evaluates the policies of a set, one resource at a time. It belongs to one goroutine.
 type Evaluator struct {
+	*asked
 	set     *Set
 	txn     storage.Transaction
-	choices []choice
-	// The names of the choices: those asked about resources in namespaces (all of them), and about others.
-	names, namesForClusters []string
-	timeout                 time.Duration
-	watcher                 Observer
+	timeout time.Duration
+	watcher Observer
 	// shared holds what is the same for every policy of the resource at hand, in the form of the input at hand.
 	shared *virtual.Kept
 }
@@ -72,35 +70,15 @@ type Selection struct {
 
 // NewEvaluator prepares the evaluation of the selected policies; timeout is that of one evaluation.
 func (s *Set) NewEvaluator(ctx context.Context, selections []Selection, timeout time.Duration) (*Evaluator, error) {
+	asked, err := s.prepared.of(s.Policies, selections)
+	if err != nil {
+		return nil, err
+	}
 	txn, err := s.Store.NewTransaction(ctx)
 	if err != nil {
 		return nil, err
 	}
-	e := &Evaluator{set: s, txn: txn, timeout: timeout}
-	byName := map[string]Selection{}
-	for _, selection := range selections {
-		byName[selection.Name] = selection
-	}
-	for _, policy := range s.Policies {
-		selection, selected := byName[policy.Name]
-		if !selected {
-			continue
-		}
-		value, err := ast.InterfaceToValue(Merged(policy.Defaults, selection.Parameters))
-		if err != nil {
-			return nil, fmt.Errorf("parameters of policy `%s`: %w", policy.Name, err)
-		}
-		c := choice{policy, ast.NewTerm(value), policy.Level, defaultSeverity}
-		set(&c.level, selection.Level)
-		set(&c.severity, selection.Severity)
-		set(&c.severity, policy.Policy.Severity)
-		e.choices = append(e.choices, c)
-		e.names = append(e.names, policy.Name)
-		if c.level != "Namespace" {
-			e.namesForClusters = append(e.namesForClusters, policy.Name)
-		}
-	}
-	return e, nil
+	return &Evaluator{asked: asked, set: s, txn: txn, timeout: timeout}, nil
 }
 
 // defaultSeverity is that of a finding when neither its entry, its policy nor the configuration says.

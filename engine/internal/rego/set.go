@@ -76,6 +76,7 @@ type Set struct {
 	strict       bool
 	runner       *compiled.Runner
 	stored       ast.Value // what stands in Store
+	prepared     *prepared
 }
 
 type query struct {
@@ -93,7 +94,7 @@ type query struct {
 func Compile(ctx context.Context, modules []Module, options Options) (*Set, []model.Problem) {
 	translation := translated(modules, options)
 	parsed, problems := translation.parsed, translation.problems
-	set := &Set{options: options, capabilities: translation.capabilities, Compiler: translation.compiler}
+	set := &Set{options: options, capabilities: translation.capabilities, Compiler: translation.compiler, prepared: &prepared{}}
 	problems = append(problems, set.takenPaths(parsed)...)
 	if model.HasErrors(problems) {
 		return set, problems
@@ -278,6 +279,15 @@ func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, err
 	with.Store = store
 	with.stored = with.Document(ctx, ast.DefaultRootRef)
 	return &with, err
+}
+
+// Close lets go what evaluations have kept of the set, and of sets with its inventories. Those that have begun may end,
+// and keep nothing.
+func (s *Set) Close() {
+	s.prepared.close()
+	if s.runner != nil {
+		s.runner.Close()
+	}
 }
 
 // NewQuery is a query on this set with everything that an evaluation needs but its input; the locator

@@ -2,6 +2,7 @@ package virtual
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -115,6 +116,25 @@ func TestWhatIsKeptIsBounded(t *testing.T) {
 		ask(t, compiler, kept, `x = [y | n = numbers.range(1, 400)[_]; data.t.double(n, y)]`, `{}`)
 		if kept.entries > most+400 {
 			t.Fatalf("%d values are kept", kept.entries)
+		}
+	}
+}
+
+func TestWhatIsTooHeavyIsForgottenWithTheEvaluation(t *testing.T) {
+	compiler := compiled(t, "package t\nlong(x) := sprintf(\"%0*d\", [x, 1])\ntwice(x) := count(x)")
+	kept := NewKept(parametersOnly(compiler))
+	for range 2 {
+		if got := ask(t, compiler, kept, `data.t.long(20000, y); data.t.long(20000, y); data.t.twice(y, x)`, "{}"); got != "20000" {
+			t.Fatalf("got %s", got)
+		}
+	}
+	if kept.entries != 0 || kept.weight != 0 {
+		t.Errorf("%d values of %d bytes are kept", kept.entries, kept.weight)
+	}
+	for n := range 400 {
+		ask(t, compiler, kept, fmt.Sprintf("data.t.long(%d, x)", 4000+n), "{}")
+		if kept.weight > mostWeight+heaviest {
+			t.Fatalf("%d bytes are kept", kept.weight)
 		}
 	}
 }

@@ -63,6 +63,15 @@ func New(allowAll bool, allowNet []string) *Providers {
 // Add makes a provider known.
 func (p *Providers) Add(provider *unversioned.Provider) error { return p.known.Upsert(provider) }
 
+// Close ends the connections that wait for a question.
+func (p *Providers) Close() {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for _, client := range p.clients {
+		client.CloseIdleConnections()
+	}
+}
+
 // Builtin is external_data.
 func (p *Providers) Builtin() *topdown.Builtin {
 	return &topdown.Builtin{Decl: Decl, Func: func(b topdown.BuiltinContext, args []*ast.Term, iter func(*ast.Term) error) error {

@@ -82,6 +82,9 @@ func (s *Constraints) Empty() bool { return len(s.policies) == 0 }
 // building beforehand.
 func (s *Constraints) NeedsInventory() bool { return s.driver.Referential() }
 
+// Close lets go what is kept from one review to the next; reviews that have begun may end.
+func (s *Constraints) Close() { s.driver.Close() }
+
 // Load makes a set of the Gatekeeper objects of a policy source: templates before the constraints that
 // need them, whatever the order of the files. Problems that are errors name what is not enforced; the
 // rest of the set works.

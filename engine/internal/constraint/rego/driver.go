@@ -4,6 +4,7 @@ package rego
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers"
@@ -46,6 +47,7 @@ type Driver struct {
 	locate     func(*ast.Location) (file string, line, column int)
 	mode       compiled.Mode
 	runner     *compiled.Runner
+	looksUp    bool // some template reads `data.inventory`
 }
 
 // Options of a driver: what its templates may ask, whether errors of builtins are errors, who evaluates.
@@ -178,6 +180,7 @@ func (d *Driver) compile(kinds []string) error {
 		}
 	}
 	d.lasting = lasting(d.compiler)
+	d.looksUp = slices.ContainsFunc(kinds, func(kind string) bool { return d.templates[kind].referential() })
 	return nil
 }
 
@@ -210,14 +213,7 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 }
 
 // Referential says whether some template reads `data.inventory`.
-func (d *Driver) Referential() bool {
-	for _, t := range d.templates {
-		if t.referential() {
-			return true
-		}
-	}
-	return false
-}
+func (d *Driver) Referential() bool { return d.looksUp }
 
 // Template is the Rego of a template by the kind of its constraints, or nil.
 func (d *Driver) Template(kind string) *Template { return d.templates[kind] }

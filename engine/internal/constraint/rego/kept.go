@@ -1,11 +1,10 @@
 package rego
 
 import (
-	"sync"
-
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/constraint/external"
+	"attest.continuu.ms/engine/internal/pool"
 	"attest.continuu.ms/engine/internal/virtual"
 )
 
@@ -35,28 +34,28 @@ func changes(rule *ast.Rule) bool {
 }
 
 // keeper lends what a constraint keeps to one evaluation at a time.
-type keeper struct {
-	mu   sync.Mutex
-	free []*virtual.Kept
-}
+type keeper struct{ free pool.Pool[*virtual.Kept] }
 
 func (k *keeper) take(rules *virtual.Rules) *virtual.Kept {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	last := len(k.free) - 1
-	if last < 0 {
-		return virtual.NewKept(rules)
+	if kept, found := k.free.Take(); found {
+		return kept
 	}
-	kept := k.free[last]
-	k.free = k.free[:last]
-	return kept
+	return virtual.NewKept(rules)
 }
 
 func (k *keeper) giveBack(kept *virtual.Kept) {
-	if kept == nil {
-		return
+	if kept != nil {
+		k.free.Give(kept)
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.free = append(k.free, kept)
+}
+
+// Close lets go what evaluations keep of the set, and ends the connections to providers.
+func (d *Driver) Close() {
+	for _, keeper := range d.keepers {
+		keeper.free.Close()
+	}
+	if d.runner != nil {
+		d.runner.Close()
+	}
+	d.Providers.Close()
 }

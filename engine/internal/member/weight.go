@@ -1,0 +1,45 @@
+package member
+
+import "github.com/open-policy-agent/opa/v1/ast"
+
+// bytesOfATerm is about what a term takes beside its text.
+const bytesOfATerm = 64
+
+// Weight is about how many bytes terms take; it stops counting once they are more than a limit. A nil term weighs
+// nothing.
+func Weight(limit int, terms ...*ast.Term) int {
+	sum := 0
+	for _, t := range terms {
+		if sum += weightOf(t, limit-sum); sum > limit {
+			break
+		}
+	}
+	return sum
+}
+
+func weightOf(t *ast.Term, limit int) int {
+	if t == nil {
+		return 0
+	}
+	sum := bytesOfATerm
+	add := func(part *ast.Term) bool {
+		sum += weightOf(part, limit-sum)
+		return sum > limit
+	}
+	if sum > limit {
+		return sum
+	}
+	switch v := t.Value.(type) {
+	case ast.String:
+		sum += len(v)
+	case ast.Number:
+		sum += len(v)
+	case *ast.Array:
+		v.Until(add)
+	case ast.Set:
+		v.Until(add)
+	case ast.Object:
+		v.Until(func(key, value *ast.Term) bool { return add(key) || add(value) })
+	}
+	return sum
+}
