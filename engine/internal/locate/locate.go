@@ -39,6 +39,8 @@ type Query struct {
 	// Sketch is that of Resource. Together with Plans it spares evaluating again what was found for a resource of the
 	// same shape; without it every entry is evaluated.
 	Sketch *Sketch
+	// Copy is that of Resource, where other queries are about it too; nil makes one.
+	Copy *Copy
 }
 
 // Plans is the analysis of the bodies that a rule leads to.
@@ -105,7 +107,10 @@ func (q *Query) circumstances() circumstances {
 func evaluate(ctx context.Context, q Query, open []wanted, paths [][]any) error {
 	cancel := topdown.NewCancel()
 	defer context.AfterFunc(ctx, cancel.Cancel)()
-	tree := newTree(q.Resource)
+	if q.Copy == nil {
+		q.Copy = NewCopy(q.Resource)
+	}
+	tree := newTree(q.Copy)
 	t := newTracer(q, tree, open, cancel)
 	query := topdown.NewQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(q.Rule)))).WithCompiler(q.Compiler)
 	store := q.Store

@@ -75,6 +75,9 @@ func (m *memory) recall(s *Sketch, in circumstances, entry *ast.Term) ([]any, bo
 
 // learn keeps what an evaluation has found.
 func (m *memory) learn(s *Sketch, in circumstances, entry *ast.Term, path []any) {
+	if m.full(in) { // then what is not known is evaluated each time
+		return
+	}
 	p, ok := newPattern(s, flatten(entry), path)
 	if !ok {
 		return
@@ -84,11 +87,23 @@ func (m *memory) learn(s *Sketch, in circumstances, entry *ast.Term, path []any)
 	if m.known == nil {
 		m.known = map[circumstances][]pattern{}
 	}
-	patterns, seen := m.known[in]
-	if (!seen && len(m.known) >= maxCircumstances) || len(patterns) >= maxPatterns {
+	if m.holdsAll(in) {
 		return
 	}
+	patterns := m.known[in]
 	m.known[in] = append(patterns[:len(patterns):len(patterns)], p)
+}
+
+// full says whether nothing more is kept of some circumstances.
+func (m *memory) full(in circumstances) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.holdsAll(in)
+}
+
+func (m *memory) holdsAll(in circumstances) bool {
+	patterns, seen := m.known[in]
+	return !seen && len(m.known) >= maxCircumstances || len(patterns) >= maxPatterns
 }
 
 // token is a part of an entry; texts may have gaps, the rest is structure.
@@ -234,7 +249,7 @@ func (p *pattern) cut(s *Sketch, text string) []part {
 
 func longest(s *Sketch, text string) string {
 	found := ""
-	for value := range s.byText {
+	for _, value := range s.starts[text[0]] {
 		if len(value) > len(found) && strings.HasPrefix(text, value) && wordEnds(text, len(value)) {
 			found = value
 		}

@@ -1,7 +1,6 @@
 package locate
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -115,14 +114,7 @@ func comparisons(t testing.TB, q Query) []comparison {
 	if len(found) == 0 {
 		return nil
 	}
-	paths := make([][]any, len(found))
-	open := make([]wanted, len(found))
-	for i, entry := range found {
-		open[i] = wanted{term: entry, index: i}
-	}
-	if err := evaluate(context.Background(), q, open, paths); err != nil {
-		t.Fatal(err)
-	}
+	paths := pathsOf(t, q, found)
 	var all []comparison
 	for i, entry := range found {
 		if stated, ok := FromEntry(entry, q.Resource); ok {

@@ -14,6 +14,7 @@ type Sketch struct {
 	shape   uint64
 	scalars []scalar
 	byText  map[string][]int
+	starts  [256][]string // the texts by their first byte
 }
 
 type scalar struct {
@@ -90,6 +91,9 @@ func with(path []any, key any) []any { return append(path[:len(path):len(path)],
 
 func (s *Sketch) add(path []any, kind byte, text, full string) {
 	if text != "" {
+		if s.byText[text] == nil {
+			s.starts[text[0]] = append(s.starts[text[0]], text)
+		}
 		s.byText[text] = append(s.byText[text], len(s.scalars))
 	}
 	s.scalars = append(s.scalars, scalar{path: path, text: text, kind: kind, full: full})

@@ -49,21 +49,33 @@ func common(a, b *node) *node {
 	return a
 }
 
-// tree is a copy of the resource that shares no term with anything else, so that a term tells its place.
-type tree struct {
+// Copy is a copy of a resource that shares no term with anything else, so that a term tells its place. It is made when it
+// is first needed, serves all rules that are asked about the resource one after the other, and belongs to one goroutine.
+type Copy struct {
+	of    *ast.Term
 	root  *node
 	nodes map[*ast.Term]*node // values, and the keys of objects
 	equal map[int][]*node     // objects by hash, for those that the evaluation has copied; made when first needed
-	from  map[int][]derived   // objects that rules made of what they read, by hash
 }
 
-func newTree(resource *ast.Term) *tree {
-	t := &tree{nodes: map[*ast.Term]*node{}, from: map[int][]derived{}}
-	t.root = t.add(resource, nil, nil)
-	return t
+// NewCopy is that of a resource.
+func NewCopy(resource *ast.Term) *Copy { return &Copy{of: resource} }
+
+// tree is the copy as one evaluation sees it.
+type tree struct {
+	*Copy
+	from map[int][]derived // objects that rules made of what they read, by hash
 }
 
-func (t *tree) add(src *ast.Term, parent *node, key any) *node {
+func newTree(c *Copy) *tree {
+	if c.root == nil {
+		c.nodes = map[*ast.Term]*node{}
+		c.root = c.add(c.of, nil, nil)
+	}
+	return &tree{Copy: c, from: map[int][]derived{}}
+}
+
+func (c *Copy) add(src *ast.Term, parent *node, key any) *node {
 	n := &node{parent: parent, key: key}
 	if parent != nil {
 		n.depth, n.indices = parent.depth+1, parent.indices
@@ -71,29 +83,29 @@ func (t *tree) add(src *ast.Term, parent *node, key any) *node {
 	if _, ok := key.(int); ok {
 		n.indices++
 	}
-	n.term = ast.NewTerm(t.copyValue(src.Value, n))
-	t.nodes[n.term] = n
+	n.term = ast.NewTerm(c.copyValue(src.Value, n))
+	c.nodes[n.term] = n
 	return n
 }
 
-func (t *tree) copyValue(value ast.Value, n *node) ast.Value {
-	if n.depth >= maxDepth || len(t.nodes) >= maxNodes {
+func (c *Copy) copyValue(value ast.Value, n *node) ast.Value {
+	if n.depth >= maxDepth || len(c.nodes) >= maxNodes {
 		return value
 	}
 	switch v := value.(type) {
 	case ast.Object:
-		return t.copyObject(v, n)
+		return c.copyObject(v, n)
 	case *ast.Array:
 		elements := make([]*ast.Term, 0, v.Len())
 		for i := range v.Len() {
-			elements = append(elements, t.add(v.Elem(i), n, i).term)
+			elements = append(elements, c.add(v.Elem(i), n, i).term)
 		}
 		return ast.NewArray(elements...)
 	}
 	return value
 }
 
-func (t *tree) copyObject(v ast.Object, n *node) ast.Value {
+func (c *Copy) copyObject(v ast.Object, n *node) ast.Value {
 	items := make([][2]*ast.Term, 0, v.Len())
 	v.Foreach(func(key, value *ast.Term) {
 		name, ok := key.Value.(ast.String)
@@ -101,9 +113,9 @@ func (t *tree) copyObject(v ast.Object, n *node) ast.Value {
 			items = append(items, [2]*ast.Term{key, value})
 			return
 		}
-		child := t.add(value, n, string(name))
+		child := c.add(value, n, string(name))
 		own := ast.NewTerm(name)
-		t.nodes[own] = child
+		c.nodes[own] = child
 		items = append(items, [2]*ast.Term{own, child.term})
 	})
 	return ast.NewObject(items...)

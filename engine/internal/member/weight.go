@@ -21,19 +21,26 @@ func weightOf(t *ast.Term, limit int) int {
 	if t == nil {
 		return 0
 	}
-	sum := bytesOfATerm
+	switch v := t.Value.(type) {
+	case ast.String:
+		return bytesOfATerm + len(v)
+	case ast.Number:
+		return bytesOfATerm + len(v)
+	case *ast.Array, ast.Set, ast.Object:
+		if limit > bytesOfATerm {
+			return bytesOfATerm + weightWithin(v, limit-bytesOfATerm)
+		}
+	}
+	return bytesOfATerm
+}
+
+func weightWithin(collection ast.Value, limit int) int {
+	sum := 0
 	add := func(part *ast.Term) bool {
 		sum += weightOf(part, limit-sum)
 		return sum > limit
 	}
-	if sum > limit {
-		return sum
-	}
-	switch v := t.Value.(type) {
-	case ast.String:
-		sum += len(v)
-	case ast.Number:
-		sum += len(v)
+	switch v := collection.(type) {
 	case *ast.Array:
 		v.Until(add)
 	case ast.Set:

@@ -33,18 +33,18 @@ func Locate(ctx context.Context, proofs []*Evidence) [][]any {
 		}
 		byEvaluation[proof.evaluation] = append(byEvaluation[proof.evaluation], i)
 	}
-	sketches := map[*ast.Term]*locate.Sketch{}
+	sketches, copies := map[*ast.Term]*locate.Sketch{}, map[*ast.Term]*locate.Copy{}
 	out := make([][]any, len(proofs))
 	for _, e := range order {
 		resource := e.request.Judged()
 		if _, drawn := sketches[resource]; !drawn {
-			sketches[resource] = locate.NewSketch(resource)
+			sketches[resource], copies[resource] = locate.NewSketch(resource), locate.NewCopy(resource)
 		}
 		var entries []*ast.Term
 		for _, i := range byEvaluation[e] {
 			entries = append(entries, proofs[i].entry)
 		}
-		for j, path := range e.paths(ctx, entries, sketches[resource]) {
+		for j, path := range e.paths(ctx, entries, sketches[resource], copies[resource]) {
 			out[byEvaluation[e][j]] = path
 		}
 	}
@@ -52,10 +52,10 @@ func Locate(ctx context.Context, proofs []*Evidence) [][]any {
 }
 
 // paths of entries; an error costs those that were not found until then, not the findings.
-func (e *evaluation) paths(ctx context.Context, entries []*ast.Term, sketch *locate.Sketch) [][]any {
+func (e *evaluation) paths(ctx context.Context, entries []*ast.Term, sketch *locate.Sketch, same *locate.Copy) [][]any {
 	paths, _ := locate.Paths(ctx, locate.Query{
 		Compiler: e.driver.compiler, Store: e.request.Inventory.Store, Input: e.input, Rule: e.template.query.ref,
-		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Sketch: sketch,
+		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Sketch: sketch, Copy: same,
 		Prepare: func(q *topdown.Query) *topdown.Query { return e.driver.equip(q) },
 	}, entries)
 	return paths
