@@ -16,6 +16,7 @@ func inOrder[T any](ctx context.Context, n, jobs int, worker func() func(i int) 
 	jobs = min(jobs, max(n, 1))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	window := min(window, max(n, 1)) // of files that there are
 	results := make([]chan T, window)
 	for i := range results {
 		results[i] = make(chan T, 1)

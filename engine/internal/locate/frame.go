@@ -30,8 +30,8 @@ type frame struct {
 	bodies []*frame // of a domain: the body for each element
 	cur    int      // the step under evaluation
 	exit   candidate
-	exited int // when it last succeeded; 0: it never did
-	fails  map[int]candidate
+	exited int         // when it last succeeded; 0: it never did
+	fails  []candidate // by expression, of no class where it did not fail; nil where none did
 }
 
 // step is what happened while an expression was evaluated: the bodies that it led to.
@@ -81,8 +81,8 @@ func (f *frame) failure() candidate {
 	if n := len(f.bodies); n > 0 && f.bodies[n-1].exited == 0 {
 		c = f.bodies[n-1].failure() // an every stops where it fails
 	}
-	for pos := range f.exprs {
-		if fail, ok := f.fails[pos]; ok {
+	for pos, fail := range f.fails {
+		if fail.class != nothing {
 			fail.pos = pos
 			c = best(c, fail)
 		}
@@ -96,9 +96,9 @@ func (f *frame) fail(pos int, c candidate) {
 		return
 	}
 	if f.fails == nil {
-		f.fails = map[int]candidate{}
+		f.fails = make([]candidate, len(f.exprs))
 	}
-	if before, ok := f.fails[pos]; ok {
+	if before := f.fails[pos]; before.class != nothing {
 		c = merged(before, c)
 	}
 	f.fails[pos] = c

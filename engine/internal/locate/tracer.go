@@ -26,7 +26,8 @@ type tracer struct {
 	cancel   topdown.Cancel
 	stopped  bool
 	events   int
-	frames   []*frame // by query ID
+	event    topdown.Event // the one at hand: there are so many that each must not be memory of its own
+	frames   []*frame      // by query ID
 	clock    int
 	memo     memo
 	parts    record // elements of any set or comprehension, in case that a rule joins them
@@ -71,13 +72,16 @@ func (t *tracer) TraceEvent(evt topdown.Event) {
 	}
 	switch evt.Op {
 	case topdown.EnterOp:
-		t.enter(&evt)
+		t.event = evt
+		t.enter(&t.event)
 	case topdown.EvalOp, topdown.RedoOp:
-		t.move(&evt)
+		t.move(evt.Op, evt.QueryID, evt.Node)
 	case topdown.ExitOp:
-		t.exit(&evt)
+		t.event = evt
+		t.exit(&t.event)
 	case topdown.FailOp:
-		t.fail(&evt)
+		t.event = evt
+		t.fail(&t.event)
 	}
 }
 
@@ -94,15 +98,15 @@ func (t *tracer) frame(id uint64) *frame {
 }
 
 // move notes which expression is under evaluation, for the first time or, after backtracking, again.
-func (t *tracer) move(evt *topdown.Event) {
-	e, ok := evt.Node.(*ast.Expr)
-	f := t.frame(evt.QueryID)
+func (t *tracer) move(op topdown.Op, query uint64, node ast.Node) {
+	e, ok := node.(*ast.Expr)
+	f := t.frame(query)
 	if !ok || f == nil || f.kind == domain {
 		return
 	}
 	if i := f.index(e); i >= 0 {
 		f.cur = i
-		if evt.Op == topdown.EvalOp {
+		if op == topdown.EvalOp {
 			f.steps[i] = step{}
 		}
 	}
