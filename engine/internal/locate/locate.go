@@ -47,6 +47,9 @@ type Query struct {
 type Plans struct {
 	bodies sync.Map // bodyKey → plan
 	memory memory
+
+	once      sync.Once
+	forgetful bool // what one resource has shown says nothing of another
 }
 
 // Paths returns, for each entry of the rule's set, the keys and indices (string and int) that lead from the resource to
@@ -82,14 +85,22 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 }
 
 func (q *Query) recall(entry *ast.Term) ([]any, bool) {
-	if q.Plans == nil || q.Sketch == nil || entry == nil {
+	if !q.remembers() || entry == nil {
 		return nil, false
 	}
 	return q.Plans.memory.recall(q.Sketch, q.circumstances(), entry)
 }
 
+func (q *Query) remembers() bool {
+	if q.Plans == nil || q.Sketch == nil {
+		return false
+	}
+	q.Plans.once.Do(func() { q.Plans.forgetful = readsData(q.Compiler, q.Rule) })
+	return !q.Plans.forgetful
+}
+
 func (q *Query) learn(entry *ast.Term, path []any) {
-	if q.Plans != nil && q.Sketch != nil {
+	if q.remembers() {
 		q.Plans.memory.learn(q.Sketch, q.circumstances(), entry, path)
 	}
 }

@@ -127,3 +127,24 @@ func entriesOf(t *testing.T, q Query) []*ast.Term {
 	}
 	return entries
 }
+
+// What a rule is about that compares a resource with others may be another field for the resource itself.
+func TestNothingIsRecalledOfRulesThatReadData(t *testing.T) {
+	for name, c := range map[string]struct {
+		module string
+		want   bool
+	}{
+		"other resources":                {`deny contains "m" if input.resource.x == data.inventory.x`, true},
+		"other resources, in a function": {"f(x) if x == data.inventory[_]\ndeny contains \"m\" if f(input.resource.x)", true},
+		"rules alone":                    {"f(x) if x == 1\ng := 1\ndeny contains \"m\" if { f(input.resource.x); data.p.g == 1 }", false},
+		"rules that call each other":     {"g if h\nh if input.resource.y\ndeny contains \"m\" if g", false},
+		"a rule by its name":             {"g.a := 1\ndeny contains \"m\" if { some k; data.p.g[k] == input.resource.x }", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := compile(t, one(c.module)...)
+			if got := readsData(rules.compiler, rules.query(t, "{x: 1}", "{}").Rule); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
