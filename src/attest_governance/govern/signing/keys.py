@@ -23,6 +23,7 @@ _MAX_RSA_BITS = 16384
 _RSA_EXPONENT = 65537
 _USER_PRESENT = 0x01
 _ED25519_BYTES = 32
+_ED25519_PRIME = 2**255 - 19
 
 _CURVES: dict[str, tuple[ec.EllipticCurve, hashes.HashAlgorithm]] = {
     "nistp256": (ec.SECP256R1(), hashes.SHA256()),
@@ -114,12 +115,24 @@ def verify(key: PublicKey, signature: bytes, data: bytes) -> None:
 _ALLOWED = {"ssh-rsa": tuple(_RSA_HASHES)}
 
 
-def _check_ed25519(reader: Reader) -> bytes:
-    point = reader.string()
+def check_point(point: bytes) -> None:
+    """Weighs a raw Ed25519 key (RFC 8032): 32 bytes, in the one form of its point, which is not of small order.
+
+    Raises:
+        ValueError: it is no key that may be trusted.
+    """
     if len(point) != _ED25519_BYTES:
         raise ValueError("an ed25519 key has 32 bytes")
-    if point[:-1] + bytes([point[-1] & 0x7F]) in _SMALL_ORDER:
+    unsigned = point[:-1] + bytes([point[-1] & 0x7F])
+    if unsigned in _SMALL_ORDER:
         raise ValueError("the ed25519 key is a point of small order: such a key proves nothing")
+    if int.from_bytes(unsigned, "little") >= _ED25519_PRIME:
+        raise ValueError("the ed25519 key is not in its one form: its point has another, which is its name")
+
+
+def _check_ed25519(reader: Reader) -> bytes:
+    point = reader.string()
+    check_point(point)
     return point
 
 

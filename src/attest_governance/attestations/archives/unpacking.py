@@ -1,0 +1,75 @@
+"""Unpacks a tar archive under Zstandard in memory: regular files under plain paths, each once, within limits."""
+
+from __future__ import annotations
+
+import io
+import re
+import tarfile
+
+from attest_governance.attestations.reading import MAX_ARCHIVE
+from attest_governance.errors import ConfigurationError, InputError
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+MOST_ENTRIES = 10_000
+_MAX_WINDOW = 1 << 27
+"""Bytes that a frame may ask to be kept, as the command-line program allows without being asked."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+def unpack(data: bytes, name: str) -> dict[str, bytes]:
+    """The files of an archive by their paths.
+
+    Raises:
+        ConfigurationError: the library for Zstandard is not installed.
+        InputError: it can't be read whole, passes a limit, or holds what is no plain file.
+    """
+    if len(data) > MAX_ARCHIVE:
+        raise InputError(f"the archive is larger than {MAX_ARCHIVE >> 20} MiB", file=name)
+    plain = _decompressed(data, name)
+    try:
+        with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as archive:
+            entries = _entries(archive, name)
+            end = archive.offset
+    except (tarfile.TarError, UnicodeError, ValueError, OSError) as error:
+        raise InputError(f"the archive can't be read: {error}", file=name, hint="take it as it was made") from error
+    if plain[end:].strip(b"\x00"):
+        raise InputError("the archive goes on behind its end", file=name, hint="take it as it was made")
+    return entries
+
+
+def _decompressed(data: bytes, name: str) -> bytes:
+    try:
+        import zstandard  # noqa: PLC0415 (an extra, for archives alone)
+    except ImportError:
+        hint = "install it: `pip install attest-governance[archives]`"
+        raise ConfigurationError("archives need the package `zstandard`", file=name, hint=hint) from None
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+    try:
+        with decompressor.stream_reader(data, read_across_frames=True) as stream:
+            plain: bytes = stream.read(MAX_ARCHIVE + 1)
+    except zstandard.ZstdError as error:
+        raise InputError(f"the archive can't be read: {error}", file=name, hint="take it as it was made") from None
+    if len(plain) > MAX_ARCHIVE:
+        raise InputError(f"the archive expands to more than {MAX_ARCHIVE >> 20} MiB", file=name)
+    return plain
+
+
+def _entries(archive: tarfile.TarFile, name: str) -> dict[str, bytes]:
+    entries: dict[str, bytes] = {}
+    for member in archive:
+        if len(entries) >= MOST_ENTRIES:
+            raise InputError(f"the archive has more than {MOST_ENTRIES} entries", file=name)
+        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.sparse is not None:
+            raise InputError(f"the entry `{member.name}` is no regular file", file=name)
+        if not is_plain_path(member.name):
+            raise InputError(f"the path `{member.name}` is not a plain one within the archive", file=name)
+        if member.name in entries:
+            raise InputError(f"the entry `{member.name}` stands twice", file=name)
+        stream = archive.extractfile(member)
+        entries[member.name] = stream.read() if stream else b""
+    return entries
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether a path is relative, in its shortest form, and stays where it starts."""
+    return not _CONTROL.search(path) and all(part not in ("", ".", "..") for part in path.split("/"))

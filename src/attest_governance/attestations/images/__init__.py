@@ -1,0 +1,1 @@
+"""Attestations and signatures of container images, and where they lie: OCI layouts and registries."""

@@ -1,0 +1,1 @@
+"""Receipts of ATTEST: what a pipeline did, signed by the one who ran it."""

@@ -1,0 +1,1 @@
+"""Signed statements: DSSE envelopes, and the receipts that ATTEST exports in them."""

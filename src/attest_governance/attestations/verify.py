@@ -1,0 +1,78 @@
+"""Judges one file, whatever kind of proof it is. Its contents say the kind, never its name."""
+
+from __future__ import annotations
+
+import msgspec
+
+from attest_governance.attestations.archives.checks import judge_archive
+from attest_governance.attestations.archives.unpacking import MAGIC
+from attest_governance.attestations.images.older import judge_signature
+from attest_governance.attestations.images.sigstore import judge_bundle
+from attest_governance.attestations.images.statement import Asked, judge_statement
+from attest_governance.attestations.reading import MAX_RECEIPT, strict_json, typed
+from attest_governance.attestations.receipts.checks import judge_receipt
+from attest_governance.attestations.statements.dsse import Envelope
+from attest_governance.attestations.statements.export import judge_export
+from attest_governance.attestations.terms import Terms
+from attest_governance.attestations.trust.bundle import judge_trust_bundle
+from attest_governance.attestations.trust.store import Trust
+from attest_governance.attestations.verdict import Judgement, failed
+from attest_governance.errors import InputError, UsageError
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """By what to judge a file."""
+
+    trust: Trust
+    terms: Terms
+    image: Asked | None = None
+    """The image that attestations must be about; None where none is named."""
+    signature: str = ""
+    """The base64 of the signature that belongs to a payload of cosign's older layout."""
+
+
+def verify(data: bytes, name: str, question: Question) -> Judgement:
+    """Judges the bytes of a file; `name` is what messages call it.
+
+    Raises:
+        AttestError: they can't be read in one way alone, what reads them is not installed, or the image is not named.
+    """
+    if data.startswith(MAGIC):
+        return judge_archive(data, name, question.trust, question.terms).judgement
+    value = _json(data, name)
+    if "mediaType" in value or "verificationMaterial" in value:
+        return judge_bundle(value, name, _image(question, name), question.terms)
+    if "payload" in value:
+        return _judge_envelope(data, value, name, question)
+    if "critical" in value:
+        return judge_signature(data, question.signature, name, _image(question, name), question.terms)
+    if "issuer" in value:
+        return judge_trust_bundle(data, name, question.terms)
+    return judge_receipt(data, name, question.trust, question.terms).judgement
+
+
+def _judge_envelope(data: bytes, value: dict[str, object], name: str, question: Question) -> Judgement:
+    """An envelope is about an image where one is asked for, and an exported receipt otherwise."""
+    if question.image is None:
+        return judge_export(data, name, question.trust, question.terms).judgement
+    try:
+        envelope = typed(value, Envelope)
+    except ValueError as error:
+        return Judgement(file=name, kind="attestation", checks=(failed("schema", str(error)),))
+    return judge_statement(envelope, name, question.image, question.terms)
+
+
+def _json(data: bytes, name: str) -> dict[str, object]:
+    """The members of a JSON document; none where it is something else, such as YAML."""
+    if not data.lstrip().startswith(b"{"):
+        return {}
+    if len(data) > MAX_RECEIPT:
+        raise InputError(f"the file is larger than {MAX_RECEIPT >> 20} MiB", file=name)
+    value = strict_json(data, name, "proof")
+    return value if isinstance(value, dict) else {}
+
+
+def _image(question: Question, name: str) -> Asked:
+    if question.image is None:
+        raise UsageError("this is about an image", file=name, hint="name the image by its digest with --image")
+    return question.image
