@@ -45,9 +45,9 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def why(self) -> str:
-        """The first thing that speaks against it, or that nothing does."""
+        """The first thing that speaks against it, in words."""
         failed = next((check for check in self.checks if check.status == "fail"), None)
-        return f"{failed.name}: {failed.detail}" if failed else "every check passed"
+        return f"{failed.name}: {failed.detail}" if failed else "nothing speaks against it"
 
 
 def passed(name: str, detail: str) -> Check:

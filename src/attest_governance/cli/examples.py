@@ -67,6 +67,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest policy optimize policies/labels.rego",
         "attest policy optimize policies/labels.rego --benchmark-data k8s/ --write",
     ),
+    "policy evidence": ("attest policy evidence verify .attest/receipts/*.yaml --trust-store trust/",),
+    "policy evidence verify": (
+        "attest policy evidence verify receipt.yaml --trust-store trust/ --explain",
+        "attest policy evidence verify provenance.json --key release.pub --image sha256:3f1c9a7b…",
+    ),
     "policy exempt": (
         'attest policy exempt --policy attest-security --resource Pod/shop/web --reason "not ours" --duration 30d',
         "attest policy exempt approve 3f2a",

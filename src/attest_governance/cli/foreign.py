@@ -12,7 +12,23 @@ from pathlib import Path
 from attest_governance.errors import UsageError
 
 FOREIGN = frozenset(
-    {"run", "verify", "keys", "image", "receipt", "receipts", "capsule", "causal", "cache", "keygen", "sign", "trust"}
+    (
+        *(
+            "run",
+            "verify",
+            "keys",
+            "image",
+            "receipt",
+            "receipts",
+            "capsule",
+            "causal",
+            "cache",
+            "keygen",
+            "sign",
+            "trust",
+        ),
+        *("evidence", "identity", "hash", "timestamp", "export", "import"),
+    )
 )
 
 GUARD = "ATTEST_HANDED_TO"

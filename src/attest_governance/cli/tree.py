@@ -36,6 +36,7 @@ POLICY = {
     "optimize": "optimize:command",
     "exempt": "exempt:app",
     "exemptions": "exempt:listing",
+    "evidence": "evidence:app",
     "version": "version:command",
 }
 """Where each command lives: a module, and in it a function that Typer understands, or an application."""
@@ -63,6 +64,7 @@ POLICY_SECTIONS = {
         "optimize",
     ),
     "Govern": ("exempt", "exemptions"),
+    "Evidence": ("evidence",),
     "Bundles": ("bundle", "validate-bundle"),
     "Help": ("version",),
 }

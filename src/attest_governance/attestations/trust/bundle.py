@@ -104,7 +104,8 @@ def judge(bundle: Bundle, name: str, terms: Terms) -> Judgement:
         _check("validity", f"valid until {bundle.valid_until}", _validity(bundle, of(terms.now))),
         _check("successor", "the successor is among the keys, where one is named", _successor(bundle)),
     )
-    return Judgement(file=name, kind="bundle", checks=checks, signer=bundle.issuer.public_key)
+    warning = "whether the issuer is the right one is not said by its own bundle: pin its id in the configuration"
+    return Judgement(file=name, kind="bundle", checks=checks, signer=bundle.issuer.public_key, warnings=(warning,))
 
 
 def accept(bundle: Bundle, name: str, seen: Seen, terms: Terms) -> tuple[Trust, Seen]:

@@ -1,0 +1,128 @@
+"""`attest policy evidence`: verify what other programs made, and write the facts that policies go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attest_governance.adapters.clock import system_clock
+from attest_governance.attestations.images.keys import ImageKey, load_key
+from attest_governance.attestations.images.statement import Asked
+from attest_governance.attestations.reading import MAX_ARCHIVE
+from attest_governance.attestations.terms import Terms
+from attest_governance.attestations.trust.keys import raw_ed25519
+from attest_governance.attestations.trust.store import Trust, merged, read_store, trusting
+from attest_governance.attestations.verify import Question, verify
+from attest_governance.cli.main import DENIED, OK, UNDECIDED
+from attest_governance.cli.options import Format, application
+from attest_governance.cli.saying import show, tell_error
+from attest_governance.errors import ConfigurationError, InputError, UsageError
+from attest_governance.load.files import Files
+from attest_governance.report import evidence as report
+
+if TYPE_CHECKING:
+    from attest_governance.attestations.verdict import Judgement
+
+app = application("Verify receipts and attestations, and collect the facts that policies go by.")
+
+Stores = Annotated[
+    list[Path] | None, typer.Option("--trust-store", metavar="DIR", help="A trust store, as `.attest/trust`; repeats.")
+]
+Keys = Annotated[
+    list[Path] | None, typer.Option("--key", metavar="FILE", help="A public key (PEM) that is trusted; repeats.")
+]
+
+
+@app.command("verify")
+def verify_command(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Receipts, archives, exports, attestations, trust bundles.")
+    ],
+    *,
+    trust_store: Stores = None,
+    key: Keys = None,
+    image: Annotated[
+        str, typer.Option("--image", metavar="DIGEST", help="The image that attestations must be about.")
+    ] = "",
+    predicate_type: Annotated[
+        str, typer.Option("--type", metavar="URI", help="The predicate type that attestations must have.")
+    ] = "",
+    signature: Annotated[
+        Path | None, typer.Option("--signature", metavar="FILE", help="The signature of a payload of cosign's.")
+    ] = None,
+    image_key: Annotated[
+        list[str] | None,
+        typer.Option("--image-key", metavar="URI", help="The --key that `attest image verify` was given; repeats."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show every check, and what was found.")] = False,
+    shown_as: Format = "text",
+) -> int:
+    """Verify proofs: who signed them, whether they are whole, and whether every step succeeded.
+
+    Exits with 0 when every file is accepted, 1 when one is refused, and 2 when one can't be read.
+    """
+    trusted, keys = _trust(trust_store or (), key or ())
+    asked = Asked(image=image, keys=keys, predicate_type=predicate_type) if image else None
+    terms = Terms(now=system_clock(), image_keys=tuple(image_key or ()))
+    question = Question(trust=trusted, terms=terms, image=asked, signature=_text(signature))
+    found, errors = _judged(files, question)
+    told = [str(error) for error in errors]
+    show(report.document(found, told), report.lines(found, explain=explain), shown_as)
+    for error in errors:
+        tell_error(error)
+    if errors:
+        return UNDECIDED
+    return OK if all(one.accepted for one in found) else DENIED
+
+
+def _judged(files: Sequence[str], question: Question) -> tuple[list[Judgement], list[InputError]]:
+    """What is found about each file, and why others can't be read."""
+    found: list[Judgement] = []
+    errors: list[InputError] = []
+    for name in files:
+        try:
+            found.append(verify(Files().read(Path(name), "proof", limit=MAX_ARCHIVE), name, question))
+        except InputError as error:
+            errors.append(error)
+    return found, errors
+
+
+def _trust(stores: Sequence[Path], keys: Sequence[Path]) -> tuple[Trust, tuple[ImageKey, ...]]:
+    """Whom the command line says to trust.
+
+    Raises:
+        AttestError: nobody, or a file of theirs can't be used.
+    """
+    if not stores and not keys:
+        hint = "name a trust store with --trust-store or a public key with --key; what comes with a proof is no trust"
+        raise UsageError("nothing says whom to trust", hint=hint)
+    trust = Trust()
+    for folder in stores:
+        trust = merged(trust, read_store(folder))
+    named = [(path, Files().read(path, "public key", limit=1 << 20)) for path in keys]
+    return merged(trust, _receipt_keys(named)), tuple(_image_key(path, data) for path, data in named)
+
+
+def _receipt_keys(named: Sequence[tuple[Path, bytes]]) -> Trust:
+    """The Ed25519 keys among those that were named: receipts have no others."""
+    found = []
+    for _, data in named:
+        try:
+            found.append(raw_ed25519(data))
+        except ValueError:
+            continue
+    return trusting(tuple(found))
+
+
+def _image_key(path: Path, data: bytes) -> ImageKey:
+    try:
+        return ImageKey(name=str(path), key=load_key(data))
+    except ValueError as error:
+        raise ConfigurationError(f"the key can't be used: {error}", file=str(path)) from None
+
+
+def _text(path: Path | None) -> str:
+    return Files().read(path, "signature", limit=1 << 16).decode("ascii", "replace").strip() if path else ""
