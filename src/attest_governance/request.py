@@ -14,7 +14,7 @@ import msgspec
 
 from attest_governance.decide import Baseline
 from attest_governance.decide.baseline import SCHEMA as BASELINE_SCHEMA
-from attest_governance.errors import InputError, PolicyError
+from attest_governance.errors import InputError, PolicyError, UsageError
 from attest_governance.evaluate import EngineOptions
 from attest_governance.evaluate.requests import InspectBundle
 from attest_governance.govern import PIN
@@ -41,6 +41,10 @@ FetchBundle: TypeAlias = Callable[[Remote, Inspect], Fetched]
 """Brings a bundle onto this machine, once it is inspected."""
 
 
+CollectEvidence: TypeAlias = Callable[[Settings, Sequence[str], Files], dict[str, Any]]
+"""Verifies the proofs for what is judged: the facts that hold. What says whom to trust is read by the reader."""
+
+
 class Environment(msgspec.Struct, frozen=True):
     """What a run finds around it; nothing below reads these from the process."""
 
@@ -51,6 +55,8 @@ class Environment(msgspec.Struct, frozen=True):
     """The folder of the shipped policies."""
     fetch_bundle: FetchBundle | None = None
     """Brings the bundle of `policy_bundle_url` onto this machine; None where that is not possible."""
+    collect_evidence: CollectEvidence | None = None
+    """Verifies proofs; None where that is not possible."""
     ignored: Callable[[Path], tuple[str, ...]] | None = None
     """What git neither tracks nor wants to below a folder; None where nobody asks it."""
 
@@ -72,6 +78,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Path | None = None
     data: tuple[Path, ...] = ()
     evidence: Path | None = None
+    verify_evidence: bool = False
+    """Whether proofs are verified now; so it is where the configuration says so and no evidence is given."""
     jobs: int = 0
     governed: bool = False
     """Whether to refuse what a governed project has not approved, instead of telling."""
@@ -105,6 +113,8 @@ class Prepared(msgspec.Struct, frozen=True):
     sources: PolicySources
     parameters: Mapping[str, Any] = {}
     """Those of `--parameters`, by the name of the policy."""
+    evidence: bool = False
+    """Whether there is evidence, even of nothing."""
     baseline: Baseline | None = None
     read: tuple[ReadFile, ...] = ()
     """Every file that was read for all this."""
@@ -118,7 +128,7 @@ class Prepared(msgspec.Struct, frozen=True):
     @property
     def standings(self) -> Standings:
         """What holds for each policy, but for flags that name policies or parameters."""
-        return Standings(self.settings, bool(self.request.evidence), bool(self.request.folders))
+        return Standings(self.settings, self.evidence, bool(self.request.folders))
 
     @property
     def also(self) -> tuple[str, ...]:
@@ -158,7 +168,8 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
     )
     engine.configure(EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
     selection = Selection(request.folders, request.with_shipped, request.names, request.schemas)
-    data = data_documents(request.data, read_evidence(request.evidence, files) if request.evidence else None, files)
+    evidence = _evidence(request, settings, environment, files)
+    data = data_documents(request.data, evidence, files)
     fetched = _fetched(engine, request, settings, environment)
     downloaded = fetched.path if fetched else None
     sources = policy_sources(selection, settings, environment.shipped, data, downloaded, reader=files)
@@ -169,12 +180,27 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
         settings=settings,
         sources=msgspec.structs.replace(sources, prints=request.prints),
         parameters=parameters,
+        evidence=evidence is not None,
         baseline=baseline,
         read=tuple(files.seen),
         problems=fetched.problems if fetched else (),
         downloaded=downloaded,
         leave_out=leave_out(request, settings, environment),
     )
+
+
+def _evidence(request: Request, settings: Settings, environment: Environment, files: Files) -> dict[str, Any] | None:
+    """The facts that policies see: those of a file, or those that hold when proofs are verified now."""
+    if request.evidence and request.verify_evidence:
+        hint = "pass the document, or have the proofs verified"
+        raise UsageError("--evidence and --verify-evidence are two ways to say one thing", hint=hint)
+    if request.evidence:
+        return read_evidence(request.evidence, files)
+    if not (request.verify_evidence or settings.evidence.verify):
+        return None
+    if environment.collect_evidence is None:
+        raise UsageError("proofs can't be verified here", hint="pass facts with --evidence")
+    return environment.collect_evidence(settings, request.judged, files)
 
 
 def leave_out(request: Request, settings: Settings, environment: Environment) -> LeaveOut:

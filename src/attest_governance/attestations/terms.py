@@ -19,6 +19,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     required_steps: tuple[str, ...] = ()
     clean_tree: bool = False
     reproducible: bool = False
+    builders: tuple[str, ...] = ()
+    """Ids of the builders that provenance may name; empty for any."""
     image_keys: tuple[str, ...] = ()
     """The `--key` that `attest image verify` was called with, as it was written there."""
     image_checks: tuple[str, ...] = ("signature",)

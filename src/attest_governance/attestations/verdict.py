@@ -29,6 +29,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     """Digests (`sha256:…`) of the images that the proof is about; proven only where it is accepted."""
+    types: tuple[str, ...] = ()
+    """What it attests: predicate types, and `attest/NAME` for each step of a receipt."""
     expires_at: str = ""
     """When what it rests on ends (RFC 3339); empty for never."""
 

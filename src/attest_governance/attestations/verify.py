@@ -10,7 +10,7 @@ from attest_governance.attestations.images.older import judge_signature
 from attest_governance.attestations.images.sigstore import judge_bundle
 from attest_governance.attestations.images.statement import Asked, judge_statement
 from attest_governance.attestations.reading import MAX_RECEIPT, strict_json, typed
-from attest_governance.attestations.receipts.checks import judge_receipt
+from attest_governance.attestations.receipts.checks import Judged, judge_receipt
 from attest_governance.attestations.statements.dsse import Envelope
 from attest_governance.attestations.statements.export import judge_export
 from attest_governance.attestations.terms import Terms
@@ -37,29 +37,38 @@ def verify(data: bytes, name: str, question: Question) -> Judgement:
     Raises:
         AttestError: they can't be read in one way alone, what reads them is not installed, or the image is not named.
     """
+    return judge_file(data, name, question).judgement
+
+
+def judge_file(data: bytes, name: str, question: Question) -> Judged:
+    """As `verify`, with the receipt where there is one.
+
+    Raises:
+        AttestError: as `verify`.
+    """
     if data.startswith(MAGIC):
-        return judge_archive(data, name, question.trust, question.terms).judgement
+        return judge_archive(data, name, question.trust, question.terms)
     value = _json(data, name)
     if "mediaType" in value or "verificationMaterial" in value:
-        return judge_bundle(value, name, _image(question, name), question.terms)
+        return Judged(judge_bundle(value, name, _image(question, name), question.terms))
     if "payload" in value:
         return _judge_envelope(data, value, name, question)
     if "critical" in value:
-        return judge_signature(data, question.signature, name, _image(question, name), question.terms)
+        return Judged(judge_signature(data, question.signature, name, _image(question, name), question.terms))
     if "issuer" in value:
-        return judge_trust_bundle(data, name, question.terms)
-    return judge_receipt(data, name, question.trust, question.terms).judgement
+        return Judged(judge_trust_bundle(data, name, question.terms))
+    return judge_receipt(data, name, question.trust, question.terms)
 
 
-def _judge_envelope(data: bytes, value: dict[str, object], name: str, question: Question) -> Judgement:
+def _judge_envelope(data: bytes, value: dict[str, object], name: str, question: Question) -> Judged:
     """An envelope is about an image where one is asked for, and an exported receipt otherwise."""
     if question.image is None:
-        return judge_export(data, name, question.trust, question.terms).judgement
+        return judge_export(data, name, question.trust, question.terms)
     try:
         envelope = typed(value, Envelope)
     except ValueError as error:
-        return Judgement(file=name, kind="attestation", checks=(failed("schema", str(error)),))
-    return judge_statement(envelope, name, question.image, question.terms)
+        return Judged(Judgement(file=name, kind="attestation", checks=(failed("schema", str(error)),)))
+    return Judged(judge_statement(envelope, name, question.image, question.terms))
 
 
 def _json(data: bytes, name: str) -> dict[str, object]:

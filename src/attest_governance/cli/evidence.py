@@ -6,22 +6,30 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
+from attest_governance.attestations import facts
+from attest_governance.attestations.collect import Collected, collect
 from attest_governance.attestations.images.keys import ImageKey, load_key
-from attest_governance.attestations.images.statement import Asked
+from attest_governance.attestations.images.statement import DIGEST, Asked
 from attest_governance.attestations.reading import MAX_ARCHIVE
+from attest_governance.attestations.sources import sources
 from attest_governance.attestations.terms import Terms
 from attest_governance.attestations.trust.keys import raw_ed25519
 from attest_governance.attestations.trust.store import Trust, merged, read_store, trusting
 from attest_governance.attestations.verify import Question, verify
 from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.options import Format, application
-from attest_governance.cli.saying import show, tell_error
+from attest_governance.cli.progress import Progress
+from attest_governance.cli.saying import show, tell, tell_error
+from attest_governance.cli.session import settings_here
 from attest_governance.errors import ConfigurationError, InputError, UsageError
 from attest_governance.load.files import Files
 from attest_governance.report import evidence as report
+from attest_governance.report import write_file
+from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:
     from attest_governance.attestations.verdict import Judgement
@@ -76,6 +84,73 @@ def verify_command(
     if errors:
         return UNDECIDED
     return OK if all(one.accepted for one in found) else DENIED
+
+
+@app.command("collect")
+def collect_command(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Manifests: files and folders.")],
+    *,
+    receipts: Annotated[
+        list[Path] | None,
+        typer.Option("--receipts", metavar="DIR", help="A folder with proofs, beside those configured; repeats."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the facts go; else standard output.")
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say of every proof what was found.")] = False,
+) -> int:
+    """Verify proofs as `evidence` in the configuration says, and write the facts that hold for --evidence.
+
+    What is refused or can't be read is told, and proves nothing. Exits with 0, and 2 when nothing could be decided.
+    """
+    found = _collected(paths, receipts or ())
+    if output is None:
+        show(facts.document(found.facts), (), "json")
+    else:
+        write_file(output, lambda out: out.write(f"{to_json(facts.document(found.facts))}\n"))
+    _tell(found, explain=explain)
+    return OK
+
+
+@app.command("show")
+def show_command(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="An image by its digest: `NAME@sha256:…`.")],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH…]", help="Manifests that receipts may be about.")
+    ] = None,
+    *,
+    shown_as: Format = "text",
+) -> int:
+    """Show what is proven about an image, until when, and on what it rests.
+
+    Exits with 0 when something is, and 1 when nothing is.
+    """
+    digest = image.rpartition("@")[2]
+    if not DIGEST.fullmatch(digest):
+        hint = "write NAME@sha256:…; a tag may name another image tomorrow"
+        raise UsageError(f"`{image}` does not name an image by its digest", hint=hint)
+    found = _collected(paths or (), ())
+    own = [fact for fact in found.facts if fact.image == digest]
+    about = [one for one in found.judged if digest in one.images and not one.accepted]
+    show(facts.document(own), report.fact_lines(image, own, about), shown_as)
+    return OK if own else DENIED
+
+
+def _collected(paths: Sequence[str], receipts: Sequence[Path]) -> Collected:
+    given = sources(settings_here(paths), system_clock(), Files())
+    given = msgspec.structs.replace(given, receipts=(*given.receipts, *receipts))
+    with Progress("verifying proofs"):
+        return collect(given, paths)
+
+
+def _tell(found: Collected, *, explain: bool) -> None:
+    """Says beside the facts what was found; every proof that counts for nothing has a line."""
+    refused = [one for one in found.judged if not one.accepted]
+    tell(*report.lines(found.judged if explain else refused, explain=explain))
+    for error in found.unreadable:
+        tell(f"can't be read: {error.lines[0]}")
+    accepted = len(found.judged) - len(refused)
+    tell(f"proofs: {accepted} accepted, {len(refused)} refused, {len(found.unreadable)} unreadable")
 
 
 def _judged(files: Sequence[str], question: Question) -> tuple[list[Judgement], list[InputError]]:

@@ -72,6 +72,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest policy evidence verify receipt.yaml --trust-store trust/ --explain",
         "attest policy evidence verify provenance.json --key release.pub --image sha256:3f1c9a7b…",
     ),
+    "policy evidence collect": ("attest policy evidence collect k8s/ --output evidence.json",),
+    "policy evidence show": ("attest policy evidence show registry.example/shop/web@sha256:3f1c9a7b… k8s/",),
     "policy exempt": (
         'attest policy exempt --policy attest-security --resource Pod/shop/web --reason "not ours" --duration 30d',
         "attest policy exempt approve 3f2a",

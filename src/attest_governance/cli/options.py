@@ -46,6 +46,7 @@ JUDGING = (
     "allow_empty",
     "schemas",
     *DOCUMENTS,
+    "verify_evidence",
     "jobs",
     "include",
     "exclude",
@@ -86,6 +87,9 @@ _FLAGS: dict[str, Any] = {
     ),
     "data": typer.Option("--data", metavar="FILE", help="A document for `data` (YAML or JSON); repeats."),
     "evidence": typer.Option("--evidence", metavar="FILE", help="Verified facts, seen as `data.attest.evidence`."),
+    "verify_evidence": typer.Option(
+        "--verify-evidence", help="Verify receipts and attestations now, as `evidence` in the configuration says."
+    ),
     "namespace": typer.Option("--namespace", "-n", help="Namespace of resources whose manifest names none."),
     "inventory": typer.Option(
         "--inventory", metavar="PATH", help="Resources that policies may look up but that are not judged; repeats."

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +19,7 @@ from attest_governance.resources import LIBRARY, engine_path, shipped_folders, s
 
 if TYPE_CHECKING:
     from attest_governance.load.bundles import Fetched, Remote
+    from attest_governance.load.files import Files
     from attest_governance.load.settings import Settings
     from attest_governance.model import Policy, Problem
     from attest_governance.model.sources import Text, Verification
@@ -52,8 +53,18 @@ def environment() -> Environment:
         variables=os.environ,
         shipped=shipped_policies(),
         fetch_bundle=fetch_bundle,
+        collect_evidence=_collect_evidence,
         ignored=_ignored,
     )
+
+
+def _collect_evidence(settings: Settings, judged: Sequence[str], files: Files) -> dict[str, Any]:
+    from attest_governance.adapters.clock import system_clock  # noqa: PLC0415
+    from attest_governance.attestations.collect import collect  # noqa: PLC0415 (cryptography is slow to import)
+    from attest_governance.attestations.facts import document  # noqa: PLC0415
+    from attest_governance.attestations.sources import sources  # noqa: PLC0415
+
+    return document(collect(sources(settings, system_clock(), files), judged).facts)
 
 
 def _ignored(folder: Path) -> tuple[str, ...]:

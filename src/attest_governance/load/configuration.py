@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +23,9 @@ from attest_governance.load.settings import Places
 from attest_governance.load.weakening import weaker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
     from attest_governance.load.settings import Key, Settings
 
 _BUNDLE: Key = ("policy", "policy_bundle_path")
@@ -76,6 +77,7 @@ def load_settings(
         departs=_departs([layer for path, layer in zip(found, own, strict=True) if path == project] + below, settings),
         global_file=at,
         files=tuple(found),
+        bases=_bases(layers),
         bundle=_path(settings.policy.policy_bundle_path, _BUNDLE, layers, home),
         bundle_key=_path(settings.policy.policy_bundle_key, _BUNDLE_KEY, layers, home),
     )
@@ -127,6 +129,13 @@ def _path(path: str, key: Key, layers: Sequence[Layer], home: Path) -> Path | No
         return None
     base = next(layer.base for layer in reversed(layers) if key in layer.sources)
     return home / path[2:] if path.startswith("~/") else base / path
+
+
+def _bases(layers: Sequence[Layer]) -> dict[str, Path]:
+    """Where relative paths in keys of `evidence` start: as with other paths, at the place of the layer that wins."""
+    return {
+        str(key[1]): layer.base for layer in layers for key in layer.sources if key[:1] == ("evidence",) and key[1:]
+    }
 
 
 def bundle_paths(settings: Settings) -> tuple[Path, ...]:

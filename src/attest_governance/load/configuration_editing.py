@@ -6,10 +6,9 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.configuration_files import read_file
@@ -18,6 +17,9 @@ from attest_governance.load.decoding import origin_of
 from attest_governance.load.quantities import QUANTITIES
 from attest_governance.load.settings import Source
 from attest_governance.writing import lock, replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _POLL_SECONDS = 0.02
 LOCK_SECONDS = 10.0

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -16,6 +14,7 @@ from attest_governance.load.decoding import fields_of, is_section, suggestion
 from attest_governance.load.settings import (
     Compliance,
     ConfigurationFile,
+    EvidenceOptions,
     Key,
     PolicyEntry,
     PolicyOptions,
@@ -25,6 +24,9 @@ from attest_governance.load.settings import (
 from attest_governance.model.sources import ExemptionEntry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
     from attest_governance.model.sources import InlinePolicy
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -111,6 +113,7 @@ def merged(layers: Sequence[Layer]) -> Settings:
         policies=merge_entries(layers),
         exemptions=merge_exemptions(layers),
         compliance=merge_section(layers, Compliance, ("compliance",)),
+        evidence=merge_section(layers, EvidenceOptions, ("evidence",)),
         modules=_modules(options, layers),
         sources=merge_sources(layers),
     )

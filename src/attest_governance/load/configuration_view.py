@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -12,6 +11,9 @@ from attest_governance.load.decoding import fields_of, is_section, label
 from attest_governance.load.settings import DEFAULT, Key, PolicyEntry, PolicyOptions, Settings, Source
 from attest_governance.load.yaml_positions import shown
 from attest_governance.model.sources import ExemptionKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 
@@ -94,6 +96,7 @@ def _all(settings: Settings) -> Iterator[Setting]:
         given = {field: getattr(exemption, field) for field in fields_of(ExemptionKeys)}
         yield _setting(settings, ("exemptions", index), {field: value for field, value in given.items() if value})
     yield from _section(settings, settings.compliance, ("compliance",))
+    yield from _section(settings, settings.evidence, ("evidence",))
 
 
 def _section(settings: Settings, section: msgspec.Struct, key: Key) -> Iterator[Setting]:

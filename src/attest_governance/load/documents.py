@@ -9,14 +9,16 @@ import json
 import re
 from decimal import Decimal
 from itertools import accumulate, islice
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
 from attest_governance.errors import InputError
 from attest_governance.load.files import Files, decode_text
 from attest_governance.load.yaml_positions import EXACT, SMALL, Mapping, Node, Scalar, plain_scalar
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ absent fact is a violation that nobody could explain.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -15,6 +14,8 @@ from msgspec import Meta
 from attest_governance.load.documents import convert, read_document
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from attest_governance.load.files import Files
 
 SCHEMA = "attest.continuu.ms/evidence/v1"
@@ -30,6 +31,7 @@ class _Fact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     repository: Filled | None = None
     signer: str | None = None
+    rests_on: str | None = None
     expires_at: Instant | None = None
 
 

@@ -7,11 +7,13 @@ import hashlib
 import os
 import select
 import stat
-from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from attest_governance.errors import AttestError, InputError
 from attest_governance.model.sources import ReadFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAX_BYTES = 64 << 20
 PIPE_PATIENCE = 1.0

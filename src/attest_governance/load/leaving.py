@@ -6,8 +6,6 @@ configuration start at the project, those of flags where somebody stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attest_governance.errors import AttestError, UsageError
@@ -15,6 +13,9 @@ from attest_governance.load.configuration import located
 from attest_governance.model.sources import PathFilter, PathRule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
     from attest_governance.load.settings import Settings
 
 

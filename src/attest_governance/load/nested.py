@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from attest_governance.load.configuration_layers import merged
 from attest_governance.load.weakening import STRICTER_ON, weaker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from attest_governance.load.files import Files
     from attest_governance.load.settings import Key
 

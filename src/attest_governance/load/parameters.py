@@ -7,7 +7,6 @@ time is linear in the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from attest_governance.load.yaml_positions import shown
 from attest_governance.model import Policy, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
     import jsonschema_rs
 
     from attest_governance.load.standing import Standings

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +15,9 @@ from attest_governance.model.sources import PolicySources, Selected
 from attest_governance.resources import LIBRARY, shipped_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
     from attest_governance.load.files import Files
     from attest_governance.load.settings import PolicyOptions, Settings
     from attest_governance.load.standing import Standings

@@ -382,6 +382,79 @@ class Compliance(_Section, frozen=True, forbid_unknown_fields=True):
     hipaa: Annotated[Hipaa, Meta(description="HIPAA.")] = Hipaa()
 
 
+class EvidenceKey(_Section, frozen=True, forbid_unknown_fields=True):
+    """A public key that may speak of images, and of which."""
+
+    name: Annotated[Name, Meta(description="What reports call the key.")]
+    path: Annotated[str, Meta(description="Its file (PEM).", min_length=1)]
+    types: Annotated[
+        tuple[str, ...], Meta(description="Predicate types that it is trusted for; all where there is none.")
+    ] = ()
+    repositories: Annotated[
+        tuple[str, ...], Meta(description="Globs of repositories that it is trusted for; all where there is none.")
+    ] = ()
+    begins: Annotated[Instant | None, Meta(description="The first moment at which it counts.")] = msgspec.field(
+        default=None, name="from"
+    )
+    ends: Annotated[Instant | None, Meta(description="From when on it counts no longer.")] = msgspec.field(
+        default=None, name="until"
+    )
+
+
+class EvidenceBundle(_Section, frozen=True, forbid_unknown_fields=True):
+    """A trust bundle of ATTEST, and who must have issued it."""
+
+    path: Annotated[str, Meta(description="Its file.", min_length=1)]
+    issuer: Annotated[
+        str,
+        Meta(
+            description="The id of the issuer's key, learnt by another way than the bundle.", pattern=r"^[0-9a-f]{32}$"
+        ),
+    ]
+    sequence: Annotated[
+        str, Meta(description="The least sequence that it may have, against older bundles.", pattern=r"^[0-9]+$")
+    ] = "0"
+
+
+class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
+    """Which proofs of other programs are verified, and whom to trust for them."""
+
+    verify: Annotated[
+        bool, Meta(description="Whether a check verifies proofs by itself, as with `--verify-evidence`.")
+    ] = False
+    receipts: Annotated[tuple[str, ...], Meta(description="Folders with receipts, archives and exports.")] = (
+        ".attest/receipts",
+    )
+    layouts: Annotated[tuple[str, ...], Meta(description="OCI layouts with images and what refers to them.")] = ()
+    trust_stores: Annotated[tuple[str, ...], Meta(description="Trust stores, whose keys may sign receipts.")] = ()
+    bundles: Annotated[
+        tuple[EvidenceBundle, ...], Meta(description="Trust bundles, whose keys may sign receipts.")
+    ] = ()
+    keys: Annotated[
+        tuple[EvidenceKey, ...],
+        Meta(description="Keys that may sign images and attestations.", extra={"keyed_by": "name"}),
+    ] = ()
+    max_age: Annotated[
+        Span | None, Meta(description="The greatest age of a receipt, which a timestamp must prove.")
+    ] = None
+    lifetime: Annotated[Span, Meta(description="How long a fact counts after it was verified.")] = 86400.0
+    required_steps: Annotated[tuple[str, ...], Meta(description="Steps that every receipt must have.")] = ()
+    builders: Annotated[
+        tuple[str, ...], Meta(description="Ids of builders that provenance (SLSA) may name; all where there is none.")
+    ] = ()
+    clean_tree: Annotated[bool, Meta(description="Whether a receipt must say that its tree was committed.")] = False
+    reproducible: Annotated[bool, Meta(description="Whether a receipt must say that building twice gave the same.")] = (
+        False
+    )
+    image_keys: Annotated[
+        tuple[str, ...],
+        Meta(description="The `--key` that `attest image verify` is called with, as it is written there."),
+    ] = ()
+    image_checks: Annotated[
+        tuple[str, ...], Meta(description="Checks that must have passed in a report of `attest image verify`.")
+    ] = ("signature",)
+
+
 class ConfigurationFile(_Section, frozen=True, forbid_unknown_fields=True):
     """A configuration file: the global one and the project's take the same keys."""
 
@@ -392,6 +465,9 @@ class ConfigurationFile(_Section, frozen=True, forbid_unknown_fields=True):
     ] = ()
     exemptions: Annotated[tuple[ExemptionKeys, ...], Meta(description="Findings that do not count, and why.")] = ()
     compliance: Annotated[Compliance, Meta(description="Frameworks that compliance reports cover.")] = Compliance()
+    evidence: Annotated[
+        EvidenceOptions, Meta(description="Which proofs of other programs are verified, and whom to trust for them.")
+    ] = EvidenceOptions()
 
 
 class PolicySettings(msgspec.Struct, frozen=True):
@@ -427,6 +503,9 @@ class Settings(msgspec.Struct, frozen=True):
     policies: Mapping[str, PolicyEntry] = {}
     exemptions: tuple[ExemptionEntry, ...] = ()
     compliance: Compliance = Compliance()
+    evidence: EvidenceOptions = EvidenceOptions()
+    bases: Mapping[str, Path] = {}
+    """The folders at which relative paths in keys of `evidence` start, by key; the project's where none is given."""
     modules: tuple[InlinePolicy, ...] = ()
     """The enabled custom policies."""
     root: Path | None = None

@@ -6,7 +6,6 @@ The more particular wins: what `policies` says of it, over a framework that `com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,8 @@ import msgspec
 from attest_governance.load.settings import Key, PolicySettings, Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from attest_governance.load.settings import Parameters
     from attest_governance.model import Policy
 

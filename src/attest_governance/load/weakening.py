@@ -6,14 +6,15 @@ project. What can't be told to be as strict as before counts as weaker.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from attest_governance.load.decoding import fields_of
-from attest_governance.load.settings import CustomPolicy, Key, PolicyOptions, PolicySettings, Settings
+from attest_governance.load.settings import CustomPolicy, EvidenceOptions, Key, PolicyOptions, PolicySettings, Settings
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from attest_governance.model import Severity
 
 STRICTER_ON = {
@@ -23,6 +24,8 @@ STRICTER_ON = {
     "fail_on_violation": "violations don't fail",
     "strict_errors": "errors in builtin functions are warnings",
 }
+EVIDENCE_STRICTER_ON = frozenset(("clean_tree", "reproducible"))
+"""Keys of `evidence` that ask for more where they are true."""
 CAN_NOT_WEAKEN = frozenset(("timeout", "memory", "debug"))
 """Keys of `policy` that can end a run without a verdict, or say more, but never change a verdict."""
 STRICTEST = {"annotations": "ignore"}
@@ -36,6 +39,7 @@ def weaker(before: Settings, after: Settings) -> dict[Key, str]:
     """What is weaker after than before, in words, by the key that makes it so."""
     return {
         **dict(_options(before.policy, after.policy)),
+        **dict(_evidence(before.evidence, after.evidence)),
         **dict(_custom(_by_name(before.policy), _by_name(after.policy))),
         **{key: words for name in _names(before, after) for key, words in _policy(name, before, after)},
     }
@@ -56,6 +60,13 @@ def _options(before: PolicyOptions, after: PolicyOptions) -> Iterator[tuple[Key,
             yield ("policy", name), STRICTER_ON[name]
         elif name not in {*STRICTER_ON, *CAN_NOT_WEAKEN, "custom_policies"} and old != new != STRICTEST.get(name):
             yield ("policy", name), f"`policy.{name}` is another"
+
+
+def _evidence(before: EvidenceOptions, after: EvidenceOptions) -> Iterator[tuple[Key, str]]:
+    for name in fields_of(EvidenceOptions):
+        old, new = getattr(before, name), getattr(after, name)
+        if old != new and not (name in EVIDENCE_STRICTER_ON and new):
+            yield ("evidence", name), f"`evidence.{name}` is another"
 
 
 def _by_name(options: PolicyOptions) -> dict[str, CustomPolicy]:

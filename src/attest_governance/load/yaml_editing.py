@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -21,6 +20,8 @@ from attest_governance.load.yaml_positions import Mapping, Node, Scalar, Sequenc
 from attest_governance.load.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attest_governance.load.settings import Key
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./-]*")

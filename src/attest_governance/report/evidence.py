@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 SCHEMA = "attest.continuu.ms/verification/v1"
@@ -23,6 +23,34 @@ class Check(Protocol):
     @property
     def detail(self) -> str:
         """What was found, in words."""
+
+
+class Fact(Protocol):
+    """Something that is proven about an image."""
+
+    @property
+    def kind(self) -> str:
+        """`attestations` or `receipts`."""
+
+    @property
+    def name(self) -> str:
+        """Its type, or which receipt it is."""
+
+    @property
+    def repository(self) -> str:
+        """The repository that it is limited to; empty for none."""
+
+    @property
+    def workload(self) -> Mapping[str, str]:
+        """The workload that it is limited to; empty for none."""
+
+    @property
+    def expires_at(self) -> str:
+        """Until when it is."""
+
+    @property
+    def rests_on(self) -> str:
+        """By which proof."""
 
 
 class Judged(Protocol):
@@ -73,6 +101,16 @@ def lines(found: Sequence[Judged], *, explain: bool) -> list[str]:
 def document(found: Sequence[Judged], unreadable: Sequence[str]) -> dict[str, Any]:
     """What programs read of it."""
     return {"schema": SCHEMA, "results": [_result(one) for one in found], "errors": list(unreadable)}
+
+
+def fact_lines(image: str, found: Sequence[Fact], refused: Sequence[Judged]) -> list[str]:
+    """What is proven about an image, and which proofs about it were refused."""
+    said = [f"{image}: {'proven' if found else 'nothing is proven'}"]
+    for fact in sorted(found, key=lambda one: (one.kind, one.name, one.rests_on)):
+        limits = [fact.repository, *(f"{name} {text}" for name, text in fact.workload.items())]
+        where = f" for {', '.join(limit for limit in limits if limit)}" if any(limits) else ""
+        said.append(f"  {fact.kind[:-1]} {fact.name}{where} until {fact.expires_at}: {fact.rests_on}")
+    return said + [f"  refused: {one.file}: {one.why}" for one in refused]
 
 
 def _of(one: Judged, *, explain: bool) -> list[str]:

@@ -62,4 +62,4 @@ def judge_signature(payload: bytes, signature: str, name: str, asked: Asked, ter
         check_subject(asked.image, covered=critical.image.digest == asked.image),
         failed("type", "it is a signature and no attestation") if wrong else skipped("type", "it is a signature"),
     )
-    return judgement("signature", name, asked, checks, fitting(keys, SIGNATURE, asked, terms))
+    return judgement("signature", name, asked, checks, fitting(keys, SIGNATURE, asked, terms), said=SIGNATURE)

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from attest_governance.attestations.terms import Terms
 
 STATEMENTS = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
+PROVENANCE = "https://slsa.dev/provenance/v1"
 SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 """The type of a statement that is a signature and nothing more. No other attestation counts for one."""
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +70,10 @@ def judge_statement(envelope: Envelope, name: str, asked: Asked, terms: Terms) -
         role,
         check_subject(asked.image, covered=statement.is_about(asked.image)),
         _type(statement.predicate_type, asked),
+        *_builder(statement, terms),
     )
-    return judgement("attestation", name, asked, checks, fitting(keys, statement.predicate_type, asked, terms))
+    said = statement.predicate_type
+    return judgement("attestation", name, asked, checks, fitting(keys, said, asked, terms), said=said)
 
 
 def read_statement(envelope: Envelope, name: str) -> Statement:
@@ -116,7 +119,7 @@ def check_role(keys: list[ImageKey], predicate_type: str, asked: Asked, terms: T
 
 def check_subject(image: str, *, covered: bool) -> Check:
     """Whether a proof is about the image that is asked for."""
-    if not _DIGEST.fullmatch(image):
+    if not DIGEST.fullmatch(image):
         return failed("subject", "the image is not named by its digest")
     return passed("subject", f"about {image}") if covered else failed("subject", f"not about {image}")
 
@@ -126,7 +129,9 @@ def fitting(keys: list[ImageKey], predicate_type: str, asked: Asked, terms: Term
     return [key for key in keys if not key.unfit(predicate_type, asked.repository, of(terms.now))]
 
 
-def judgement(kind: str, name: str, asked: Asked, checks: tuple[Check, ...], keys: list[ImageKey]) -> Judgement:
+def judgement(
+    kind: str, name: str, asked: Asked, checks: tuple[Check, ...], keys: list[ImageKey], *, said: str
+) -> Judgement:
     """What was found, with the key that counts, which is the first, and when it ends."""
     ends = keys[0].valid_until if keys else None
     return Judgement(
@@ -135,8 +140,21 @@ def judgement(kind: str, name: str, asked: Asked, checks: tuple[Check, ...], key
         checks=checks,
         signer=fingerprint(keys[0].key) if keys else "",
         images=(asked.image,),
+        types=(said,),
         expires_at="" if ends is None else written(ends),
     )
+
+
+def _builder(statement: Statement, terms: Terms) -> tuple[Check, ...]:
+    """Whether provenance names a builder that is wanted, where any are."""
+    if not terms.builders or statement.predicate_type != PROVENANCE:
+        return ()
+    details = statement.predicate.get("runDetails")
+    builder = details.get("builder") if isinstance(details, dict) else None
+    found = builder.get("id") if isinstance(builder, dict) else None
+    if found in terms.builders:
+        return (passed("builder", f"built by `{found}`"),)
+    return (failed("builder", f"built by `{found}`, which is none of the builders that are wanted"),)
 
 
 def _type(found: str, asked: Asked) -> Check:

@@ -73,6 +73,7 @@ def _judged(receipt: Receipt, name: str, trust: Trust, terms: Terms) -> Judgemen
         signer=signer,
         warnings=warnings,
         images=images,
+        types=tuple(f"attest/{step.name}" for step in receipt.steps),
         expires_at=_expires(receipt, seen, trust, terms),
     )
 

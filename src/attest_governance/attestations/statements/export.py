@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.attestations.images.statement import PROVENANCE
 from attest_governance.attestations.reading import strict_base64, strict_json, typed
 from attest_governance.attestations.receipts.checks import UPSTREAM, Judged, judge_receipt, standing
 from attest_governance.attestations.statements.dsse import IN_TOTO, Envelope
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from attest_governance.attestations.trust.store import Trust
 
 STATEMENT = "https://in-toto.io/Statement/v1"
-PROVENANCE = "https://slsa.dev/provenance/v1"
 _ORIGINAL = "attest-original-evidence/v1"
 
 

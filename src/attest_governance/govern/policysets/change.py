@@ -7,7 +7,6 @@ along new ones.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -44,6 +43,8 @@ from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_tru
 from attest_governance.model.governance import ChangedExemption, Gate
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from attest_governance.adapters.git import Entry
     from attest_governance.govern.records.judgement import Judgement
     from attest_governance.govern.records.terms import PolicySetTerms

@@ -5,7 +5,6 @@ Each option and variable stands in one of these tables, so that a new one is tho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ import msgspec
 from attest_governance.errors import GovernanceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from attest_governance.load.settings import Settings
 
 WEAKENS = {
@@ -36,6 +37,7 @@ HARMLESS = frozenset(
             "governed",
             "schemas",
         ),  # they only tighten
+        "verify_evidence",  # whom to trust for it is configured, and compared as all that is read
         *("jobs", "checked", "prints", "draft"),  # they change what is shown, or how fast
         "scans",  # in a governed project, it leaves out the folder of policies that is configured, and no other
         "judged",  # what is judged, which is the user's to say

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -16,10 +15,12 @@ from attest_governance.govern.rules import RULES_FILE
 from attest_governance.govern.signing.canonical import digest_of
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE
 from attest_governance.load.configuration_files import read_layer
-from attest_governance.load.settings import PolicyOptions
+from attest_governance.load.settings import ConfigurationFile, EvidenceOptions
 from attest_governance.model.governance import Difference
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
     from attest_governance.govern.records.judgement import Judgement
 
 CONFIGURATION_FILE = ".attest/policies.yaml"
@@ -110,8 +111,10 @@ def propose_terms(project: Project, history: History, roots: Sequence[str] | Non
 def configured(root: Path) -> Iterator[str]:
     """What belongs to a set without being named: the bundle, its key, and `.attest` in folders below."""
     file = root / CONFIGURATION_FILE
-    policy = read_layer(file, CONFIGURATION_FILE, root).contents.policy if file.is_file() else PolicyOptions()
-    for path in filter(None, (policy.policy_bundle_path, policy.policy_bundle_key)):
+    contents = read_layer(file, CONFIGURATION_FILE, root).contents if file.is_file() else ConfigurationFile()
+    policy = contents.policy
+    named = (policy.policy_bundle_path, policy.policy_bundle_key, *trust_files(root, contents.evidence))
+    for path in filter(None, named):
         found = Path(os.path.normpath(root / path))
         if found.exists() and found != root and found.is_relative_to(root):
             yield found.relative_to(root).as_posix()
@@ -120,6 +123,16 @@ def configured(root: Path) -> Iterator[str]:
         nested = Path(folder) / CONFIGURATION_FILE
         if folder != str(root) and nested.is_file():
             yield nested.relative_to(root).as_posix()
+
+
+def trust_files(root: Path, evidence: EvidenceOptions) -> Iterator[str]:
+    """The files by which proofs are trusted: keys, trust bundles, and what is in trust stores."""
+    yield from (key.path for key in evidence.keys)
+    yield from (bundle.path for bundle in evidence.bundles)
+    for store in evidence.trust_stores:
+        folder = root / store
+        for path in (folder / "trust.toml", *sorted(folder.glob("*.pub")), *sorted(folder.glob("tsa/*.crt"))):
+            yield os.path.relpath(path, root)
 
 
 def ensure_seen(root: Path, judgement: Judgement) -> None:

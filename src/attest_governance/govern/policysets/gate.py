@@ -6,9 +6,8 @@ lies where no set has it, is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +19,10 @@ from attest_governance.govern.project import TRUST_FILES, Project, open_project
 from attest_governance.govern.rules import RULES_FILE
 from attest_governance.govern.trail.known import known
 from attest_governance.model.sources import ReadFile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,8 @@ where the repository alone is not to be believed (`ATTEST_TRUST_ROOT`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +23,10 @@ from attest_governance.govern.records.terms import PolicySetTerms, terms_of
 from attest_governance.govern.rules import RULES_FILE, parse_rules
 from attest_governance.govern.signing.canonical import digest_of
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, parse_trust
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 _PIN = re.compile(r"(sha256:)?[0-9a-f]{24,64}")
 

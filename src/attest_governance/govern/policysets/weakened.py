@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,8 @@ from attest_governance.load.files import decode_text
 from attest_governance.load.weakening import weaker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from attest_governance.adapters.git import Entry
     from attest_governance.load.settings import Settings
     from attest_governance.model.governance import Difference

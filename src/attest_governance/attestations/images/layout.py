@@ -1,0 +1,125 @@
+"""OCI layouts on disk (image-spec, image-layout): images, and the manifests that refer to them.
+
+What an index says of a manifest is a hint that anybody wrote; every blob is held against its digest, and a manifest's
+own `subject` says what it refers to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance.attestations.reading import MAX_ARCHIVE, strict_json, typed
+from attest_governance.errors import InputError
+from attest_governance.load.files import Files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_MANIFEST = 4 << 20
+MOST_MANIFESTS = 100_000
+_DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
+_OLDER_TAG = re.compile(r"(?:.*:)?sha256-([0-9a-f]{64})\.(?:sig|att)")
+_SIGNATURE = "dev.cosignproject.cosign/signature"
+_REF = "org.opencontainers.image.ref.name"
+
+
+class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
+    """What points at a blob."""
+
+    digest: str
+    media_type: str = ""
+    annotations: dict[str, str] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, rename="camel"):
+    """A manifest or an index, as far as it matters here."""
+
+    schema_version: int = 0
+    layers: tuple[Descriptor, ...] = ()
+    manifests: tuple[Descriptor, ...] = ()
+    subject: Descriptor | None = None
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """A blob that may be a proof about an image."""
+
+    name: str
+    """Where it lies, for messages."""
+    image: str
+    """The digest that it claims to be about; whether it is, is for the proof to show."""
+    data: bytes
+    signature: str = ""
+    """The base64 beside a payload of cosign's older layout."""
+
+
+class Layout:
+    """A layout in a folder.
+
+    Raises:
+        InputError: there is none, or its index can't be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read = Files()
+        self.index = self._typed(folder / "index.json")
+
+    def images(self) -> Iterator[bytes]:
+        """The bytes of every manifest and index that the layout lists."""
+        for _, data, _ in self._manifests():
+            yield data
+
+    def proofs(self) -> Iterator[Proof]:
+        """The blobs of every manifest that refers to an image, by its subject or by a tag of cosign's older layout."""
+        for descriptor, _, manifest in self._manifests():
+            older = _OLDER_TAG.fullmatch(descriptor.annotations.get(_REF, ""))
+            image = manifest.subject.digest if manifest.subject else f"sha256:{older[1]}" if older else ""
+            if image:
+                for layer in manifest.layers:
+                    name = f"{self.folder}@{layer.digest}"
+                    yield Proof(name, image, self.blob(layer.digest), layer.annotations.get(_SIGNATURE, ""))
+
+    def blob(self, digest: str, limit: int = MAX_ARCHIVE) -> bytes:
+        """The bytes of a digest.
+
+        Raises:
+            InputError: they are not there, or are others.
+        """
+        found = _DIGEST.fullmatch(digest)
+        if found is None:
+            raise InputError(f"`{digest[:80]}` is no SHA-256 digest", file=str(self.folder))
+        path = self.folder / "blobs" / "sha256" / found[1]
+        data = self._read.read(path, "blob", limit=limit, pipes=False)
+        if hashlib.sha256(data).hexdigest() != found[1]:
+            raise InputError("the blob holds other bytes than its digest says", file=str(path))
+        return data
+
+    def _manifests(self) -> Iterator[tuple[Descriptor, bytes, Manifest]]:
+        waiting, seen = list(self.index.manifests), set[str]()
+        while waiting:
+            descriptor = waiting.pop(0)
+            if descriptor.digest in seen:
+                continue
+            seen.add(descriptor.digest)
+            if len(seen) > MOST_MANIFESTS:
+                raise InputError(f"the layout lists more than {MOST_MANIFESTS} manifests", file=str(self.folder))
+            data = self.blob(descriptor.digest, MAX_MANIFEST)
+            manifest = _manifest(data, f"{self.folder}@{descriptor.digest}")
+            waiting += manifest.manifests
+            yield descriptor, data, manifest
+
+    def _typed(self, path: Path) -> Manifest:
+        return _manifest(self._read.read(path, "index of the layout", limit=MAX_MANIFEST), str(path))
+
+
+def _manifest(data: bytes, name: str) -> Manifest:
+    value: Any = strict_json(data, name, "manifest")
+    try:
+        return typed(value, Manifest)
+    except ValueError as error:
+        raise InputError(f"this is no manifest of an image: {error}", file=name) from None
