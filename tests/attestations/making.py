@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -148,3 +149,35 @@ def store(folder: Path, *signers: Signer, revoked: Mapping[str, str] | None = No
         lines += ['status = "revoked"', f'revoked_at = "{at}"', ""] if at else ['status = "trusted"', ""]
     (folder / "trust.toml").write_text("\n".join(lines))
     return folder
+
+
+class Layout:
+    """An OCI layout that is being written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "blobs" / "sha256").mkdir(parents=True)
+        self.listed: list[dict[str, Any]] = []
+        (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+
+    def blob(self, data: bytes) -> str:
+        """Adds a blob; its digest."""
+        digest = hashlib.sha256(data).hexdigest()
+        (self.folder / "blobs" / "sha256" / digest).write_bytes(data)
+        return f"sha256:{digest}"
+
+    def manifest(self, layers: list[dict[str, Any]], tag: str = "", **more: Any) -> tuple[str, bytes]:
+        """Adds a manifest; its digest and bytes."""
+        value = {"schemaVersion": 2, "config": {"digest": self.blob(b"{}")}, "layers": layers, **more}
+        data = json.dumps(value).encode()
+        digest = self.blob(data)
+        annotations = {"org.opencontainers.image.ref.name": tag} if tag else {}
+        self.listed.append({"digest": digest, "annotations": annotations})
+        (self.folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": self.listed}))
+        return digest, data
+
+    def refer(self, image: str, proof: object) -> str:
+        """Adds a manifest that refers to an image, with a proof as its layer; the digest of the proof."""
+        digest = self.blob(proof if isinstance(proof, bytes) else json.dumps(proof).encode())
+        self.manifest([{"digest": digest}], subject={"digest": image})
+        return digest
