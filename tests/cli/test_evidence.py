@@ -88,7 +88,7 @@ def test_without_anybody_to_trust_nothing_is_decided(attest: Attest, project: Pa
     written(project, "receipt.yaml", RELEASE.sign(receipt(step("build"))))
     ran = attest(*VERIFY, "receipt.yaml")
     assert ran.code == 2
-    assert "error: nothing says whom to trust" in ran.err
+    assert "error: nothing says whom to trust for evidence" in ran.err
 
 
 def test_a_key_alone_is_trusted_where_it_is_named(attest: Attest, project: Path) -> None:

@@ -27,10 +27,10 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust
     keys: tuple[ImageKey, ...]
     terms: Terms
-    lifetime: float
+    lifetime: float = 0.0
     """Seconds for which a fact counts."""
-    receipts: tuple[Path, ...]
-    layouts: tuple[Path, ...]
+    receipts: tuple[Path, ...] = ()
+    layouts: tuple[Path, ...] = ()
 
 
 def sources(settings: Settings, now: datetime, files: Files) -> Sources:
@@ -41,7 +41,7 @@ def sources(settings: Settings, now: datetime, files: Files) -> Sources:
     """
     options = settings.evidence
     if not (options.trust_stores or options.bundles or options.keys):
-        hint = "set `evidence.trust_stores`, `evidence.bundles` or `evidence.keys`; what comes with a proof is no trust"
+        hint = "set `evidence.trust_stores`, `bundles` or `keys`; what comes with a proof is no trust"
         raise ConfigurationError("nothing says whom to trust for evidence", hint=hint)
     terms = terms_of(settings, now)
     return Sources(

@@ -15,7 +15,7 @@ from attest_governance.attestations.collect import Collected, collect
 from attest_governance.attestations.images.keys import ImageKey, load_key
 from attest_governance.attestations.images.statement import DIGEST, Asked
 from attest_governance.attestations.reading import MAX_ARCHIVE
-from attest_governance.attestations.sources import sources
+from attest_governance.attestations.sources import Sources, sources
 from attest_governance.attestations.terms import Terms
 from attest_governance.attestations.trust.keys import raw_ed25519
 from attest_governance.attestations.trust.store import Trust, merged, read_store, trusting
@@ -70,12 +70,14 @@ def verify_command(
 ) -> int:
     """Verify proofs: who signed them, whether they are whole, and whether every step succeeded.
 
+    Whom to trust is named, or else what `evidence` in the configuration says.
+
     Exits with 0 when every file is accepted, 1 when one is refused, and 2 when one can't be read.
     """
-    trusted, keys = _trust(trust_store or (), key or ())
-    asked = Asked(image=image, keys=keys, predicate_type=predicate_type) if image else None
-    terms = Terms(now=system_clock(), image_keys=tuple(image_key or ()))
-    question = Question(trust=trusted, terms=terms, image=asked, signature=_text(signature))
+    given = _named(trust_store or (), key or ()) or sources(settings_here(files), system_clock(), Files())
+    asked = Asked(image=image, keys=given.keys, predicate_type=predicate_type) if image else None
+    terms = msgspec.structs.replace(given.terms, image_keys=(*given.terms.image_keys, *(image_key or ())))
+    question = Question(trust=given.trust, terms=terms, image=asked, signature=_text(signature))
     found, errors = _judged(files, question)
     told = [str(error) for error in errors]
     show(report.document(found, told), report.lines(found, explain=explain), shown_as)
@@ -165,20 +167,23 @@ def _judged(files: Sequence[str], question: Question) -> tuple[list[Judgement], 
     return found, errors
 
 
-def _trust(stores: Sequence[Path], keys: Sequence[Path]) -> tuple[Trust, tuple[ImageKey, ...]]:
-    """Whom the command line says to trust.
+def _named(stores: Sequence[Path], keys: Sequence[Path]) -> Sources | None:
+    """Whom the command line says to trust; None where it says nothing.
 
     Raises:
-        AttestError: nobody, or a file of theirs can't be used.
+        AttestError: a file of theirs can't be used.
     """
     if not stores and not keys:
-        hint = "name a trust store with --trust-store or a public key with --key; what comes with a proof is no trust"
-        raise UsageError("nothing says whom to trust", hint=hint)
+        return None
     trust = Trust()
     for folder in stores:
         trust = merged(trust, read_store(folder))
     named = [(path, Files().read(path, "public key", limit=1 << 20)) for path in keys]
-    return merged(trust, _receipt_keys(named)), tuple(_image_key(path, data) for path, data in named)
+    return Sources(
+        trust=merged(trust, _receipt_keys(named)),
+        keys=tuple(_image_key(path, data) for path, data in named),
+        terms=Terms(now=system_clock()),
+    )
 
 
 def _receipt_keys(named: Sequence[tuple[Path, bytes]]) -> Trust:
