@@ -48,6 +48,10 @@ test: test-go test-python ## run all fast tests, with coverage
 test-python: $(VENV)/.installed-dev $(ENGINE) ## run the fast Python tests, with coverage
 	$(PYTEST) -m 'not slow and not cluster and not browser' --cov=attest_governance --cov-report=term:skip-covered
 
+.PHONY: fuzz-proofs
+fuzz-proofs: $(VENV)/.installed-dev ## change proofs at random for five minutes (FUZZ_SECONDS), and insist that none is wrongly accepted
+	$(BIN)/python -m tests.attestations.fuzzing $${FUZZ_SECONDS:-300}
+
 .PHONY: test-go
 test-go: $(VENV)/.go ## run the fast Go tests, with coverage
 	@mkdir -p build

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import zstandard
 from blake3 import blake3
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -149,6 +152,83 @@ def store(folder: Path, *signers: Signer, revoked: Mapping[str, str] | None = No
         lines += ['status = "revoked"', f'revoked_at = "{at}"', ""] if at else ['status = "trusted"', ""]
     (folder / "trust.toml").write_text("\n".join(lines))
     return folder
+
+
+def trust_bundle(signer: Signer, **more: Any) -> dict[str, Any]:
+    """A trust bundle that a key issues for itself."""
+    value = {
+        "schema_version": 1,
+        "issuer": {"key_id": signer.id, "public_key": signer.raw.hex()},
+        "issued_at": "2026-11-01T00:00:00Z",
+        "valid_until": "2126-11-01T00:00:00Z",
+        "sequence": 2,
+        "keys": [{"id": signer.id, "name": "release", "public_key": signer.raw.hex(), "status": "trusted"}],
+        **more,
+    }
+    return {**value, "signature": signer.key.sign(json.dumps(value, separators=(",", ":")).encode()).hex()}
+
+
+def event(signer: Signer, made: Mapping[str, Any], parents: list[str]) -> tuple[dict[str, Any], bytes]:
+    """The causal event of a receipt's only step with this name, and the 32 bytes that it adds to the chain."""
+    one = made["steps"][0]
+    value = {
+        "step_name": one["name"],
+        "causal_parents": parents,
+        "input_hash": one["input_hash"],
+        "output_hash": one["output_hash"],
+        "timestamp": "2026-11-01T12:00:00Z",
+        "exit_code": one["exit_code"],
+        "pipeline_hash": made["pipeline_hash"],
+        "environment_hash": blake(b"environment"),
+    }
+    fields = [
+        ("domain", "attest-causal-event/v2"),
+        ("step", value["step_name"]),
+        ("input", value["input_hash"]),
+        ("output", value["output_hash"]),
+        ("pipeline", value["pipeline_hash"]),
+        ("environment", value["environment_hash"]),
+        ("exit", str(value["exit_code"])),
+        ("timestamp", "2026-11-01T12:00:00+00:00"),
+        ("parents", str(len(parents))),
+        *(("parent", parent) for parent in parents),
+    ]
+    content = blake3("".join(f"{len(a)}:{a}:{len(b.encode())}:{b}\n" for a, b in fields).encode()).digest()
+    value["event_id"] = blake(content)
+    signed = {**value, "timestamp": "2026-11-01T12:00:00+00:00"}
+    text = json.dumps({name: signed[name] for name in sorted(signed)}, separators=(",", ":"))
+    signature = signer.key.sign(text.encode()).hex()
+    return {**value, "signer_public_key": signer.raw.hex(), "signature": signature, "metadata": {}}, content
+
+
+def archive(signer: Signer, made: Mapping[str, Any], files: Mapping[str, bytes]) -> bytes:
+    """The tar of an `attest-evidence/v2`: a receipt, its files and one event."""
+    happened, content = event(signer, made, [])
+    linked = {**made, "causal_events": [happened["event_id"]], "causal_chain_hash": blake(content)}
+    return tarred(
+        {
+            "manifest.json": b'{"format":"attest-evidence/v2"}',
+            "receipt.yaml": json.dumps(signer.sign(linked)).encode(),
+            f"events/{happened['event_id']}.json": json.dumps(happened).encode(),
+            **{f"artifacts/{path}": data for path, data in files.items()},
+        }
+    )
+
+
+def tarred(entries: Mapping[str, bytes]) -> bytes:
+    """A tar archive."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as out:
+        for name, data in entries.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            out.addfile(info, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def compressed(tar: bytes) -> bytes:
+    """A tar archive under Zstandard, as archives are."""
+    return zstandard.ZstdCompressor(level=1).compress(tar)
 
 
 class Layout:

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from tests.attestations.making import DIGEST, Signer, receipt, statement, step, store
 from tests.cli.conftest import Attest
 
 RELEASE, STRANGER = Signer(1), Signer(2)
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "verification.schema.json"
 VERIFY = ("policy", "evidence", "verify")
 
 
@@ -104,6 +106,7 @@ def test_every_file_is_told_and_the_worst_decides(attest: Attest, project: Path,
     ran = attest(*VERIFY, "ugly.yaml", "bad.yaml", "good.yaml", "--trust-store", trust, "--format", "json")
     assert ran.code == 2
     document = ran.json()
+    jsonschema_rs.validate(json.loads(SCHEMA.read_text()), document)
     assert [(one["file"], one["verdict"]) for one in document["results"]] == [
         ("bad.yaml", "refused"),
         ("good.yaml", "accepted"),

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from tests.attestations.making import Layout, Signer, receipt, statement, step, store
 from tests.cli.conftest import Attest
 
 RELEASE, STRANGER = Signer(1), Signer(2)
+SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "evidence.schema.json"
 SLSA = "https://slsa.dev/provenance/v1"
 POLICY = """
 package shop
@@ -89,6 +91,7 @@ def test_what_a_receipt_proves_is_allowed_and_the_document_says_on_what_it_rests
     ran = attest("policy", "evidence", "collect", "k8s", "--output", "evidence.json")
     assert (ran.code, ran.err) == (0, "proofs: 1 accepted, 0 refused, 0 unreadable\n")
     facts = json.loads((shop.folder / "evidence.json").read_text())
+    jsonschema_rs.validate(json.loads(SCHEMA.read_text()), facts)
     assert [one["type"] for one in facts["attestations"][shop.image]] == ["attest/build"]
     assert facts["receipts"][shop.image][0]["rests_on"].endswith("receipts/build.yaml")
     assert facts["receipts"][shop.image][0]["signer"] == RELEASE.raw.hex()
