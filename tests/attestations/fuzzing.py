@@ -72,8 +72,11 @@ def said_by_trust(data: bytes) -> object:
 
 
 def said_by_archive(data: bytes) -> object:
+    """The receipt, the events and the files. The manifest is nobody's word: v1 and v2 are read with the same checks."""
     entries = unpack(data, "proof")
-    return said_by_receipt(entries.pop("receipt.yaml")), entries
+    del entries["manifest.json"]
+    said = said_by_receipt(entries.pop("receipt.yaml"))
+    return said, {name: json.loads(value) if name.startswith("events/") else value for name, value in entries.items()}
 
 
 def said_by_tar(data: bytes) -> object:

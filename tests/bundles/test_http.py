@@ -108,11 +108,11 @@ def test_a_redirect_is_followed(serve: Serve) -> None:
 
 
 def test_a_redirect_never_leaves_https() -> None:
-    from attest_governance.adapters.http import _redirected  # noqa: PLC0415 (no server with a certificate needed)
+    from attest_governance.adapters.http import redirected  # noqa: PLC0415 (no server with a certificate needed)
 
     with pytest.raises(NetworkError, match="from https to `http`"):
-        _redirected(check_url("https://a.example/x"), "http://a.example/x")
-    assert _redirected(check_url("http://a.example/x"), "https://b.example/y").geturl() == "https://b.example/y"
+        redirected(check_url("https://a.example/x"), "http://a.example/x")
+    assert redirected(check_url("http://a.example/x"), "https://b.example/y").geturl() == "https://b.example/y"
 
 
 def test_no_proxy_is_used(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

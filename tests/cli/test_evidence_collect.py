@@ -10,6 +10,7 @@ import jsonschema_rs
 import pytest
 
 from tests.attestations.making import Layout, Signer, receipt, statement, step, store
+from tests.attestations.registry import REPOSITORY, Registry, serving
 from tests.cli.conftest import Attest
 
 RELEASE, STRANGER = Signer(1), Signer(2)
@@ -196,6 +197,24 @@ def test_provenance_of_a_builder_that_nobody_wants_is_refused(attest: Attest, sh
     assert attest("policy", "evidence", "collect", "k8s").json()["attestations"] == {}
     shop.layout.refer(shop.image, RELEASE.bundle(statement(shop.image, runDetails=wanted)))
     assert shop.image in attest("policy", "evidence", "collect", "k8s").json()["attestations"]
+
+
+def test_a_registry_that_is_listed_is_asked_by_a_check(attest: Attest, shop: Shop) -> None:
+    made = Registry()
+    image = made.push()
+    with serving(made):
+        reference = f"{made.address}/{REPOSITORY}@{image}"
+        shop.write("k8s/web.yaml", deployment(reference))
+        (shop.folder / "release.pub").write_bytes(RELEASE.pem)
+        keys = [{"name": "release", "path": "release.pub", "repositories": [f"{made.address}/shop/*"]}]
+        shop.configure(keys=keys, registries=[{"host": made.address, "plain_http": True}])
+        assert checked(attest, "--verify-evidence")[1] == ["has no receipt", "is not attested"]
+        made.refer(made.push(RELEASE.bundle(statement(image)), subject=image))
+        assert checked(attest, "--verify-evidence")[1] == ["has no receipt"]
+        (fact,) = attest("policy", "evidence", "collect", "k8s").json()["attestations"][image]
+        assert fact["repository"] == f"{made.address}/{REPOSITORY}"
+    gone = attest("policy", "check", "k8s", "--policy-dir", "policy", "--verify-evidence")
+    assert (gone.code, "the server can't be reached" in gone.out + gone.err) == (2, True)
 
 
 def test_a_blob_with_other_bytes_than_its_digest_is_an_error(attest: Attest, shop: Shop) -> None:

@@ -1,7 +1,7 @@
 """The one place that speaks HTTP as a client: GET, within a time, within a size.
 
-No proxy is used, whatever the environment says, and no credentials are sent. A redirect never leads
-from https to http.
+No proxy is used, whatever the environment says. `get` sends no credentials, and its redirects never lead from https
+to http; `exchange` is one request with the headers that it is given, and follows nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from time import monotonic
 from urllib.parse import SplitResult, urljoin, urlsplit
@@ -21,7 +21,8 @@ from attest_governance.errors import NetworkError, UsageError
 
 MAX_REDIRECTS = 5
 _BLOCK = 1 << 16
-_REDIRECTS = {301, 302, 303, 307, 308}
+_HEADERS = {"User-Agent": f"attest/{__version__}", "Accept-Encoding": "identity", "Accept": "*/*"}
+REDIRECTS = {301, 302, 303, 307, 308}
 _OK, _NOT_MODIFIED = 200, 304
 
 
@@ -51,8 +52,42 @@ def get(url: str, *, etag: str = "", timeout: float, max_bytes: int) -> Answer:
         answer = _ask(at, etag, deadline, max_bytes)
         if isinstance(answer, Answer):
             return answer
-        at = _redirected(at, answer)
-    raise _failed(at, f"the server redirects more than {MAX_REDIRECTS} times", "name the place itself")
+        at = redirected(at, answer)
+    raise failed(at, f"the server redirects more than {MAX_REDIRECTS} times", "name the place itself")
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """One answer of a server, whatever its status; the body is read where that is 200."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in small letters; of several of a name, all, with commas between."""
+    body: bytes = b""
+
+
+def exchange(
+    at: SplitResult, headers: Mapping[str, str], *, deadline: float, max_bytes: int, ca_file: str = ""
+) -> Reply:
+    """One GET.
+
+    Args:
+        at: from `check_url`.
+        headers: beside those that every request has.
+        deadline: the moment of the monotonic clock at which the connection is cut.
+        max_bytes: the largest body that is read.
+        ca_file: certificates (PEM) that are trusted in place of the system's.
+
+    Raises:
+        NetworkError: the server can't be reached, or passes a limit.
+    """
+    target = (at.path or "/") + (f"?{at.query}" if at.query else "")
+    with _within(at, deadline, ca_file) as connection:
+        connection.request("GET", target, headers={**_HEADERS, **headers})
+        response = connection.getresponse()
+        body = _body(at, response, max_bytes) if response.status == _OK else b""
+        found = {name.lower(): response.getheader(name) or "" for name in response.headers}
+        answered = response.status
+    return Reply(answered, found, body)
 
 
 def check_url(url: str) -> SplitResult:
@@ -77,28 +112,19 @@ def check_url(url: str) -> SplitResult:
 
 def _ask(at: SplitResult, etag: str, deadline: float, max_bytes: int) -> Answer | str:
     """One request: the answer, or the place that it redirects to."""
-    headers = {"User-Agent": f"attest/{__version__}", "Accept-Encoding": "identity", "Accept": "*/*"}
-    if etag:
-        headers["If-None-Match"] = etag
-    target = (at.path or "/") + (f"?{at.query}" if at.query else "")
-    answer: Answer | str
-    with _within(at, deadline) as connection:
-        connection.request("GET", target, headers=headers)
-        response = connection.getresponse()
-        location = response.getheader("Location")
-        if response.status in _REDIRECTS and location:
-            answer = location
-        elif response.status == _NOT_MODIFIED and etag:
-            answer = Answer(None, etag)
-        elif response.status == _OK:
-            answer = Answer(_body(at, response, max_bytes), _etag(response))
-        else:
-            raise _failed(at, f"the server answered {response.status}", "check the URL")
-    return answer
+    reply = exchange(at, {"If-None-Match": etag} if etag else {}, deadline=deadline, max_bytes=max_bytes)
+    location = reply.headers.get("location")
+    if reply.status in REDIRECTS and location:
+        return location
+    if reply.status == _NOT_MODIFIED and etag:
+        return Answer(None, etag)
+    if reply.status == _OK:
+        return Answer(reply.body, _etag(reply))
+    raise failed(at, f"the server answered {reply.status}", "check the URL")
 
 
-def _etag(response: http.client.HTTPResponse) -> str:
-    etag: str = response.getheader("ETag") or ""
+def _etag(reply: Reply) -> str:
+    etag = reply.headers.get("etag", "")
     return etag if etag.isascii() and etag.isprintable() else ""
 
 
@@ -110,22 +136,22 @@ def _body(at: SplitResult, response: http.client.HTTPResponse, max_bytes: int) -
         block = response.read(_BLOCK)
         if not block:
             if expected is not None and size != expected:
-                raise _failed(at, f"the connection broke after {size} of {expected} bytes", "try again")
+                raise failed(at, f"the connection broke after {size} of {expected} bytes", "try again")
             return b"".join(parts)
         parts.append(block)
         size += len(block)
         if size > max_bytes:
             break
-    raise _failed(at, f"the document is larger than {max_bytes} bytes", "raise the limit, or publish less")
+    raise failed(at, f"the document is larger than {max_bytes} bytes", "raise the limit, or publish less")
 
 
 @contextmanager
-def _within(at: SplitResult, deadline: float) -> Iterator[http.client.HTTPConnection]:
+def _within(at: SplitResult, deadline: float, ca_file: str) -> Iterator[http.client.HTTPConnection]:
     """A connection that is cut at the deadline, however slowly the other side drips."""
     left = deadline - monotonic()
     if left <= 0:
         raise _late(at)
-    connection = _connection(at, left)
+    connection = _connection(at, left, ca_file)
     cut = threading.Event()
     timer = threading.Timer(left, _cut, (connection, cut))
     timer.daemon = True
@@ -137,7 +163,7 @@ def _within(at: SplitResult, deadline: float) -> Iterator[http.client.HTTPConnec
             raise _late(at) from error
         if isinstance(error, NetworkError):
             raise
-        raise _failed(at, _words(error), "check the URL and the network") from error
+        raise failed(at, _words(error), "check the URL and the network") from error
     finally:
         timer.cancel()
         connection.close()
@@ -145,10 +171,11 @@ def _within(at: SplitResult, deadline: float) -> Iterator[http.client.HTTPConnec
         raise _late(at)
 
 
-def _connection(at: SplitResult, timeout: float) -> http.client.HTTPConnection:
+def _connection(at: SplitResult, timeout: float, ca_file: str) -> http.client.HTTPConnection:
     host = at.hostname or ""
     if at.scheme == "https":
-        return http.client.HTTPSConnection(host, at.port, timeout=timeout, context=ssl.create_default_context())
+        context = ssl.create_default_context(cafile=ca_file or None)
+        return http.client.HTTPSConnection(host, at.port, timeout=timeout, context=context)
     return http.client.HTTPConnection(host, at.port, timeout=timeout)
 
 
@@ -162,13 +189,18 @@ def _cut(connection: http.client.HTTPConnection, cut: threading.Event) -> None:
             sock.close()
 
 
-def _redirected(at: SplitResult, location: str) -> SplitResult:
+def redirected(at: SplitResult, location: str) -> SplitResult:
+    """The place that a redirect leads to.
+
+    Raises:
+        NetworkError: it can't be used, or is less safe than where it comes from.
+    """
     try:
         to = check_url(urljoin(at.geturl(), location))
     except (UsageError, ValueError) as error:
-        raise _failed(at, "the server redirects to a place that can't be used", "name the place itself") from error
+        raise failed(at, "the server redirects to a place that can't be used", "name the place itself") from error
     if at.scheme == "https" and to.scheme != "https":
-        raise _failed(at, f"the server redirects from https to `{to.scheme}`", "name a place that is served by https")
+        raise failed(at, f"the server redirects from https to `{to.scheme}`", "name a place that is served by https")
     return to
 
 
@@ -181,8 +213,9 @@ def _words(error: Exception) -> str:
 
 
 def _late(at: SplitResult) -> NetworkError:
-    return _failed(at, "the server did not answer in time", "try again, or raise the time limit")
+    return failed(at, "the server did not answer in time", "try again, or raise the time limit")
 
 
-def _failed(at: SplitResult, message: str, hint: str) -> NetworkError:
+def failed(at: SplitResult, message: str, hint: str) -> NetworkError:
+    """An error at a URL."""
     return NetworkError(f"`{at.geturl()}`: {message}", hint=hint)

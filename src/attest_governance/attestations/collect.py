@@ -7,13 +7,15 @@ receipts must be able neither to stop a deployment nor to allow one.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance.attestations.facts import Fact
 from attest_governance.attestations.hashing import blake3_hex
-from attest_governance.attestations.images.layout import Layout, Proof
+from attest_governance.attestations.images.layout import Layout
+from attest_governance.attestations.images.remote import proofs_in
 from attest_governance.attestations.images.statement import Asked
 from attest_governance.attestations.instants import nanoseconds, of, written
 from attest_governance.attestations.manifests import files_of, images_in, workloads_in
@@ -29,9 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from attest_governance.adapters.registry import Registries
+    from attest_governance.attestations.images.referring import Proof
     from attest_governance.attestations.receipts.checks import Judged
     from attest_governance.attestations.sources import Sources
 
+AT_A_TIME = 16
+"""Images about which registries are asked at once."""
 MOST_PROOFS = 100_000
 _ENDINGS = (".yaml", ".yml", ".json", ".tar.zst")
 
@@ -54,9 +60,11 @@ def collect(given: Sources, paths: Sequence[str]) -> Collected:
 
     Raises:
         InputError: a layout that is configured can't be read.
+        NetworkError: a registry that is configured can't be asked.
     """
     found = _Collection(given, list(files_of(paths)))
     found.layouts()
+    found.registries()
     found.receipts()
     return Collected(tuple(found.facts), tuple(found.judged), tuple(found.unreadable))
 
@@ -82,9 +90,25 @@ class _Collection:
         for folder in self.given.layouts:
             layout = Layout(folder)
             for data in layout.images():
-                self._manifests[blake3_hex(data)] = f"sha256:{hashlib.sha256(data).hexdigest()}"
+                self._manifest(data)
             for proof in layout.proofs():
                 self._attached(proof)
+
+    def registries(self) -> None:
+        """Judges what refers to the images that manifests name, in the registries that may be asked; some at a time."""
+        remote = self.given.registries
+        if remote is None:
+            return
+        named = sorted((name, digest) for digest, names in self._repositories.items() for name in names)
+        asked = [one for one in named if remote.knows(one[0])]
+        with ThreadPoolExecutor(AT_A_TIME) as pool:
+            for manifest, found in pool.map(lambda one: _about(remote, *one), asked):
+                self._manifest(manifest)
+                for proof in found:
+                    if isinstance(proof, InputError):
+                        self.unreadable.append(proof)
+                    else:
+                        self._attached(proof)
 
     def receipts(self) -> None:
         """Judges what lies in the folders of receipts."""
@@ -96,6 +120,10 @@ class _Collection:
                 self.unreadable.append(error)
                 continue
             self._take(judged)
+
+    def _manifest(self, data: bytes) -> None:
+        """Remembers the manifest of an image, which receipts may list among their files."""
+        self._manifests[blake3_hex(data)] = f"sha256:{hashlib.sha256(data).hexdigest()}"
 
     def _attached(self, proof: Proof) -> None:
         """A blob beside an image: a statement about it, or a receipt that must say itself what it is about.
@@ -156,6 +184,15 @@ class _Collection:
         ends = min(end, nanoseconds(found.expires_at)) if found.expires_at else end
         values = {"signer": found.signer, "expires_at": written(ends), "rests_on": found.file, **limits}
         return msgspec.convert({"image": image, "kind": kind, "name": name, **values}, Fact)
+
+
+def _about(remote: Registries, repository: str, digest: str) -> tuple[bytes, list[Proof | InputError]]:
+    """The manifest of an image, and what refers to it; of an image that is not there, the error alone."""
+    try:
+        manifest = remote.manifest(repository, digest)
+    except InputError as error:
+        return b"", [error]
+    return manifest, list(proofs_in(remote, repository, digest))
 
 
 def _proofs(folders: Sequence[Path]) -> Iterator[Path]:

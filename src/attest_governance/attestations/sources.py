@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from attest_governance.adapters.registry import Host, Registries, docker_credentials
 from attest_governance.attestations.images.keys import ImageKey, load_key
 from attest_governance.attestations.instants import of
 from attest_governance.attestations.terms import Terms
 from attest_governance.attestations.trust.bundle import MAX_BUNDLE, Seen, accept, read_bundle
 from attest_governance.attestations.trust.store import Trust, merged, read_store
 from attest_governance.errors import ConfigurationError
+from attest_governance.load.documents import read_document
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,10 +33,18 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds for which a fact counts."""
     receipts: tuple[Path, ...] = ()
     layouts: tuple[Path, ...] = ()
+    registries: Registries | None = None
+    """Those that may be asked; None for none."""
 
 
-def sources(settings: Settings, now: datetime, files: Files) -> Sources:
+def sources(settings: Settings, now: datetime, files: Files, docker: Path | None = None) -> Sources:
     """Reads the trust that is configured; every file of it is in `files` afterwards.
+
+    Args:
+        settings: the configuration in force.
+        now: by which time to judge.
+        files: reads what says whom to trust.
+        docker: Docker's configuration, which may hold passwords of registries.
 
     Raises:
         AttestError: a file of it can't be used, or nobody is trusted.
@@ -51,6 +61,7 @@ def sources(settings: Settings, now: datetime, files: Files) -> Sources:
         lifetime=options.lifetime,
         receipts=tuple(_place(settings, "receipts", path) for path in options.receipts),
         layouts=tuple(_place(settings, "layouts", path) for path in options.layouts),
+        registries=_registries(settings, docker) if options.registries else None,
     )
 
 
@@ -97,6 +108,21 @@ def _key(settings: Settings, one: EvidenceKey, files: Files) -> ImageKey:
         valid_from=of(one.begins) if one.begins else None,
         valid_until=of(one.ends) if one.ends else None,
     )
+
+
+def _registries(settings: Settings, docker: Path | None) -> Registries:
+    hosts = {
+        one.host: Host(
+            name=one.host,
+            token_hosts=one.token_hosts,
+            redirects=one.redirects,
+            ca_file=str(_place(settings, "registries", one.ca_file)) if one.ca_file else "",
+            plain_http=one.plain_http,
+        )
+        for one in settings.evidence.registries
+    }
+    document = read_document(docker, "configuration of Docker") if docker and docker.is_file() else {}
+    return Registries(hosts, docker_credentials(document))
 
 
 def _place(settings: Settings, key: str, path: str) -> Path:

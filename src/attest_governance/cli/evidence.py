@@ -24,7 +24,7 @@ from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.options import Format, application
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import show, tell, tell_error
-from attest_governance.cli.session import settings_here
+from attest_governance.cli.session import docker_configuration, settings_here
 from attest_governance.errors import ConfigurationError, InputError, UsageError
 from attest_governance.load.files import Files
 from attest_governance.report import evidence as report
@@ -139,7 +139,7 @@ def show_command(
 
 
 def _collected(paths: Sequence[str], receipts: Sequence[Path]) -> Collected:
-    given = sources(settings_here(paths), system_clock(), Files())
+    given = sources(settings_here(paths), system_clock(), Files(), docker_configuration())
     given = msgspec.structs.replace(given, receipts=(*given.receipts, *receipts))
     with Progress("verifying proofs"):
         return collect(given, paths)

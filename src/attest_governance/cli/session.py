@@ -64,7 +64,13 @@ def _collect_evidence(settings: Settings, judged: Sequence[str], files: Files) -
     from attest_governance.attestations.facts import document  # noqa: PLC0415
     from attest_governance.attestations.sources import sources  # noqa: PLC0415
 
-    return document(collect(sources(settings, system_clock(), files), judged).facts)
+    given = sources(settings, system_clock(), files, docker_configuration())
+    return document(collect(given, judged).facts)
+
+
+def docker_configuration() -> Path:
+    """Where Docker keeps its configuration on this machine."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
 
 
 def _ignored(folder: Path) -> tuple[str, ...]:

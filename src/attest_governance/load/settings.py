@@ -416,6 +416,22 @@ class EvidenceBundle(_Section, frozen=True, forbid_unknown_fields=True):
     ] = "0"
 
 
+class EvidenceRegistry(_Section, frozen=True, forbid_unknown_fields=True):
+    """A registry that may be asked for what refers to an image."""
+
+    host: Annotated[
+        Name, Meta(description="Its host as images name it, with the port where there is one: `registry.example:5000`.")
+    ]
+    token_hosts: Annotated[
+        tuple[str, ...], Meta(description="Hosts that issue tokens for it, beside itself; they are sent its password.")
+    ] = ()
+    redirects: Annotated[tuple[str, ...], Meta(description="Hosts where its blobs lie, beside itself.")] = ()
+    ca_file: Annotated[str, Meta(description="Certificates (PEM) that it is trusted by, in place of the system's.")] = (
+        ""
+    )
+    plain_http: Annotated[bool, Meta(description="Whether it is asked without TLS, as in a test.")] = False
+
+
 class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
     """Which proofs of other programs are verified, and whom to trust for them."""
 
@@ -426,6 +442,13 @@ class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
         ".attest/receipts",
     )
     layouts: Annotated[tuple[str, ...], Meta(description="OCI layouts with images and what refers to them.")] = ()
+    registries: Annotated[
+        tuple[EvidenceRegistry, ...],
+        Meta(
+            description="Registries that are asked for what refers to an image; no others are.",
+            extra={"keyed_by": "host"},
+        ),
+    ] = ()
     trust_stores: Annotated[tuple[str, ...], Meta(description="Trust stores, whose keys may sign receipts.")] = ()
     bundles: Annotated[
         tuple[EvidenceBundle, ...], Meta(description="Trust bundles, whose keys may sign receipts.")

@@ -1,18 +1,16 @@
 """OCI layouts on disk (image-spec, image-layout): images, and the manifests that refer to them.
 
-What an index says of a manifest is a hint that anybody wrote; every blob is held against its digest, and a manifest's
-own `subject` says what it refers to.
+Every blob is held against its digest.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from attest_governance.attestations.reading import MAX_ARCHIVE, strict_json, typed
+from attest_governance.attestations.images.referring import Descriptor, Manifest, Proof, proofs_of, read_manifest
+from attest_governance.attestations.reading import MAX_ARCHIVE
 from attest_governance.errors import InputError
 from attest_governance.load.files import Files
 
@@ -24,37 +22,7 @@ MAX_MANIFEST = 4 << 20
 MOST_MANIFESTS = 100_000
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _OLDER_TAG = re.compile(r"(?:.*:)?sha256-([0-9a-f]{64})\.(?:sig|att)")
-_SIGNATURE = "dev.cosignproject.cosign/signature"
 _REF = "org.opencontainers.image.ref.name"
-
-
-class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
-    """What points at a blob."""
-
-    digest: str
-    media_type: str = ""
-    annotations: dict[str, str] = {}
-
-
-class Manifest(msgspec.Struct, frozen=True, rename="camel"):
-    """A manifest or an index, as far as it matters here."""
-
-    schema_version: int = 0
-    layers: tuple[Descriptor, ...] = ()
-    manifests: tuple[Descriptor, ...] = ()
-    subject: Descriptor | None = None
-
-
-class Proof(msgspec.Struct, frozen=True):
-    """A blob that may be a proof about an image."""
-
-    name: str
-    """Where it lies, for messages."""
-    image: str
-    """The digest that it claims to be about; whether it is, is for the proof to show."""
-    data: bytes
-    signature: str = ""
-    """The base64 beside a payload of cosign's older layout."""
 
 
 class Layout:
@@ -80,9 +48,7 @@ class Layout:
             older = _OLDER_TAG.fullmatch(descriptor.annotations.get(_REF, ""))
             image = manifest.subject.digest if manifest.subject else f"sha256:{older[1]}" if older else ""
             if image:
-                for layer in manifest.layers:
-                    name = f"{self.folder}@{layer.digest}"
-                    yield Proof(name, image, self.blob(layer.digest), layer.annotations.get(_SIGNATURE, ""))
+                yield from proofs_of(manifest, image, str(self.folder), self.blob)
 
     def blob(self, digest: str, limit: int = MAX_ARCHIVE) -> bytes:
         """The bytes of a digest.
@@ -109,17 +75,9 @@ class Layout:
             if len(seen) > MOST_MANIFESTS:
                 raise InputError(f"the layout lists more than {MOST_MANIFESTS} manifests", file=str(self.folder))
             data = self.blob(descriptor.digest, MAX_MANIFEST)
-            manifest = _manifest(data, f"{self.folder}@{descriptor.digest}")
+            manifest = read_manifest(data, f"{self.folder}@{descriptor.digest}")
             waiting += manifest.manifests
             yield descriptor, data, manifest
 
     def _typed(self, path: Path) -> Manifest:
-        return _manifest(self._read.read(path, "index of the layout", limit=MAX_MANIFEST), str(path))
-
-
-def _manifest(data: bytes, name: str) -> Manifest:
-    value: Any = strict_json(data, name, "manifest")
-    try:
-        return typed(value, Manifest)
-    except ValueError as error:
-        raise InputError(f"this is no manifest of an image: {error}", file=name) from None
+        return read_manifest(self._read.read(path, "index of the layout", limit=MAX_MANIFEST), str(path))

@@ -1,0 +1,236 @@
+"""What a registry says is held against digests, and only who is listed is asked, told a password, or followed to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from attest_governance.adapters.registry import Host, Registries, docker_credentials
+from attest_governance.attestations.collect import Collected, collect
+from attest_governance.attestations.images.keys import ImageKey, load_key
+from attest_governance.attestations.sources import Sources
+from attest_governance.attestations.terms import Terms
+from attest_governance.attestations.trust.store import trusting
+from attest_governance.errors import NetworkError
+
+from .making import Signer, receipt, statement, step
+from .registry import REPOSITORY, Registry, serving
+
+RELEASE = Signer(1)
+USER = "robot:secret"
+SLSA = "https://slsa.dev/provenance/v1"
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    made = Registry()
+    made.push()
+    with serving(made):
+        yield made
+
+
+def collected(registry: Registry, folder: Path, user: str = "", redirects: tuple[str, ...] = ()) -> Collected:
+    """What is proven about the image of the registry, when a manifest names it."""
+    (folder / "web.yaml").write_text(f"image: {registry.address}/{REPOSITORY}@{registry.image}\n")
+    host = Host(name=registry.address, plain_http=True, redirects=redirects)
+    given = Sources(
+        trust=trusting((RELEASE.raw,)),
+        keys=(ImageKey(name="release", key=load_key(RELEASE.pem)),),
+        terms=Terms(now=datetime(2026, 11, 28, tzinfo=UTC)),
+        lifetime=60.0,
+        receipts=(folder / "receipts",),
+        registries=Registries({registry.address: host}, lambda _: user, timeout=5.0),
+    )
+    return collect(given, [str(folder)])
+
+
+def kinds(found: Collected) -> list[str]:
+    return sorted(fact.name for fact in found.facts if fact.kind == "attestations")
+
+
+def attested(registry: Registry) -> str:
+    return registry.push(RELEASE.bundle(statement(registry.image)), subject=registry.image)
+
+
+def test_what_refers_to_an_image_is_found_by_the_api(registry: Registry, tmp_path: Path) -> None:
+    registry.refer(attested(registry))
+    found = collected(registry, tmp_path)
+    assert (kinds(found), found.unreadable) == ([SLSA], ())
+    assert found.facts[0].rests_on.startswith(f"{registry.address}/{REPOSITORY}@sha256:")
+
+
+def test_and_by_the_fallback_tag_where_there_is_no_api(registry: Registry, tmp_path: Path) -> None:
+    registry.refer(attested(registry), at=f"manifests/{registry.image.replace(':', '-')}")
+    assert kinds(collected(registry, tmp_path)) == [SLSA]
+
+
+def test_and_by_the_tags_of_the_older_layout(registry: Registry, tmp_path: Path) -> None:
+    registry.push(RELEASE.envelope(statement(registry.image)), tag=f"{registry.image.replace(':', '-')}.att")
+    assert kinds(collected(registry, tmp_path)) == [SLSA]
+
+
+def test_a_receipt_binds_the_image_whose_manifest_it_lists(registry: Registry, tmp_path: Path) -> None:
+    files = {"build": {"dist/image.json": registry.held[f"manifests/{registry.image}"]}}
+    (tmp_path / "receipts").mkdir()
+    made = RELEASE.sign(receipt(step("build", files["build"]), files=files))
+    (tmp_path / "receipts" / "build.yaml").write_text(json.dumps(made))
+    assert kinds(collected(registry, tmp_path)) == ["attest/build"]
+
+
+def test_pages_are_followed_to_their_end(registry: Registry, tmp_path: Path) -> None:
+    first = f"referrers/{registry.image}"
+    registry.refer(registry.push(b"{}", subject=registry.image))
+    registry.headers[first] = {"Link": f'</v2/{REPOSITORY}/{first}/2>; rel="next"'}
+    registry.refer(attested(registry), at=f"{first}/2")
+    assert kinds(collected(registry, tmp_path)) == [SLSA]
+
+
+def other_bytes(registry: Registry) -> None:
+    registry.refer(attested(registry))
+    for path in [path for path in registry.held if path.startswith("blobs/")]:
+        registry.held[path] += b" "
+
+
+def other_manifest(registry: Registry) -> None:
+    digest = attested(registry)
+    registry.refer(digest)
+    registry.held[f"manifests/{digest}"] += b" "
+
+
+def another_subject(registry: Registry) -> None:
+    """The index says that it refers to the image; the manifest itself says otherwise."""
+    registry.refer(registry.push(RELEASE.bundle(statement(registry.image)), subject="sha256:" + "0" * 64))
+
+
+def strange_digest(registry: Registry) -> None:
+    registry.refer("sha256:../../token", "md5:0")
+
+
+def no_index(registry: Registry) -> None:
+    registry.held[f"referrers/{registry.image}"] = b"<html>"
+
+
+@pytest.mark.parametrize("lie", [other_bytes, other_manifest, another_subject, strange_digest, no_index])
+def test_a_lie_proves_nothing(registry: Registry, tmp_path: Path, lie: object) -> None:
+    assert callable(lie)
+    lie(registry)
+    assert kinds(collected(registry, tmp_path)) == []
+
+
+def endless_pages(registry: Registry) -> None:
+    first = f"referrers/{registry.image}"
+    registry.refer()
+    registry.headers[first] = {"Link": f'</v2/{REPOSITORY}/{first}>; rel="next"'}
+
+
+def pages_elsewhere(registry: Registry) -> None:
+    registry.refer()
+    registry.headers[f"referrers/{registry.image}"] = {"Link": '<http://elsewhere.example/v2/x>; rel="next"'}
+
+
+def redirects_without_end(registry: Registry) -> None:
+    path = f"manifests/{registry.image}"
+    registry.status[path] = 307
+    registry.headers[path] = {"Location": f"/v2/{REPOSITORY}/{path}"}
+
+
+def redirects_elsewhere(registry: Registry) -> None:
+    path = f"manifests/{registry.image}"
+    registry.status[path] = 307
+    registry.headers[path] = {"Location": "http://169.254.169.254/latest/meta-data"}
+
+
+def asks_for_ever(registry: Registry) -> None:
+    registry.user = "somebody:else"
+
+
+def sends_for_a_token_elsewhere(registry: Registry) -> None:
+    registry.user = USER
+    registry.challenge = 'Bearer realm="http://elsewhere.example/token",service="x"'
+
+
+def says_too_much(registry: Registry) -> None:
+    registry.held[f"referrers/{registry.image}"] = bytes(5 << 20)
+
+
+def breaks(registry: Registry) -> None:
+    registry.status[f"referrers/{registry.image}"] = 500
+
+
+NO_ANSWER = {
+    "more than 16 pages": endless_pages,
+    "the next page of referrers lies elsewhere": pages_elsewhere,
+    "redirects more than 3 times": redirects_without_end,
+    "redirects to `169.254.169.254`, which is not listed": redirects_elsewhere,
+    "the registry answered 401": asks_for_ever,
+    "sends for a token to `elsewhere.example`, which is not listed": sends_for_a_token_elsewhere,
+    "larger than 4194304 bytes": says_too_much,
+    "the registry answered 500": breaks,
+}
+
+
+@pytest.mark.parametrize("message", NO_ANSWER)
+def test_a_registry_that_does_not_answer_is_an_error_and_no_verdict(
+    registry: Registry, tmp_path: Path, message: str
+) -> None:
+    NO_ANSWER[message](registry)
+    with pytest.raises(NetworkError, match=message):
+        collected(registry, tmp_path, USER)
+
+
+def test_a_password_is_sent_once_it_is_asked_for(registry: Registry, tmp_path: Path) -> None:
+    registry.user = USER
+    registry.refer(attested(registry))
+    assert kinds(collected(registry, tmp_path, USER)) == [SLSA]
+    assert registry.asked[0][1] == ""
+
+
+def test_a_token_server_that_is_listed_is_asked(registry: Registry, tmp_path: Path) -> None:
+    registry.user = USER
+    registry.challenge = f'Bearer realm="http://{registry.address}/token",service="registry"'
+    registry.refer(attested(registry))
+    assert kinds(collected(registry, tmp_path, USER)) == [SLSA]
+    assert [sent for path, sent in registry.asked if path != "token" and sent.startswith("Basic")] == []
+    assert len([path for path, _ in registry.asked if path == "token"]) == 1
+
+
+def test_a_redirect_to_a_listed_host_goes_without_the_password(registry: Registry, tmp_path: Path) -> None:
+    registry.user = USER
+    registry.refer(attested(registry))
+    (blob,) = [path for path in registry.held if path.startswith("blobs/")]
+    with serving(Registry()) as storage:
+        storage.held["bucket"] = registry.held[blob]
+        registry.status[blob] = 307
+        registry.headers[blob] = {"Location": f"http://{storage.address}/bucket"}
+        assert kinds(collected(registry, tmp_path, USER, redirects=(storage.address,))) == [SLSA]
+        assert storage.asked == [("bucket", "")]
+
+
+def test_a_host_that_is_not_listed_is_never_asked(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text(f"image: localhost:1/{REPOSITORY}@{registry.image}\n")
+    registry.refer(attested(registry))
+    assert kinds(collected(registry, tmp_path)) == [SLSA]
+
+
+@pytest.mark.parametrize("name", ["../../other", "Shop/web", "shop//web", "shop/web?x=1", "%2e%2e/web"])
+def test_a_name_that_is_no_repository_is_never_asked(registry: Registry, name: str) -> None:
+    remote = Registries({registry.address: Host(name=registry.address, plain_http=True)}, lambda _: "")
+    assert not remote.knows(f"{registry.address}/{name}")
+
+
+def test_the_requests_for_an_image_and_its_attestations_are_few(registry: Registry, tmp_path: Path) -> None:
+    digests = [registry.push(RELEASE.bundle(statement(registry.image, n=n)), subject=registry.image) for n in range(3)]
+    registry.refer(*digests)
+    collected(registry, tmp_path)
+    assert len(registry.asked) == 4 + 2 * 3  # manifest, referrers, two older tags; manifest and blob of each
+
+
+def test_passwords_come_from_docker_s_configuration() -> None:
+    known = docker_credentials(
+        {"auths": {"registry.example": {"auth": "cm9ib3Q6c2VjcmV0"}, "b": {"auth": "%"}, "c": 1}}
+    )
+    assert [known(host) for host in ("registry.example", "b", "c", "d")] == [USER, "", "", ""]
