@@ -26,6 +26,7 @@ from attest_governance.load.configuration_layers import variables
 from attest_governance.load.settings import PolicyOptions
 from attest_governance.load.weakening import CAN_NOT_WEAKEN
 from attest_governance.resources import engine_path
+from tests.attestations.making import Signer, store
 from tests.govern.people import NOW, POLICY_APPROVAL, RULES, govern, write
 from tests.govern.test_policyset import approve_set, worker
 
@@ -364,3 +365,36 @@ def test_with_exemption_approval_alone_the_check_says_what_is_weakened(
     assert code in (0, 1)
     assert "weakened: the policy `attest-security` is switched off (.attest/policies.yaml:3)" in notices
     assert "weakened: the baseline `ci/baseline.json` hides findings" in notices
+
+
+class TestEvidence:
+    """Whom to trust for proofs is approved as policies are; the proofs themselves are anybody's."""
+
+    CHECK = ("policy", "check", "services/pod.yaml", "--verify-evidence", "--governed")
+
+    @pytest.fixture
+    def trusting(self, project: Path) -> Path:
+        store(project / "trust", Signer(1))
+        write(project, ".attest/policies.yaml", FILES[".attest/policies.yaml"] + "evidence: {trust_stores: [trust]}\n")
+        terms = propose_terms(open_project(project), read_history(open_project(project), NOW), ["policies"], "trust")
+        approve_set(project, worker(project, "bob").request("policy-set", terms).record.id, "alice", "dave")
+        return project
+
+    def test_what_says_whom_to_trust_belongs_to_the_set(
+        self, trusting: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(list(self.CHECK)) == 1, capsys.readouterr()
+        for path in sorted((trusting / "trust").iterdir()):
+            before = path.read_bytes()
+            path.write_bytes(before + b"\n")
+            assert run(list(self.CHECK)) == 2, path
+            path.write_bytes(before)
+        write(trusting, ".attest/receipts/anything.yaml", "a: [")
+        assert run(list(self.CHECK)) == 1, capsys.readouterr()
+
+    def test_more_trust_from_the_global_file_is_refused(
+        self, trusting: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(trusting.parent / "home", ".config/attest/policies.yaml", "evidence: {lifetime: 9d}\n")
+        assert run(list(self.CHECK)) == 2
+        assert "`evidence.lifetime` is another" in capsys.readouterr().err
