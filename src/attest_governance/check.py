@@ -108,6 +108,7 @@ def check(
         evaluated=_evaluated(batches, plan.selected, (*findings, *folded)),
         policy_set=loaded.digest,
         notices=(*plan.notices, *notices(weighed), *_fragments(findings), *_unspoken(batches, counted)),
+        spent=dict(sum((Counter(batch.spent) for batch in batches), Counter[str]())),
         sources={text.file: text.text for text in plan.manifests.inputs},
     )
 

@@ -94,6 +94,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Files and folders that are about to be judged; the working directory where none is named."""
     checked: bool = False
     """Whether to tell what passed, too."""
+    serving: bool = False
+    """Whether a server asks: evaluation is measured, and a resource's own word is not taken unless configured."""
     prints: bool = False
     """Whether calls of `print` are kept, for the tools that show what they say."""
     draft: bool = False

@@ -103,6 +103,12 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
     @property
+    def rules(self) -> Rules:
+        """What makes a judgement a denial."""
+        request = self.prepared.request
+        return Rules(self.settings.policy.fail_on_violation, request.strict, request.fail_on, request.allow_empty)
+
+    @property
     def fragments(self) -> bool:
         """Whether patches of kustomizations are parts of resources; who governs takes nobody's word for that."""
         return self.root is None and not self.prepared.request.governed
@@ -112,13 +118,23 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """All policies of the set, selected or not."""
         return self.loaded.policies
 
-    def judge(self, manifests: Manifests, now: datetime, progress: Callable[[Batch], None] | None = None) -> Outcome:
+    def judge(
+        self,
+        manifests: Manifests,
+        now: datetime,
+        progress: Callable[[Batch], None] | None = None,
+        *,
+        deadline: float = 0,
+        recorded: bool = True,
+    ) -> Outcome:
         """Judges manifests at one moment, and puts the use of exemptions on record, unless it is a draft.
 
         Args:
             manifests: what to judge.
             now: the moment of the judgement, with its offset.
             progress: called with each part of the result.
+            deadline: seconds after which the engine gives up; 0 for as long as it takes.
+            recorded: whether the use of exemptions is put on record; nothing is deployed by a dry run.
 
         Raises:
             AttestError: nothing could be decided: a record can't be trusted, the engine failed, or the use of an
@@ -126,9 +142,11 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         with self.users.one_more():
             in_force = self.in_force(now)
-            outcome = check(self.engine, self.loaded, self._plan(manifests, in_force), now=now, progress=progress)
+            plan = self._plan(manifests, in_force, deadline)
+            outcome = check(self.engine, self.loaded, plan, now=now, progress=progress)
         outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self.unproven()))
-        if in_force is not None and in_force.project is not None and not self.prepared.request.draft:
+        recorded = recorded and not self.prepared.request.draft
+        if in_force is not None and in_force.project is not None and recorded:
             from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
 
             record_enforcement(in_force.project, outcome.findings, now)
@@ -205,6 +223,11 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         why = "images are not asked for attestations and receipts: there is no evidence of any"
         return (f"{why}; pass it with --evidence, or set {' and '.join(off)} to true",)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it judges no more."""
+        return self.users.closed
+
     def close(self) -> None:
         """Frees the policy set, after the last judgement that is under way."""
         self.users.close()
@@ -215,11 +238,18 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _plan(self, manifests: Manifests, governed: InForce | None) -> Plan:
+    def _plan(self, manifests: Manifests, governed: InForce | None, deadline: float = 0) -> Plan:
         request, policy = self.prepared.request, self.settings.policy
         in_force = None if request.disallow_exemptions else governed
         options = CheckOptions(
-            policy.timeout, request.jobs, request.checked, request.fail_fast, policy.debug, self.fragments
+            timeout=policy.timeout,
+            jobs=request.jobs,
+            checked=request.checked,
+            fail_fast=request.fail_fast,
+            debug=policy.debug,
+            fragments=self.fragments,
+            deadline=deadline,
+            timed=request.serving,
         )
         return Plan(
             manifests=msgspec.structs.replace(manifests, leave_out=self.prepared.leave_out),
@@ -227,7 +257,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             options=options,
             weights=self._weighing(),
             exempting=_exempting(request, self.settings, in_force),
-            rules=Rules(policy.fail_on_violation, request.strict, request.fail_on, request.allow_empty),
+            rules=self.rules,
             baseline=self.prepared.baseline,
             baseline_file=str(request.baseline or ""),
             problems=(*self.problems, *(in_force.problems if in_force else ())),
@@ -402,7 +432,8 @@ def _exempting(request: Request, settings: Settings, in_force: InForce | None) -
         return Exempting(annotations=Annotations.IGNORED)
     exemptions = in_force.exemptions if in_force else declared(settings.exemptions)
     worth = in_force.annotations if in_force else Annotations.SELF_DECLARED
-    ignored = request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
+    untold = request.serving and in_force is None and settings.server.annotations == "ignore"
+    ignored = untold or request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
     annotations = Annotations.IGNORED if ignored else worth
     return Exempting(exemptions=exemptions, annotations=annotations)
 
@@ -413,6 +444,11 @@ class _Users:
     def __init__(self, loaded: LoadedPolicies) -> None:
         self._loaded, self._lock = loaded, threading.Lock()
         self._count, self._closed = 1, False
+
+    @property
+    def closed(self) -> bool:
+        """Whether its owner is done with it."""
+        return self._closed
 
     @contextlib.contextmanager
     def one_more(self) -> Iterator[None]:

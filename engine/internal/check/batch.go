@@ -31,6 +31,12 @@ func (r *run) deliver(f fileResult) bool {
 	r.pending.Checked = append(r.pending.Checked, f.checked...)
 	r.pending.Decisions = append(r.pending.Decisions, f.decisions...)
 	r.pending.Files++
+	for engine, nanoseconds := range f.spent {
+		if r.pending.Spent == nil {
+			r.pending.Spent = map[string]int64{}
+		}
+		r.pending.Spent[engine] += nanoseconds
+	}
 	r.count(f.judged)
 	r.result.Files++
 	r.result.Skipped += len(f.skipped)

@@ -38,6 +38,8 @@ type Params struct {
 	Point     string           `json:"enforcementPoint"`
 	LeaveOut  load.LeaveOut    `json:"leaveOut"`  // what of folders is not looked at
 	Fragments bool             `json:"fragments"` // tell the patches of kustomizations from resources
+	Timed     bool             `json:"timed"`     // measure how long evaluation takes
+	Review    *Text            `json:"review"`    // an AdmissionReview, which is judged in place of everything else
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -65,6 +67,7 @@ type Batch struct {
 	Judged    int              `json:"judged"`
 	Unspoken  map[string]int   `json:"unspoken,omitempty"` // of those judged, what no selected policy looks at: kind to number
 	Asked     map[string]int   `json:"asked,omitempty"`    // how many of those judged each policy looked at, by its name
+	Spent     map[string]int64 `json:"spent,omitempty"`    // nanoseconds of evaluation by engine, where that is measured
 }
 
 // Checked is a resource with the policies that looked at it.
@@ -99,6 +102,9 @@ func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch
 	}
 	if params.Fragments {
 		run.findPatches(found)
+	}
+	if err := run.takeReview(); err != nil {
+		return Result{}, err
 	}
 	if err := run.begin(); err != nil {
 		return Result{}, err
@@ -163,6 +169,7 @@ type run struct {
 	patches    *kustomize.Patches // nil where no kustomization lists any, or nobody asks
 	limits     load.Limits
 	user       *ast.Term
+	review     *load.Review // nil where manifests are judged
 	namespaces map[string]*ast.Term
 	inventory  *admission.Inventory
 	chosen     map[string]rego.Selection

@@ -19,6 +19,7 @@ func (r *run) constraints(document *load.Document, watcher Watcher, out *fileRes
 		Object: document.Term, Operation: r.params.Operation, Namespace: r.namespaces[document.Resource.Namespace],
 		Inventory: r.inventory, EnforcementPoint: r.params.Point, Selected: r.selected, Timeout: r.timeout(),
 	}
+	r.reviewed(&review)
 	if watcher != nil {
 		review.Watch = watcher.Constraint
 	}

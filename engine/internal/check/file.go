@@ -7,9 +7,11 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -24,6 +26,7 @@ type fileResult struct {
 	checked   []Checked
 	judged    []judged
 	decisions []Decision
+	spent     map[string]int64
 	current   *load.Document // the one that the last of resources belongs to
 	secrets   []string
 }
@@ -45,7 +48,7 @@ func (r *run) worker() func(int) fileResult {
 		if err != nil {
 			return failedFile(source, err.Error())
 		}
-		file := load.Read(source, r.limits)
+		file := r.read(source)
 		out = fileResult{problems: file.Problems, skipped: file.Skipped}
 		for _, document := range file.Documents {
 			if r.ctx.Err() != nil {
@@ -85,8 +88,9 @@ func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.D
 	if watcher != nil {
 		watcher.Document(document)
 	}
-	r.policies(evaluator, watcher, document, out)
-	judgedBy := r.constraints(document, watcher, out)
+	var judgedBy []string
+	r.timed(out, rego.Engine, func() { r.policies(evaluator, watcher, document, out) })
+	r.timed(out, gatekeeper.Engine, func() { judgedBy = r.constraints(document, watcher, out) })
 	if watcher != nil {
 		watcher.Judged(Judged{document, out.findings[findings:], out.problems[problems:], judgedBy})
 	}
@@ -97,10 +101,25 @@ func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.D
 	}
 }
 
+// timed does a part of the work, and measures it where that is asked for.
+func (r *run) timed(out *fileResult, engine string, work func()) {
+	if !r.params.Timed {
+		work()
+		return
+	}
+	began := time.Now()
+	work()
+	if out.spent == nil {
+		out.spent = map[string]int64{}
+	}
+	out.spent[engine] += time.Since(began).Nanoseconds()
+}
+
 // policies asks the plain policies about a document.
 func (r *run) policies(evaluator *rego.Evaluator, watcher Watcher, document *load.Document, out *fileResult) {
 	id := document.Resource
 	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaces[id.Namespace], Schema: r.misfits(document)}
+	r.asReviewed(&in)
 	if watcher != nil {
 		evaluator.Observe(watcher)
 	}
@@ -158,7 +177,7 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 		f.remember(v.Details, document.Term, paths[i])
 		location, details := place(document, v.Details, paths[i])
 		f.findings = append(f.findings, model.Finding{
-			Policy: v.Policy.Name, Engine: "opa", Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
+			Policy: v.Policy.Name, Engine: rego.Engine, Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
 			Message: v.Message, Resource: resource, Location: location, Details: details,
 			Fix: v.Fix,
 		})

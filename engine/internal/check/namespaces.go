@@ -23,7 +23,7 @@ func (r *run) lookAround() error {
 	wanted := r.reads.Inventory
 	wanted.All = wanted.All || r.set.Gatekeeper.NeedsInventory()
 	around := append(inventory, r.sources...)
-	if !wanted.Any() && r.set.Gatekeeper.Empty() && !r.reads.Namespace && !r.reads.Schema {
+	if r.review != nil || !wanted.Any() && r.set.Gatekeeper.Empty() && !r.reads.Namespace && !r.reads.Schema {
 		around = inventory
 	}
 	wanted.Kinds = append(wanted.Kinds, "Namespace", customDefinition)
@@ -50,7 +50,7 @@ func (r *run) lookAround() error {
 	if err := r.takeSchema(definitions); err != nil {
 		return err
 	}
-	if r.ctx.Err() != nil || len(around) == 0 {
+	if r.ctx.Err() != nil || len(around) == 0 && r.review == nil {
 		return r.ctx.Err()
 	}
 	return r.takeInventory(resources, wanted.All)

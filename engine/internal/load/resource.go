@@ -27,6 +27,11 @@ var (
 	termTemplate     = ast.StringTerm("template")
 	termJobTemplate  = ast.StringTerm("jobTemplate")
 	termImage        = ast.StringTerm("image")
+	termRequest      = ast.StringTerm("request")
+	termObject       = ast.StringTerm("object")
+	termOldObject    = ast.StringTerm("oldObject")
+	termUserInfo     = ast.StringTerm("userInfo")
+	termOperation    = ast.StringTerm("operation")
 )
 
 // misshapen is a field that no API server accepts as it is.

@@ -26,6 +26,9 @@ type Input struct {
 	Operation string
 	User      *ast.Term // nil where unknown
 	Schema    *ast.Term // what of the resource does not fit its type, for policies that ask; nil where none does
+	// Request is the AdmissionRequest that the resource came with, without its objects; OldObject what it was before. Both
+	// are nil where there is none.
+	Request, OldObject *ast.Term
 }
 
 // Violation is an entry of a policy's set, with what the entry says of itself.

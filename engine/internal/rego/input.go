@@ -33,8 +33,11 @@ func (in Input) review(operation *ast.Term) *ast.Term {
 	return ast.ObjectTerm(fields...)
 }
 
-// request has the fields of an AdmissionRequest that are known.
+// request has the fields of an AdmissionRequest that are known: as it came, where one did.
 func (in Input) request(operation *ast.Term) [][2]*ast.Term {
+	if in.Request != nil {
+		return in.asItCame()
+	}
 	group, version := in.Identity.GroupVersion()
 	kind := ast.ObjectTerm(text("group", group), text("version", version), text("kind", in.Identity.Kind))
 	fields := [][2]*ast.Term{
@@ -49,6 +52,19 @@ func (in Input) request(operation *ast.Term) [][2]*ast.Term {
 	}
 	if in.User != nil {
 		fields = append(fields, pair("userInfo", in.User))
+	}
+	return fields
+}
+
+// asItCame is the request with its objects: of a deletion the one that is deleted is both, as in Gatekeeper.
+func (in Input) asItCame() [][2]*ast.Term {
+	old := in.OldObject
+	if old == nil {
+		old = ast.InternedNullTerm
+	}
+	fields := [][2]*ast.Term{pair("object", in.Resource), pair("oldObject", old)}
+	if request, ok := in.Request.Value.(ast.Object); ok {
+		request.Foreach(func(key, member *ast.Term) { fields = append(fields, [2]*ast.Term{key, member}) })
 	}
 	return fields
 }

@@ -16,6 +16,9 @@ import (
 // entryRules are the sets that make a package a policy, in the order in which they are evaluated.
 var entryRules = []string{"violation", "deny", "warn"}
 
+// Engine is how findings and policies in plain Rego name their engine.
+const Engine = "opa"
+
 // describe says what a policy package is, from its modules and the METADATA of its package scope.
 func describe(modules []*Parsed) model.Policy {
 	first := modules[0]
@@ -24,7 +27,7 @@ func describe(modules []*Parsed) model.Policy {
 	}
 	pkg := first.Module.Package
 	policy := model.Policy{
-		Engine: "opa", Package: packageName(pkg), Rules: definedRules(modules),
+		Engine: Engine, Package: packageName(pkg), Rules: definedRules(modules),
 		File: first.File, Line: pkg.Location.Row, RegoVersion: V1,
 	}
 	policy.Name = strings.ReplaceAll(policy.Package, ".", "-")

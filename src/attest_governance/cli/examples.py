@@ -123,6 +123,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "audit verify": ("attest audit verify", "attest audit verify --head head.json"),
     "audit seal": ("attest audit seal",),
     "audit export": ("attest audit export --format csv",),
+    "serve": (
+        "attest serve --no-tls",
+        "attest serve --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --decision-log decisions.jsonl",
+    ),
     "version": ("attest version", "attest version --format json"),
 }
 """By the words behind `attest`: one or two to copy, with the names that the guides use."""

@@ -43,6 +43,7 @@ POLICY = {
 ROOT = {
     "policy": "tree:policy",
     "config": "config:app",
+    "serve": "serve:command",
     "gatekeeper": "gatekeeper:app",
     "governance": "governance:app",
     "audit": "audit:app",
@@ -71,6 +72,7 @@ POLICY_SECTIONS = {
 """Under which heads the help lists the commands."""
 ROOT_SECTIONS = {
     "Judge and write policies": ("policy", "config"),
+    "Serve": ("serve",),
     "Govern": ("governance", "audit"),
     "Gatekeeper": ("gatekeeper",),
     "Help": ("version",),

@@ -52,7 +52,7 @@ def decide(findings: Sequence[Finding], problems: Sequence[Problem], counted: Co
     """
     errors = sum(problem.severity == "error" for problem in problems)
     return Summary(
-        verdict=_verdict(findings, errors, rules),
+        verdict=verdict_of(findings, errors, rules),
         violations=sum(finding.counts for finding in findings),
         warnings=sum(finding.enforcement == "warn" and finding.waiver is None for finding in findings),
         dryrun=sum(finding.enforcement == "dryrun" and finding.waiver is None for finding in findings),
@@ -62,7 +62,8 @@ def decide(findings: Sequence[Finding], problems: Sequence[Problem], counted: Co
     )
 
 
-def _verdict(findings: Sequence[Finding], errors: int, rules: Rules) -> Verdict:
+def verdict_of(findings: Sequence[Finding], errors: int, rules: Rules) -> Verdict:
+    """The verdict on findings, where so many errors kept us from deciding."""
     if errors:
         return "error"
     if rules.fail_on_violation and any(_denies(finding, rules) for finding in findings):

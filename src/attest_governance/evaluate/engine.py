@@ -56,6 +56,8 @@ class CheckOptions(msgspec.Struct, frozen=True):
     """Whether patches of kustomizations are told from resources."""
     deadline: float = 0
     """Seconds for all of it; 0 for as long as a job of a pipeline may take."""
+    timed: bool = False
+    """Whether to measure how long evaluation takes (`Batch.spent`)."""
 
 
 def _digest(read: Iterable[ReadFile]) -> str:
@@ -138,6 +140,8 @@ class Engine:
         self._connection: Connection | None = None
         self._versions: Versions | None = None
         self._restarted = deque[float](maxlen=restarts)
+        self.restarts = 0
+        """How many processes took the place of one that died."""
 
     def start(self) -> None:
         """Starts the process if none is running, without waiting for it to be ready.
@@ -261,6 +265,7 @@ class Engine:
                 hint=f"it is started again in {_WITHIN - now + self._restarted[0]:.0f} s; change what it dies of",
             )
         self._restarted.append(now)
+        self.restarts += 1
         dead.close()
         self._connection = None
 
@@ -288,6 +293,8 @@ def judging(name: str, selected: Sequence[Selected], manifests: Manifests, optio
         debug=options.debug,
         fragments=options.fragments,
         leave_out=manifests.leave_out,
+        timed=options.timed,
+        review=manifests.review,
     )
 
 

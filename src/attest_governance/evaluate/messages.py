@@ -119,6 +119,8 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     skipped: tuple[Skipped, ...] = ()
     checked: tuple[Checked, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    spent: dict[str, int] = {}
+    """Nanoseconds of evaluation by engine, where that is measured."""
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:

@@ -94,6 +94,8 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     debug: bool
     fragments: bool
     leave_out: LeaveOut
+    timed: bool = False
+    review: Text | None = None
 
 
 class View(msgspec.Struct, frozen=True, rename="camel"):

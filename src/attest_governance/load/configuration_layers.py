@@ -18,6 +18,7 @@ from attest_governance.load.settings import (
     Key,
     PolicyEntry,
     PolicyOptions,
+    ServerOptions,
     Settings,
     Source,
 )
@@ -114,6 +115,7 @@ def merged(layers: Sequence[Layer]) -> Settings:
         exemptions=merge_exemptions(layers),
         compliance=merge_section(layers, Compliance, ("compliance",)),
         evidence=merge_section(layers, EvidenceOptions, ("evidence",)),
+        server=merge_section(layers, ServerOptions, ("server",)),
         modules=_modules(options, layers),
         sources=merge_sources(layers),
     )

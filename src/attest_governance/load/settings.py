@@ -285,6 +285,44 @@ class RolloutStep(_Section, frozen=True, forbid_unknown_fields=True):
     ] = msgspec.field(default=None, name="from")
 
 
+FailurePolicy: TypeAlias = Literal["fail", "ignore"]
+
+
+class ServerOptions(_Section, frozen=True, forbid_unknown_fields=True):
+    """How `attest serve` answers."""
+
+    failure_policy: Annotated[
+        FailurePolicy,
+        Meta(
+            description="What becomes of a request that can't be decided: it is refused (`fail`), or admitted with a"
+            " warning (`ignore`); an entry in `policies` may say otherwise for its policy."
+        ),
+    ] = "fail"
+    annotations: Annotated[
+        Literal["honour", "ignore"],
+        Meta(description="Whether resources may exempt themselves by annotations where nothing is governed."),
+    ] = "ignore"
+    data_packages: Annotated[
+        tuple[Name, ...],
+        Meta(description="Packages that OPA's Data API answers for (`attest.security`); none unless listed."),
+    ] = ()
+    decision_log_failure: Annotated[
+        FailurePolicy,
+        Meta(
+            description="What becomes of requests while the decision log can't be written: they are refused (`fail`),"
+            " or answered as ever (`ignore`)."
+        ),
+    ] = "fail"
+    decision_log_inputs: Annotated[
+        bool, Meta(description="Whether the decision log keeps what was judged, values of Secrets masked.")
+    ] = False
+    decision_log_masks: Annotated[
+        tuple[str, ...],
+        Meta(description="Fields of resources that the decision log masks, by path: `spec.token`, `data.*`."),
+    ] = ()
+    max_request_size: Annotated[DownloadSize, Meta(description="The largest request that is read.")] = 8 * 2**20
+
+
 class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
     """What a project asks of one policy; what is left out stays as the policy has it."""
 
@@ -307,6 +345,10 @@ class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
     parameters: Annotated[
         Parameters, Meta(description="`input.parameters` of the policy, checked against the schema that it declares.")
     ] = {}
+    failure_policy: Annotated[
+        FailurePolicy | None,
+        Meta(description="Whether `attest serve` refuses what this policy can't judge (`fail`) or goes on (`ignore`)."),
+    ] = None
 
 
 class Control(_Section, frozen=True, forbid_unknown_fields=True):
@@ -491,6 +533,7 @@ class ConfigurationFile(_Section, frozen=True, forbid_unknown_fields=True):
     evidence: Annotated[
         EvidenceOptions, Meta(description="Which proofs of other programs are verified, and whom to trust for them.")
     ] = EvidenceOptions()
+    server: Annotated[ServerOptions, Meta(description="How `attest serve` answers.")] = ServerOptions()
 
 
 class PolicySettings(msgspec.Struct, frozen=True):
@@ -501,6 +544,7 @@ class PolicySettings(msgspec.Struct, frozen=True):
     rollout: tuple[RolloutStep, ...] = ()
     severity: Severity | None = None
     parameters: Parameters = {}
+    failure_policy: FailurePolicy | None = None
     source: Source = DEFAULT
 
 
@@ -529,6 +573,7 @@ class Settings(msgspec.Struct, frozen=True):
     evidence: EvidenceOptions = EvidenceOptions()
     bases: Mapping[str, Path] = {}
     """The folders at which relative paths in keys of `evidence` start, by key; the project's where none is given."""
+    server: ServerOptions = ServerOptions()
     modules: tuple[InlinePolicy, ...] = ()
     """The enabled custom policies."""
     root: Path | None = None
@@ -568,5 +613,6 @@ class Settings(msgspec.Struct, frozen=True):
             rollout=entry.rollout,
             severity=entry.severity or base.severity,
             parameters={**base.parameters, **entry.parameters},
+            failure_policy=entry.failure_policy,
             source=next((found for at, found in self.sources.items() if at[: len(key)] == key), DEFAULT),
         )

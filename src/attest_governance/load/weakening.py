@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attest_governance.load.decoding import fields_of
-from attest_governance.load.settings import CustomPolicy, EvidenceOptions, Key, PolicyOptions, PolicySettings, Settings
+from attest_governance.load.settings import (
+    CustomPolicy,
+    EvidenceOptions,
+    Key,
+    PolicyOptions,
+    PolicySettings,
+    ServerOptions,
+    Settings,
+)
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
@@ -30,6 +38,12 @@ CAN_NOT_WEAKEN = frozenset(("timeout", "memory", "debug"))
 """Keys of `policy` that can end a run without a verdict, or say more, but never change a verdict."""
 STRICTEST = {"annotations": "ignore"}
 """Values of keys of `policy` that are stricter than any other."""
+WEAK_ON_SERVERS = {
+    "failure_policy": ("ignore", "servers admit what they can't decide"),
+    "annotations": ("honour", "servers honour what resources say of themselves"),
+    "decision_log_failure": ("ignore", "servers decide without a record"),
+}
+"""Values of keys of `server` that are weaker than the other."""
 _ENABLED = {False: 0, None: 1, True: 2}
 _ENFORCEMENT = {"dryrun": 0, "warn": 1, None: 2, "strict": 3}
 """In both, None is what the policy itself or the profile says, which may be anything."""
@@ -40,6 +54,7 @@ def weaker(before: Settings, after: Settings) -> dict[Key, str]:
     return {
         **dict(_options(before.policy, after.policy)),
         **dict(_evidence(before.evidence, after.evidence)),
+        **dict(_server(before.server, after.server)),
         **dict(_custom(_by_name(before.policy), _by_name(after.policy))),
         **{key: words for name in _names(before, after) for key, words in _policy(name, before, after)},
     }
@@ -67,6 +82,12 @@ def _evidence(before: EvidenceOptions, after: EvidenceOptions) -> Iterator[tuple
         old, new = getattr(before, name), getattr(after, name)
         if old != new and not (name in EVIDENCE_STRICTER_ON and new):
             yield ("evidence", name), f"`evidence.{name}` is another"
+
+
+def _server(before: ServerOptions, after: ServerOptions) -> Iterator[tuple[Key, str]]:
+    for name, (value, words) in WEAK_ON_SERVERS.items():
+        if getattr(before, name) != value == getattr(after, name):
+            yield ("server", name), words
 
 
 def _by_name(options: PolicyOptions) -> dict[str, CustomPolicy]:
@@ -105,6 +126,8 @@ def _differences(old: PolicySettings, new: PolicySettings) -> Iterator[tuple[str
     # A policy of whose severity nothing is said may have any: the highest before, and the lowest after.
     if old.severity != new.severity and _below(new.severity, old.severity or SEVERITIES[0]):
         yield "severity", "is less severe"
+    if (old.failure_policy, new.failure_policy) in (("fail", "ignore"), (None, "ignore"), ("fail", None)):
+        yield "failure_policy", "need not be evaluated"
     if old.parameters != new.parameters:
         yield "parameters", "has other parameters"
 

@@ -194,6 +194,8 @@ class Manifests(msgspec.Struct, frozen=True):
     inventory_inputs: tuple[Text, ...] = ()
     """Files and folders whose resources policies may look up, beside those that are judged."""
     leave_out: LeaveOut = LeaveOut()
+    review: Text | None = None
+    """An AdmissionReview as an API server sent it, which is judged in place of everything else."""
 
 
 class ExemptionKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -69,6 +69,8 @@ class Outcome(msgspec.Struct, frozen=True, dict=True):
     """The SHA-256 of all that the policies are made of, as `sha256:…`; it says which version of them judged."""
     notices: tuple[str, ...] = ()
     """Sentences that every text report must show (expiring exemptions, overrides in force, …)."""
+    spent: dict[str, int] = {}
+    """Nanoseconds of evaluation by engine, where that was measured."""
     sources: dict[str, str] = {}
     """Texts that can't be read again, by the name that locations give them (`<stdin>`)."""
 

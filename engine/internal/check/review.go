@@ -1,0 +1,50 @@
+package check
+
+import (
+	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/enforcement"
+	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/rpc"
+)
+
+// takeReview reads the AdmissionReview of the parameters, which is then the one source of the run. Its error says that it
+// is none: nothing of it may be judged then.
+func (r *run) takeReview() error {
+	if r.params.Review == nil {
+		return nil
+	}
+	source := load.Source{Path: r.params.Review.File, Text: []byte(r.params.Review.Text)}
+	review, err := load.ReadReview(source, r.limits)
+	if err != nil {
+		return rpc.Fail(rpc.CodeInvalidInput, "the review can't be judged: %v", err)
+	}
+	r.review, r.sources, r.user = review, []load.Source{source}, review.User
+	r.params.Operation = review.Operation
+	if r.params.Point == "" {
+		r.params.Point = enforcement.Webhook
+	}
+	return nil
+}
+
+// read decodes a source, unless it is the review, which is at hand.
+func (r *run) read(source load.Source) load.File {
+	if r.review != nil {
+		return load.File{Documents: []*load.Document{r.review.Document}}
+	}
+	return load.Read(source, r.limits)
+}
+
+// asReviewed gives a plain policy the request as it came.
+func (r *run) asReviewed(in *rego.Input) {
+	if r.review != nil {
+		in.Request, in.OldObject = r.review.Request, r.review.OldObject
+	}
+}
+
+// reviewed gives constraints the request as it came.
+func (r *run) reviewed(review *admission.Review) {
+	if r.review != nil {
+		review.Object, review.OldObject, review.Request = r.review.Object, r.review.OldObject, r.review.Request
+	}
+}

@@ -1,0 +1,188 @@
+"""The server's addresses, as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from attest_governance.errors import AttestError, EngineError
+from attest_governance.report.clean import one_line
+from attest_governance.server.metrics import CONTENT_TYPE
+from attest_governance.server.refusals import RefusedError
+
+if TYPE_CHECKING:
+    from attest_governance.server.service import Service
+
+    Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+JSON, YAML = "application/json", ("application/yaml", "application/x-yaml", "text/yaml", "text/plain")
+_REASONS = {404: "path", 405: "method"}
+
+
+class Access(msgspec.Struct, frozen=True):
+    """Who may use the API, as opposed to admission: callers with a token, or anybody where `anybody` is true."""
+
+    tokens: Mapping[str, str] = {}
+    """Hashes (SHA-256, hexadecimal) of tokens, by the name of whose they are."""
+    anybody: bool = False
+
+    def admits(self, header: str) -> bool:
+        """Whether an `Authorization` header opens the API."""
+        scheme, _, token = header.partition(" ")
+        if self.anybody:
+            return True
+        digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
+        found = [hmac.compare_digest(digest, known) for known in self.tokens.values()]  # all of them: no early end
+        return scheme.lower() == "bearer" and any(found)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How long the body of a request may take, in seconds."""
+
+    body_seconds: float = 10.0
+
+
+def application(service: Service, access: Access, limits: Limits = Limits()) -> Starlette:  # noqa: B008 (frozen)
+    """The application."""
+    doors = _Doors(service, access, limits)
+    routes = [
+        Route("/v1/admit", doors.counted(doors.admit), methods=["POST"]),
+        Route("/v1/check", doors.counted(doors.check), methods=["POST"]),
+        Route("/livez", doors.live, methods=["GET"]),
+        Route("/readyz", doors.ready, methods=["GET"]),
+        Route("/metrics", doors.measured, methods=["GET"]),
+    ]
+    served = Starlette(routes=routes, exception_handlers={HTTPException: doors.unknown})
+    served.router.redirect_slashes = False  # to a host that the request names
+    return served
+
+
+class _Doors:
+    """What is done at each address."""
+
+    def __init__(self, service: Service, access: Access, limits: Limits) -> None:
+        self._service, self._access, self._limits = service, access, limits
+
+    def counted(self, handler: Handler) -> Handler:
+        """Answers what is refused, and counts it."""
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except RefusedError as error:
+                self._service.metrics.refused.labels(error.reason).inc()
+                return failure(error.status, error)
+            except EngineError as error:
+                return failure(503, error)
+            except AttestError as error:
+                return failure(500, error)
+            except ClientDisconnect:
+                return Response(status_code=400)  # nobody reads it
+
+        return handle
+
+    async def admit(self, request: Request) -> Response:
+        """Kubernetes asks whether an object may be changed."""
+        _insist_on(request, JSON)
+        body = await self._body(request)
+        return _json(await self._service.admit(body, request.query_params.get("timeout", "")))
+
+    async def check(self, request: Request) -> Response:
+        """Somebody asks what would be said of manifests."""
+        self._insist_on_access(request)
+        _insist_on(request, JSON, *YAML)
+        body = await self._body(request)
+        return _json(await self._service.check(body, request.query_params.get("namespace", "")))
+
+    async def live(self, _: Request) -> Response:
+        """Whether the process works at all."""
+        return _json(b'{"status":"ok"}')
+
+    async def ready(self, _: Request) -> Response:
+        """Whether requests should come here, and why not."""
+        reasons, notes = self._service.reasons(), self._service.notes()
+        said = {"status": "not ready" if reasons else "ready", "reasons": reasons, "notes": notes}
+        return _json(msgspec.json.encode(said), 503 if reasons else 200)
+
+    async def measured(self, _: Request) -> Response:
+        """What Prometheus reads."""
+        return Response(await asyncio.to_thread(self._service.metrics.text), headers={"content-type": CONTENT_TYPE})
+
+    async def unknown(self, request: Request, error: Exception) -> Response:
+        """There is no such address, or no such method at it."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        reason = _REASONS.get(status, "malformed")
+        self._service.metrics.refused.labels(reason).inc()
+        what = f"`{request.method}` is not answered here" if reason == "method" else "there is nothing at this address"
+        return failure(status, AttestError(what, hint="see /openapi.json"))
+
+    def _insist_on_access(self, request: Request) -> None:
+        if not self._access.admits(request.headers.get("authorization", "")):
+            raise RefusedError(401, "authentication", "the API needs a token", hint="send `Authorization: Bearer …`")
+
+    async def _body(self, request: Request) -> bytes:
+        """The body, within its limits of size and time.
+
+        Raises:
+            RefusedError: it passes one.
+        """
+        largest = self._service.current.runtime.settings.server.max_request_size
+        stated = request.headers.get("content-length", "0")
+        if stated.isdecimal() and int(stated[:20]) > largest:
+            raise _too_large(largest)
+        parts, size = [], 0
+        try:
+            async with asyncio.timeout(self._limits.body_seconds):
+                async for part in request.stream():
+                    size += len(part)
+                    if size > largest:
+                        raise _too_large(largest)
+                    parts.append(part)
+        except TimeoutError:
+            seconds = self._limits.body_seconds
+            message = f"the body did not come within {seconds:g} s"
+            raise RefusedError(408, "too_slow", message, hint="send it faster") from None
+        return b"".join(parts)
+
+
+def failure(status: int, error: AttestError) -> Response:
+    """An error as JSON."""
+    said = {"code": _code(status), "message": one_line(error.message), "hint": one_line(error.hint)}
+    headers = {"connection": "close"} if status in (408, 413) else {}
+    if status == 401:  # noqa: PLR2004 (HTTP)
+        headers = {"www-authenticate": "Bearer"}
+    return Response(msgspec.json.encode(said), status, headers, JSON)
+
+
+def _code(status: int) -> str:
+    """What OPA calls errors of such a status."""
+    if status in (401, 404):
+        return {401: "unauthorized", 404: "resource_not_found"}[status]
+    return "invalid_parameter" if status < 500 else "internal_error"  # noqa: PLR2004 (HTTP)
+
+
+def _insist_on(request: Request, *kinds: str) -> None:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in kinds:
+        shown = one_line(kind[:60]) or "none"
+        raise RefusedError(415, "content_type", f"the content type is `{shown}`", hint=f"send {' or '.join(kinds)}")
+
+
+def _too_large(largest: int) -> RefusedError:
+    return RefusedError(
+        413, "too_large", f"the request is larger than {largest} bytes", hint="raise `server.max_request_size`"
+    )
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type=JSON)

@@ -1,0 +1,92 @@
+"""The runtime in force, swapped whole: a request is judged by the one that was in force when its turn came."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from attest_governance.errors import AttestError
+from attest_governance.model.problem import refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attest_governance.decide.failure import Failing
+    from attest_governance.model import Outcome
+    from attest_governance.model.sources import Manifests
+    from attest_governance.runtime import Runtime
+
+
+class Current:
+    """Holds one runtime. Any thread may judge by it while another takes its place.
+
+    Raises:
+        AttestError: the first can't be opened, or nothing may be judged by it.
+    """
+
+    def __init__(self, opened: Callable[[], Runtime]) -> None:
+        self._runtime = _usable(opened)
+        self._lock = threading.Lock()
+        self.refused = ""
+        """Why the newest policies or configuration are not in force; empty where they are."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """The one in force."""
+        return self._runtime
+
+    def judge(
+        self, manifests: Manifests, now: datetime, *, deadline: float, recorded: bool = True
+    ) -> tuple[Runtime, Outcome]:
+        """Judges, and says by which runtime.
+
+        Raises:
+            AttestError: nothing could be decided.
+        """
+        while True:
+            runtime = self._runtime
+            try:
+                return runtime, runtime.judge(manifests, now, deadline=deadline, recorded=recorded)
+            except AttestError:
+                if runtime is self._runtime or not runtime.closed:
+                    raise  # else it was swapped and closed in between
+
+    def swap(self, opened: Callable[[], Runtime]) -> bool:
+        """Puts another runtime in force. One that can't be opened, or may not judge, leaves the old one where it is."""
+        with self._lock:
+            try:
+                new = _usable(opened)
+            except AttestError as error:
+                self.refused = "; ".join(error.lines)
+                return False
+            old, self._runtime, self.refused = self._runtime, new, ""
+        old.close()
+        return True
+
+    def close(self) -> None:
+        """Frees the policies."""
+        self._runtime.close()
+
+
+def _usable(opened: Callable[[], Runtime]) -> Runtime:
+    """Opens a runtime by which every request can be judged.
+
+    Raises:
+        AttestError: there is none.
+    """
+    runtime = opened()
+    try:
+        refuse((*runtime.loaded.problems, *runtime.problems))
+    except AttestError:
+        runtime.close()
+        raise
+    return runtime
+
+
+def failing(runtime: Runtime) -> Callable[[str], Failing]:
+    """What configuration says of failures, by the policy that they are of."""
+    settings = runtime.settings
+    return lambda policy: (
+        (settings.for_policy(policy).failure_policy if policy else None) or settings.server.failure_policy
+    )

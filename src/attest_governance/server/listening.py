@@ -1,0 +1,201 @@
+"""Listens: sockets, TLS, and an end that loses no request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import uvicorn
+
+from attest_governance.errors import UsageError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_BACKLOG = 2048
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where to listen; port 0 is any that is free."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """The files of TLS (PEM); `clients` are the authorities that must have signed the certificate of a client."""
+
+    chain: Path
+    key: Path
+    clients: Path | None = None
+
+
+def address_of(text: str) -> Address:
+    """`HOST:PORT`, an IPv6 address in brackets.
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 (the last port)
+        raise UsageError(f"`{text}` is no address", hint="write HOST:PORT, such as 127.0.0.1:8443")
+    return Address(host.removeprefix("[").removesuffix("]"), int(port))
+
+
+def listen(
+    application: Starlette,
+    address: Address,
+    certificate: Certificate | None,
+    *,
+    drain: float,
+    started: Callable[[str], object],
+    ending: Callable[[], object],
+    work: Sequence[Callable[[], Coroutine[Any, Any, object]]] = (),
+) -> None:
+    """Serves until SIGTERM or SIGINT, answers what is under way, and returns.
+
+    Args:
+        application: what answers.
+        address: where.
+        certificate: for TLS; None without.
+        drain: seconds in which requests are still taken after the signal, while readiness says that they should go
+            elsewhere; a second signal ends them.
+        started: called with the address, once requests are taken.
+        ending: called at the signal.
+        work: what is to go on meanwhile.
+
+    Raises:
+        UsageError: the address can't be had, or the certificate can't be used.
+    """
+    context = tls_context(certificate) if certificate else None
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=30,
+        ssl_context_factory=(lambda *_: context) if context else None,
+    )
+    with _bound(address) as listener:
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        url = f"{'https' if context else 'http'}://{host}:{listener.getsockname()[1]}"
+        _Server(config, drain, lambda: started(url), ending, work).run([listener])
+
+
+def _bound(address: Address) -> socket.socket:
+    """A socket that listens.
+
+    Raises:
+        UsageError: the address can't be had.
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise UsageError(
+            f"can't listen on {address.host}:{address.port}: {(error.strerror or str(error)).lower()}",
+            hint="name an address of this machine, and a free port",
+        ) from error
+
+
+def tls_context(certificate: Certificate) -> ssl.SSLContext:
+    """TLS 1.2 or later with a certificate.
+
+    Raises:
+        UsageError: its files can't be read, or don't belong together.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, certificate)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: Certificate) -> None:
+    """Gives a context a certificate; connections that are open keep theirs.
+
+    Raises:
+        UsageError: its files can't be read, or don't belong together.
+    """
+    try:
+        context.load_cert_chain(certificate.chain, certificate.key)
+        if certificate.clients is not None:
+            context.load_verify_locations(certificate.clients)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        what = f"{error.strerror or error}".lower()
+        raise UsageError(
+            f"the certificate can't be used: {what}", file=str(certificate.chain), hint="name a chain and its key (PEM)"
+        ) from error
+
+
+class _Server(uvicorn.Server):
+    """Ends in two steps: first it is not ready any more, then it takes no more requests."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        drain: float,
+        told: Callable[[], object],
+        ending: Callable[[], object],
+        work: Sequence[Callable[[], Coroutine[Any, Any, object]]],
+    ) -> None:
+        super().__init__(config)
+        self._drain, self._told, self._ending, self._work = drain, told, ending, work
+        self._tasks: list[asyncio.Task[object]] = []
+        self._signalled = False
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Hears the signals in the loop: a signal that ends the server is no failure of the process."""
+        loop = asyncio.get_running_loop()
+        for one in _SIGNALS:
+            loop.add_signal_handler(one, self._signal, loop)
+        try:
+            yield
+        finally:
+            for one in _SIGNALS:
+                loop.remove_signal_handler(one)
+
+    def _signal(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._ending()
+        if self._signalled or not self._drain:
+            self.should_exit = True
+        self._signalled = True
+        loop.call_later(self._drain, self._exit)
+
+    def _exit(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes requests from now on, and says so."""
+        await super().startup(sockets)
+        self._told()
+        self._tasks = [asyncio.create_task(one()) for one in self._work]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers what is under way, and takes nothing more."""
+        for task in self._tasks:
+            task.cancel()
+        await super().shutdown(sockets)

@@ -1,0 +1,348 @@
+"""What the server does with a request, whatever carried it here: judge, decide about failures, count and log."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from attest_governance import __version__
+from attest_governance.decide.failure import answer
+from attest_governance.errors import AttestError, EngineError, EngineRequestError, OutputError
+from attest_governance.evaluate.requests import BAD_PARAMETERS
+from attest_governance.exempt.times import format_instant
+from attest_governance.model import Resource
+from attest_governance.model.sources import Manifests, Text
+from attest_governance.report.json_document import write
+from attest_governance.report.registry import ReportOptions
+from attest_governance.server import words
+from attest_governance.server.current import Current, failing
+from attest_governance.server.decisions import Decision, DecisionLog, LoggedFinding
+from attest_governance.server.lane import Lane
+from attest_governance.server.masking import hidden, masked, secrets_of
+from attest_governance.server.metrics import Metrics
+from attest_governance.server.refusals import OverloadedError, RefusedError
+from attest_governance.server.review import ReviewRequest, Said, read_review, seconds_of, write_review
+
+if TYPE_CHECKING:
+    from attest_governance.model import Finding, Outcome
+    from attest_governance.runtime import Runtime
+
+REQUEST = "<request>"
+"""What findings and problems call the text of a request."""
+API_SECONDS = 30.0
+"""The time of a request to the API."""
+
+
+class Room(msgspec.Struct, frozen=True):
+    """How much is judged at a time, and how much may wait, of admission and of the API each."""
+
+    threads: int = 8
+    queue: int = 64
+
+
+class Service:
+    """The doors of one server.
+
+    Args:
+        current: the runtime in force.
+        clock: the moment of a judgement.
+        log: where decisions are kept; None for nowhere.
+        room: see `Room`.
+    """
+
+    def __init__(
+        self,
+        current: Current,
+        clock: Callable[[], datetime],
+        log: DecisionLog | None = None,
+        room: Room = Room(),  # noqa: B008 (frozen)
+    ) -> None:
+        self.current, self._clock, self._log = current, clock, log
+        self._admission = Lane("admission", room.threads, room.queue)
+        self._api = Lane("api", room.threads, room.queue)
+        self.draining = False
+        """Whether the server is about to end."""
+        self.metrics = Metrics(self._gauges())
+        self.metrics.loaded(current.runtime)
+
+    async def admit(self, body: bytes, timeout: str) -> bytes:
+        """Answers an AdmissionReview with another; `timeout` is what the caller says of its time (`10s`).
+
+        Raises:
+            RefusedError: it is no review that could be answered.
+        """
+        began = time.monotonic()
+        request = read_review(body)
+        seconds = seconds_of(timeout)
+        try:
+            said = await self._admission.run(partial(self._admit, request, body, began), seconds)
+        except OverloadedError as error:
+            self.metrics.refused.labels(error.reason).inc()
+            said = self._failed(request, body, began, error)
+        except EngineError as error:
+            said = self._failed(request, body, began, error)
+        self.metrics.seconds.labels("admit").observe(time.monotonic() - began)
+        return write_review(request.uid, said)
+
+    async def check(self, body: bytes, namespace: str) -> bytes:
+        """Judges manifests; the answer is the document of `attest policy check --format json`.
+
+        Raises:
+            AttestError: nothing could be decided.
+        """
+        began = time.monotonic()
+        text = _text(body)
+        try:
+            return await self._api.run(partial(self._check, text, namespace, began), API_SECONDS)
+        finally:
+            self.metrics.seconds.labels("check").observe(time.monotonic() - began)
+
+    def drain(self) -> None:
+        """Is told that the server is about to end."""
+        self.draining = True
+
+    def reasons(self) -> dict[str, str]:
+        """Why the server should get no requests, by part; empty where it is ready."""
+        found = {}
+        if self.draining:
+            found["server"] = "it is about to end"
+        if self._log is not None and self._log.failure and self._log_must_hold():
+            found["decision-log"] = self._log.failure
+        return found
+
+    def notes(self) -> dict[str, str]:
+        """What whoever runs the server should know, though it answers."""
+        runtime = self.current.runtime
+        found = {}
+        if self.current.refused:
+            found["policies"] = f"the newest are refused, the ones before are in force: {self.current.refused}"
+        if self._log is not None and self._log.failure:
+            found["decision-log"] = self._log.failure
+        if runtime.prepared.request.evidence is None:
+            found["evidence"] = "there is no source of evidence: images are not asked for attestations and receipts"
+        return found
+
+    def close(self) -> None:
+        """Ends the threads, and frees the policies."""
+        self._admission.close()
+        self._api.close()
+        self.current.close()
+        if self._log is not None:
+            self._log.close()
+
+    def reload(self, opened: Callable[[], Runtime]) -> bool:
+        """Puts another runtime in force, if it can be opened."""
+        swapped = self.current.swap(opened)
+        self.metrics.reloads.labels("swapped" if swapped else "refused").inc()
+        if swapped:
+            self.metrics.loaded(self.current.runtime)
+        return swapped
+
+    def _admit(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
+        """Judges in a thread."""
+        try:
+            return self._admitted(request, body, began, left)
+        except (RefusedError, EngineError):
+            raise
+        except AttestError as error:  # a record that can't be trusted, or a trail that can't be written
+            return self._failed(request, body, began, error)
+        except Exception as error:  # noqa: BLE001 (a fault of ours is no verdict, and the caller needs an answer)
+            return self._failed(request, body, began, EngineError(f"internal error: {type(error).__name__}: {error}"))
+
+    def _admitted(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
+        now = self._clock()
+        manifests = Manifests(review=Text(REQUEST, _text(body)))
+        runtime, outcome = self._judged(manifests, now, left, recorded=not request.dry_run)
+        decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
+        decision = msgspec.structs.replace(
+            self._decision(request, body, began),
+            time=format_instant(now),
+            verdict=decided.verdict,
+            allowed=decided.allowed,
+            findings=tuple(map(_logged, outcome.findings)),
+            problems=tuple(one.message for one in (*decided.failures, *decided.ignored)),
+            policy_set=outcome.policy_set,
+        )
+        unlogged = self._keep(decision, body)
+        self.metrics.judged(outcome)
+        if unlogged is not None:
+            return self._told("undecided", Said(allowed=False, code=500, message=words.undecided(unlogged.message)))
+        governed = runtime.root is not None
+        said = Said(
+            allowed=decided.allowed,
+            code=500 if decided.verdict == "error" else 403,
+            message="" if decided.allowed else words.denial(outcome, decided, governed=governed),
+            warnings=words.warnings(outcome, decided.ignored),
+            annotations=words.audited(decision.id, outcome, decided),
+        )
+        return self._told({"allow": "allowed", "deny": "denied", "error": "undecided"}[decided.verdict], said)
+
+    def _judged(
+        self, manifests: Manifests, now: datetime, left: float, *, recorded: bool = True
+    ) -> tuple[Runtime, Outcome]:
+        try:
+            return self.current.judge(manifests, now, deadline=left, recorded=recorded)
+        except EngineRequestError as error:
+            if error.code != BAD_PARAMETERS:
+                raise
+            raise RefusedError(400, "malformed", error.message, hint="send what an API server sends") from error
+
+    def _failed(self, request: ReviewRequest, body: bytes, began: float, error: AttestError) -> Said:
+        """The answer where there is no outcome: what the failure policy says."""
+        allowed = failing(self.current.runtime)("") == "ignore"
+        decision = msgspec.structs.replace(
+            self._decision(request, body, began), allowed=allowed, problems=(error.message,)
+        )
+        allowed = self._keep(decision, body) is None and allowed
+        message = words.undecided(error.message)
+        warnings = (message,) if allowed else ()
+        annotations = words.audited(decision.id, None, None)
+        said = Said(allowed=allowed, code=500, message=message, warnings=warnings, annotations=annotations)
+        return self._told("undecided-admitted" if allowed else "undecided", said)
+
+    def _told(self, outcome: str, said: Said) -> Said:
+        self.metrics.requests.labels("admit", outcome).inc()
+        return said
+
+    def _check(self, text: str, namespace: str, began: float, left: float) -> bytes:
+        now = self._clock()
+        manifests = Manifests(inputs=(Text(REQUEST, text),), namespace=namespace)
+        _, outcome = self._judged(manifests, now, left)
+        decision = Decision(
+            id=token_hex(16),
+            time=format_instant(now),
+            door="check",
+            verdict=outcome.summary.verdict,
+            allowed=outcome.summary.verdict == "allow",
+            findings=tuple(map(_logged, outcome.findings)),
+            problems=tuple(one.message for one in outcome.problems if one.severity == "error"),
+            policy_set=outcome.policy_set,
+            milliseconds=_milliseconds(began),
+            input_digest=sha256(text.encode()).hexdigest(),
+        )
+        unlogged = self._keep(decision, b"")
+        self.metrics.judged(outcome)
+        self.metrics.requests.labels("check", outcome.summary.verdict).inc()
+        if unlogged is not None:
+            raise unlogged
+        out = io.StringIO()
+        write(outcome, out, ReportOptions(now=now, version=__version__))
+        return out.getvalue().encode()
+
+    def _decision(self, request: ReviewRequest, body: bytes, began: float) -> Decision:
+        """A decision that says what was asked, and that nothing was decided."""
+        group, kind = request.kind.group, request.kind
+        version = f"{group}/{kind.version}" if group else kind.version
+        return Decision(
+            id=token_hex(16),
+            time=format_instant(self._clock()),
+            door="admit",
+            verdict="error",
+            allowed=False,
+            uid=request.uid,
+            operation=request.operation,
+            resource=Resource(version, kind.kind, request.name, request.namespace),
+            sub_resource=request.sub_resource,
+            user=request.user_info.username,
+            dry_run=bool(request.dry_run),
+            milliseconds=_milliseconds(began),
+            input_digest=sha256(body).hexdigest(),
+        )
+
+    def _keep(self, decision: Decision, body: bytes) -> OutputError | None:
+        """Logs a decision; the error where that is impossible and the configuration insists on it."""
+        if self._log is None:
+            return None
+        options = self.current.runtime.settings.server
+        kind = decision.resource.kind if decision.resource else ""
+        if body and (options.decision_log_inputs or kind == "Secret"):
+            decision = _with_input(decision, body, options.decision_log_masks, kept=options.decision_log_inputs)
+        try:
+            self._log.append(decision)
+        except OutputError as error:
+            self.metrics.unlogged.inc()
+            return error if self._log_must_hold() else None
+        return None
+
+    def _log_must_hold(self) -> bool:
+        return self.current.runtime.settings.server.decision_log_failure == "fail"
+
+    def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        return {
+            "attest_admission_queue": ("Requests that wait for a thread.", lambda: self._admission.waiting),
+            "attest_api_queue": ("Requests to the API that wait for a thread.", lambda: self._api.waiting),
+            "attest_engine_restarts": (
+                "Engines that took the place of one that died.",
+                lambda: self.current.runtime.engine.restarts,
+            ),
+            "attest_policies_refused": (
+                "Whether the newest policies or configuration are refused.",
+                lambda: bool(self.current.refused),
+            ),
+            "attest_policies_age_seconds": ("Seconds since the policies in force were opened.", self._age),
+            "attest_evidence_source": (
+                "Whether there is a source of evidence.",
+                lambda: self.current.runtime.prepared.request.evidence is not None,
+            ),
+            "attest_decision_log_failing": (
+                "Whether the last decision could not be logged.",
+                lambda: bool(self._log and self._log.failure),
+            ),
+        }
+
+    def _age(self) -> float:
+        return (self._clock() - self.current.runtime.opened).total_seconds()
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RefusedError(
+            400, "malformed", f"the body is no UTF-8 at byte {error.start}", hint="send UTF-8"
+        ) from error
+
+
+def _milliseconds(began: float) -> float:
+    return round((time.monotonic() - began) * 1000, 3)
+
+
+def _logged(finding: Finding) -> LoggedFinding:
+    return LoggedFinding(
+        finding.policy,
+        finding.rule,
+        finding.severity,
+        finding.enforcement,
+        finding.message,
+        finding.location.path,
+        finding.waiver,
+    )
+
+
+def _with_input(decision: Decision, body: bytes, masks: tuple[str, ...], *, kept: bool) -> Decision:
+    """The decision with what was judged, less what must not be kept; its words are without values of Secrets, too."""
+    try:
+        review: dict[str, Any] = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):  # the engine refused it, too
+        return decision
+    request = review["request"]
+    secrets: set[str] = set()
+    touched = False
+    for member in ("object", "oldObject"):
+        one = request.get(member)
+        if isinstance(one, dict):
+            secrets |= secrets_of(one)
+            request[member], changed = masked(one, masks)
+            touched = touched or changed
+    findings = tuple(msgspec.structs.replace(one, message=hidden(one.message, secrets)) for one in decision.findings)
+    problems = tuple(hidden(one, secrets) for one in decision.problems)
+    told = msgspec.structs.replace(decision, findings=findings, problems=problems)
+    return msgspec.structs.replace(told, input=review, masked=touched) if kept else told
