@@ -127,6 +127,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest serve --no-tls",
         "attest serve --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --decision-log decisions.jsonl",
     ),
+    "decisions": ("attest decisions list decisions.jsonl", "attest decisions show decisions.jsonl 3f2a"),
+    "decisions list": ("attest decisions list decisions.jsonl --verdict deny",),
+    "decisions show": ("attest decisions show decisions.jsonl 3f2a",),
+    "decisions replay": ("attest decisions replay decisions.jsonl --policy-dir policies/",),
     "version": ("attest version", "attest version --format json"),
 }
 """By the words behind `attest`: one or two to copy, with the names that the guides use."""

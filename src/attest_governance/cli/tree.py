@@ -44,6 +44,7 @@ ROOT = {
     "policy": "tree:policy",
     "config": "config:app",
     "serve": "serve:command",
+    "decisions": "decisions:app",
     "gatekeeper": "gatekeeper:app",
     "governance": "governance:app",
     "audit": "audit:app",
@@ -72,7 +73,7 @@ POLICY_SECTIONS = {
 """Under which heads the help lists the commands."""
 ROOT_SECTIONS = {
     "Judge and write policies": ("policy", "config"),
-    "Serve": ("serve",),
+    "Serve": ("serve", "decisions"),
     "Govern": ("governance", "audit"),
     "Gatekeeper": ("gatekeeper",),
     "Help": ("version",),

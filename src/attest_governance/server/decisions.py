@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from attest_governance.errors import InputError, OutputError
-from attest_governance.model import Resource, Waiver
+from attest_governance.model import Waiver
 
 SCHEMA = "attest.continuu.ms/decision/v1"
 LARGEST = 64 << 20
@@ -33,6 +33,22 @@ class LoggedFinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=T
     waiver: Waiver | None = None
 
 
+class LoggedResource(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What a request was about, as it says itself."""
+
+    api_version: str
+    kind: str
+    name: str = ""
+    namespace: str = ""
+    sub_resource: str = ""
+
+    @property
+    def id(self) -> str:
+        """`Kind/namespace/name`, with the subresource where there is one."""
+        whole = "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+        return f"{whole} ({self.sub_resource})" if self.sub_resource else whole
+
+
 class Decision(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
     """One answer of the server, with what it came from."""
 
@@ -46,8 +62,7 @@ class Decision(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, 
     allowed: bool
     uid: str = ""
     operation: str = ""
-    resource: Resource | None = None
-    sub_resource: str = ""
+    resource: LoggedResource | None = None
     user: str = ""
     dry_run: bool = False
     findings: tuple[LoggedFinding, ...] = ()

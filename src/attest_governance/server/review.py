@@ -45,12 +45,6 @@ class ReviewRequest(msgspec.Struct, frozen=True, rename="camel"):
     user_info: UserInfo = UserInfo()
     dry_run: bool | None = None
 
-    @property
-    def resource(self) -> str:
-        """`Kind/namespace/name`, with the subresource where there is one."""
-        whole = "/".join(part for part in (self.kind.kind, self.namespace, self.name) if part)
-        return f"{whole} ({self.sub_resource})" if self.sub_resource else whole
-
 
 class _Head(msgspec.Struct, frozen=True, rename="camel"):
     api_version: str = ""

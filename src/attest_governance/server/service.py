@@ -18,13 +18,12 @@ from attest_governance.decide.failure import answer
 from attest_governance.errors import AttestError, EngineError, EngineRequestError, OutputError
 from attest_governance.evaluate.requests import BAD_PARAMETERS
 from attest_governance.exempt.times import format_instant
-from attest_governance.model import Resource
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.report.json_document import write
 from attest_governance.report.registry import ReportOptions
 from attest_governance.server import words
 from attest_governance.server.current import Current, failing
-from attest_governance.server.decisions import Decision, DecisionLog, LoggedFinding
+from attest_governance.server.decisions import Decision, DecisionLog, LoggedFinding, LoggedResource
 from attest_governance.server.lane import Lane
 from attest_governance.server.masking import hidden, masked, secrets_of
 from attest_governance.server.metrics import Metrics
@@ -249,8 +248,7 @@ class Service:
             allowed=False,
             uid=request.uid,
             operation=request.operation,
-            resource=Resource(version, kind.kind, request.name, request.namespace),
-            sub_resource=request.sub_resource,
+            resource=LoggedResource(version, kind.kind, request.name, request.namespace, request.sub_resource),
             user=request.user_info.username,
             dry_run=bool(request.dry_run),
             milliseconds=_milliseconds(began),
