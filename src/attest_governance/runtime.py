@@ -28,7 +28,8 @@ import msgspec
 from attest_governance.check import Exempting, Plan, check
 from attest_governance.decide import Rules, Step, Weights
 from attest_governance.errors import EngineError, GovernanceError
-from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
+from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies, milliseconds
+from attest_governance.evaluate.requests import Query
 from attest_governance.exempt import Annotations, declared
 from attest_governance.govern import PIN
 from attest_governance.load.configuration_files import project_root
@@ -41,6 +42,7 @@ from attest_governance.request import Prepared, prepare
 
 if TYPE_CHECKING:
     from attest_governance.evaluate import Batch
+    from attest_governance.evaluate.messages import QueryAnswer
     from attest_governance.govern.policysets.departures import Download
     from attest_governance.govern.policysets.gate import Run
     from attest_governance.govern.snapshot import InForce, Snapshot
@@ -151,6 +153,18 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
             record_enforcement(in_force.project, outcome.findings, now)
         return outcome
+
+    def query(self, package: str, path: tuple[str, ...], document: str, deadline: float) -> QueryAnswer:
+        """What rules of a package come to with an input document (JSON, or empty): no verdict, and nothing is exempted.
+
+        Raises:
+            EngineError: the engine failed, or the input can't be read.
+        """
+        with self.users.one_more():
+            timeout = milliseconds(min(self.settings.policy.timeout, deadline))
+            return self.engine.ask_about(
+                self.loaded, lambda name: Query(name, package, path, document, timeout), deadline=deadline
+            )
 
     def plan(self, manifests: Manifests, now: datetime) -> Plan:
         """All that a judgement at `now` would go by, for the tools that show how it comes about."""

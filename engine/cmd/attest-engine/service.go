@@ -44,6 +44,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"policies/unload":      s.unload,
 		"status":               s.status,
 		"check":                s.check,
+		"data/query":           s.query,
 		"validate":             s.validate,
 		"bundle/inspect":       s.inspectBundle,
 		"bundle/build":         s.buildBundle,

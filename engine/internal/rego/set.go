@@ -252,14 +252,19 @@ func (s *Set) policy(group []member) (*Policy, error) {
 
 func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
 	ref := pkg.Append(ast.StringTerm(rule))
-	out := ast.Var("result")
-	qc := s.Compiler.QueryCompiler()
-	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(out), ast.NewTerm(ref))))
+	body, qc, out, err := s.asking(ref)
 	if err != nil {
 		return query{}, err
 	}
 	asked := s.runner.Prepare(body, qc, out)
 	return query{rule: rule, ref: ref, body: body, out: out, qc: qc, asked: asked, plans: &locate.Plans{}}, nil
+}
+
+// asking is a query for the value at ref, which it gives to out.
+func (s *Set) asking(ref ast.Ref) (body ast.Body, qc ast.QueryCompiler, out ast.Var, err error) {
+	out, qc = ast.Var("result"), s.Compiler.QueryCompiler()
+	body, err = qc.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(out), ast.NewTerm(ref))))
+	return body, qc, out, err
 }
 
 // Kubernetes is the version whose types resources are held to, as the documents say; empty where they don't.

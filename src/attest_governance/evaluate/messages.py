@@ -137,6 +137,13 @@ class CheckAnswer(msgspec.Struct, frozen=True):
     skipped: int
 
 
+class QueryAnswer(msgspec.Struct, frozen=True):
+    """Answer of `data/query`; `result` is UNSET where the value is undefined."""
+
+    result: Any = msgspec.UNSET
+    problems: tuple[Problem, ...] = ()
+
+
 class RegoTemplate(msgspec.Struct, frozen=True):
     """A plain policy as the Rego of a Gatekeeper template, v1, and what the rest of the template depends on."""
 

@@ -13,6 +13,7 @@ from attest_governance.evaluate.messages import (
     LoadAnswer,
     ProfileProgress,
     Progress,
+    QueryAnswer,
     Status,
     TemplatesAnswer,
     TestAnswer,
@@ -96,6 +97,17 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     leave_out: LeaveOut
     timed: bool = False
     review: Text | None = None
+
+
+class Query(Request[None, QueryAnswer], frozen=True):
+    """Evaluates rules of a package; `input` is a text in JSON, `timeout` in milliseconds."""
+
+    method, answer = "data/query", QueryAnswer
+    set: str
+    package: str
+    path: tuple[str, ...]
+    input: str
+    timeout: int
 
 
 class View(msgspec.Struct, frozen=True, rename="camel"):

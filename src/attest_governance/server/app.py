@@ -46,6 +46,12 @@ class Access(msgspec.Struct, frozen=True):
         return scheme.lower() == "bearer" and any(found)
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """What a client of OPA sends."""
+
+    input: msgspec.Raw = msgspec.Raw(b"")
+
+
 class Limits(msgspec.Struct, frozen=True):
     """How long the body of a request may take, in seconds."""
 
@@ -58,6 +64,7 @@ def application(service: Service, access: Access, limits: Limits = Limits()) -> 
     routes = [
         Route("/v1/admit", doors.counted(doors.admit), methods=["POST"]),
         Route("/v1/check", doors.counted(doors.check), methods=["POST"]),
+        Route("/v1/data/{path:path}", doors.counted(doors.data), methods=["GET", "POST"]),
         Route("/livez", doors.live, methods=["GET"]),
         Route("/readyz", doors.ready, methods=["GET"]),
         Route("/metrics", doors.measured, methods=["GET"]),
@@ -103,6 +110,15 @@ class _Doors:
         _insist_on(request, JSON, *YAML)
         body = await self._body(request)
         return _json(await self._service.check(body, request.query_params.get("namespace", "")))
+
+    async def data(self, request: Request) -> Response:
+        """Somebody asks as OPA is asked."""
+        self._insist_on_access(request)
+        path = request.path_params["path"]
+        if request.method == "GET":
+            return _json(await self._service.data(path, request.query_params.get("input", "")))
+        _insist_on(request, JSON)
+        return _json(await self._service.data(path, _input(await self._body(request))))
 
     async def live(self, _: Request) -> Response:
         """Whether the process works at all."""
@@ -153,6 +169,17 @@ class _Doors:
             message = f"the body did not come within {seconds:g} s"
             raise RefusedError(408, "too_slow", message, hint="send it faster") from None
         return b"".join(parts)
+
+
+def _input(body: bytes) -> str:
+    """The member `input` of what a client of OPA sends, as it stands there."""
+    if not body.strip():
+        return ""
+    try:
+        document = msgspec.json.decode(body, type=_Asked).input
+        return bytes(document).decode() if document else ""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(400, "malformed", f"the body can't be read: {error}", hint="send `input` in JSON") from error
 
 
 def failure(status: int, error: AttestError) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from attest_governance.errors import AttestError
 from attest_governance.model.problem import refuse
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from attest_governance.model import Outcome
     from attest_governance.model.sources import Manifests
     from attest_governance.runtime import Runtime
+
+
+T = TypeVar("T")
 
 
 class Current:
@@ -44,10 +47,18 @@ class Current:
         Raises:
             AttestError: nothing could be decided.
         """
+        return self.use(lambda runtime: (runtime, runtime.judge(manifests, now, deadline=deadline, recorded=recorded)))
+
+    def use(self, work: Callable[[Runtime], T]) -> T:
+        """Does something with the runtime in force.
+
+        Raises:
+            AttestError: as the work does.
+        """
         while True:
             runtime = self._runtime
             try:
-                return runtime, runtime.judge(manifests, now, deadline=deadline, recorded=recorded)
+                return work(runtime)
             except AttestError:
                 if runtime is self._runtime or not runtime.closed:
                     raise  # else it was swapped and closed in between

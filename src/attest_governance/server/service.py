@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -15,9 +15,10 @@ import msgspec
 
 from attest_governance import __version__
 from attest_governance.decide.failure import answer
-from attest_governance.errors import AttestError, EngineError, EngineRequestError, OutputError
+from attest_governance.errors import AttestError, EngineError, EngineRequestError, OutputError, PolicyError
 from attest_governance.evaluate.requests import BAD_PARAMETERS
 from attest_governance.exempt.times import format_instant
+from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.report.json_document import write
 from attest_governance.report.registry import ReportOptions
@@ -103,6 +104,22 @@ class Service:
             return await self._api.run(partial(self._check, text, namespace, began), API_SECONDS)
         finally:
             self.metrics.seconds.labels("check").observe(time.monotonic() - began)
+
+    async def data(self, path: str, document: str) -> bytes:
+        """Answers as OPA's Data API does: what rules of a listed package come to, which is no verdict.
+
+        Args:
+            path: the package and what of it, between slashes.
+            document: the input, JSON; empty for none.
+
+        Raises:
+            AttestError: the package is not listed, or nothing could be evaluated.
+        """
+        began = time.monotonic()
+        try:
+            return await self._api.run(partial(self._data, path, document), API_SECONDS)
+        finally:
+            self.metrics.seconds.labels("data").observe(time.monotonic() - began)
 
     def drain(self) -> None:
         """Is told that the server is about to end."""
@@ -236,6 +253,19 @@ class Service:
         write(outcome, out, ReportOptions(now=now, version=__version__))
         return out.getvalue().encode()
 
+    def _data(self, path: str, document: str, left: float) -> bytes:
+        package, rest = listed(path, self.current.runtime.settings.server.data_packages)
+        try:
+            answered = self.current.use(lambda runtime: runtime.query(package, rest, document, left))
+        except EngineRequestError as error:
+            if error.code != BAD_PARAMETERS:
+                raise
+            raise RefusedError(400, "malformed", error.message, hint="send a document in JSON as `input`") from error
+        refuse(answered.problems, lambda _: PolicyError)
+        self.metrics.requests.labels("data", "answered").inc()
+        said: dict[str, Any] = {"decision_id": token_hex(16)}
+        return msgspec.json.encode(said if answered.result is msgspec.UNSET else {**said, "result": answered.result})
+
     def _decision(self, request: ReviewRequest, body: bytes, began: float) -> Decision:
         """A decision that says what was asked, and that nothing was decided."""
         group, kind = request.kind.group, request.kind
@@ -298,6 +328,20 @@ class Service:
 
     def _age(self) -> float:
         return (self._clock() - self.current.runtime.opened).total_seconds()
+
+
+def listed(path: str, packages: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The package that a path of the Data API is in, and the rest of the path; the longest name counts.
+
+    Raises:
+        RefusedError: it is in none that the configuration lists.
+    """
+    parts = tuple(part for part in path.split("/") if part)
+    known = {tuple(name.split(".")): name for name in packages}
+    for length in range(len(parts), 0, -1):
+        if name := known.get(parts[:length]):
+            return name, parts[length:]
+    raise RefusedError(404, "path", "no listed package is at this path", hint="list it in `server.data_packages`")
 
 
 def _text(body: bytes) -> str:
