@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from attest_governance.errors import AttestError
 from attest_governance.model.problem import refuse
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+Swapped = Literal["swapped", "refused"]
 
 
 class Current:
@@ -63,17 +64,17 @@ class Current:
                 if runtime is self._runtime or not runtime.closed:
                     raise  # else it was swapped and closed in between
 
-    def swap(self, opened: Callable[[], Runtime]) -> bool:
+    def swap(self, opened: Callable[[], Runtime]) -> Swapped:
         """Puts another runtime in force. One that can't be opened, or may not judge, leaves the old one where it is."""
         with self._lock:
             try:
                 new = _usable(opened)
             except AttestError as error:
                 self.refused = "; ".join(error.lines)
-                return False
+                return "refused"
             old, self._runtime, self.refused = self._runtime, new, ""
         old.close()
-        return True
+        return "swapped"
 
     def close(self) -> None:
         """Frees the policies."""

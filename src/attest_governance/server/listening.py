@@ -64,7 +64,7 @@ def address_of(text: str) -> Address:
 def listen(
     application: Starlette,
     address: Address,
-    certificate: Certificate | None,
+    context: ssl.SSLContext | None,
     *,
     drain: float,
     started: Callable[[str], object],
@@ -76,7 +76,7 @@ def listen(
     Args:
         application: what answers.
         address: where.
-        certificate: for TLS; None without.
+        context: for TLS; None without.
         drain: seconds in which requests are still taken after the signal, while readiness says that they should go
             elsewhere; a second signal ends them.
         started: called with the address, once requests are taken.
@@ -84,9 +84,8 @@ def listen(
         work: what is to go on meanwhile.
 
     Raises:
-        UsageError: the address can't be had, or the certificate can't be used.
+        UsageError: the address can't be had.
     """
-    context = tls_context(certificate) if certificate else None
     config = uvicorn.Config(
         application,
         lifespan="off",

@@ -34,6 +34,7 @@ from attest_governance.server.review import ReviewRequest, Said, read_review, se
 if TYPE_CHECKING:
     from attest_governance.model import Finding, Outcome
     from attest_governance.runtime import Runtime
+    from attest_governance.server.current import Swapped
 
 REQUEST = "<request>"
 """What findings and problems call the text of a request."""
@@ -68,6 +69,8 @@ class Service:
         self.current, self._clock, self._log = current, clock, log
         self._admission = Lane("admission", room.threads, room.queue)
         self._api = Lane("api", room.threads, room.queue)
+        self.certificate_refused = ""
+        """Why the newest certificate is not in use; empty where it is."""
         self.draining = False
         """Whether the server is about to end."""
         self.metrics = Metrics(self._gauges())
@@ -140,6 +143,8 @@ class Service:
         found = {}
         if self.current.refused:
             found["policies"] = f"the newest are refused, the ones before are in force: {self.current.refused}"
+        if self.certificate_refused:
+            found["certificate"] = f"the newest is refused, the one before is in use: {self.certificate_refused}"
         if self._log is not None and self._log.failure:
             found["decision-log"] = self._log.failure
         if runtime.prepared.request.evidence is None:
@@ -154,11 +159,11 @@ class Service:
         if self._log is not None:
             self._log.close()
 
-    def reload(self, opened: Callable[[], Runtime]) -> bool:
-        """Puts another runtime in force, if it can be opened."""
+    def reload(self, opened: Callable[[], Runtime]) -> Swapped:
+        """Puts another runtime in force, if it can be opened and is another."""
         swapped = self.current.swap(opened)
-        self.metrics.reloads.labels("swapped" if swapped else "refused").inc()
-        if swapped:
+        self.metrics.reloads.labels(swapped).inc()
+        if swapped == "swapped":
             self.metrics.loaded(self.current.runtime)
         return swapped
 

@@ -14,8 +14,9 @@ from attest_governance.load.documents import read_document
 from attest_governance.server.app import Access, application
 from attest_governance.server.current import Current
 from attest_governance.server.decisions import DecisionLog
-from attest_governance.server.listening import Address, Certificate, listen
+from attest_governance.server.listening import Address, Certificate, listen, tls_context
 from attest_governance.server.service import Room, Service
+from attest_governance.server.watching import Watch
 
 if TYPE_CHECKING:
     from attest_governance.runtime import Runtime
@@ -46,16 +47,19 @@ def serve(
     Raises:
         AttestError: it can't begin.
     """
+    context = tls_context(options.certificate) if options.certificate else None
     log = DecisionLog(options.decision_log) if options.decision_log else None
     service = Service(Current(opened), clock, log, options.room)
+    files = (options.certificate, context) if options.certificate and context else None
     try:
         listen(
             application(service, options.access),
             options.address,
-            options.certificate,
+            context,
             drain=options.drain,
             started=lambda url: started(url, service.current.runtime),
             ending=service.drain,
+            work=(Watch(service, opened, Path.cwd(), files).forever,),
         )
     finally:
         service.close()
