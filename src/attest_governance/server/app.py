@@ -18,6 +18,7 @@ from starlette.routing import Route
 from attest_governance.errors import AttestError, EngineError
 from attest_governance.report.clean import one_line
 from attest_governance.server.metrics import CONTENT_TYPE
+from attest_governance.server.openapi import description
 from attest_governance.server.refusals import RefusedError
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def application(service: Service, access: Access, limits: Limits = Limits()) -> 
         Route("/livez", doors.live, methods=["GET"]),
         Route("/readyz", doors.ready, methods=["GET"]),
         Route("/metrics", doors.measured, methods=["GET"]),
+        Route("/openapi.json", doors.described, methods=["GET"]),
     ]
     served = Starlette(routes=routes, exception_handlers={HTTPException: doors.unknown})
     served.router.redirect_slashes = False  # to a host that the request names
@@ -133,6 +135,10 @@ class _Doors:
     async def measured(self, _: Request) -> Response:
         """What Prometheus reads."""
         return Response(await asyncio.to_thread(self._service.metrics.text), headers={"content-type": CONTENT_TYPE})
+
+    async def described(self, _: Request) -> Response:
+        """What there is to ask."""
+        return _json(msgspec.json.encode(description()))
 
     async def unknown(self, request: Request, error: Exception) -> Response:
         """There is no such address, or no such method at it."""
