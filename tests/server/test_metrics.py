@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from attest_governance.model.finding import SEVERITIES
 from attest_governance.server.metrics import MOST_POLICIES, OTHERS, Metrics
 from tests.server.conftest import Server, Start, pod
 
+PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/server.md").read_text(encoding="utf-8")
 PASSED = 'attest_policy_evaluations_total{policy="own",result="passed"}'
 FAILED = 'attest_policy_evaluations_total{policy="own",result="failed"}'
 
@@ -87,3 +90,12 @@ def test_policies_that_come_and_go_can_not_add_series_without_end() -> None:
     named = {metrics._named(f"policy-{number}") for number in range(MOST_POLICIES + 500)}
     assert len(named) == MOST_POLICIES + 1
     assert OTHERS in named
+
+
+def test_every_series_is_documented(start: Start) -> None:
+    server = start(log=True)
+    server.admit(pod(hostNetwork=True))
+    families = text_string_to_metric_families(server.ask("GET", "/metrics").body.decode())
+    ours = {family.name for family in families if family.name.startswith("attest_")}
+    said = set(re.findall(r"`(attest_\w+)`", PAGE.partition("\n## Metrics\n")[2].partition("\n## ")[0]))
+    assert {name.removesuffix("_total") for name in said} == ours

@@ -171,3 +171,19 @@ def test_an_approved_exemption_takes_effect_and_its_use_is_no_change(
     server.clock[0] = people.NOW
     assert server.admit(pod(hostNetwork=True), dryRun=True)["allowed"]
     assert trail.read_text().count("exemption.enforce") == used, "a dry run deploys nothing"
+
+
+def test_a_mounted_config_map_is_followed_when_it_changes(start: Start, engine: Engine, tmp_path: Path) -> None:
+    mounted = tmp_path / ".attest"
+    for version, text in (("..1", ""), ("..2", "policies: [{name: own, enforcement: dryrun}]\n")):
+        (mounted / version).mkdir(parents=True)
+        (mounted / version / "policies.yaml").write_text(text)
+    (mounted / "..data").symlink_to("..1")
+    (mounted / "policies.yaml").symlink_to("..data/policies.yaml")
+    server = start(NO_HOST)
+    watch = Watch(server.service, lambda: opened(engine, tmp_path), tmp_path, clock=lambda: 0)
+    assert not server.admit(pod(hostNetwork=True))["allowed"]
+    (mounted / "..new").symlink_to("..2")
+    (mounted / "..new").replace(mounted / "..data")  # as the kubelet does
+    assert watch.look()
+    assert server.admit(pod(hostNetwork=True))["allowed"]

@@ -7,7 +7,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
@@ -35,6 +43,7 @@ class Metrics:
     """
 
     def __init__(self, gauges: Mapping[str, tuple[str, Callable[[], float]]] | None = None) -> None:
+        disable_created_metrics()  # a series more for each, of which nobody asks
         self._registry = CollectorRegistry()
         self._policies: set[str] = set()
         self._lock = threading.Lock()
