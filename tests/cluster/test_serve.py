@@ -57,7 +57,8 @@ def served(cluster: RealCluster, tmp_path: Path) -> Iterator[Served]:
     (tmp_path / ".attest").mkdir()
     chain, key = certificate(tmp_path)
     log = ("--decision-log", tmp_path / "decisions.jsonl")
-    server = Served(tmp_path, tmp_path / "home", "--tls-cert", chain, "--tls-key", key, "--drain", "0", *log)
+    watched = ("--watch-namespaces", "--kubeconfig", cluster.kubeconfig)
+    server = Served(tmp_path, tmp_path / "home", "--tls-cert", chain, "--tls-key", key, "--drain", "0", *log, *watched)
     assert server.url, server.said
     assert cluster.create(webhook(server.url, chain)).returncode == 0
     bad = named("probe", hostNetwork=True)
@@ -111,3 +112,20 @@ def test_nothing_is_admitted_while_the_server_is_gone(cluster: RealCluster, serv
     refused = cluster.create(named("meanwhile"))
     assert refused.returncode != 0
     assert "failed calling webhook" in refused.stderr
+
+
+BY_NAMESPACE = """package own
+violation contains {"msg": "production is closed"} if input.namespace.metadata.labels.env == "production"
+violation contains {"msg": "no host"} if input.resource.spec.hostNetwork
+"""
+
+
+@pytest.mark.usefixtures("served")
+def test_policies_see_the_labels_of_namespaces(cluster: RealCluster, tmp_path: Path) -> None:
+    (tmp_path / "own.rego").write_text(BY_NAMESPACE)
+    good = named("by-namespace")
+    assert cluster.create(good, dry_run=True).returncode == 0
+    assert cluster.kubectl("label", "namespace", "default", "env=production").returncode == 0
+    eventually(lambda: "production is closed" in cluster.create(good, dry_run=True).stderr, "the label is seen")
+    assert cluster.kubectl("label", "namespace", "default", "env-").returncode == 0
+    eventually(lambda: cluster.create(good, dry_run=True).returncode == 0, "the label is gone")

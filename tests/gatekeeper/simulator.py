@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from attest_governance.adapters.cluster import FIELD_MANAGER, Kind, Object
+from attest_governance.adapters.cluster import FIELD_MANAGER, Change, Kind, Object
 from attest_governance.errors import ClusterError, ConflictError
 
 TEMPLATES = Kind("templates.gatekeeper.sh/v1", "ConstraintTemplate", "constrainttemplates")
@@ -40,6 +40,8 @@ class SimulatedCluster:
     """How often a template must be looked at before Gatekeeper has taken it in; -1: it never does."""
     refused: dict[str, str] = field(default_factory=dict)
     """Messages for templates that Gatekeeper refuses, by name."""
+    changes: list[Change] = field(default_factory=list)
+    """What a watch is told after all objects."""
     objects: dict[Key, Held] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     _looks: dict[str, int] = field(default_factory=dict)
@@ -65,6 +67,12 @@ class SimulatedCluster:
             own = held.value["metadata"].get("labels") or {}
             if found == kind.kind and wanted.items() <= own.items():
                 yield copy.deepcopy(held.value)
+
+    def watch(self, kind: Kind) -> Iterator[Change]:
+        for each in self.list(kind):
+            yield Change("ADDED", each)
+        yield Change("SYNCED")
+        yield from self.changes
 
     def apply(
         self, kind: Kind, value: Object, *, force: bool = False, dry_run: bool = False, manager: str = FIELD_MANAGER

@@ -19,6 +19,7 @@ from attest_governance.runtime import Runtime, open_runtime
 from attest_governance.server.app import Access, Limits, application
 from attest_governance.server.current import Current
 from attest_governance.server.decisions import DecisionLog
+from attest_governance.server.namespaces import Namespaces
 from attest_governance.server.service import Room, Service
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -199,6 +200,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
         access: Access = Access(anybody=True),  # noqa: B008 (frozen)
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         with_engine: Engine | None = None,
+        namespaces: Namespaces | None = None,
         **request: Any,
     ) -> Server:
         (tmp_path / "own.rego").write_text(policy)
@@ -208,7 +210,7 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
         clock = [NOW]
         kept = DecisionLog(tmp_path / "decisions.jsonl") if log else None
         current = Current(lambda: opened(with_engine or engine, tmp_path, **request))
-        service = Service(current, lambda: clock[0], kept, room)
+        service = Service(current, lambda: clock[0], kept, room, namespaces)
         running.append(service)
         return Server(service, access, limits, clock)
 

@@ -25,6 +25,14 @@ class Kind(msgspec.Struct, frozen=True):
     namespaced: bool = False
 
 
+class Change(msgspec.Struct, frozen=True):
+    """What happened to an object, or, with the type `SYNCED` and none, that all objects have been told."""
+
+    type: str
+    """`ADDED`, `MODIFIED`, `DELETED` or `SYNCED`."""
+    object: Object = {}
+
+
 class Cluster(Protocol):
     """A cluster, under the identity of one person or service account."""
 
@@ -48,6 +56,13 @@ class Cluster(Protocol):
 
     def list(self, kind: Kind, labels: str = "") -> Iterator[Object]:
         """All objects of a kind, in all namespaces, that carry these labels (`name=value,…`).
+
+        Raises:
+            ClusterError: the cluster can't be asked.
+        """
+
+    def watch(self, kind: Kind) -> Iterator[Change]:
+        """All objects of a kind as `ADDED`, then `SYNCED`, then what changes, until the cluster ends it, which it does.
 
         Raises:
             ClusterError: the cluster can't be asked.

@@ -16,10 +16,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from attest_governance.adapters.cluster import FIELD_MANAGER, Kind, Object
+from attest_governance.adapters.cluster import FIELD_MANAGER, Change, Kind, Object
 from attest_governance.errors import ClusterError, ConflictError, UsageError
 
 _PAGE = "500"
+_WATCHED = 240
+"""Seconds after which a watch is begun anew: a connection that is cut without a word is not waited for much longer."""
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _EXEC_VERSION = "client.authentication.k8s.io/v1"
 _GONE, _CONFLICT, _UNPROCESSABLE = 404, 409, 422
@@ -137,6 +139,31 @@ class KubernetesCluster:
             more = (page.get("metadata") or {}).get("continue") or ""
             if not more:
                 return
+
+    def watch(self, kind: Kind) -> Iterator[Change]:
+        """All objects of a kind, and what changes from then on."""
+        path = f"{_base(kind.api_version)}/{quote(kind.plural, safe='')}"
+        listed = self._request("GET", path) or {}  # whole, or its version would not be that of all
+        for each in listed.get("items") or ():
+            yield Change("ADDED", {"apiVersion": kind.api_version, "kind": kind.kind, **each})
+        yield Change("SYNCED")
+        version = (listed.get("metadata") or {}).get("resourceVersion") or ""
+        wanted = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCHED)}
+        yield from self._changes(path, wanted)
+
+    def _changes(self, path: str, wanted: Mapping[str, str]) -> Iterator[Change]:
+        try:
+            with self._client.stream("GET", path, params=wanted, timeout=2 * _WATCHED) as response:
+                # An answer that is no success is a `Status`, which has no `type`, and ends the watch.
+                for line in response.iter_lines():
+                    change = msgspec.json.decode(line, type=Change)
+                    if change.type == "ERROR":  # the version is too old by now, say: whoever watches begins anew
+                        return
+                    yield change
+        except Exception as error:  # as in `_request`
+            raise ClusterError(
+                f"the watch of the cluster `{self.name}` broke: {_one_line(error)}", hint="check the network"
+            ) from error
 
     def apply(self, kind: Kind, value: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """Applies an object under our field manager."""

@@ -17,6 +17,7 @@ from attest_governance.errors import UsageError
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
+    from attest_governance.adapters.cluster import Cluster
     from attest_governance.runtime import Runtime
     from attest_governance.server.serving import Serving
 
@@ -34,6 +35,7 @@ _SERVING = (
     "disallow_annotation_exemptions",
 )
 _OPTIONS = ("listen", "tls_cert", "tls_key", "client_ca", "no_tls", "tokens", "decision_log")
+_CLUSTER = ("watch_namespaces", "kubeconfig", "context")
 _ROOM = ("concurrency", "queue", "drain")
 
 
@@ -59,6 +61,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     decision_log: Annotated[
         Path | None, typer.Option("--decision-log", metavar="FILE", help="Keep every decision as a line of JSON.")
     ] = None
+    watch_namespaces: Annotated[
+        bool, typer.Option("--watch-namespaces", help="Show policies the Namespaces of a cluster, which are watched.")
+    ] = False
+    kubeconfig: Annotated[
+        Path | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config."),
+    ] = None
+    context: Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")] = (
+        ""
+    )
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=256, help="How many requests are judged at a time.")
     ] = 8
@@ -69,7 +81,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5.0
 
 
-@takes(request=_SERVING, options=(*_OPTIONS, *_ROOM))
+@takes(request=_SERVING, options=(*_OPTIONS, *_CLUSTER, *_ROOM))
 def command(*, request: Request, options: Options) -> int:
     """Answer a cluster's admission requests, and programs, by the policies of the configuration.
 
@@ -104,9 +116,18 @@ def _serving(options: Options) -> Serving:
         certificate=certificate,
         access=reached(address, certificate, plain=options.no_tls, tokens=options.tokens),
         decision_log=options.decision_log,
+        cluster=_cluster(options),
         room=Room(options.concurrency, options.queue),
         drain=options.drain,
     )
+
+
+def _cluster(options: Options) -> Cluster | None:
+    if not options.watch_namespaces:
+        return None
+    from attest_governance.adapters.kubernetes import connect  # noqa: PLC0415 (an extra)
+
+    return connect(kubeconfig=options.kubeconfig, context=options.context)
 
 
 def _started(url: str, runtime: Runtime) -> None:

@@ -43,7 +43,7 @@ class Metrics:
     """
 
     def __init__(self, gauges: Mapping[str, tuple[str, Callable[[], float]]] | None = None) -> None:
-        disable_created_metrics()  # a series more for each, of which nobody asks
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, of which nobody asks
         self._registry = CollectorRegistry()
         self._policies: set[str] = set()
         self._lock = threading.Lock()

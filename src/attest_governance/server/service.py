@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from attest_governance.model import Finding, Outcome
     from attest_governance.runtime import Runtime
     from attest_governance.server.current import Swapped
+    from attest_governance.server.namespaces import Namespaces
 
 REQUEST = "<request>"
 """What findings and problems call the text of a request."""
@@ -57,6 +58,7 @@ class Service:
         clock: the moment of a judgement.
         log: where decisions are kept; None for nowhere.
         room: see `Room`.
+        namespaces: knows the Namespaces of the cluster; None where nobody asks it.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Service:
         clock: Callable[[], datetime],
         log: DecisionLog | None = None,
         room: Room = Room(),  # noqa: B008 (frozen)
+        namespaces: Namespaces | None = None,
     ) -> None:
+        self._namespaces = namespaces
         self.current, self._clock, self._log = current, clock, log
         self._admission = Lane("admission", room.threads, room.queue)
         self._api = Lane("api", room.threads, room.queue)
@@ -133,6 +137,8 @@ class Service:
         found = {}
         if self.draining:
             found["server"] = "it is about to end"
+        if self._namespaces is not None and not self._namespaces.synced:
+            found["namespaces"] = "they are not known yet"
         if self._log is not None and self._log.failure and self._log_must_hold():
             found["decision-log"] = self._log.failure
         return found
@@ -143,6 +149,8 @@ class Service:
         found = {}
         if self.current.refused:
             found["policies"] = f"the newest are refused, the ones before are in force: {self.current.refused}"
+        if self._namespaces is not None and self._namespaces.failure:
+            found["namespaces"] = f"they may be old: {self._namespaces.failure}"
         if self.certificate_refused:
             found["certificate"] = f"the newest is refused, the one before is in use: {self.certificate_refused}"
         if self._log is not None and self._log.failure:
@@ -180,7 +188,8 @@ class Service:
 
     def _admitted(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
         now = self._clock()
-        manifests = Manifests(review=Text(REQUEST, _text(body)))
+        around = self._namespaces.around(request.namespace) if self._namespaces else ()
+        manifests = Manifests(review=Text(REQUEST, _text(body)), inventory_inputs=around)
         runtime, outcome = self._judged(manifests, now, left, recorded=not request.dry_run)
         decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
         decision = msgspec.structs.replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from attest_governance.adapters.cluster import Cluster
 from attest_governance.errors import InputError, UsageError
 from attest_governance.load.documents import read_document
 from attest_governance.server.app import Access, application
 from attest_governance.server.current import Current
 from attest_governance.server.decisions import DecisionLog
 from attest_governance.server.listening import Address, Certificate, listen, tls_context
+from attest_governance.server.namespaces import Namespaces
 from attest_governance.server.service import Room, Service
 from attest_governance.server.watching import Watch
 
@@ -32,6 +35,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     access: Access
     decision_log: Path | None = None
     room: Room = Room()
+    cluster: Cluster | None = None
+    """Whose Namespaces policies see; None for none."""
     drain: float = 5.0
     """Seconds in which requests are taken after the signal to end."""
 
@@ -49,7 +54,10 @@ def serve(
     """
     context = tls_context(options.certificate) if options.certificate else None
     log = DecisionLog(options.decision_log) if options.decision_log else None
-    service = Service(Current(opened), clock, log, options.room)
+    namespaces = Namespaces(options.cluster) if options.cluster else None
+    service = Service(Current(opened), clock, log, options.room, namespaces)
+    if namespaces is not None:
+        threading.Thread(target=namespaces.follow, name="attest-namespaces", daemon=True).start()
     files = (options.certificate, context) if options.certificate and context else None
     try:
         listen(
