@@ -54,21 +54,28 @@ class LineHashes:
     """
 
     def __init__(self, lines: Sequence[str]) -> None:
-        bare = [line.replace(" ", "").replace("\t", "") for line in lines]
-        text = "\n".join(bare) + _END
-        seen: dict[bytes, int] = {}
-        self._blocks: list[tuple[bytes, int]] = []
-        start = 0
-        for line in bare or [""]:
-            block = text[start : start + _BLOCK].encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK]
-            number = seen[block] = seen.get(block, 0) + 1
-            self._blocks.append((block, number))
-            start += len(line) + 1
+        bare = "\n".join(lines).replace(" ", "").replace("\t", "")
+        self._bare, self._text, self._plain = bare.split("\n"), bare + _END, bare.isascii()
+        self._seen: dict[str, int] = {}
+        self._blocks: list[tuple[str, int]] = []
+        self._start = 0
 
     def of(self, line: int) -> str:
         """The hash of a line (1-based), as `hexadecimal:number`; empty where there is no such line."""
-        if not 1 <= line <= len(self._blocks):
+        if not 1 <= line <= len(self._bare):
             return ""
+        while len(self._blocks) < line:  # findings come in the order of lines, and few look at the last one
+            self._next()
         block, number = self._blocks[line - 1]
-        value: int = sum(map(mul, unpack(_UNITS, block.ljust(2 * _BLOCK, b"\0")), _POWERS))
+        units = block.encode("utf-16-le", "surrogatepass").ljust(2 * _BLOCK, b"\0")
+        value: int = sum(map(mul, unpack(_UNITS, units), _POWERS))
         return f"{value & _WORD:x}:{number}"
+
+    def _next(self) -> None:
+        block = self._text[self._start : self._start + _BLOCK]
+        if not self._plain:  # characters may be two units
+            units = block.encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK]
+            block = units.decode("utf-16-le", "surrogatepass")
+        number = self._seen[block] = self._seen.get(block, 0) + 1
+        self._start += len(self._bare[len(self._blocks)]) + 1
+        self._blocks.append((block, number))

@@ -75,31 +75,40 @@ _UNSAFE = re.compile(f"[{UNSAFE_BEYOND_C0}]")
 
 
 _PART = 500
-_NONE, _OPEN, _CLOSE = '"findings": []', '"findings": [', "\n  ]"
-_BEFORE, _AFTER = f"{{\n  {_OPEN}", f"{_CLOSE}\n}}"
 
 
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints the document with an indentation of two."""
-    # No free text stands before the findings, so the first mark is that of their list.
-    before, mark, after = to_json(document(outcome, options)).partition(_NONE)
-    out.write(before)
-    out.write(mark if not outcome.findings else _OPEN)
-    out.writelines(_findings(outcome))
+    write_with(document(outcome, options), "findings", entries(outcome), out)
+
+
+def write_with(document: object, key: str, items: Iterable[object], out: TextIO) -> None:
+    """Writes a document as JSON, and the items into the first empty list of it that is called `key`.
+
+    There may be very many: parts of them keep the memory of a large report small and in the processor's caches.
+    """
+    # Within a text the quotes would be escaped, so the mark is a member.
+    before, mark, after = to_json(document).partition(f'"{key}": []')
+    out.write(before + mark[:-1])
+    indent = len(before) - before.rfind("\n") - 1
+    written = False
+    for part in _parts(items, indent // 2 + 1):
+        out.write(f",{part}" if written else part)
+        written = True
+    out.write(f"\n{' ' * indent}]" if written else "]")
     out.write(f"{after}\n")
 
 
-def _findings(outcome: Outcome) -> Iterator[str]:
-    """The list of findings in parts, which keeps the memory of a large report small and in the processor's caches."""
-    every = entries(outcome)
-    opened, closed = len(_BEFORE), -len(_AFTER)
-    separator = ""
+def _parts(items: Iterable[object], depth: int) -> Iterator[str]:
+    """The items of a list that stands so deep in a document, without its brackets."""
+    every = iter(items)
+    opened = len("\n".join(" " * 2 * level + "[" for level in range(depth)))
+    closed = len("\n".join(" " * 2 * level + "]" for level in range(depth))) + 1
     while part := list(islice(every, _PART)):
-        yield separator
-        yield to_json({"findings": part})[opened:closed]
-        separator = ","
-    if separator:
-        yield _CLOSE
+        nested: object = part
+        for _ in range(depth - 1):
+            nested = [nested]
+        yield to_json(nested)[opened:-closed]
 
 
 def write_shown(document: object, lines: Iterable[str], name: str, out: TextIO) -> None:

@@ -6,8 +6,8 @@ and junitparser, which recounts as it goes, is left to read them back in the tes
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 from xml.etree import ElementTree as ET
@@ -15,18 +15,23 @@ from xml.etree import ElementTree as ET
 from attest_governance.report import clean, words
 
 if TYPE_CHECKING:
-    from attest_governance.model import Finding, Outcome, Problem
+    from attest_governance.model import Checked, Finding, Outcome, Problem
     from attest_governance.report.registry import ReportOptions
 
 _NO_FILE = "attest"
 _RESULTS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
 """The results of a case, with what counts them."""
+_COUNTED = ("tests", *_RESULTS.values())
 
 
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints `testsuites`, as Jenkins, GitLab and the test tab of other services read it."""
-    suites = [_suite(name, file, options) for name, file in _by_file(outcome).items()]
-    write_suites(suites, out, name="attest policy check")
+    files = _by_file(outcome)
+    totals = Counter[str]()
+    for file in files.values():
+        totals += file.counts()
+    suites = (_suite(name, file, options) for name, file in files.items())
+    write_suites(suites, totals, out, name="attest policy check")
 
 
 def suite(name: str, cases: Iterable[ET.Element], now: datetime, time: str = "0") -> ET.Element:
@@ -39,10 +44,17 @@ def suite(name: str, cases: Iterable[ET.Element], now: datetime, time: str = "0"
     return made
 
 
-def write_suites(suites: Sequence[ET.Element], out: TextIO, **attributes: str) -> None:
-    """Writes suites, one after the other, under an element with these attributes and the sums of theirs."""
-    total = {key: str(sum(int(one.attrib[key]) for one in suites)) for key in ("tests", *_RESULTS.values())}
-    root = ET.Element("testsuites", {**attributes, **total})
+def totals(suites: Iterable[ET.Element]) -> Counter[str]:
+    """The sums of what suites count."""
+    found = Counter[str]()
+    for one in suites:
+        found.update({key: int(one.attrib[key]) for key in _COUNTED})
+    return found
+
+
+def write_suites(suites: Iterable[ET.Element], totals: Mapping[str, int], out: TextIO, **attributes: str) -> None:
+    """Writes suites, one after the other, under an element with these attributes and the totals of theirs."""
+    root = ET.Element("testsuites", {**attributes, **{key: str(totals.get(key, 0)) for key in _COUNTED}})
     opening = ET.tostring(root, encoding="unicode").removesuffix(" />")
     out.write(f'<?xml version="1.0" encoding="UTF-8"?>\n{opening}>\n')
     for one in suites:
@@ -60,44 +72,65 @@ class _Case(NamedTuple):
     findings: list[Finding]
     errors: list[Problem]
 
+    @property
+    def result(self) -> str:
+        """The name of its result; empty where it passed."""
+        if self.errors:
+            return "error"
+        if any(finding.counts for finding in self.findings):
+            return "failure"
+        return "skipped" if any(finding.waiver for finding in self.findings) else ""
+
 
 class _File:
-    """The cases of one file in the order of the run, and the warnings about it."""
+    """What the run says of one file, in its order; of ten thousand only one is laid out in cases at a time."""
 
     def __init__(self) -> None:
-        self.cases: dict[tuple[str, str], _Case] = {}
-        self.warnings: list[Problem] = []
+        self.checked: list[Checked] = []
+        self.findings: list[Finding] = []
+        self.problems: list[Problem] = []
 
-    def case(self, resource: str, policy: str, line: int) -> _Case:
-        key = (resource, policy)
-        if key not in self.cases:
-            self.cases[key] = _Case(resource, policy, line, [], [])
-        return self.cases[key]
+    def cases(self) -> Iterable[_Case]:
+        """The cases in the order of the run."""
+        cases: dict[tuple[str, str], _Case] = {}
+
+        def case(resource: str, policy: str, line: int) -> _Case:
+            return cases.setdefault((resource, policy), _Case(resource, policy, line, [], []))
+
+        for checked in self.checked:
+            for policy in checked.policies:
+                case(checked.resource.id, policy, checked.line)
+        for finding in self.findings:
+            case(finding.resource.id, finding.policy, finding.location.line).findings.append(finding)
+        for problem in self.problems:
+            if problem.severity != "warning":
+                subject = problem.resource or problem.file or _NO_FILE
+                case(subject, problem.policy or problem.code, problem.line).errors.append(problem)
+        return cases.values()
+
+    def counts(self) -> Counter[str]:
+        """How many cases there are, and how many of them have which result."""
+        results = [case.result for case in self.cases()]
+        return Counter(tests=len(results)) + Counter(_RESULTS[result] for result in results if result)
 
 
 def _by_file(outcome: Outcome) -> dict[str, _File]:
-    files: dict[str, _File] = {}
+    files = defaultdict[str, _File](_File)
     for checked in outcome.checked:
-        for policy in checked.policies:
-            files.setdefault(checked.file, _File()).case(checked.resource.id, policy, checked.line)
+        if checked.policies:
+            files[checked.file].checked.append(checked)
     for finding in outcome.findings:
-        at = finding.location
-        case = files.setdefault(at.file, _File()).case(finding.resource.id, finding.policy, at.line)
-        case.findings.append(finding)
+        files[finding.location.file].findings.append(finding)
     for problem in outcome.problems:
-        file = files.setdefault(problem.file, _File())
-        if problem.severity == "warning":
-            file.warnings.append(problem)
-        else:
-            subject = problem.resource or problem.file or _NO_FILE
-            file.case(subject, problem.policy or problem.code, problem.line).errors.append(problem)
+        files[problem.file].problems.append(problem)
     return files
 
 
 def _suite(name: str, file: _File, options: ReportOptions) -> ET.Element:
-    made = suite(name or _NO_FILE, (_testcase(case, name) for case in file.cases.values()), options.now)
-    if file.warnings:
-        _text(made, "system-err", [_problem(problem) for problem in file.warnings])
+    made = suite(name or _NO_FILE, (_testcase(case, name) for case in file.cases()), options.now)
+    warnings = [problem for problem in file.problems if problem.severity == "warning"]
+    if warnings:
+        _text(made, "system-err", [_problem(problem) for problem in warnings])
     return made
 
 
@@ -110,13 +143,14 @@ def _testcase(case: _Case, file: str) -> ET.Element:
     counting = [finding for finding in case.findings if finding.counts]
     waived = [finding for finding in case.findings if finding.waiver]
     other = [finding for finding in case.findings if not finding.waiver and not finding.counts]
-    if case.errors:
+    result = case.result
+    if result == "error":
         _result(element, "error", case.errors[0].message, case.errors[0].code, [_problem(at) for at in case.errors])
         other = case.findings
-    elif counting:
+    elif result == "failure":
         _result(element, "failure", counting[0].message, counting[0].severity, [_finding(at) for at in counting])
         other += waived
-    elif waived and waived[0].waiver:
+    elif result == "skipped" and waived[0].waiver:
         _result(element, "skipped", words.waiver(waived[0].waiver), "exempted", [_finding(at) for at in waived])
     if other:
         _text(element, "system-out", [_finding(finding) for finding in other])

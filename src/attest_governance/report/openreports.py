@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
-from attest_governance.model.finding import digest_of
+from attest_governance.model.finding import Finding, digest_of
 from attest_governance.report import clean, words
 from attest_governance.report.yaml_document import to_yaml
 
 if TYPE_CHECKING:
-    from attest_governance.model import Finding, Outcome, Problem, Resource
+    from attest_governance.model import Outcome, Problem, Resource
     from attest_governance.report.registry import ReportOptions
 
 API_VERSION = "openreports.io/v1alpha1"
@@ -27,7 +28,7 @@ _RESULTS = ("pass", "fail", "warn", "error", "skip")
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints a stream of YAML documents that `kubectl apply` takes."""
     reports = _Reports(outcome, options)
-    for report in reports.all():
+    for report in reports:
         out.write("---\n")
         out.write(to_yaml(report))
 
@@ -46,28 +47,38 @@ class _Reports:
     def __init__(self, outcome: Outcome, options: ReportOptions) -> None:
         moment = options.now.timestamp()
         self._timestamp = {"seconds": int(moment // 1), "nanos": options.now.microsecond * 1000}
-        self._results: dict[_Key, list[dict[str, Any]]] = {}
+        self._results: dict[_Key, list[str | Finding | Problem]] = {}
         self._by_id: dict[tuple[str, str], _Key] = {}
-        self._loose: list[dict[str, Any]] = []
+        self._loose: list[str | Finding | Problem] = []
         self._collect(outcome)
 
-    def all(self) -> list[dict[str, Any]]:
-        reports = [self._report(key, results) for key, results in self._results.items() if results]
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The objects, made one by one: there may be very many."""
+        for key, results in self._results.items():
+            if results:
+                yield self._report(key, self._laid_out(results))
         if self._loose:
-            reports.append(self._object("ClusterReport", {"name": "attest-run"}, None, self._loose))
-        return reports
+            yield self._object("ClusterReport", {"name": "attest-run"}, None, self._laid_out(self._loose))
+
+    def _laid_out(self, results: Iterable[str | Finding | Problem]) -> list[dict[str, Any]]:
+        """The results of policies that passed (by name), of findings and of problems."""
+        return [
+            self._result(one, "pass")
+            if isinstance(one, str)
+            else (self._finding(one) if isinstance(one, Finding) else self._problem(one))
+            for one in results
+        ]
 
     def _collect(self, outcome: Outcome) -> None:
         failing = {(_key(finding.resource, finding.location.file), finding.policy) for finding in outcome.findings}
         for checked in outcome.checked:
             key = self._known(checked.resource, checked.file)
-            passed = [policy for policy in checked.policies if (key, policy) not in failing]
-            self._results[key] += [self._result(policy, "pass") for policy in passed]
+            self._results[key] += [policy for policy in checked.policies if (key, policy) not in failing]
         for finding in outcome.findings:
-            self._results[self._known(finding.resource, finding.location.file)].append(self._finding(finding))
+            self._results[self._known(finding.resource, finding.location.file)].append(finding)
         for problem in outcome.problems:
             known = self._by_id.get((problem.file, problem.resource))
-            (self._results[known] if known else self._loose).append(self._problem(problem))
+            (self._results[known] if known else self._loose).append(problem)
 
     def _known(self, resource: Resource, file: str) -> _Key:
         key = _key(resource, file)

@@ -6,7 +6,9 @@ for is shown at the policy, or at the first file of the run.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
@@ -14,7 +16,7 @@ import msgspec
 from attest_governance.model import Location
 from attest_governance.report import clean, words
 from attest_governance.report.fingerprint import Fingerprints, LineHashes
-from attest_governance.report.json_document import to_json
+from attest_governance.report.json_document import to_json, write_with
 from attest_governance.report.sarif_rules import LEVELS, rules
 from attest_governance.report.source import RepositoryPaths, SourceReader
 
@@ -29,7 +31,8 @@ _POLICY_CODES = ("rego_", "policy_", "bundle_", "template_", "constraint_", "con
 
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints one run of one tool; waived findings are suppressed results."""
-    write_run(_Run(outcome, options).run(), out)
+    run = _Run(outcome, options)
+    write_with(_document(run.about()), "results", run.results(), out)
 
 
 class _Run:
@@ -49,13 +52,18 @@ class _Run:
         self._hashed = ""
         self._hashes = LineHashes([])
 
-    def run(self) -> dict[str, Any]:
+    def about(self) -> dict[str, Any]:
+        """The run without its results."""
         return {
             **head(self._rules, self._options),
             "invocations": [self._invocation()],
-            "results": [self._result(finding) for finding in self._outcome.findings],
+            "results": [],
             "properties": msgspec.to_builtins(self._outcome.summary),
         }
+
+    def results(self) -> Iterator[dict[str, Any]]:
+        """The results, one by one: there may be very many."""
+        return map(self._result, self._outcome.findings)
 
     def _invocation(self) -> dict[str, Any]:
         notes: dict[str, list[dict[str, Any]]] = {
@@ -150,7 +158,11 @@ class _Run:
 
 def write_run(run: dict[str, Any], out: TextIO) -> None:
     """Writes a document of one run."""
-    out.write(to_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n")
+    out.write(to_json(_document(run)) + "\n")
+
+
+def _document(run: dict[str, Any]) -> dict[str, Any]:
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
 def head(rules: list[dict[str, Any]], options: ReportOptions) -> dict[str, Any]:
@@ -180,11 +192,13 @@ def message(text: str) -> str:
 
 def _first_file(outcome: Outcome) -> str:
     """The first input of the run that is known by a name, else the configuration's folder."""
-    named = [finding.location.file for finding in outcome.findings]
-    named += [checked.file for checked in outcome.checked]
-    named += [skipped.file for skipped in outcome.skipped]
-    named += [problem.file for problem in outcome.problems]
-    return next((name for name in named if name), ".attest/policies.yaml")
+    named: Iterable[str] = chain(
+        (finding.location.file for finding in outcome.findings),
+        (checked.file for checked in outcome.checked),
+        (skipped.file for skipped in outcome.skipped),
+        (problem.file for problem in outcome.problems),
+    )
+    return next(filter(None, named), ".attest/policies.yaml")
 
 
 def _kind_of(problem: Problem) -> str:

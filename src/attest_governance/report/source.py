@@ -37,6 +37,7 @@ class RepositoryPaths:
         self._repository = os.path.realpath(options.repository or options.root)
         self._unreal = unreal
         self._names: dict[str, str] = {}
+        self._uris: dict[str, str] = {}
 
     def name(self, file: str) -> str:
         """The name from the root of the repository, or the full path."""
@@ -57,9 +58,11 @@ class RepositoryPaths:
 
     def uri(self, file: str) -> str:
         """The name as a URI reference: percent-encoded, `file://` where it is a full path."""
-        name = self.name(file)
-        encoded = quote(_bytes(name), safe=_PATH_SAFE)
-        return f"file://{encoded}" if name.startswith("/") else encoded
+        if file not in self._uris:
+            name = self.name(file)
+            encoded = quote(_bytes(name), safe=_PATH_SAFE)
+            self._uris[file] = f"file://{encoded}" if name.startswith("/") else encoded
+        return self._uris[file]
 
 
 def _bytes(name: str) -> bytes:

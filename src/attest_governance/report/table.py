@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, TextIO
 
 from attest_governance.report import clean, words
@@ -22,10 +23,8 @@ _COLORS = {"violation": "31", "error": "31", "warning": "33", "dry run": "36", "
 
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Columns as wide as their content; where the message finds no room, it goes below its row."""
-    rows = [_finding(finding) for finding in outcome.findings]
-    rows += [_problem(problem) for problem in sorted(outcome.problems, key=lambda problem: problem.severity)]
-    if rows:
-        out.write(clean.inert("".join(_lines(rows, options))))
+    if outcome.findings or outcome.problems:
+        out.writelines(map(clean.inert, _lines(outcome, options)))
         out.write("\n")
     for notice in outcome.notices:
         out.write(clean.inert(f"notice: {clean.one_line(notice)}\n"))
@@ -48,18 +47,31 @@ def _problem(problem: Problem) -> tuple[str, ...]:
     return tuple(clean.one_line(cell) for cell in (*cells, f"{problem.message} ({problem.code})"))
 
 
-def _lines(rows: Sequence[tuple[str, ...]], options: ReportOptions) -> list[str]:
+def _rows(outcome: Outcome, options: ReportOptions) -> Iterator[tuple[str, ...]]:
+    """The rows, made whenever they are asked for: there may be very many."""
     widest = min(_WIDEST, options.width // 5) if options.width else 0
     limits = (0, 0, widest, widest, 0, 0)
-    cut = [tuple(_cut(cell, limit) for cell, limit in zip(row, limits, strict=True)) for row in rows]
-    widths = [max(cells(cell) for cell in column) for column in zip(_HEADS, *cut, strict=True)]
+    problems = sorted(outcome.problems, key=lambda problem: problem.severity)
+    for row in chain(map(_finding, outcome.findings), map(_problem, problems)):
+        yield tuple(_cut(cell, limit) for cell, limit in zip(row, limits, strict=True))
+
+
+def _widths(outcome: Outcome, options: ReportOptions) -> list[int]:
+    """How many columns of the terminal the widest cell of each column takes."""
+    widths = [cells(head) for head in _HEADS]
+    for row in _rows(outcome, options):
+        widths = [max(width, cells(cell)) for width, cell in zip(widths, row, strict=True)]
+    return widths
+
+
+def _lines(outcome: Outcome, options: ReportOptions) -> Iterator[str]:
+    widths = _widths(outcome, options)
     room = options.width and options.width - sum(widths[:-1]) - len(_GAP) * len(widths[:-1])
     below = bool(options.width) and room < _NARROWEST_MESSAGE
-    lines = _line(_HEADS, widths, "1" if options.color else "", 0, below=below)
-    for row in cut:
+    yield from _line(_HEADS, widths, "1" if options.color else "", 0, below=below)
+    for row in _rows(outcome, options):
         color = _COLORS[row[0]] if options.color else ""
-        lines += _line(row, widths, color, options.width - len(_GAP) if below else room, below=below)
-    return lines
+        yield from _line(row, widths, color, options.width - len(_GAP) if below else room, below=below)
 
 
 def _line(row: Sequence[str], widths: Sequence[int], color: str, room: int, *, below: bool) -> list[str]:

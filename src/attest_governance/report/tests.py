@@ -128,7 +128,7 @@ def _write_junit(run: TestRun, out: TextIO, report: TestReport) -> None:
         suites.append(junit.suite(name, map(_testcase, cases), report.now, time))
     if run.problems:
         suites.append(junit.suite("attest policy test", map(_obstacle, run.problems), report.now))
-    junit.write_suites(suites, out, name="attest policy test", time=f"{run.seconds:.3f}")
+    junit.write_suites(suites, junit.totals(suites), out, name="attest policy test", time=f"{run.seconds:.3f}")
 
 
 def _testcase(case: Case) -> ET.Element:

@@ -33,8 +33,19 @@ _LONGEST_KEY = 120
 
 def write(outcome: Outcome, out: TextIO, options: ReportOptions) -> None:
     """Prints the document of `json` in block style."""
-    whole = document(outcome, options) | {"findings": list(entries(outcome))}
-    out.write(to_yaml(msgspec.to_builtins(whole)))
+    for name, value in document(outcome, options).items():
+        if name == "findings" and outcome.findings:
+            out.write(f"{name}:\n")
+            out.writelines(inert_json(line) for line in _list(entries(outcome)))
+        else:
+            out.write(to_yaml({name: msgspec.to_builtins(value)}))
+
+
+def _list(items: Iterator[object]) -> Iterator[str]:
+    """The lines of a list that stands in a document; its items may be very many."""
+    for item in items:
+        for line in _item(msgspec.to_builtins(item), "  ", literal=False):
+            yield f"{line}\n"
 
 
 def to_yaml(value: object, *, literal: bool = False) -> str:
