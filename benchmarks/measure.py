@@ -5,9 +5,11 @@ The two are measured in runs of their own, since looking at memory costs time. L
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,41 +50,63 @@ def output_of(command: Command) -> bytes:
 def seconds(command: Command) -> float:
     """Wall-clock time of one run, start of the process included."""
     started = time.perf_counter()
-    done = subprocess.run(command.arguments, stdout=DEVNULL, stderr=DEVNULL, check=False, env=ENVIRONMENT)
-    elapsed = time.perf_counter() - started
-    if done.returncode not in EXPECTED_CODES:
-        raise RuntimeError(f"`{command.name}` ended with {done.returncode} while it was measured")
-    return elapsed
+    _finished(command, _start(command))
+    return time.perf_counter() - started
 
 
 def processor_seconds(command: Command) -> float:
     """Processor time of one run, children included: what a busy machine distorts least."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds(command)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    used = _finished(command, _start(command))
+    return used.ru_utime + used.ru_stime
 
 
 def peak_bytes(command: Command) -> int:
     """Most memory that a command held: the peaks of the process and of every child, added up.
 
-    Pages that processes share are counted once for each, so the sum is never too low.
+    The kernel's account of the finished process has the largest of these peaks, whenever it was reached; what the
+    others held is looked at while they run. Pages that processes share are counted once for each.
     """
-    peaks: dict[int, int] = {}
-    with subprocess.Popen(command.arguments, stdout=DEVNULL, stderr=DEVNULL, env=ENVIRONMENT) as process:
-        while process.poll() is None:
-            for pid in _tree(process.pid):
-                peaks[pid] = max(peaks.get(pid, 0), _peak_resident(pid))
-            time.sleep(POLL_SECONDS)
-    return sum(peaks.values())
+    process = _start(command)
+    seen: dict[int, int] = {}
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, seen, ended))
+    watcher.start()
+    try:
+        largest = _finished(command, process).ru_maxrss * 1024
+    finally:
+        ended.set()
+        watcher.join()
+    others = sorted(seen.values())[:-1]
+    return largest + sum(others)
+
+
+def _start(command: Command) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command.arguments, stdout=DEVNULL, stderr=DEVNULL, env=ENVIRONMENT)
+
+
+def _finished(command: Command, process: subprocess.Popen[bytes]) -> resource.struct_rusage:
+    """Waits for the end of a process; what it and its children used, as the kernel counts it."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in EXPECTED_CODES:
+        raise RuntimeError(f"`{command.name}` ended with {process.returncode} while it was measured")
+    return used
+
+
+def _watch(root: int, seen: dict[int, int], ended: threading.Event) -> None:
+    """Keeps the largest peak of a process and of each descendant that was seen."""
+    while not ended.wait(POLL_SECONDS):
+        for pid in _tree(root):
+            seen[pid] = max(seen.get(pid, 0), _peak_resident(pid))
 
 
 def _tree(root: int) -> list[int]:
-    """Ids of a process and of its descendants."""
+    """Ids of a process and of its descendants; any of them may end meanwhile."""
     found = [root]
     for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += [int(child) for child in _read(task).split()]
+        with contextlib.suppress(OSError):
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                found += [int(child) for child in _read(task / "children").split()]
     return found
 
 
@@ -97,7 +121,7 @@ def _peak_resident(pid: int) -> int:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # it ended between two looks
         return ""
 
 
