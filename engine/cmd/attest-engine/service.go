@@ -59,6 +59,7 @@ func (s *service) methods() map[string]rpc.Method {
 		"conflicts":            s.conflicts,
 		"optimize":             s.optimize,
 		"samples":              s.samples,
+		"results":              s.results,
 	}
 }
 

@@ -6,6 +6,7 @@ package builtins
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -67,6 +68,30 @@ func ClassOf(name string) Class {
 		}
 	}
 	return ""
+}
+
+// outside are the builtins whose answers depend on more than their arguments and the policies.
+var outside = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for _, builtin := range ast.Builtins {
+		class := ClassOf(builtin.Name)
+		names[builtin.Name] = class != Pure && class != Output || builtin.Nondeterministic
+	}
+	return names
+})
+
+// LeadOutside says whether a rule or a module calls, or names, a builtin whose answer depends on more than its arguments
+// and the policies: OPA's, or one of `others`.
+func LeadOutside(x any, others ...string) bool {
+	found := false
+	ast.WalkRefs(x, func(ref ast.Ref) bool {
+		if head, isVar := ref[0].Value.(ast.Var); isVar && head != ast.DefaultRootDocument.Value && head != ast.InputRootDocument.Value {
+			name := ref.String()
+			found = found || outside()[name] || slices.Contains(others, name)
+		}
+		return found
+	})
+	return found
 }
 
 // Capabilities are those of policies that may reach the listed hosts, and no other.

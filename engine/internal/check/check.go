@@ -40,6 +40,7 @@ type Params struct {
 	Fragments bool             `json:"fragments"` // tell the patches of kustomizations from resources
 	Timed     bool             `json:"timed"`     // measure how long evaluation takes
 	Review    *Text            `json:"review"`    // an AdmissionReview, which is judged in place of everything else
+	Results   string           `json:"results"`   // the folder of what earlier runs came to; empty for none
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -177,6 +178,7 @@ type run struct {
 	emit       func(Batch) error
 	mu         sync.Mutex
 	evaluators []*rego.Evaluator // to be closed at the end
+	known      *known            // what earlier runs came to; nil where it does not count
 
 	// Below: used by the delivering goroutine alone.
 	seen      map[object]definition
@@ -221,8 +223,9 @@ func (r *run) evaluator() (*rego.Evaluator, error) {
 	return made, err
 }
 
-// close ends what the evaluators hold of the set; all workers have ended.
+// close ends what the evaluators hold of the set, and keeps what is new; all workers have ended.
 func (r *run) close() {
+	r.known.close()
 	for _, evaluator := range r.evaluators {
 		evaluator.Close(context.WithoutCancel(r.ctx))
 	}

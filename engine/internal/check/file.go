@@ -48,19 +48,27 @@ func (r *run) worker() func(int) fileResult {
 		if err != nil {
 			return failedFile(source, err.Error())
 		}
-		file := r.read(source)
-		out = fileResult{problems: file.Problems, skipped: file.Skipped}
-		for _, document := range file.Documents {
-			if r.ctx.Err() != nil {
-				break
-			}
-			document.Resource.Fragment = r.patches.Of(source, document)
-			r.judge(evaluator, watcher, document, &out)
-		}
-		out.decisions = log.take()
-		out.conceal()
-		return out
+		return r.orKnown(evaluator, source, func(source load.Source) fileResult {
+			out := r.file(evaluator, watcher, source)
+			out.decisions = log.take()
+			out.conceal()
+			return out
+		})
 	}
+}
+
+// file judges all that a source holds.
+func (r *run) file(evaluator *rego.Evaluator, watcher Watcher, source load.Source) fileResult {
+	file := r.read(source)
+	out := fileResult{problems: file.Problems, skipped: file.Skipped}
+	for _, document := range file.Documents {
+		if r.ctx.Err() != nil {
+			break
+		}
+		document.Resource.Fragment = r.patches.Of(source, document)
+		r.judge(evaluator, watcher, document, &out)
+	}
+	return out
 }
 
 // watcher is what observes a worker: the debug log, or what the caller gave; nil for none.

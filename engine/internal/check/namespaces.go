@@ -50,6 +50,7 @@ func (r *run) lookAround() error {
 	if err := r.takeSchema(definitions); err != nil {
 		return err
 	}
+	r.openKnown(resources)
 	if r.ctx.Err() != nil || len(around) == 0 && r.review == nil {
 		return r.ctx.Err()
 	}

@@ -38,6 +38,10 @@ func (s *Set) Close() {
 // Empty says whether the set judges nothing.
 func (s *Set) Empty() bool { return s.loaded.Empty() }
 
+// Outside says whether what some template answers may depend on more than the resource, its Namespace, the inventory and
+// the parameters.
+func (s *Set) Outside() bool { return s.loaded.Outside() }
+
 // NeedsInventory says whether some template reads `data.inventory`: only then is the inventory worth
 // building beforehand.
 func (s *Set) NeedsInventory() bool { return s.loaded.NeedsInventory() }

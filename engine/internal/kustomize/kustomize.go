@@ -102,17 +102,18 @@ func (p *Patches) Settle() {
 	}
 }
 
+// Lists says whether some kustomization lists a source as a patch.
+func (p *Patches) Lists(source load.Source) bool {
+	return p != nil && source.Real != "" && len(p.listed[source.Real]) > 0
+}
+
 // Of is the place that lists a document of a source as a patch; "" where it is a resource like any other.
 func (p *Patches) Of(source load.Source, document *load.Document) string {
-	if p == nil || source.Real == "" {
-		return ""
-	}
-	entries := p.listed[source.Real]
-	if len(entries) == 0 || standsAlone(document) {
+	if !p.Lists(source) || standsAlone(document) {
 		return ""
 	}
 	key := groupKind(document.Resource)
-	for _, one := range entries {
+	for _, one := range p.listed[source.Real] {
 		if one.selector == nil && named(document.Resource, p.targets[key]) || one.selected[key] {
 			return one.place
 		}

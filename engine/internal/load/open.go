@@ -12,6 +12,9 @@ import (
 
 // readSource returns the bytes of a source, or why they can't be had.
 func readSource(source Source, limit int64) ([]byte, *model.Problem) {
+	if source.content != nil {
+		return source.content, nil
+	}
 	if source.Text == nil {
 		return ReadFile(source.Path, limit)
 	}

@@ -16,6 +16,17 @@ type Source struct {
 	Real string // the path without links, of what a walk found; "" where that is not known
 	// Hidden: met in a folder that was named, at or below a name that begins with a dot, where tools keep their own files.
 	Hidden bool
+
+	content []byte // of the file at Path, where Fetch has read it
+}
+
+// Fetch reads the bytes of a source, and gives them to whoever reads the source returned: nobody else sees others.
+func Fetch(source Source, limits Limits) (Source, []byte, *model.Problem) {
+	content, problem := readSource(source, limits.orDefault().FileBytes)
+	if problem == nil && source.Text == nil {
+		source.content = content
+	}
+	return source, content, problem
 }
 
 // File is what one source holds.

@@ -5,6 +5,7 @@ package policyset
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"slices"
 	"time"
@@ -59,6 +60,8 @@ type Set struct {
 	// Severities that constraints declare, by policy name.
 	Severities map[string]string
 	Read       []load.Digest // every file that it was made from
+	// Digest is that of all that it was made from: these files, and what the request says.
+	Digest [sha256.Size]byte
 }
 
 // Close lets go what evaluations have kept of the set. Those that have begun may end, and keep nothing.
@@ -97,7 +100,22 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	}
 	constraints, more := set.loadConstraints(ctx, all, params)
 	set.Read = all.reads.Digests()
+	set.Digest = digest(params, set.Read)
 	return set, append(policies, constraints...), append(problems, more...)
+}
+
+func digest(params Params, read []load.Digest) [sha256.Size]byte {
+	data := params.Data
+	params.Data = nil
+	whole, err := json.Marshal(struct {
+		Params Params
+		Data   string
+		Read   []load.Digest
+	}{params, string(data), read})
+	if err != nil {
+		panic(err) // all of it is texts, numbers and lists of them
+	}
+	return sha256.Sum256(whole)
 }
 
 // Ahead begins the work of Load for the Rego of the parameters, which is most of it, before the request comes.

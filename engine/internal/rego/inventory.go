@@ -6,6 +6,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/virtual"
 )
 
@@ -25,6 +26,7 @@ type Reading struct {
 	Namespace bool // `input.namespace`, the object of the resource's Namespace
 	Schema    bool // `input.schema_errors`
 	Inventory Wanted
+	Outside   bool // something that is neither their input nor their data: the clock, chance, hosts
 }
 
 // Reads is what the selected policies look at.
@@ -65,6 +67,7 @@ func (r *reader) alone(rule *ast.Rule) Reading {
 		Namespace: virtual.Mentions(rule, ast.InputRootDocument, "namespace"),
 		Schema:    virtual.Mentions(rule, ast.InputRootDocument, "schema_errors"),
 	}
+	out.Outside = builtins.LeadOutside(rule)
 	if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
 		kinds := r.declared[rule.Location.File]
 		out.Inventory = Wanted{All: len(kinds) == 0, Kinds: kinds}
@@ -75,6 +78,7 @@ func (r *reader) alone(rule *ast.Rule) Reading {
 func (r *Reading) add(other Reading) {
 	r.Namespace = r.Namespace || other.Namespace
 	r.Schema = r.Schema || other.Schema
+	r.Outside = r.Outside || other.Outside
 	r.Inventory.All = r.Inventory.All || other.Inventory.All
 	r.Inventory.Kinds = append(r.Inventory.Kinds, other.Inventory.Kinds...)
 }

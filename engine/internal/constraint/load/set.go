@@ -78,6 +78,9 @@ func newConstraints(ctx context.Context, opts Options) (*Constraints, error) {
 // Empty says whether the set judges nothing.
 func (s *Constraints) Empty() bool { return len(s.policies) == 0 }
 
+// Outside says whether what some template answers may depend on the clock, on chance or on hosts.
+func (s *Constraints) Outside() bool { return s.driver.Outside() }
+
 // NeedsInventory says whether some template reads `data.inventory`: only then is the inventory worth
 // building beforehand.
 func (s *Constraints) NeedsInventory() bool { return s.driver.Referential() }

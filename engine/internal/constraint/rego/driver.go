@@ -215,5 +215,18 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 // Referential says whether some template reads `data.inventory`.
 func (d *Driver) Referential() bool { return d.looksUp }
 
+// Outside says whether some template calls what may answer otherwise the next time: builtins that ask the clock, chance or
+// hosts, and external data.
+func (d *Driver) Outside() bool {
+	for _, t := range d.templates {
+		for _, module := range t.modules {
+			if builtins.LeadOutside(module, external.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Template is the Rego of a template by the kind of its constraints, or nil.
 func (d *Driver) Template(kind string) *Template { return d.templates[kind] }
