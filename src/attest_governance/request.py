@@ -59,6 +59,8 @@ class Environment(msgspec.Struct, frozen=True):
     """Verifies proofs; None where that is not possible."""
     ignored: Callable[[Path], tuple[str, ...]] | None = None
     """What git neither tracks nor wants to below a folder; None where nobody asks it."""
+    results: Path | None = None
+    """The folder of what files came to in earlier runs; None where none is kept."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int = 0
     governed: bool = False
     """Whether to refuse what a governed project has not approved, instead of telling."""
+    no_cache: bool = False
+    """Whether all is computed anew, and nothing of it is kept."""
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     scans: bool = False
@@ -126,6 +130,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """The bundle from a server that is among the sources."""
     leave_out: LeaveOut = LeaveOut()
     """What of the folders that are judged is not looked at."""
+    results: Path | None = None
+    """The folder of results that the run may use."""
 
     @property
     def standings(self) -> Standings:
@@ -188,6 +194,7 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
         problems=fetched.problems if fetched else (),
         downloaded=downloaded,
         leave_out=leave_out(request, settings, environment),
+        results=None if request.no_cache or _insists(request, environment) else environment.results,
     )
 
 
@@ -203,6 +210,11 @@ def _evidence(request: Request, settings: Settings, environment: Environment, fi
     if environment.collect_evidence is None:
         raise UsageError("proofs can't be verified here", hint="pass facts with --evidence")
     return environment.collect_evidence(settings, request.judged, files)
+
+
+def _insists(request: Request, environment: Environment) -> bool:
+    """Whether the run refuses what nobody has approved: a pipeline's caches were written by others."""
+    return request.governed or bool(environment.variables.get(PIN))
 
 
 def leave_out(request: Request, settings: Settings, environment: Environment) -> LeaveOut:
@@ -233,8 +245,8 @@ def _fetched(engine: Engine, request: Request, settings: Settings, environment: 
         return None
     if environment.fetch_bundle is None:
         raise PolicyError("`policy.policy_bundle_url` can't be loaded here", hint="set `policy_bundle_path` instead")
-    if request.governed or environment.variables.get(PIN):
-        wanted = msgspec.structs.replace(wanted, cached=False)  # a pipeline's cache was written by others
+    if _insists(request, environment):
+        wanted = msgspec.structs.replace(wanted, cached=False)
     return environment.fetch_bundle(wanted, inspector(engine, environment.shipped, wanted))
 
 

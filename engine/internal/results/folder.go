@@ -42,10 +42,10 @@ func Open(path string, maxBytes int64) (*Folder, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, err
 	}
-	for _, one := range []string{filepath.Dir(path), path} {
+	for one, closed := range map[string]fs.FileMode{filepath.Dir(path): writable, path: open} {
 		if info, err := os.Lstat(one); err != nil {
 			return nil, err
-		} else if err := trusted(one, info); err != nil {
+		} else if err := trusted(one, info, closed); err != nil {
 			return nil, err
 		}
 	}
@@ -55,7 +55,7 @@ func Open(path string, maxBytes int64) (*Folder, error) {
 	}
 	info, err := root.Stat(".")
 	if err == nil {
-		err = trusted(path, info) // it may have changed places since
+		err = trusted(path, info, open) // it may have changed places since
 	}
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
@@ -66,14 +66,20 @@ func Open(path string, maxBytes int64) (*Folder, error) {
 // Close lets go of the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
-// trusted says what is wrong with a file or folder that others could have written.
-func trusted(path string, info fs.FileInfo) error {
+// Permissions of others.
+const (
+	writable fs.FileMode = 0o022
+	open     fs.FileMode = 0o077
+)
+
+// trusted says what is wrong with a file or folder that has permissions which it must not have, or is another's.
+func trusted(path string, info fs.FileInfo, closed fs.FileMode) error {
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return fmt.Errorf("`%s` is a link", path)
 	case !owned(info):
 		return fmt.Errorf("`%s` belongs to somebody else", path)
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&closed != 0:
 		return fmt.Errorf("`%s` is open to others: its permissions are %04o", path, info.Mode().Perm())
 	}
 	return nil

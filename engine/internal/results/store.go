@@ -73,7 +73,7 @@ func (f *Folder) own(name string) (file *os.File, size int64) {
 		return nil, 0
 	}
 	info, err := file.Stat()
-	if err != nil || !os.SameFile(named, info) || !alone(info) || trusted(name, info) != nil || info.Size() > f.max {
+	if err != nil || !os.SameFile(named, info) || !alone(info) || trusted(name, info, open) != nil || info.Size() > f.max {
 		_ = file.Close() // it was only opened to be looked at
 		return nil, 0
 	}

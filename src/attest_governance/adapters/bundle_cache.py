@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,12 +51,6 @@ class State(msgspec.Struct, frozen=True):
     """What the bundle was verified with."""
     history: tuple[Known, ...] = ()
     """What was in use before, the oldest first."""
-
-
-def cache_folder(home: Path, environ: Mapping[str, str]) -> Path:
-    """Where downloaded bundles are kept (XDG base directories: a relative path is no path)."""
-    named = Path(environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else home / ".cache") / "attest" / "bundles"
 
 
 class BundleCache:

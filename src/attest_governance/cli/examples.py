@@ -24,6 +24,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest policy validate-bundle bundle.tar.gz",
         "attest policy validate-bundle bundle.tar.gz --verification-key public.pem",
     ),
+    "policy cache": ("attest policy cache info", "attest policy cache clear"),
+    "policy cache info": ("attest policy cache info", "attest policy cache info --format json"),
+    "policy cache clear": ("attest policy cache clear",),
     "policy bundle": (
         "attest policy bundle build policies/ --output bundle.tar.gz",
         "attest policy bundle inspect bundle.tar.gz",

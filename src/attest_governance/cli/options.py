@@ -51,6 +51,7 @@ JUDGING = (
     "include",
     "exclude",
     "governed",
+    "no_cache",
     "disallow_exemptions",
     "disallow_annotation_exemptions",
     "baseline",
@@ -107,6 +108,7 @@ _FLAGS: dict[str, Any] = {
     "governed": typer.Option(
         "--governed", help="In a governed project: refuse options, variables and caches that nobody has approved."
     ),
+    "no_cache": typer.Option("--no-cache", help="Compute all anew, and keep nothing of it for the next run."),
     "disallow_exemptions": typer.Option("--disallow-exemptions", help="Ignore every exemption."),
     "disallow_annotation_exemptions": typer.Option(
         "--disallow-annotation-exemptions", help="Ignore exemptions that stand in annotations."

@@ -55,6 +55,7 @@ def environment() -> Environment:
         fetch_bundle=fetch_bundle,
         collect_evidence=_collect_evidence,
         ignored=_ignored,
+        results=None if is_of_project(results_folder()) else results_folder(),
     )
 
 
@@ -71,6 +72,24 @@ def _collect_evidence(settings: Settings, judged: Sequence[str], files: Files) -
 def docker_configuration() -> Path:
     """Where Docker keeps its configuration on this machine."""
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
+
+
+def results_folder() -> Path:
+    """Where what files came to is kept from one run to the next."""
+    return _cache_folder() / "results"
+
+
+def is_of_project(folder: Path) -> bool:
+    """Whether a folder is in the repository that is worked in: whoever wrote that would say what is found in it."""
+    from attest_governance.report.source import find_repository  # noqa: PLC0415 (few commands need it)
+
+    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(find_repository(Path.cwd())))
+
+
+def _cache_folder() -> Path:
+    """Where what can be had again is kept (XDG base directories: a relative path is no path)."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (named if named.is_absolute() else Path.home() / ".cache") / "attest"
 
 
 def _ignored(folder: Path) -> tuple[str, ...]:
@@ -181,13 +200,13 @@ def fetch_bundle(remote: Remote, inspect: Inspect) -> Fetched:
     Raises:
         AttestError: there is none that may be used.
     """
-    from attest_governance.adapters.bundle_cache import BundleCache, cache_folder  # noqa: PLC0415
+    from attest_governance.adapters.bundle_cache import BundleCache  # noqa: PLC0415
     from attest_governance.adapters.bundles import fetch  # noqa: PLC0415
     from attest_governance.adapters.http import get  # noqa: PLC0415 (few commands need any of this)
     from attest_governance.cli.progress import Progress  # noqa: PLC0415
 
     with Progress(f"fetching {remote.url}"):
-        folder = cache_folder(Path.home(), os.environ) if remote.cached else _own_folder()
+        folder = _cache_folder() / "bundles" if remote.cached else _own_folder()
         cache = BundleCache(folder, remote.url, remote.project)
         return fetch(remote, cache, get, inspect, time.time())
 

@@ -37,6 +37,7 @@ POLICY = {
     "exempt": "exempt:app",
     "exemptions": "exempt:listing",
     "evidence": "evidence:app",
+    "cache": "cache:app",
     "version": "version:command",
 }
 """Where each command lives: a module, and in it a function that Typer understands, or an application."""
@@ -68,7 +69,7 @@ POLICY_SECTIONS = {
     "Govern": ("exempt", "exemptions"),
     "Evidence": ("evidence",),
     "Bundles": ("bundle", "validate-bundle"),
-    "Help": ("version",),
+    "Help": ("cache", "version"),
 }
 """Under which heads the help lists the commands."""
 ROOT_SECTIONS = {

@@ -54,6 +54,8 @@ class CheckOptions(msgspec.Struct, frozen=True):
     """Whether every evaluation is recorded (`Batch.decisions`)."""
     fragments: bool = True
     """Whether patches of kustomizations are told from resources."""
+    results: str = ""
+    """The folder of what files came to in earlier runs; empty for none."""
     deadline: float = 0
     """Seconds for all of it; 0 for as long as a job of a pipeline may take."""
     timed: bool = False
@@ -292,6 +294,7 @@ def judging(name: str, selected: Sequence[Selected], manifests: Manifests, optio
         fail_fast=options.fail_fast,
         debug=options.debug,
         fragments=options.fragments,
+        results=options.results,
         leave_out=manifests.leave_out,
         timed=options.timed,
         review=manifests.review,

@@ -144,6 +144,16 @@ class QueryAnswer(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
+class ResultsAnswer(msgspec.Struct, frozen=True):
+    """Answer of `results`: what a folder holds, in `bytes` of at most `max`."""
+
+    files: int
+    bytes: int
+    max: int
+    unused: str = ""
+    """Why checks leave it alone; empty where they use it."""
+
+
 class RegoTemplate(msgspec.Struct, frozen=True):
     """A plain policy as the Rego of a Gatekeeper template, v1, and what the rest of the template depends on."""
 

@@ -14,6 +14,7 @@ from attest_governance.evaluate.messages import (
     ProfileProgress,
     Progress,
     QueryAnswer,
+    ResultsAnswer,
     Status,
     TemplatesAnswer,
     TestAnswer,
@@ -69,6 +70,14 @@ class Load(Request[None, LoadAnswer], frozen=True):
     sources: PolicySources
 
 
+class Results(Request[None, ResultsAnswer], frozen=True):
+    """Asks what a folder of results holds; with `clear` it is emptied, and the answer says of what."""
+
+    method, answer = "results", ResultsAnswer
+    folder: str
+    clear: bool = False
+
+
 class Unload(Request[None, None], frozen=True):
     """Frees a set."""
 
@@ -94,6 +103,7 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     fail_fast: bool
     debug: bool
     fragments: bool
+    results: str
     leave_out: LeaveOut
     timed: bool = False
     review: Text | None = None

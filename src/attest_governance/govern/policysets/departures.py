@@ -38,7 +38,7 @@ HARMLESS = frozenset(
             "schemas",
         ),  # they only tighten
         "verify_evidence",  # whom to trust for it is configured, and compared as all that is read
-        *("jobs", "checked", "serving", "prints", "draft"),  # they change what is shown, or how fast
+        *("jobs", "no_cache", "checked", "serving", "prints", "draft"),  # they change what is shown, or how fast
         "scans",  # in a governed project, it leaves out the folder of policies that is configured, and no other
         "judged",  # what is judged, which is the user's to say
         *("profile", "input_form"),  # the settings tell them as keys of theirs that are others
