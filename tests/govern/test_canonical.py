@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from attest_governance.govern.signing.canonical import Json, canonical, digest
 
-# Bits of a double and its form: appendix B of the RFC.
+# Bits of a double and its form: appendix B of the RFC, and one without zeros on either side of the point.
 NUMBERS = {
     "0000000000000000": "0",
     "8000000000000000": "0",
@@ -35,6 +35,7 @@ NUMBERS = {
     "41b3de4355555557": "333333333.33333343",
     "becbf647612f3696": "-0.0000033333333333333333",
     "43143ff3c1cb0959": "1424953923781206.2",
+    "3fe0000000000000": "0.5",
 }
 # The order of keys by UTF-16 code units, section 3.2.3 of the RFC.
 KEYS = {"\u20ac": 1, "\r": 2, "\ufb33": 3, "1": 4, "\U0001f600": 5, "\u0080": 6, "\u00f6": 7}
