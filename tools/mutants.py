@@ -340,7 +340,11 @@ class _Took:
 def _go(fault: Fault, copy: Path) -> bool | None:
     (package,) = fault.area.tests
     tests = str(copy / "engine" / "tests.exe")
-    if not _passes(["go", "test", "-c", "-vet=off", "-o", tests, f"./{package}"], copy / "engine", dict(os.environ)):
+    if not _passes(
+        ["go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests, f"./{package}"],
+        copy / "engine",
+        dict(os.environ),
+    ):
         return None
     skipped = ["-test.skip", "|".join(fault.area.slow)] if fault.area.slow else []
     return not _passes([tests, "-test.short", "-test.failfast", *skipped], copy / "engine" / package, dict(os.environ))
