@@ -172,6 +172,38 @@ func TestAWrongUserEndsTheRun(t *testing.T) {
 	}
 }
 
+func TestPoliciesSeeWhoAsksWhereSomebodyDoes(t *testing.T) {
+	set := loadSet(t, "package demo\nwarn contains sprintf(\"%v\", [object.get(input, [\"user\", \"username\"], \"nobody\")])\nwarn contains \"no user\" if not input.user\n")
+	cases := map[string]struct {
+		user map[string]any
+		want []string
+	}{
+		"nobody":           {nil, []string{"no user", "nobody"}},
+		"an empty user":    {map[string]any{}, []string{"no user", "nobody"}},
+		"a user":           {map[string]any{"username": "eve"}, []string{"eve"}},
+		"one without name": {map[string]any{"groups": []any{"a"}}, []string{"nobody"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			all, _ := collect(t, set, Params{Inputs: repeated(1, configMap("a", "x")), Policies: []rego.Selection{{Name: "demo"}}, User: c.user})
+			var got []string
+			for _, finding := range all.Findings {
+				got = append(got, finding.Message)
+			}
+			if slices.Sort(got); !slices.Equal(got, c.want) {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWrongParametersEndTheRunBeforeAnythingIsRead(t *testing.T) {
+	params := Params{Policies: []rego.Selection{{Name: "demo", Parameters: map[string]any{"a": func() {}}}}}
+	if _, err := Run(context.Background(), loadSet(t, unnamed), params, func(Batch) error { return nil }); err == nil || !strings.Contains(err.Error(), "parameters of policy `demo`") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestACheckThatEndedEarlyIsNoResult(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
