@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
@@ -155,7 +155,7 @@ def check_event(event: Event) -> None:
     """
     if format_instant(parse_instant(event.at)) != event.at:
         raise ValueError(f"`at` must be in UTC, to the second: `{event.at}`")
-    if event.act not in get_args(Act) or not event.actor:
+    if not event.actor:
         raise ValueError("`actor` is missing")
     if len(event.comment) > _MAX_TEXT:
         raise ValueError(f"`comment` is longer than {_MAX_TEXT} characters")
