@@ -54,8 +54,12 @@ REFUSED = {
     "a member twice": (RULES.replace("carol@company.com", "Alice@company.com"), 3, "names somebody twice"),
     "a duration that is none": (RULES.replace('"30d"', '"a month"'), 8, "not a duration"),
     "yes": (RULES.replace("enabled: true", "enabled: yes"), 10, "more than one way"),
-    "a flag that is text": (RULES.replace("enabled: true", 'enabled: "false"'), 10, "true or false"),
-    "an unknown word": (RULES.replace("audit_trail: required", "audit_trail: maybe"), 12, "`required` or `optional`"),
+    "a flag that is text": (RULES.replace("enabled: true", 'enabled: "false"'), 10, "`enabled` must be true or false"),
+    "an unknown word": (
+        RULES.replace("audit_trail: required", "audit_trail: maybe"),
+        12,
+        "`audit_trail` must be `required` or `optional`",
+    ),
     "a section twice": (RULES + POLICY_APPROVAL + POLICY_APPROVAL, 17, "given twice"),
 }
 
