@@ -41,7 +41,14 @@ FetchBundle: TypeAlias = Callable[[Remote, Inspect], Fetched]
 """Brings a bundle onto this machine, once it is inspected."""
 
 
-CollectEvidence: TypeAlias = Callable[[Settings, Sequence[str], Files], dict[str, Any]]
+class Evidence(msgspec.Struct, frozen=True):
+    """What is known about images: the document that policies see, and what a person should know of how it was made."""
+
+    document: dict[str, Any]
+    notices: tuple[str, ...] = ()
+
+
+CollectEvidence: TypeAlias = Callable[[Settings, Sequence[str], Files], Evidence]
 """Verifies the proofs for what is judged: the facts that hold. What says whom to trust is read by the reader."""
 
 
@@ -119,8 +126,7 @@ class Prepared(msgspec.Struct, frozen=True):
     sources: PolicySources
     parameters: Mapping[str, Any] = {}
     """Those of `--parameters`, by the name of the policy."""
-    evidence: bool = False
-    """Whether there is evidence, even of nothing."""
+    evidence: Evidence | None = None
     baseline: Baseline | None = None
     read: tuple[ReadFile, ...] = ()
     """Every file that was read for all this."""
@@ -136,7 +142,7 @@ class Prepared(msgspec.Struct, frozen=True):
     @property
     def standings(self) -> Standings:
         """What holds for each policy, but for flags that name policies or parameters."""
-        return Standings(self.settings, self.evidence, bool(self.request.folders))
+        return Standings(self.settings, self.evidence is not None, bool(self.request.folders))
 
     @property
     def also(self) -> tuple[str, ...]:
@@ -177,7 +183,7 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
     engine.configure(EngineOptions(memory=settings.policy.memory, jobs=request.jobs))
     selection = Selection(request.folders, request.with_shipped, request.names, request.schemas)
     evidence = _evidence(request, settings, environment, files)
-    data = data_documents(request.data, evidence, files)
+    data = data_documents(request.data, evidence.document if evidence else None, files)
     fetched = _fetched(engine, request, settings, environment)
     downloaded = fetched.path if fetched else None
     sources = policy_sources(selection, settings, environment.shipped, data, downloaded, reader=files)
@@ -188,7 +194,7 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
         settings=settings,
         sources=msgspec.structs.replace(sources, prints=request.prints),
         parameters=parameters,
-        evidence=evidence is not None,
+        evidence=evidence,
         baseline=baseline,
         read=tuple(files.seen),
         problems=fetched.problems if fetched else (),
@@ -198,13 +204,13 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
     )
 
 
-def _evidence(request: Request, settings: Settings, environment: Environment, files: Files) -> dict[str, Any] | None:
+def _evidence(request: Request, settings: Settings, environment: Environment, files: Files) -> Evidence | None:
     """The facts that policies see: those of a file, or those that hold when proofs are verified now."""
     if request.evidence and request.verify_evidence:
         hint = "pass the document, or have the proofs verified"
         raise UsageError("--evidence and --verify-evidence are two ways to say one thing", hint=hint)
     if request.evidence:
-        return read_evidence(request.evidence, files)
+        return Evidence(read_evidence(request.evidence, files))
     if not (request.verify_evidence or settings.evidence.verify):
         return None
     if environment.collect_evidence is None:

@@ -305,7 +305,7 @@ def open_runtime(engine: Engine, request: Request, environment: Environment, *, 
             root=root,
             opened=now,
             pin=environment.variables.get(PIN, ""),
-            notices=(*notices, *_replaced(loaded)),
+            notices=(*notices, *_replaced(loaded), *(prepared.evidence.notices if prepared.evidence else ())),
             users=users,
             **_asked(prepared, loaded),
         )

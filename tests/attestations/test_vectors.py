@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from attest_governance.attestations.collect import collect
 from attest_governance.attestations.hashing import blake3_hex
-from attest_governance.attestations.images.keys import ImageKey, load_key
-from attest_governance.attestations.images.statement import Asked
+from attest_governance.attestations.images.keys import ImageKey, fingerprint, load_key
+from attest_governance.attestations.images.statement import SIGNATURE, Asked
 from attest_governance.attestations.receipts.binding import bound
 from attest_governance.attestations.receipts.checks import UPSTREAM
 from attest_governance.attestations.receipts.reading import parse_receipt
+from attest_governance.attestations.sources import Sources
 from attest_governance.attestations.terms import Terms
 from attest_governance.attestations.trust.bundle import Seen, accept, read_bundle
 from attest_governance.attestations.trust.store import Trust, read_store
@@ -137,3 +139,22 @@ def test_a_receipt_binds_the_image_that_its_artifacts_or_its_report_name(binding
     # A receipt of `attest image sign` says that a program was run, not that anything was verified.
     proven = binding["image"] and "image-sign" not in binding["file"]
     assert images == ({binding["image"]} if proven else set())
+
+
+@pytest.mark.skipif("layout" not in INDEX, reason="there is no collection")
+def test_the_referrers_of_a_layout_prove_what_the_index_says_and_nothing_more(tmp_path: Path) -> None:
+    layout = INDEX["layout"]
+    names = ("release", "p384", "rsa", "other")
+    keys = tuple(ImageKey(name=name, key=load_key((VECTORS / f"image/keys/{name}.pub").read_bytes())) for name in names)
+    fingerprints = {fingerprint(key.key): key.name for key in keys}
+    given = Sources(trust=Trust(), keys=keys, terms=Terms(now=NOW), layouts=(VECTORS / layout["layout"],))
+    found = {(fact.image, fact.name, fingerprints[fact.signer]) for fact in collect(given, [str(tmp_path)]).facts}
+    expected = {
+        (image, one["type"], one["signed_by"])
+        for image, listed in layout["referrers"].items()
+        for one in listed
+        if "signed_by" in one
+    }
+    api = layout["images"]["api"]
+    older = {(api, SIGNATURE, "release"), (api, "https://slsa.dev/provenance/v1", "release")}
+    assert found == expected | older

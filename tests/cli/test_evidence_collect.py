@@ -94,7 +94,7 @@ def test_what_a_receipt_proves_is_allowed_and_the_document_says_on_what_it_rests
     facts = json.loads((shop.folder / "evidence.json").read_text())
     jsonschema_rs.validate(json.loads(SCHEMA.read_text()), facts)
     assert [one["type"] for one in facts["attestations"][shop.image]] == ["attest/build"]
-    assert facts["receipts"][shop.image][0]["rests_on"].endswith("receipts/build.yaml")
+    assert facts["receipts"][shop.image][0]["rests_on"] == "receipts/build.yaml"
     assert facts["receipts"][shop.image][0]["signer"] == RELEASE.raw.hex()
     assert checked(attest, "--evidence", "evidence.json") == (0, [])
 
@@ -105,18 +105,28 @@ def test_the_configuration_alone_can_ask_for_it(attest: Attest, shop: Shop) -> N
     assert checked(attest)[0] == 0
 
 
-UNPROVEN: dict[str, dict[str, Any]] = {
-    "a stranger's receipt": {"signer": STRANGER},
-    "a receipt of a step that failed": {"exit_code": 1},
+WHERE = "a proof is refused: receipts/build.yaml: "
+UNPROVEN: dict[str, tuple[dict[str, Any], str]] = {
+    "a stranger's receipt": (
+        {"signer": STRANGER},
+        f"{WHERE}signature: the signature is good, and its key {STRANGER.id} is not trusted",
+    ),
+    "a receipt of a step that failed": (
+        {"exit_code": 1},
+        f"{WHERE}success: the step `build` ended with exit code 1",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", UNPROVEN)
 def test_what_is_refused_proves_nothing_and_is_told(attest: Attest, shop: Shop, name: str) -> None:
     shop.configure(**TRUST, layouts=["layout"])
-    shop.prove(**UNPROVEN[name])
+    proof, why = UNPROVEN[name]
+    shop.prove(**proof)
     code, found = checked(attest, "--verify-evidence")
     assert (code, found) == (1, ["has no receipt", "is not attested"])
+    notices = attest("policy", "check", "k8s", "--policy-dir", "policy", "--verify-evidence", "--format", "json")
+    assert notices.json()["notices"] == [why]
     ran = attest("policy", "evidence", "collect", "k8s")
     assert ran.code == 0
     assert ran.json()["receipts"] == {}

@@ -22,6 +22,7 @@ from attest_governance.attestations.manifests import files_of, images_in, worklo
 from attest_governance.attestations.reading import MAX_ARCHIVE
 from attest_governance.attestations.receipts.binding import bound
 from attest_governance.attestations.receipts.model import Receipt, signed_bytes
+from attest_governance.attestations.sources import Sources, named
 from attest_governance.attestations.verdict import Judgement
 from attest_governance.attestations.verify import Question, judge_file
 from attest_governance.errors import AttestError, InputError
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from attest_governance.adapters.registry import Registries
     from attest_governance.attestations.images.referring import Proof
     from attest_governance.attestations.receipts.checks import Judged
-    from attest_governance.attestations.sources import Sources
 
 AT_A_TIME = 16
 """Images about which registries are asked at once."""
+MOST_NOTICES = 10
 MOST_PROOFS = 100_000
 _ENDINGS = (".yaml", ".yml", ".json", ".tar.zst")
 
@@ -49,6 +50,15 @@ class Collected(msgspec.Struct, frozen=True):
     judged: tuple[Judgement, ...]
     """Every proof that was read, refused ones included."""
     unreadable: tuple[AttestError, ...]
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What counted for nothing, and why; of many, the first, and how many more there are."""
+        refused = [f"a proof is refused: {one.file}: {one.why}" for one in self.judged if not one.accepted]
+        told = [*refused, *(f"a proof can't be read: {error.lines[0]}" for error in self.unreadable)]
+        rest = len(told) - MOST_NOTICES
+        more = f"proofs that count for nothing: {rest} more; `attest policy evidence collect` names them"
+        return (*told[:MOST_NOTICES], more) if rest > 0 else tuple(told)
 
 
 def collect(given: Sources, paths: Sequence[str]) -> Collected:
@@ -88,7 +98,7 @@ class _Collection:
     def layouts(self) -> None:
         """Judges what refers to the images of the configured layouts."""
         for folder in self.given.layouts:
-            layout = Layout(folder)
+            layout = Layout(folder, named(self.given, folder))
             for data in layout.images():
                 self._manifest(data)
             for proof in layout.proofs():
@@ -114,8 +124,8 @@ class _Collection:
         """Judges what lies in the folders of receipts."""
         for path in _proofs(self.given.receipts):
             try:
-                data = Files().read(path, "proof", limit=MAX_ARCHIVE, pipes=False)
-                judged = judge_file(data, str(path), self._question())
+                data = Files().read(path, "proof", limit=MAX_ARCHIVE, shown=named(self.given, path), pipes=False)
+                judged = judge_file(data, named(self.given, path), self._question())
             except AttestError as error:
                 self.unreadable.append(error)
                 continue

@@ -31,10 +31,18 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms
     lifetime: float = 0.0
     """Seconds for which a fact counts."""
+    root: Path | None = None
+    """The project, by which the files in it are named."""
     receipts: tuple[Path, ...] = ()
     layouts: tuple[Path, ...] = ()
     registries: Registries | None = None
     """Those that may be asked; None for none."""
+
+
+def named(given: Sources, path: Path) -> str:
+    """What a file is called in facts and messages: within the project, by its path from there."""
+    inside = given.root is not None and path.is_relative_to(given.root)
+    return path.relative_to(given.root).as_posix() if inside and given.root else str(path)
 
 
 def sources(settings: Settings, now: datetime, files: Files, docker: Path | None = None) -> Sources:
@@ -59,6 +67,7 @@ def sources(settings: Settings, now: datetime, files: Files, docker: Path | None
         keys=tuple(_key(settings, one, files) for one in options.keys),
         terms=terms,
         lifetime=options.lifetime,
+        root=settings.root,
         receipts=tuple(_place(settings, "receipts", path) for path in options.receipts),
         layouts=tuple(_place(settings, "layouts", path) for path in options.layouts),
         registries=_registries(settings, docker) if options.registries else None,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attest_governance.model import Policy, Problem
     from attest_governance.model.sources import Text, Verification
     from attest_governance.model.verdict import Validation
-    from attest_governance.request import Environment, Inspect, Request
+    from attest_governance.request import Environment, Evidence, Inspect, Request
     from attest_governance.runtime import Runtime
 
 _started: list[Engine] = []
@@ -59,14 +59,16 @@ def environment() -> Environment:
     )
 
 
-def _collect_evidence(settings: Settings, judged: Sequence[str], files: Files) -> dict[str, Any]:
+def _collect_evidence(settings: Settings, judged: Sequence[str], files: Files) -> Evidence:
     from attest_governance.adapters.clock import system_clock  # noqa: PLC0415
     from attest_governance.attestations.collect import collect  # noqa: PLC0415 (cryptography is slow to import)
     from attest_governance.attestations.facts import document  # noqa: PLC0415
     from attest_governance.attestations.sources import sources  # noqa: PLC0415
+    from attest_governance.request import Evidence  # noqa: PLC0415
 
     given = sources(settings, system_clock(), files, docker_configuration())
-    return document(collect(given, judged).facts)
+    found = collect(given, judged)
+    return Evidence(document(found.facts), found.notices)
 
 
 def docker_configuration() -> Path:

@@ -26,14 +26,15 @@ _REF = "org.opencontainers.image.ref.name"
 
 
 class Layout:
-    """A layout in a folder.
+    """A layout in a folder; `name` is what messages call it.
 
     Raises:
         InputError: there is none, or its index can't be read.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
+        self.name = name
         self._read = Files()
         self.index = self._typed(folder / "index.json")
 
@@ -48,7 +49,7 @@ class Layout:
             older = _OLDER_TAG.fullmatch(descriptor.annotations.get(_REF, ""))
             image = manifest.subject.digest if manifest.subject else f"sha256:{older[1]}" if older else ""
             if image:
-                yield from proofs_of(manifest, image, str(self.folder), self.blob)
+                yield from proofs_of(manifest, image, self.name, self.blob)
 
     def blob(self, digest: str, limit: int = MAX_ARCHIVE) -> bytes:
         """The bytes of a digest.
@@ -58,7 +59,7 @@ class Layout:
         """
         found = _DIGEST.fullmatch(digest)
         if found is None:
-            raise InputError(f"`{digest[:80]}` is no SHA-256 digest", file=str(self.folder))
+            raise InputError(f"`{digest[:80]}` is no SHA-256 digest", file=self.name)
         path = self.folder / "blobs" / "sha256" / found[1]
         data = self._read.read(path, "blob", limit=limit, pipes=False)
         if hashlib.sha256(data).hexdigest() != found[1]:
@@ -73,9 +74,9 @@ class Layout:
                 continue
             seen.add(descriptor.digest)
             if len(seen) > MOST_MANIFESTS:
-                raise InputError(f"the layout lists more than {MOST_MANIFESTS} manifests", file=str(self.folder))
+                raise InputError(f"the layout lists more than {MOST_MANIFESTS} manifests", file=self.name)
             data = self.blob(descriptor.digest, MAX_MANIFEST)
-            manifest = read_manifest(data, f"{self.folder}@{descriptor.digest}")
+            manifest = read_manifest(data, f"{self.name}@{descriptor.digest}")
             waiting += manifest.manifests
             yield descriptor, data, manifest
 
