@@ -9,17 +9,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import warnings
 from datetime import UTC, datetime
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import (
     Certificate,
+    DuplicateExtension,
     ExtendedKeyUsage,
     ExtensionNotFound,
+    InvalidVersion,
+    UnsupportedGeneralNameType,
     load_der_x509_certificate,
     load_pem_x509_certificates,
 )
@@ -46,6 +51,16 @@ _RSA, _RSA_SHA256 = bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886
 _CONTENT_TYPE, _MESSAGE_DIGEST = bytes.fromhex("2a864886f70d010903"), bytes.fromhex("2a864886f70d010904")
 _TIME_STAMPING = "1.3.6.1.5.5.7.3.8"
 _TIME = re.compile(rb"\d{14}(\.\d{1,9})?Z")
+
+
+_UNFIT = (
+    CryptographyDeprecationWarning,
+    DuplicateExtension,
+    InvalidVersion,
+    UnsupportedAlgorithm,
+    UnsupportedGeneralNameType,
+)
+"""What the reader of certificates raises, or says to nobody's use, beside `ValueError`."""
 
 
 class Timestamp(msgspec.Struct, frozen=True):
@@ -83,6 +98,15 @@ def verify_token(token: bytes, signed: bytes, authorities: tuple[bytes, ...]) ->
     if len(token) > MAX_TOKEN:
         raise ValueError(f"the token is larger than {MAX_TOKEN >> 10} KiB")
     parsed = _parse(token)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            return _verified(parsed, signed, authorities)
+    except _UNFIT as error:
+        raise ValueError(f"a certificate of the token can't be used: {error}") from None
+
+
+def _verified(parsed: _Token, signed: bytes, authorities: tuple[bytes, ...]) -> Timestamp:
     imprint, moment = _info(parsed.content)
     if not hmac.compare_digest(imprint, hashlib.sha256(signed).digest()):
         raise ValueError("the timestamp token does not cover this signature")
