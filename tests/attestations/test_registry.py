@@ -229,6 +229,12 @@ def test_the_requests_for_an_image_and_its_attestations_are_few(registry: Regist
     assert len(registry.asked) == 4 + 2 * 3  # manifest, referrers, two older tags; manifest and blob of each
 
 
+def test_docker_hub_is_asked_where_it_is() -> None:
+    hub = Host(name="docker.io")
+    known = docker_credentials({"auths": {"https://index.docker.io/v1/": {"auth": "cm9ib3Q6c2VjcmV0"}}})
+    assert (hub.url, known("docker.io")) == ("https://registry-1.docker.io/v2/", USER)
+
+
 def test_passwords_come_from_docker_s_configuration() -> None:
     known = docker_credentials(
         {"auths": {"registry.example": {"auth": "cm9ib3Q6c2VjcmV0"}, "b": {"auth": "%"}, "c": 1}}

@@ -22,6 +22,7 @@ from attest_governance.errors import InputError
 
 MAX_MANIFEST = 4 << 20
 MAX_TOKEN = 1 << 16
+HUB = "docker.io"
 MOST_PAGES = 16
 MOST_REDIRECTS = 3
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
@@ -56,7 +57,12 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """Where its API begins."""
-        return f"{'http' if self.plain_http else 'https'}://{self.name}/v2/"
+        return f"{'http' if self.plain_http else 'https'}://{self.address}/v2/"
+
+    @property
+    def address(self) -> str:
+        """The host that is asked: Docker Hub has another than its images name."""
+        return "registry-1.docker.io" if self.name == HUB else self.name
 
 
 class Registries:
@@ -175,7 +181,7 @@ class Registries:
 
     def _redirected(self, host: Host, at: SplitResult, reply: Reply) -> SplitResult:
         to = redirected(at, reply.headers.get("location", ""))
-        if to.netloc not in (host.name, *host.redirects):
+        if to.netloc not in (host.address, *host.redirects):
             hint = f"list it in `redirects` of the registry `{host.name}`, if its blobs lie there"
             raise failed(at, f"the registry redirects to `{to.netloc}`, which is not listed", hint)
         return to
@@ -197,7 +203,7 @@ class Registries:
     def _realm(self, host: Host, repository: str, at: SplitResult, challenge: Mapping[str, str]) -> SplitResult:
         """Where a token for pulling is issued: a listed server, whatever the challenge would like."""
         realm = check_url(challenge.get("realm", ""))
-        if realm.netloc not in (host.name, *host.token_hosts) or (realm.scheme != "https" and not host.plain_http):
+        if realm.netloc not in (host.address, *host.token_hosts) or (realm.scheme != "https" and not host.plain_http):
             hint = f"list it in `token_hosts` of the registry `{host.name}`, if it issues its tokens"
             raise failed(at, f"the registry sends for a token to `{realm.netloc}`, which is not listed", hint)
         scope = f"repository:{repository.partition('/')[2]}:pull"
@@ -216,7 +222,8 @@ def docker_credentials(document: Mapping[str, Any]) -> Credentials:
     entries = auths if isinstance(auths, dict) else {}
 
     def known(host: str) -> str:
-        entry = entries.get(host) or entries.get(f"https://{host}")
+        names = ("https://index.docker.io/v1/",) if host == HUB else (host, f"https://{host}")
+        entry = next((entries[name] for name in names if name in entries), None)
         encoded = entry.get("auth") if isinstance(entry, dict) else None
         try:
             return base64.b64decode(encoded or "", validate=True).decode()
