@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.cli.conftest import Attest
 
 RELEASE, STRANGER = Signer(1), Signer(2)
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "evidence.schema.json"
+NOW = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 SLSA = "https://slsa.dev/provenance/v1"
 POLICY = """
 package shop
@@ -207,6 +209,29 @@ def test_provenance_of_a_builder_that_nobody_wants_is_refused(attest: Attest, sh
     assert attest("policy", "evidence", "collect", "k8s").json()["attestations"] == {}
     shop.layout.refer(shop.image, RELEASE.bundle(statement(shop.image, runDetails=wanted)))
     assert shop.image in attest("policy", "evidence", "collect", "k8s").json()["attestations"]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "proven"),
+    [
+        ({"scanFinishedOn": "2000-01-01T00:00:00Z"}, False),
+        ({"scanFinishedOn": "2999-01-01T00:00:00Z"}, False),
+        ({"scanFinishedOn": "yesterday"}, False),
+        ({}, False),
+        ({"scanFinishedOn": NOW}, True),
+    ],
+    ids=["too old", "from the future", "no time", "nothing", "of today"],
+)
+def test_a_scan_counts_while_it_is_young(attest: Attest, shop: Shop, metadata: dict[str, str], proven: bool) -> None:
+    shop.configure(**keyed(), scan_max_age="1h", lifetime="30d")
+    (shop.folder / "release.pub").write_bytes(RELEASE.pem)
+    made = statement(shop.image, "https://cosign.sigstore.dev/attestation/vuln/v1", metadata=metadata)
+    shop.layout.refer(shop.image, RELEASE.bundle(made))
+    facts = attest("policy", "evidence", "collect", "k8s").json()["attestations"].get(shop.image, [])
+    assert bool(facts) == proven
+    if proven:
+        end = datetime.fromisoformat(facts[0]["expires_at"])
+        assert end == datetime.fromisoformat(NOW) + timedelta(hours=1)
 
 
 def test_a_registry_that_is_listed_is_asked_by_a_check(attest: Attest, shop: Shop) -> None:

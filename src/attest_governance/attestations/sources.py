@@ -82,6 +82,7 @@ def terms_of(settings: Settings, now: datetime) -> Terms:
         max_age=options.max_age or 0.0,
         required_steps=options.required_steps,
         builders=options.builders,
+        scan_max_age=options.scan_max_age or 0.0,
         clean_tree=options.clean_tree,
         reproducible=options.reproducible,
         image_keys=options.image_keys,

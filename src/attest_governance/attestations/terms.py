@@ -21,6 +21,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     reproducible: bool = False
     builders: tuple[str, ...] = ()
     """Ids of the builders that provenance may name; empty for any."""
+    scan_max_age: float = 0.0
+    """The greatest age of a vulnerability scan in seconds, by what its signer says; 0 for any."""
     image_keys: tuple[str, ...] = ()
     """The `--key` that `attest image verify` was called with, as it was written there."""
     image_checks: tuple[str, ...] = ("signature",)

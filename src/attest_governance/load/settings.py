@@ -507,6 +507,9 @@ class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
     builders: Annotated[
         tuple[str, ...], Meta(description="Ids of builders that provenance (SLSA) may name; all where there is none.")
     ] = ()
+    scan_max_age: Annotated[
+        Span | None, Meta(description="The greatest age of a vulnerability scan, by what its signer says.")
+    ] = None
     clean_tree: Annotated[bool, Meta(description="Whether a receipt must say that its tree was committed.")] = False
     reproducible: Annotated[bool, Meta(description="Whether a receipt must say that building twice gave the same.")] = (
         False

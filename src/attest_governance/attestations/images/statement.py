@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.attestations.images.conditions import with_conditions
 from attest_governance.attestations.images.keys import ImageKey, fingerprint, signers
 from attest_governance.attestations.instants import of, written
 from attest_governance.attestations.reading import strict_base64, strict_json, typed
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from attest_governance.attestations.terms import Terms
 
 STATEMENTS = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
-PROVENANCE = "https://slsa.dev/provenance/v1"
 SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
 """The type of a statement that is a signature and nothing more. No other attestation counts for one."""
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -70,10 +70,10 @@ def judge_statement(envelope: Envelope, name: str, asked: Asked, terms: Terms) -
         role,
         check_subject(asked.image, covered=statement.is_about(asked.image)),
         _type(statement.predicate_type, asked),
-        *_builder(statement, terms),
     )
     said = statement.predicate_type
-    return judgement("attestation", name, asked, checks, fitting(keys, said, asked, terms), said=said)
+    found = judgement("attestation", name, asked, checks, fitting(keys, said, asked, terms), said=said)
+    return with_conditions(found, said, statement.predicate, terms)
 
 
 def read_statement(envelope: Envelope, name: str) -> Statement:
@@ -143,18 +143,6 @@ def judgement(
         types=(said,),
         expires_at="" if ends is None else written(ends),
     )
-
-
-def _builder(statement: Statement, terms: Terms) -> tuple[Check, ...]:
-    """Whether provenance names a builder that is wanted, where any are."""
-    if not terms.builders or statement.predicate_type != PROVENANCE:
-        return ()
-    details = statement.predicate.get("runDetails")
-    builder = details.get("builder") if isinstance(details, dict) else None
-    found = builder.get("id") if isinstance(builder, dict) else None
-    if found in terms.builders:
-        return (passed("builder", f"built by `{found}`"),)
-    return (failed("builder", f"built by `{found}`, which is none of the builders that are wanted"),)
 
 
 def _type(found: str, asked: Asked) -> Check:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attest_governance.attestations.images.statement import PROVENANCE
+from attest_governance.attestations.images.conditions import PROVENANCE
 from attest_governance.attestations.reading import strict_base64, strict_json, typed
 from attest_governance.attestations.receipts.checks import UPSTREAM, Judged, judge_receipt, standing
 from attest_governance.attestations.statements.dsse import IN_TOTO, Envelope
