@@ -119,6 +119,7 @@ def test_an_attestation_counts_for_its_own_image_and_type_alone(attest: Attest, 
     written(project, "slsa.json", RELEASE.bundle(statement(DIGEST)))
     about = (*VERIFY, "slsa.json", "--key", "release.pub", "--image")
     assert attest(*about, DIGEST).code == 0
+    assert attest(*about, f"registry.example/shop/web@{DIGEST}").code == 0
     other = attest(*about, "sha256:" + "0" * 64)
     assert (other.code, "subject: not about sha256:0000" in other.out) == (1, True)
     typed = attest(*about, DIGEST, "--type", "https://sigstore.dev/cosign/sign/v1")

@@ -14,6 +14,7 @@ from attest_governance.attestations import facts
 from attest_governance.attestations.collect import Collected, collect
 from attest_governance.attestations.images.keys import ImageKey, load_key
 from attest_governance.attestations.images.statement import DIGEST, Asked
+from attest_governance.attestations.manifests import repository
 from attest_governance.attestations.reading import MAX_ARCHIVE
 from attest_governance.attestations.sources import Sources, sources
 from attest_governance.attestations.terms import Terms
@@ -53,7 +54,7 @@ def verify_command(
     trust_store: Stores = None,
     key: Keys = None,
     image: Annotated[
-        str, typer.Option("--image", metavar="DIGEST", help="The image that attestations must be about.")
+        str, typer.Option("--image", metavar="[NAME@]DIGEST", help="The image that attestations must be about.")
     ] = "",
     predicate_type: Annotated[
         str, typer.Option("--type", metavar="URI", help="The predicate type that attestations must have.")
@@ -75,7 +76,7 @@ def verify_command(
     Exits with 0 when every file is accepted, 1 when one is refused, and 2 when one can't be read.
     """
     given = _named(trust_store or (), key or ()) or sources(settings_here(files), system_clock(), Files())
-    asked = Asked(image=image, keys=given.keys, predicate_type=predicate_type) if image else None
+    asked = _asked(image, given, predicate_type) if image else None
     terms = msgspec.structs.replace(given.terms, image_keys=(*given.terms.image_keys, *(image_key or ())))
     question = Question(trust=given.trust, terms=terms, image=asked, signature=_text(signature))
     found, errors = _judged(files, question)
@@ -153,6 +154,12 @@ def _tell(found: Collected, *, explain: bool) -> None:
         tell(f"can't be read: {error.lines[0]}")
     accepted = len(found.judged) - len(refused)
     tell(f"proofs: {accepted} accepted, {len(refused)} refused, {len(found.unreadable)} unreadable")
+
+
+def _asked(image: str, given: Sources, predicate_type: str) -> Asked:
+    name, _, digest = image.rpartition("@")
+    where = repository(name) if name else ""
+    return Asked(image=digest, keys=given.keys, predicate_type=predicate_type, repository=where)
 
 
 def _judged(files: Sequence[str], question: Question) -> tuple[list[Judgement], list[InputError]]:
