@@ -16,12 +16,15 @@ import msgspec
 import uvicorn
 
 from attest_governance.errors import UsageError
+from attest_governance.server.protocol import LimitedProtocol
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
+_CONNECTIONS = 4096
+"""Connections beyond these are answered with 503."""
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -88,6 +91,9 @@ def listen(
     """
     config = uvicorn.Config(
         application,
+        http=LimitedProtocol,
+        ws="none",
+        limit_concurrency=_CONNECTIONS,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -1,0 +1,63 @@
+"""HTTP/1.1 with limits on what comes before a request is one: its head, and the time until it is there."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 64 << 10
+"""Bytes of a request line and headers."""
+HEAD_SECONDS = 10.0
+"""From a connection's beginning, or a request's first byte, to the end of its headers; TLS has shaken hands by then."""
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Closes connections whose next request does not begin whole and in time. Between requests keep-alive counts."""
+
+    head_seconds = HEAD_SECONDS
+    _patience: asyncio.TimerHandle | None = None
+    _head = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client is there, and has not asked yet."""
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what comes while headers are incomplete."""
+        if self._patience is not None:
+            self._head += len(data)
+        super().data_received(data)
+        if self._patience is not None and self._head > LARGEST_HEAD:
+            self._close()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        if self._patience is None:
+            self._wait()
+
+    def on_headers_complete(self) -> None:
+        """From here on the application has limits of its own."""
+        self._settle()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._settle()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._head = 0
+        self._patience = self.loop.call_later(self.head_seconds, self._close)
+
+    def _settle(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None
+
+    def _close(self) -> None:
+        self._settle()
+        if not self.transport.is_closing():
+            self.transport.abort()

@@ -1,0 +1,74 @@
+"""Connections on which no request comes are closed, and others are served meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from attest_governance.server.app import application
+from attest_governance.server.protocol import LARGEST_HEAD, LimitedProtocol
+from tests.server.conftest import Server, Start, pod, review
+
+BODY = json.dumps(review(pod())).encode()
+HEAD = b"POST /v1/admit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(BODY)
+WHOLE = HEAD + b"\r\n" + BODY
+
+
+class HastyProtocol(LimitedProtocol):
+    head_seconds = 0.05
+
+
+async def asked(server: Server, parts: list[bytes], protocol: type[LimitedProtocol], close: bool) -> bytes:
+    """What comes back on a connection that sends these parts, until the server closes it (or an answer is there)."""
+    config = uvicorn.Config(application(server.service, server.access), lifespan="off", log_config=None, ws="none")
+    config.load()
+    loop = asyncio.get_running_loop()
+    state = ServerState()
+    listener = await loop.create_server(lambda: protocol(config, state, {}), "127.0.0.1", 0)
+    async with listener:
+        reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+        said = b""
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                if not close:
+                    said += await reader.readuntil(b"}}")
+            return said + (await reader.read() if close else b"")
+        except ConnectionError:
+            return said
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(b"", id="nothing at all"),
+        pytest.param(HEAD[:20], id="a part of a line"),
+        pytest.param(HEAD, id="headers that don't end"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00", id="TLS"),
+        pytest.param(b"\r\n\r\n\r\n", id="empty lines"),
+    ],
+)
+def test_a_request_that_does_not_come_is_not_waited_for(start: Start, part: bytes) -> None:
+    server = start()
+    said = asyncio.run(asyncio.wait_for(asked(server, [part], HastyProtocol, close=True), 60))
+    assert said == b"" or said.startswith(b"HTTP/1.1 400")
+    assert server.admit(pod())["allowed"]
+
+
+def test_headers_without_end_are_not_kept(start: Start) -> None:
+    line = b"X-A: " + b"x" * 1000 + b"\r\n"
+    parts = [HEAD, *[line] * (2 * LARGEST_HEAD // len(line))]
+    said = asyncio.run(asyncio.wait_for(asked(start(), parts, LimitedProtocol, close=True), 60))
+    assert said == b""
+
+
+def test_many_requests_on_one_connection(start: Start) -> None:
+    said = asyncio.run(asyncio.wait_for(asked(start(), [WHOLE] * 5, LimitedProtocol, close=False), 60))
+    assert said.count(b'"allowed":true') == 5
