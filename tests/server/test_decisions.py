@@ -14,7 +14,7 @@ from attest_governance.errors import InputError, OutputError
 from attest_governance.server.decisions import Decision, DecisionLog, read_decisions
 from attest_governance.server.masking import masked
 from tests.cli.conftest import Attest, attest, project
-from tests.server.conftest import POLICY, Start, pod
+from tests.server.conftest import POLICY, Start, pod, review
 
 __all__ = ["attest", "project"]
 
@@ -99,6 +99,15 @@ def test_values_of_secrets_never_reach_the_log(
     assert SECRET not in text
     assert entry["verdict"] == "deny"
     assert ("input" in entry, entry.get("masked", False)) == (bool(configuration),) * 2
+
+
+def test_a_secret_that_python_can_not_read_is_not_told_either(start: Start, tmp_path: Path) -> None:
+    value = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "c2VjcmV0LXZhbHVl"}}
+    body = json.dumps(review(value)).replace('"dryRun"', '"options": "\\ud800", "x"').encode()
+    start(TELLS, INPUTS, log=True).ask("POST", "/v1/admit", body)
+    text = (tmp_path / "decisions.jsonl").read_text() if (tmp_path / "decisions.jsonl").exists() else ""
+    assert "c2VjcmV0LXZhbHVl" not in text
+    assert "secret-value" not in text
 
 
 @pytest.mark.parametrize(

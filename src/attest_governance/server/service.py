@@ -24,15 +24,15 @@ from attest_governance.report.json_document import write
 from attest_governance.report.registry import ReportOptions
 from attest_governance.server import words
 from attest_governance.server.current import Current, failing
-from attest_governance.server.decisions import Decision, DecisionLog, LoggedFinding, LoggedResource
+from attest_governance.server.decisions import Decision, DecisionLog
 from attest_governance.server.lane import Lane
-from attest_governance.server.masking import hidden, masked, secrets_of
 from attest_governance.server.metrics import Metrics
+from attest_governance.server.records import logged, milliseconds, undecided, with_input
 from attest_governance.server.refusals import OverloadedError, RefusedError
 from attest_governance.server.review import ReviewRequest, Said, read_review, seconds_of, write_review
 
 if TYPE_CHECKING:
-    from attest_governance.model import Finding, Outcome
+    from attest_governance.model import Outcome
     from attest_governance.runtime import Runtime
     from attest_governance.server.current import Swapped
     from attest_governance.server.namespaces import Namespaces
@@ -193,11 +193,11 @@ class Service:
         runtime, outcome = self._judged(manifests, now, left, recorded=not request.dry_run)
         decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
         decision = msgspec.structs.replace(
-            self._decision(request, body, began),
+            undecided(request, body, began, self._clock()),
             time=format_instant(now),
             verdict=decided.verdict,
             allowed=decided.allowed,
-            findings=tuple(map(_logged, outcome.findings)),
+            findings=tuple(map(logged, outcome.findings)),
             problems=tuple(one.message for one in (*decided.failures, *decided.ignored)),
             policy_set=outcome.policy_set,
         )
@@ -229,7 +229,7 @@ class Service:
         """The answer where there is no outcome: what the failure policy says."""
         allowed = failing(self.current.runtime)("") == "ignore"
         decision = msgspec.structs.replace(
-            self._decision(request, body, began), allowed=allowed, problems=(error.message,)
+            undecided(request, body, began, self._clock()), allowed=allowed, problems=(error.message,)
         )
         allowed = self._keep(decision, body) is None and allowed
         message = words.undecided(error.message)
@@ -252,10 +252,10 @@ class Service:
             door="check",
             verdict=outcome.summary.verdict,
             allowed=outcome.summary.verdict == "allow",
-            findings=tuple(map(_logged, outcome.findings)),
+            findings=tuple(map(logged, outcome.findings)),
             problems=tuple(one.message for one in outcome.problems if one.severity == "error"),
             policy_set=outcome.policy_set,
-            milliseconds=_milliseconds(began),
+            milliseconds=milliseconds(began),
             input_digest=sha256(text.encode()).hexdigest(),
         )
         unlogged = self._keep(decision, b"")
@@ -280,25 +280,6 @@ class Service:
         said: dict[str, Any] = {"decision_id": token_hex(16)}
         return msgspec.json.encode(said if answered.result is msgspec.UNSET else {**said, "result": answered.result})
 
-    def _decision(self, request: ReviewRequest, body: bytes, began: float) -> Decision:
-        """A decision that says what was asked, and that nothing was decided."""
-        group, kind = request.kind.group, request.kind
-        version = f"{group}/{kind.version}" if group else kind.version
-        return Decision(
-            id=token_hex(16),
-            time=format_instant(self._clock()),
-            door="admit",
-            verdict="error",
-            allowed=False,
-            uid=request.uid,
-            operation=request.operation,
-            resource=LoggedResource(version, kind.kind, request.name, request.namespace, request.sub_resource),
-            user=request.user_info.username,
-            dry_run=bool(request.dry_run),
-            milliseconds=_milliseconds(began),
-            input_digest=sha256(body).hexdigest(),
-        )
-
     def _keep(self, decision: Decision, body: bytes) -> OutputError | None:
         """Logs a decision; the error where that is impossible and the configuration insists on it."""
         if self._log is None:
@@ -306,7 +287,7 @@ class Service:
         options = self.current.runtime.settings.server
         kind = decision.resource.kind if decision.resource else ""
         if body and (options.decision_log_inputs or kind == "Secret"):
-            decision = _with_input(decision, body, options.decision_log_masks, kept=options.decision_log_inputs)
+            decision = with_input(decision, body, options.decision_log_masks, kept=options.decision_log_inputs)
         try:
             self._log.append(decision)
         except OutputError as error:
@@ -365,40 +346,3 @@ def _text(body: bytes) -> str:
         raise RefusedError(
             400, "malformed", f"the body is no UTF-8 at byte {error.start}", hint="send UTF-8"
         ) from error
-
-
-def _milliseconds(began: float) -> float:
-    return round((time.monotonic() - began) * 1000, 3)
-
-
-def _logged(finding: Finding) -> LoggedFinding:
-    return LoggedFinding(
-        finding.policy,
-        finding.rule,
-        finding.severity,
-        finding.enforcement,
-        finding.message,
-        finding.location.path,
-        finding.waiver,
-    )
-
-
-def _with_input(decision: Decision, body: bytes, masks: tuple[str, ...], *, kept: bool) -> Decision:
-    """The decision with what was judged, less what must not be kept; its words are without values of Secrets, too."""
-    try:
-        review: dict[str, Any] = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):  # the engine refused it, too
-        return decision
-    request = review["request"]
-    secrets: set[str] = set()
-    touched = False
-    for member in ("object", "oldObject"):
-        one = request.get(member)
-        if isinstance(one, dict):
-            secrets |= secrets_of(one)
-            request[member], changed = masked(one, masks)
-            touched = touched or changed
-    findings = tuple(msgspec.structs.replace(one, message=hidden(one.message, secrets)) for one in decision.findings)
-    problems = tuple(hidden(one, secrets) for one in decision.problems)
-    told = msgspec.structs.replace(decision, findings=findings, problems=problems)
-    return msgspec.structs.replace(told, input=review, masked=touched) if kept else told
