@@ -134,3 +134,23 @@ def test_the_api_needs_a_token(start: Start, header: str, status: int) -> None:
     asyncio.run(server.aask("POST", "/v1/check", body, {"authorization": header}))
     assert server.ask("POST", "/v1/check", body, {"authorization": header}).status == status
     assert server.admit(pod())["allowed"], "admission needs none"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8443", 200),
+        ("localhost", 200),
+        ("[::1]:8443", 200),
+        ("evil.example:8443", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("", 403),
+        ("[", 403),
+    ],
+)
+def test_a_page_of_another_name_does_not_reach_the_open_api(start: Start, host: str, status: int) -> None:
+    server = start(access=Access(anybody=True, local=True))
+    body = json.dumps(pod()).encode()
+    assert server.ask("POST", "/v1/check", body, {"host": host}).status == status
+    assert server.ask("GET", "/v1/data/own", headers={"host": host}).status == (404 if status == 200 else 403)
+    assert start().ask("POST", "/v1/check", body, {"host": host}).status == (200 if host != "[" else 403)

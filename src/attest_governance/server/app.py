@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from attest_governance.errors import AttestError, EngineError
 from attest_governance.report.clean import one_line
+from attest_governance.server.listening import Address
 from attest_governance.server.metrics import CONTENT_TYPE
 from attest_governance.server.openapi import description
 from attest_governance.server.refusals import RefusedError
@@ -36,6 +38,17 @@ class Access(msgspec.Struct, frozen=True):
     tokens: Mapping[str, str] = {}
     """Hashes (SHA-256, hexadecimal) of tokens, by the name of whose they are."""
     anybody: bool = False
+    local: bool = False
+    """Whether it is open because only this machine reaches it: then pages in its browsers must not, whose names can be
+    made to mean this machine."""
+
+    def reaches(self, host: str) -> bool:
+        """Whether a request for such a `Host` may come here."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return not self.local or Address(name, 0).loopback
 
     def admits(self, header: str) -> bool:
         """Whether an `Authorization` header opens the API."""
@@ -149,6 +162,8 @@ class _Doors:
         return failure(status, AttestError(what, hint="see /openapi.json"))
 
     def _insist_on_access(self, request: Request) -> None:
+        if not self._access.reaches(request.headers.get("host", "")):
+            raise RefusedError(403, "authentication", "the API is for this machine", hint="ask for 127.0.0.1")
         if not self._access.admits(request.headers.get("authorization", "")):
             raise RefusedError(401, "authentication", "the API needs a token", hint="send `Authorization: Bearer …`")
 
@@ -199,8 +214,8 @@ def failure(status: int, error: AttestError) -> Response:
 
 def _code(status: int) -> str:
     """What OPA calls errors of such a status."""
-    if status in (401, 404):
-        return {401: "unauthorized", 404: "resource_not_found"}[status]
+    if status in (401, 403, 404):
+        return {401: "unauthorized", 403: "unauthorized", 404: "resource_not_found"}[status]
     return "invalid_parameter" if status < 500 else "internal_error"  # noqa: PLR2004 (HTTP)
 
 

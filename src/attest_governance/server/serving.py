@@ -93,7 +93,8 @@ def reached(address: Address, certificate: Certificate | None, *, plain: bool, t
         )
     known = read_tokens(tokens) if tokens else {}
     proven = certificate is not None and certificate.clients is not None
-    return Access(known, anybody=not known and (address.loopback or proven))
+    anybody = not known and (address.loopback or proven)
+    return Access(known, anybody=anybody, local=anybody and not proven)
 
 
 def read_tokens(path: Path) -> dict[str, str]:
