@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 from measure import Command, output_of, peak_bytes
-from run import ATTEST, MEGABYTE, interleaved, machine, write
+from run import MEGABYTE, attest, interleaved, machine, scratch_folder, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,9 +121,8 @@ def _template(kind: str, number: int, folder: Path) -> dict[str, object]:
 
 def programs(policies: Path, pods: Path) -> list[Command]:
     """The two programs on the same files."""
-    check = [ATTEST, "policy", "check", str(pods), "-p", str(policies), "--format", "json"]
     test = ["gator", "test", f"-f={policies}", f"-f={pods}", "-o=json"]
-    return [Command("attest policy check", check), Command("gator test", test)]
+    return [*attest(str(pods), "-p", str(policies)), Command("gator test", test)]
 
 
 def violations(name: str, output: bytes) -> int:
@@ -170,7 +168,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--print", action="store_true", help="print the results and leave benchmarks/README.md alone")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="attest-benchmark-") as scratch:
+    with scratch_folder() as scratch:
         rows = [row for case in CASES for row in compare(case, Path(scratch), arguments.pods, arguments.repeats)]
     text = f"{machine(arguments.repeats)}\n\n{table(rows)}"
     print(text)
