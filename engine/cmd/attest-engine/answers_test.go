@@ -28,7 +28,7 @@ var answers = map[string][]any{
 	"gatekeeper/templates": {gkgen.Result{}}, "trace": {trace.Result{}}, "profile": {profile.Report{}, profile.Progress{}},
 	"test": {regotest.Result{}, regotest.Batch{}}, "playground/evaluate": {play.Result{}}, "playground/test": {play.TestResult{}},
 	"tests/generate": {generate.Result{}, progress{}}, "conflicts": {conflict.Result{}, progress{}},
-	"optimize": {optimize.Result{}, progress{}}, "samples": {optimize.Made{}, progress{}},
+	"optimize": {optimize.Result{}, progress{}}, "samples": {optimize.Made{}, progress{}}, "results": {resultsAnswer{}},
 }
 
 // never are maps that are there wherever their answer is.
