@@ -17,6 +17,7 @@ type document struct {
 	refused *Refusal
 	sight   sight
 	looked  bool // sight is final
+	watched bool // evaluations tell how its elements came about
 }
 
 type kind int
@@ -114,7 +115,7 @@ func (u *unit) arguments(rule *ast.Rule, s *scope, k func() op) op {
 func (u *unit) yield(d *document, rule *ast.Rule, s *scope) op {
 	switch d.kind {
 	case set:
-		return collect(u.value(rule.Head.Key, s))
+		return u.element(d, rule, s)
 	case object:
 		return u.insert(d, rule, s)
 	}

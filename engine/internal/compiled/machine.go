@@ -18,8 +18,9 @@ type Machine struct {
 	bctx    topdown.BuiltinContext
 	stack   []*ast.Term
 	top     int
-	deepest int         // the most that top was since the machine was clean
-	items   []*ast.Term // elements of the collections under construction
+	derived *[]Derivation // where derivations are told; nil where nobody asks
+	deepest int           // the most that top was since the machine was clean
+	items   []*ast.Term   // elements of the collections under construction
 	ticks   uint
 	limit   uint   // most steps of an evaluation, 0 for no limit
 	why     string // why OPA has to answer, "" where it has not
@@ -124,7 +125,7 @@ func (l *layer) fresh(p *Program, input *ast.Term) {
 // clean forgets what the last evaluation saw, so that a machine that waits holds nothing of a resource or a request in
 // memory. What stays is true of any other: see lasting.
 func (m *Machine) clean() {
-	m.layer, m.current, m.root, m.result, m.cancel = &m.bottom, nil, nil, nil, nil
+	m.layer, m.current, m.root, m.result, m.cancel, m.derived = &m.bottom, nil, nil, nil, nil, nil
 	m.bottom.clean()
 	clear(m.stack[:min(m.deepest, len(m.stack))])
 	m.deepest = 0

@@ -72,6 +72,7 @@ type Environment struct {
 	Runtime *ast.Term
 	Caches  cache.InterQueryCache
 	Values  cache.InterQueryValueCache
+	Derived *[]Derivation // gets how the elements of watched sets came about
 }
 
 // Run evaluates a query. It returns rows of values for the query's variables, or false where OPA has to be asked:
@@ -99,7 +100,7 @@ func (m *Machine) Why() string { return m.why }
 func (m *Machine) prepare(ctx context.Context, input *ast.Term, env Environment) {
 	m.why, m.top, m.rows, m.ticks = "", 0, 0, 0
 	m.stands(env.Data)
-	m.cancel = env.Cancel
+	m.cancel, m.derived = env.Cancel, env.Derived
 	m.layer = &m.bottom
 	m.layer.fresh(m.program, input)
 	m.keepFor(input)

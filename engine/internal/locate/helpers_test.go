@@ -134,6 +134,7 @@ func pointer(path []any) string {
 func located(t testing.TB, q Query) map[string]string {
 	t.Helper()
 	found := entries(t, q)
+	agree(t, q)
 	paths, err := Paths(context.Background(), q, found)
 	if err != nil {
 		t.Fatal(err)

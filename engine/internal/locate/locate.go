@@ -15,6 +15,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/topdown"
+
+	"attest.continuu.ms/engine/internal/compiled"
 )
 
 // maxEvents bounds an evaluation that is being watched; entries not derived by then have no path.
@@ -39,14 +41,17 @@ type Query struct {
 	// Sketch is that of Resource. Together with Plans it spares evaluating again what was found for a resource of the
 	// same shape; without it every entry is evaluated.
 	Sketch *Sketch
+	// Derived is how the entries came about, where the evaluation that made them could tell.
+	Derived []compiled.Derivation
 	// Copy is that of Resource, where other queries are about it too; nil makes one.
 	Copy *Copy
 }
 
 // Plans is the analysis of the bodies that a rule leads to.
 type Plans struct {
-	bodies sync.Map // bodyKey → plan
-	memory memory
+	bodies  sync.Map // bodyKey → plan
+	recipes sync.Map // *ast.Rule → *recipe
+	memory  memory
 
 	once      sync.Once
 	forgetful bool // what one resource has shown says nothing of another
@@ -65,6 +70,8 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	var open []wanted
 	for i, entry := range entries {
 		if path, ok := FromEntry(entry, q.Resource); ok {
+			paths[i] = path
+		} else if path, ok := q.told(entry); ok {
 			paths[i] = path
 		} else if path, ok := q.recall(entry); ok {
 			paths[i] = path

@@ -56,6 +56,15 @@ type Copy struct {
 	root  *node
 	nodes map[*ast.Term]*node // values, and the keys of objects
 	equal map[int][]*node     // objects by hash, for those that the evaluation has copied; made when first needed
+	spots *spots
+}
+
+// places are those of the resource itself.
+func (c *Copy) places() *spots {
+	if c.spots == nil {
+		c.spots = newSpots(c.of)
+	}
+	return c.spots
 }
 
 // NewCopy is that of a resource.

@@ -43,6 +43,7 @@ type Violation struct {
 	Fix      string
 	Details  map[string]any
 	plans    *locate.Plans
+	derived  []compiled.Derivation // of all entries of the rule, where the compiled evaluator made them
 }
 
 // Evaluator evaluates the policies of a set, one resource at a time. It belongs to one goroutine.
@@ -150,9 +151,16 @@ func (e *Evaluator) ask(ctx context.Context, c choice, q *query, input *ast.Term
 		_, violations, problems := e.askOPA(ctx, c, q, input, cancel)
 		return violations, problems
 	}
-	values, answered := e.set.runner.Run(ctx, q.asked, input, e.set.environment(cancel))
+	var derived []compiled.Derivation
+	env := e.set.environment(cancel)
+	env.Derived = &derived
+	values, answered := e.set.runner.Run(ctx, q.asked, input, env)
 	if answered && e.set.runner.Mode == compiled.Compiled {
-		return read(c, q, one(values), input)
+		violations, problems := read(c, q, one(values), input)
+		for i := range violations {
+			violations[i].derived = derived
+		}
+		return violations, problems
 	}
 	result, violations, problems := e.askOPA(ctx, c, q, input, cancel)
 	if answered {

@@ -38,7 +38,7 @@ func (e *Evaluator) locate(
 	}
 	return locate.Paths(ctx, locate.Query{
 		Compiler: e.set.Compiler, Store: e.set.Store, Input: violations[0].Input, Rule: violations[0].Ref,
-		Roots: rootsOf[violations[0].Policy.Form], Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Sketch: sketch, Copy: same,
+		Roots: rootsOf[violations[0].Policy.Form], Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Sketch: sketch, Copy: same, Derived: violations[0].derived,
 	}, entries)
 }
 

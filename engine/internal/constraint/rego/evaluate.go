@@ -24,6 +24,7 @@ type evaluation struct {
 	policy   string
 	input    *ast.Term
 	request  *admission.Request
+	derived  []compiled.Derivation // of the entries, where the compiled evaluator made them
 }
 
 type found struct {
@@ -46,6 +47,7 @@ func (e *evaluation) run(ctx context.Context) []found {
 	if answered && e.driver.runner.Mode == compiled.Compiled {
 		return e.read(answers)
 	}
+	e.derived = nil // the entries are OPA's
 	query := e.query(cancel, &builtinErrors)
 	done := func() {}
 	var kept *virtual.Kept
@@ -84,7 +86,7 @@ func (e *evaluation) compiled(ctx context.Context, cancel topdown.Cancel) (entri
 	}
 	d := e.driver
 	return d.runner.Run(ctx, e.template.query.asked, e.input, compiled.Environment{
-		Data: e.request.Inventory.Stored, Cancel: cancel, Caches: d.caches, Values: d.values,
+		Data: e.request.Inventory.Stored, Cancel: cancel, Caches: d.caches, Values: d.values, Derived: &e.derived,
 	})
 }
 

@@ -55,7 +55,7 @@ func Locate(ctx context.Context, proofs []*Evidence) [][]any {
 func (e *evaluation) paths(ctx context.Context, entries []*ast.Term, sketch *locate.Sketch, same *locate.Copy) [][]any {
 	paths, _ := locate.Paths(ctx, locate.Query{
 		Compiler: e.driver.compiler, Store: e.request.Inventory.Store, Input: e.input, Rule: e.template.query.ref,
-		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Sketch: sketch, Copy: same,
+		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Sketch: sketch, Copy: same, Derived: e.derived,
 		Prepare: func(q *topdown.Query) *topdown.Query { return e.driver.equip(q) },
 	}, entries)
 	return paths

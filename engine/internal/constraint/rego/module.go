@@ -206,6 +206,7 @@ func (t *Template) prepare(c *ast.Compiler, runner *compiled.Runner) error {
 		return err
 	}
 	q.asked = runner.Prepare(q.body, q.qc, q.out)
+	runner.Watch(q.ref)
 	t.query = q
 	return nil
 }

@@ -1,0 +1,151 @@
+package locate
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/compiled"
+	"attest.continuu.ms/engine/internal/trial"
+)
+
+// derivations are how the compiled evaluator makes the entries of a query; none where it leaves them to OPA.
+func derivations(t testing.TB, q Query) []compiled.Derivation {
+	t.Helper()
+	qc, out := q.Compiler.QueryCompiler(), ast.Var("result")
+	body, err := qc.Compile(ast.NewBody(ast.Equality.Expr(ast.NewTerm(out), ast.NewTerm(q.Rule))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner := compiled.NewRunner(compiled.Compiled, q.Compiler, nil)
+	asked := runner.Prepare(body, qc, out)
+	runner.Watch(q.Rule)
+	var derived []compiled.Derivation
+	if _, answered := runner.Run(t.Context(), asked, q.Input, compiled.Environment{Derived: &derived}); !answered {
+		return nil
+	}
+	return derived
+}
+
+// agree compares, for each entry, what its derivations tell with what an evaluation tells, and counts those that tell.
+func agree(t testing.TB, q Query) (told, all int) {
+	t.Helper()
+	q.Plans, q.Copy, q.Derived = &Plans{}, NewCopy(q.Resource), derivations(t, q)
+	found := entries(t, q)
+	if len(found) == 0 {
+		return 0, 0
+	}
+	want := pathsOf(t, q, found)
+	for i, entry := range found {
+		path, ok := q.told(entry)
+		if !ok {
+			continue
+		}
+		told++
+		if pointer(path) != pointer(want[i]) {
+			t.Errorf("%v: its derivation tells %q, the evaluation %q: %s", q.Rule, pointer(path), pointer(want[i]), text(entry))
+		}
+	}
+	return told, len(found)
+}
+
+// TestDerivationsTellWhatAnEvaluationTells asks the policies of the benchmarks and the shipped ones about Pods of many
+// shapes, and the shipped ones about real manifests.
+func TestDerivationsTellWhatAnEvaluationTells(t *testing.T) {
+	const parameters = `{repos: [registry.company.com/, gcr.io/company/], cpu: 500m, memory: 512Mi, probes: [livenessProbe, readinessProbe],
+labels: [{key: team, allowedRegex: "^[a-z-]+$"}, {key: owner}], exemptImages: ["registry.company.com/base/*"], allowedCapabilities: [NET_BIND_SERVICE]}`
+	policies, manifests := shipped(t), manifests(t)
+	told, all := 0, 0
+	for _, pod := range trial.Pods(7, 12) {
+		resource := ast.NewTerm(ast.MustInterfaceToValue(pod)).String()
+		for _, p := range benched(t) {
+			one, of := agree(t, p.query(t, resource, parameters))
+			told, all = told+one, all+of
+		}
+		for _, p := range policies {
+			agree(t, p.query(t, resource, "{}"))
+		}
+	}
+	for i := 0; i < len(manifests); i += 1 + len(manifests)/10 {
+		for _, p := range policies {
+			agree(t, p.query(t, manifests[i], "{}"))
+		}
+	}
+	t.Logf("derivations tell %d of %d places of the benchmarks' policies", told, all)
+	if told*3 < all {
+		t.Errorf("derivations tell %d of %d places", told, all)
+	}
+}
+
+// benched are the policies of the benchmarks.
+func benched(t testing.TB) (out []rules) {
+	t.Helper()
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join("../../../benchmarks", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	libraries := []string{read("templates/library/lib/exempt.rego"), read("templates/library/lib/quantity.rego")}
+	for _, name := range []string{"labels", "limits", "privileged", "probes", "repos"} {
+		out = append(out, compile(t, append([]string{read("templates/library/" + name + ".rego")}, libraries...)...))
+	}
+	return append(out, compile(t, read("policies/workloads.rego")))
+}
+
+const twins = `{kind: Pod, metadata: {name: web}, spec: {containers: [{name: a, image: x}, {name: b, image: q}], initContainers: [{name: a, image: x}]}}`
+
+// What could mislead: values that are equal, remembered, left over or from elsewhere. Each is either told as an evaluation
+// tells it, or left to one.
+func TestWhatDerivationsMustNotMistake(t *testing.T) {
+	const all = "\nall contains c if some c in input.resource.spec.containers\nall contains c if some c in input.resource.spec.initContainers\n"
+	for name, c := range map[string]struct {
+		rule, resource, parameters string
+		told                       int
+	}{
+		"one container of many":         {rule: "violation contains m if { some c in input.resource.spec.containers; c.image == \"q\"; m := c.name }", told: 1},
+		"a scalar that stands twice":    {rule: "violation contains m if { some c in input.resource.spec.containers; n := c.image; n == \"x\"; m := c.name }", resource: `{spec: {containers: [{name: a, image: x, tag: x}, {name: x, image: z}]}}`, told: 1},
+		"what is not there":             {rule: "violation contains m if { some c in input.resource.spec.containers; not c.resources.limits.cpu; m := c.name }", told: 2},
+		"equal containers":              {rule: "violation contains m if { some c in all; c.image == \"x\"; m := c.name }" + all},
+		"one message of two containers": {rule: "violation contains \"no\" if { some c in input.resource.spec.containers; c.image != \"\" }"},
+		"one message at one place":      {rule: "violation contains \"no\" if { some i in [1, 2]; input.resource.metadata.name != \"\"; i > 0 }", told: 1},
+		"a negation over many":          {rule: "violation contains m if { some c in input.resource.spec.containers; not known(c); m := c.name }\nknown(c) if c.image in {\"z\"}"},
+		"a function of the whole":       {rule: "violation contains m if { some c in input.resource.spec.containers; bad(c); m := c.name }\nbad(c) if c.image == \"q\""},
+		"a function, remembered":        {rule: "violation contains m if { some c in input.resource.spec.containers; some i in [1, 2]; bad(c.image); m := sprintf(\"%s%d\", [c.name, i]) }\nbad(image) if image == \"q\"", told: 2},
+		"a function that looks around":  {rule: "violation contains m if { some c in input.resource.spec.containers; bad(c.image); m := c.name }\nbad(image) if { image == \"q\"; input.resource.spec.initContainers[0].image == \"x\" }"},
+		"a comprehension":               {rule: "violation contains m if { some c in input.resource.spec.containers; found := [i | i := c.image; i == \"q\"]; count(found) > 0; m := c.name }"},
+		"an every":                      {rule: "violation contains m if { m := input.resource.metadata.name; every c in input.resource.spec.containers { c.image != \"z\" } }"},
+		"with":                          {rule: "violation contains m if { some c in input.resource.spec.containers; bad with input as c; m := c.name }\nbad if input.image == \"q\""},
+		"parameters like the resource":  {rule: "violation contains m if { some c in input.parameters.list; c.image == \"x\"; m := c.name }", parameters: "{list: [{name: a, image: x}]}"},
+		"an element that was made":      {rule: "violation contains m if { some c in made; c.image == \"q\"; m := c.name }\nmade contains {\"name\": c.name, \"image\": c.image} if some c in input.resource.spec.containers"},
+		"a set of texts":                {rule: "violation contains i if { some i in images; i == \"q\" }\nimages contains c.image if some c in input.resource.spec.containers"},
+		"a key":                         {rule: "violation contains k if { some k, v in input.resource.metadata; k == \"name\" }", told: 1},
+		"a kind alone":                  {rule: "violation contains \"no\" if input.resource.kind == \"Pod\"", told: 1},
+		"else":                          {rule: "violation := {\"no\"} if input.resource.kind == \"Job\" else := {\"yes\"} if input.resource.kind == \"Pod\""},
+		"a helper that tests":           {rule: "violation contains m if { some c in tested; c.name != \"\"; m := c.name }\ntested contains c if { some c in input.resource.spec.containers; c.image == \"q\" }"},
+		"object.get":                    {rule: "violation contains m if { some c in input.resource.spec.containers; object.get(c, \"image\", \"\") == \"q\"; m := c.name }"},
+		"object.get of what is missing": {rule: "violation contains m if { some c in input.resource.spec.containers; object.get(c, [\"resources\", \"limits\"], \"\") == \"\"; m := c.name }"},
+		"a part handed through":         {rule: "violation contains m if { some c in input.resource.spec.containers; i := image(c); i == \"q\"; m := c.name }\nimage(c) := c.image"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resource, parameters := c.resource, c.parameters
+			if resource == "" {
+				resource = twins
+			}
+			if parameters == "" {
+				parameters = "{}"
+			}
+			told, found := agree(t, compile(t, "package p\n"+c.rule).query(t, resource, parameters))
+			if found == 0 {
+				t.Fatal("nothing is found")
+			}
+			if told < c.told {
+				t.Errorf("%d of %d are told, want %d", told, found, c.told)
+			}
+			t.Logf("%d of %d are told", told, found)
+		})
+	}
+}

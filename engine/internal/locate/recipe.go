@@ -1,0 +1,162 @@
+package locate
+
+import (
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/virtual"
+)
+
+// recipe is how the field to blame is read from a derivation of a rule of the watched set.
+type recipe struct {
+	plan
+	body     ast.Body
+	aliases  map[ast.Var]*ast.Term // variables that name a reference or another variable
+	keys     map[ast.Var]ast.Ref   // variables that a reference enumerates, with the reference before them
+	constant map[ast.Var]bool      // variables that stand for a constant
+	computed map[ast.Var]int       // variables that a call gives their value, with its expression
+	closed   []bool                // expressions with bodies of their own
+	callees  [][]callee            // by expression, in the order of its calls
+}
+
+// callee is what is known of the rules behind a call.
+type callee struct {
+	function bool
+	pure     bool // they see their arguments and the parameters alone
+	walkers  bool // they go over collections, once each, and test nothing
+}
+
+// recipe is that of a rule; nil where nothing can be read.
+func (q *Query) recipe(rule *ast.Rule) *recipe {
+	if known, ok := q.Plans.recipes.Load(rule); ok {
+		return known.(*recipe)
+	}
+	r := newRecipe(q.Compiler, rule)
+	q.Plans.recipes.Store(rule, r)
+	return r
+}
+
+func newRecipe(compiler *ast.Compiler, rule *ast.Rule) *recipe {
+	if !isSet(rule) || rule.Else != nil {
+		return nil
+	}
+	r := &recipe{
+		plan: analyse(compiler, rule.Body, nil, func(*ast.Term) bool { return false }), body: rule.Body,
+		aliases: map[ast.Var]*ast.Term{}, keys: map[ast.Var]ast.Ref{}, computed: map[ast.Var]int{}, constant: map[ast.Var]bool{},
+	}
+	seen := map[ast.Var]bool{}
+	for i, e := range rule.Body {
+		if len(e.With) > 0 {
+			return nil
+		}
+		r.note(i, e, seen)
+		visitVars(e, func(v ast.Var) { seen[v] = true })
+		closed := false
+		ast.WalkClosures(e, func(any) bool { closed = true; return true })
+		r.closed = append(r.closed, closed)
+		var callees []callee
+		for k := range r.exprs[i].calls {
+			callees = append(callees, calleeOf(compiler, &r.exprs[i].calls[k]))
+		}
+		r.callees = append(r.callees, callees)
+	}
+	return r
+}
+
+// note learns what the variables that an expression binds stand for.
+func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
+	x := &r.exprs[i]
+	for k := range x.reads {
+		ref, ok := x.reads[k].term.Value.(ast.Ref)
+		if !ok {
+			continue
+		}
+		for at := 1; at < len(ref); at++ {
+			if v, ok := ref[at].Value.(ast.Var); ok && !seen[v] && r.keys[v] == nil {
+				r.keys[v] = ref[:at]
+			}
+		}
+	}
+	terms, _ := e.Terms.([]*ast.Term)
+	if x.alias && len(x.outputs) == 1 && len(terms) == 3 {
+		other := terms[2]
+		if v, ok := other.Value.(ast.Var); ok && v == x.outputs[0] {
+			other = terms[1]
+		}
+		r.aliases[x.outputs[0]] = other
+		return
+	}
+	if e.IsEquality() {
+		for _, v := range x.outputs {
+			r.constant[v] = terms[1].IsGround() && !isName(terms[1]) || terms[2].IsGround() && !isName(terms[2])
+		}
+		return
+	}
+	for _, v := range x.outputs {
+		r.computed[v] = i
+	}
+}
+
+func calleeOf(compiler *ast.Compiler, c *call) callee {
+	known := callee{function: len(c.args) > 0, pure: true, walkers: len(c.args) == 0}
+	seen := map[*ast.Rule]bool{}
+	for rule := range chains(c.rules) {
+		virtual.Follow(compiler, rule, seen)
+	}
+	for rule := range seen {
+		known.pure = known.pure && !virtual.MentionsOthers(rule, ast.InputRootDocument, "parameters")
+		for ; rule != nil; rule = rule.Else {
+			known.walkers = known.walkers && walker(rule)
+		}
+	}
+	return known
+}
+
+// walker says whether a rule can have no test of an element: it goes over one collection at most, takes its elements as they
+// are, as `all[c] { c := input.x.y[_] }` does, and calls nothing that could look into them.
+func walker(rule *ast.Rule) bool {
+	if len(rule.Head.Args) > 0 {
+		return false
+	}
+	open := 0
+	for _, e := range rule.Body {
+		closed := len(e.With) > 0
+		ast.WalkClosures(e, func(any) bool { closed = true; return true })
+		if closed {
+			return false
+		}
+		ast.WalkRefs(e, func(ref ast.Ref) bool {
+			for i, key := range ref[1:] {
+				switch key.Value.(type) {
+				case ast.String:
+				case ast.Var:
+					if open++; i < len(ref)-2 || !takes(rule, e) {
+						open++
+					}
+				default:
+					open = 2
+				}
+			}
+			return false
+		})
+	}
+	return open < 2
+}
+
+// takes says whether an expression gives the key of a rule's head its value, and no other looks at it.
+func takes(rule *ast.Rule, e *ast.Expr) bool {
+	if !e.IsEquality() || e.Negated || !isSet(rule) {
+		return false
+	}
+	v, isVar := rule.Head.Key.Value.(ast.Var)
+	terms, _ := e.Terms.([]*ast.Term)
+	if !isVar || !terms[1].Equal(rule.Head.Key) && !terms[2].Equal(rule.Head.Key) {
+		return false
+	}
+	times := 0
+	visitVars(rule.Body, func(other ast.Var) {
+		if other == v {
+			times++
+		}
+	})
+	return times == 1
+}
