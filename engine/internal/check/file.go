@@ -170,11 +170,10 @@ func (r *run) placeIn(document *load.Document) {
 
 // resource is the index of the document's resource in the result, added if need be.
 func (f *fileResult) resource(document *load.Document) int {
-	if n := len(f.resources); n > 0 && f.current == document {
-		return n - 1
+	if f.current != document {
+		f.current = document
+		f.resources = append(f.resources, document.Resource)
 	}
-	f.current = document
-	f.resources = append(f.resources, document.Resource)
 	return len(f.resources) - 1
 }
 
