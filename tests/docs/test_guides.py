@@ -138,6 +138,6 @@ def test_nobody_is_told_to_install_a_release_that_there_is_not() -> None:
     """Until there is one: pages, messages and what `init` writes install a checkout."""
     files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
     files += [one for one in (ROOT / "src").rglob("*") if one.suffix in (".py", ".yml", ".yaml")]
-    release = re.compile(r"pip install [^\n]*[\s'\"]attest-governance\b(?!/)")
+    release = re.compile(r"pip install[^\n]*[\s'\"]attest-governance\b(?!/)")
     told = [str(one.relative_to(ROOT)) for one in files if release.search(one.read_text(encoding="utf-8"))]
     assert told == []

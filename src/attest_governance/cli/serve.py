@@ -93,7 +93,7 @@ def command(*, request: Request, options: Options) -> int:
     except ImportError as error:
         raise UsageError(
             f"the server needs packages that are not installed: {error.name}",
-            hint="run `pip install 'attest-governance[server]'`",
+            hint="run `pip install starlette uvicorn httptools uvloop prometheus-client`",
         ) from error
     wanted = msgspec.structs.replace(request, serving=True)
     serve(_serving(options), lambda: open_here(wanted, system_clock()), system_clock, _started)

@@ -41,7 +41,7 @@ def _decompressed(data: bytes, name: str) -> bytes:
     try:
         import zstandard  # noqa: PLC0415 (an extra, for archives alone)
     except ImportError:
-        hint = "install it: `pip install attest-governance[archives]`"
+        hint = "run `pip install 'zstandard>=0.23'`"
         raise ConfigurationError("archives need the package `zstandard`", file=name, hint=hint) from None
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
     try:
