@@ -29,6 +29,7 @@ var answers = map[string][]any{
 	"test": {regotest.Result{}, regotest.Batch{}}, "playground/evaluate": {play.Result{}}, "playground/test": {play.TestResult{}},
 	"tests/generate": {generate.Result{}, progress{}}, "conflicts": {conflict.Result{}, progress{}},
 	"optimize": {optimize.Result{}, progress{}}, "samples": {optimize.Made{}, progress{}}, "results": {resultsAnswer{}},
+	"data/query": {queryResult{}},
 }
 
 // never are maps that are there wherever their answer is.
