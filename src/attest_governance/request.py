@@ -28,7 +28,7 @@ from attest_governance.load.selection import SCHEMAS, Selection, policy_sources,
 from attest_governance.load.settings import InputForm, Profile, Settings
 from attest_governance.load.standing import Standings
 from attest_governance.model import Problem, Severity
-from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, ReadFile, Selected
+from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, ReadFile, ResultsPlace, Selected
 from attest_governance.resources import LIBRARY
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class Environment(msgspec.Struct, frozen=True):
     """Verifies proofs; None where that is not possible."""
     ignored: Callable[[Path], tuple[str, ...]] | None = None
     """What git neither tracks nor wants to below a folder; None where nobody asks it."""
-    results: Path | None = None
-    """The folder of what files came to in earlier runs; None where none is kept."""
+    results: ResultsPlace = ResultsPlace()
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,8 +135,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """The bundle from a server that is among the sources."""
     leave_out: LeaveOut = LeaveOut()
     """What of the folders that are judged is not looked at."""
-    results: Path | None = None
-    """The folder of results that the run may use."""
+    results: ResultsPlace = ResultsPlace()
+    """What earlier runs came to, as far as this one may use it."""
 
     @property
     def standings(self) -> Standings:
@@ -200,7 +199,7 @@ def prepare(engine: Engine, request: Request, environment: Environment) -> Prepa
         problems=fetched.problems if fetched else (),
         downloaded=downloaded,
         leave_out=leave_out(request, settings, environment),
-        results=None if request.no_cache or _insists(request, environment) else environment.results,
+        results=ResultsPlace() if request.no_cache or _insists(request, environment) else environment.results,
     )
 
 

@@ -264,7 +264,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             fragments=self.fragments,
             deadline=deadline,
             timed=request.serving,
-            results=str(self.prepared.results or ""),
+            results=self.prepared.results,
         )
         return Plan(
             manifests=msgspec.structs.replace(manifests, leave_out=self.prepared.leave_out),

@@ -237,6 +237,24 @@ def test_a_repository_brings_no_results_of_its_own(attest: Attest, project: Path
     assert "is in the repository" in attest("policy", "cache", "info", env=inside, code=0).out
 
 
+def test_results_of_another_machine_say_nothing(attest: Attest, folder: Path, tmp_path: Path) -> None:
+    """Pipelines bring caches from other jobs, of people who may want a verdict to be another."""
+    plain = check(attest, "--no-cache")
+    elsewhere = tmp_path / "elsewhere"
+    check(attest, env={"XDG_STATE_HOME": str(elsewhere)})
+    (brought,) = kept(folder)
+    check(attest)
+    (own,) = (one for one in kept(folder) if one != brought)
+    shutil.copyfile(brought, own)  # whoever brings it knows what its name must be
+    own.chmod(0o600)
+    assert check(attest) == plain
+    key = elsewhere / "attest/results.key"
+    assert key.stat().st_mode & 0o077 == 0
+    key.chmod(0o644)
+    answer = attest("policy", "cache", "info", "--format", "json", env={"XDG_STATE_HOME": str(elsewhere)}).json()
+    assert "open to others" in answer["unused"]
+
+
 def test_a_folder_that_can_not_be_made_hinders_no_check(attest: Attest, folder: Path) -> None:
     plain = check(attest, "--no-cache")
     assert check(attest, env={"XDG_CACHE_HOME": "/dev/null/cache"}) == plain

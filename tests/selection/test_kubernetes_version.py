@@ -40,5 +40,5 @@ def test_a_version_that_nobody_knows_yet_is_no_verdict(
 ) -> None:
     write({"cron.yaml": CRON, ".attest/policies.yaml": f"policy: {{kubernetes_version: '{version}'}}\n"})
     ran = attest("policy", command, ".", code=2)
-    assert f"Kubernetes {version} is not known: known versions are 1.0 to 1." in ran.out + ran.err
+    assert f"version {version} of Kubernetes is not known: known are 1.0 to 1." in ran.out + ran.err
     assert "policy.kubernetes_version" in ran.out + ran.err

@@ -12,8 +12,8 @@ import (
 )
 
 type resultsParams struct {
-	Folder string `json:"folder"`
-	Clear  bool   `json:"clear"`
+	results.Place
+	Clear bool `json:"clear"`
 }
 
 // resultsAnswer is what a folder of results holds, or held before it was cleared.
@@ -37,7 +37,11 @@ func (s *service) results(_ context.Context, r *rpc.Request) (any, error) {
 	}
 	defer folder.Close()
 	if !params.Clear {
-		return resultsAnswer{Held: folder.Held()}, nil
+		answer := resultsAnswer{Held: folder.Held()}
+		if _, err := results.ReadSecret(params.Key); err != nil {
+			answer.Unused = model.OneLine(err.Error())
+		}
+		return answer, nil
 	}
 	held, err := folder.Clear()
 	return resultsAnswer{Held: held}, err

@@ -28,18 +28,22 @@ type known struct {
 func (r *run) openKnown(around []*ast.Term) {
 	outside := r.reads.Outside || r.set.Gatekeeper.Outside()
 	p := r.params
-	if p.Results == "" || outside || p.Debug || p.Timed || p.Watch != nil || r.review != nil {
+	if p.Results.Folder == "" || outside || p.Debug || p.Timed || p.Watch != nil || r.review != nil {
 		return
 	}
 	run, err := r.digest(around)
 	if err != nil {
 		return // it could not be told from others: nothing is known of it
 	}
-	folder, err := results.Open(r.params.Results, results.MaxBytes)
+	secret, err := results.ReadSecret(p.Results.Key)
 	if err != nil {
 		return // `policy cache info` says why
 	}
-	r.known = &known{folder, folder.Store(run)}
+	folder, err := results.Open(p.Results.Folder, results.MaxBytes)
+	if err != nil {
+		return // `policy cache info` says why
+	}
+	r.known = &known{folder, folder.Store(run, secret)}
 }
 
 func (k *known) close() {
@@ -55,7 +59,7 @@ func (r *run) digest(around []*ast.Term) (results.Digest, error) {
 	params := r.params
 	// What says which files are judged and how fast, and nothing of what one comes to.
 	params.Set, params.Paths, params.Inputs, params.Inventory, params.Known = "", nil, nil, nil, nil
-	params.LeaveOut, params.Jobs, params.FailFast, params.Timeout, params.Results = load.LeaveOut{}, 0, false, 0, ""
+	params.LeaveOut, params.Jobs, params.FailFast, params.Timeout, params.Results = load.LeaveOut{}, 0, false, 0, results.Place{}
 	given, err := json.Marshal(params)
 	if err != nil {
 		return results.Digest{}, err

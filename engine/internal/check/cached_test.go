@@ -14,6 +14,7 @@ import (
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/results"
 )
 
 const detailed = `package demo
@@ -40,9 +41,9 @@ func told(t *testing.T, set *policyset.Set, params Params) string {
 }
 
 // kept is the only file of a folder of results; "" where there is none.
-func keptFile(t *testing.T, folder string) string {
+func keptFile(t *testing.T, place results.Place) string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(folder, "*.results"))
+	files, err := filepath.Glob(filepath.Join(place.Folder, "*.results"))
 	if err != nil || len(files) > 1 {
 		t.Fatalf("%v %v", files, err)
 	}
@@ -52,7 +53,10 @@ func keptFile(t *testing.T, folder string) string {
 	return files[0]
 }
 
-func resultsFolder(t *testing.T) string { return filepath.Join(t.TempDir(), "attest", "results") }
+func resultsPlace(t *testing.T) results.Place {
+	folder := t.TempDir()
+	return results.Place{Folder: filepath.Join(folder, "attest", "results"), Key: filepath.Join(folder, "state", "key")}
+}
 
 func manifests(t *testing.T) string {
 	t.Helper()
@@ -72,7 +76,7 @@ func manifests(t *testing.T) string {
 func TestASecondRunSaysWhatTheFirstSaidAndAsksNobody(t *testing.T) {
 	set, params := loadSet(t, detailed), Params{Paths: []string{manifests(t)}, Checked: true}
 	plain := told(t, set, params)
-	params.Results = resultsFolder(t)
+	params.Results = resultsPlace(t)
 	if first := told(t, set, params); first != plain {
 		t.Fatalf("the first run says\n%s\nnot\n%s", first, plain)
 	}
@@ -151,9 +155,9 @@ violation contains {"msg": sprintf("%v", [input.parameters])} if true
 		"what is told":  {detailed, Params{Inputs: []Text{inside}}, Params{Inputs: []Text{inside}, Checked: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			set, results := loadSet(t, test.policy), resultsFolder(t)
+			set, place := loadSet(t, test.policy), resultsPlace(t)
 			plain := told(t, set, test.second)
-			test.first.Results, test.second.Results = results, results
+			test.first.Results, test.second.Results = place, place
 			if first := told(t, set, test.first); first == plain {
 				t.Fatal("both say the same: this tests nothing")
 			}
@@ -182,13 +186,13 @@ func TestOtherPoliciesAndDataHaveOtherResults(t *testing.T) {
 	}
 	const policy = "package demo\nviolation contains {\"msg\": sprintf(\"%v\", [data.evidence])} if true\n"
 	params := Params{Inputs: []Text{{"a", configMap("one", "bad")}}}
-	results := resultsFolder(t)
+	place := resultsPlace(t)
 	for _, set := range []*policyset.Set{
 		load(policy, `{"evidence": 1}`), load(policy, `{"evidence": 2}`), load(policy+"warn contains \"more\" if true\n", `{"evidence": 2}`),
 	} {
-		params.Results = ""
+		params.Results = results.Place{}
 		plain := told(t, set, params)
-		params.Results = results
+		params.Results = place
 		for range 2 {
 			if got := told(t, set, params); got != plain {
 				t.Errorf("it says\n%s\nnot\n%s", got, plain)
@@ -212,7 +216,7 @@ func TestWhatDependsOnAnythingElseIsNeverKept(t *testing.T) {
 		"certificates, which expire":    `violation contains {"msg": sprintf("%v", [crypto.x509.parse_and_verify_certificates("x")])} if true`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			params := Params{Inputs: []Text{{"a", configMap("one", "bad")}}, Results: resultsFolder(t)}
+			params := Params{Inputs: []Text{{"a", configMap("one", "bad")}}, Results: resultsPlace(t)}
 			collect(t, loadSet(t, "package demo\n"+policy), params)
 			if kept := keptFile(t, params.Results); kept != "" {
 				t.Errorf("results were kept in %s", kept)
@@ -232,7 +236,7 @@ func TestProblemsAndSecretsAreNeverKept(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			params := Params{Inputs: []Text{{"a", test.text}}, Results: resultsFolder(t)}
+			params := Params{Inputs: []Text{{"a", test.text}}, Results: resultsPlace(t)}
 			collect(t, loadSet(t, test.policy), params)
 			if kept := keptFile(t, params.Results); kept != "" {
 				t.Errorf("results were kept in %s", kept)
@@ -245,7 +249,7 @@ func TestProblemsAndSecretsAreNeverKept(t *testing.T) {
 func TestDamagedAndSwappedResultsAreComputedAgain(t *testing.T) {
 	set, params := loadSet(t, detailed), Params{Paths: []string{manifests(t)}, Checked: true}
 	plain := told(t, set, params)
-	params.Results = resultsFolder(t)
+	params.Results = resultsPlace(t)
 	told(t, set, params)
 	file := keptFile(t, params.Results)
 	good, err := os.ReadFile(file)
@@ -277,7 +281,7 @@ func TestResultsOfAnotherRunInPlaceOfItsOwnAreNoResults(t *testing.T) {
 	other := loadSet(t, "package demo\nother := 1\nviolation contains {\"msg\": \"never\"} if false")
 	params := Params{Inputs: []Text{{"a", text}}}
 	plain := told(t, set, params)
-	params.Results = resultsFolder(t)
+	params.Results = resultsPlace(t)
 	told(t, set, params)
 	own := keptFile(t, params.Results)
 	if err := os.Remove(own); err != nil {

@@ -14,6 +14,7 @@ import (
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
+	"attest.continuu.ms/engine/internal/results"
 	"attest.continuu.ms/engine/internal/schema"
 )
 
@@ -40,7 +41,7 @@ type Params struct {
 	Fragments bool             `json:"fragments"` // tell the patches of kustomizations from resources
 	Timed     bool             `json:"timed"`     // measure how long evaluation takes
 	Review    *Text            `json:"review"`    // an AdmissionReview, which is judged in place of everything else
-	Results   string           `json:"results"`   // the folder of what earlier runs came to; empty for none
+	Results   results.Place    `json:"results"`   // where what earlier runs came to is kept
 }
 
 // Text is a manifest that comes with the request instead of a file.

@@ -16,7 +16,7 @@ func readsData(compiler *ast.Compiler, rule ast.Ref) bool {
 			found := false
 			ast.WalkRefs(r, func(ref ast.Ref) bool {
 				if !found && ref[0].Equal(ast.DefaultRootDocument) {
-					behind := compiler.GetRulesDynamic(ref)
+					behind := compiler.GetRulesDynamicWithOpts(ref, ast.RulesOptions{})
 					found = len(behind) == 0 || reads(behind)
 				}
 				return found

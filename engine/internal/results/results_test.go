@@ -30,7 +30,7 @@ func opened(t *testing.T, path string, limit int64) *Folder {
 
 // fill keeps values of a run under their own names.
 func fill(folder *Folder, run string, values ...string) {
-	store := folder.Store(digestOf(run))
+	store := folder.Store(digestOf(run), Secret{1})
 	for _, value := range values {
 		store.Put(digestOf(value), []byte(value))
 	}
@@ -39,7 +39,7 @@ func fill(folder *Folder, run string, values ...string) {
 
 // found are those of some values that a run has; asking for them uses them.
 func found(folder *Folder, run string, values ...string) string {
-	store := folder.Store(digestOf(run))
+	store := folder.Store(digestOf(run), Secret{1})
 	defer store.Close()
 	var there []string
 	for _, value := range values {
@@ -59,6 +59,68 @@ func TestValuesAreThereTheNextTimeAndForTheirRunAlone(t *testing.T) {
 	}
 	if got := found(folder, "other", "a", "b"); got != "" {
 		t.Errorf("another run found %q", got)
+	}
+}
+
+func TestWhatIsSealedWithAnotherSecretIsNone(t *testing.T) {
+	path := somewhere(t)
+	folder := opened(t, path, MaxBytes)
+	fill(folder, "run", "a")
+	own := folder.Store(digestOf("run"), Secret{1}).pathIn(path)
+	other := folder.Store(digestOf("run"), Secret{2})
+	if err := os.Rename(own, other.pathIn(path)); err != nil { // whoever brings the folder knows what names are like
+		t.Fatal(err)
+	}
+	store := folder.Store(digestOf("run"), Secret{2})
+	defer store.Close()
+	if value, there := store.Get(digestOf("a")); there {
+		t.Errorf("found %q", value)
+	}
+}
+
+func TestASecretIsMadeOnceAndReadAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "attest", "key")
+	first, err := ReadSecret(path)
+	if err != nil || first == (Secret{}) {
+		t.Fatal(first, err)
+	}
+	if again, err := ReadSecret(path); again != first || err != nil {
+		t.Errorf("%v %v", again, err)
+	}
+	for name, spoil := range map[string]func(path string) error{
+		"open to others":         func(path string) error { return os.Chmod(path, 0o640) },
+		"cut":                    func(path string) error { return os.Truncate(path, 7) },
+		"too long":               func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("x"), 33), 0o600) },
+		"its folder is writable": func(path string) error { return os.Chmod(filepath.Dir(path), 0o777) },
+		"of two names":           func(path string) error { return os.Link(path, path+"-too") },
+		"a link": func(path string) error {
+			if err := os.Rename(path, path+"-elsewhere"); err != nil {
+				return err
+			}
+			return os.Symlink(path+"-elsewhere", path)
+		},
+		"a folder": func(path string) error {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			return os.Mkdir(path, 0o700)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "attest", "key")
+			if _, err := ReadSecret(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(path); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ReadSecret(path); err == nil {
+				t.Error("it was read")
+			}
+		})
+	}
+	if _, err := ReadSecret("key"); err == nil {
+		t.Error("a relative path was read")
 	}
 }
 
@@ -145,7 +207,7 @@ func TestAFileThatOthersCouldHaveWrittenIsNotRead(t *testing.T) {
 			path := somewhere(t)
 			folder := opened(t, path, MaxBytes)
 			fill(folder, "run", "a")
-			if err := spoil(folder.Store(digestOf("run")).pathIn(path)); err != nil {
+			if err := spoil(folder.Store(digestOf("run"), Secret{1}).pathIn(path)); err != nil {
 				t.Fatal(err)
 			}
 			if got := found(folder, "run", "a"); got != "" {
@@ -166,7 +228,7 @@ func TestAnEntryInThePlaceOfAnotherIsNone(t *testing.T) {
 	path := somewhere(t)
 	folder := opened(t, path, MaxBytes)
 	fill(folder, "run", "a", "b")
-	file := folder.Store(digestOf("run")).pathIn(path)
+	file := folder.Store(digestOf("run"), Secret{1}).pathIn(path)
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +241,7 @@ func TestAnEntryInThePlaceOfAnotherIsNone(t *testing.T) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	store := folder.Store(digestOf("run"))
+	store := folder.Store(digestOf("run"), Secret{1})
 	defer store.Close()
 	if value, there := store.Get(a); there {
 		t.Errorf("the value of a is %q", value)
@@ -193,7 +255,7 @@ func TestWhatWasNotUsedForLongGoesFirst(t *testing.T) {
 	for i, run := range []string{"one", "two", "three"} {
 		fill(folder, run, big+run)
 		past := time.Now().Add(time.Duration(i-10) * time.Minute)
-		if err := os.Chtimes(folder.Store(digestOf(run)).pathIn(path), past, past); err != nil {
+		if err := os.Chtimes(folder.Store(digestOf(run), Secret{1}).pathIn(path), past, past); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -215,7 +277,7 @@ func TestARunKeepsWhatItUsedBeforeTheRest(t *testing.T) {
 	folder := opened(t, somewhere(t), 2000)
 	pad := strings.Repeat("x", 500)
 	fill(folder, "run", pad+"a", pad+"b", pad+"c")
-	store := folder.Store(digestOf("run"))
+	store := folder.Store(digestOf("run"), Secret{1})
 	if _, there := store.Get(digestOf(pad + "b")); !there {
 		t.Fatal("b is not there")
 	}
@@ -258,7 +320,7 @@ func TestARunThatIsKilledLeavesTheOldResults(t *testing.T) {
 	path := somewhere(t)
 	folder := opened(t, path, MaxBytes)
 	fill(folder, "run", "a")
-	killed := folder.Store(digestOf("run"))
+	killed := folder.Store(digestOf("run"), Secret{1})
 	killed.Put(digestOf("b"), bytes.Repeat([]byte("b"), 1<<19)) // and is never closed
 	if got := found(folder, "run", "a", "b"); got != "a" {
 		t.Errorf("found %q", got)
@@ -280,7 +342,7 @@ func TestARunThatIsKilledLeavesTheOldResults(t *testing.T) {
 func TestAFullDiskLosesNothingButTime(t *testing.T) {
 	folder := opened(t, somewhere(t), MaxBytes)
 	fill(folder, "run", "a")
-	store := folder.Store(digestOf("run"))
+	store := folder.Store(digestOf("run"), Secret{1})
 	store.Put(digestOf("b"), []byte("b"))
 	if err := store.next.Close(); err != nil { // every write fails from now on
 		t.Fatal(err)

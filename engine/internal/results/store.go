@@ -2,6 +2,7 @@ package results
 
 import (
 	"bufio"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -22,7 +23,7 @@ const magic = "attest results 1\n"
 
 const (
 	headBytes  = sha256.Size + 4          // of an entry: its key, and the length of its value
-	entryBytes = headBytes + sha256.Size  // and the digest of both after the value
+	entryBytes = headBytes + sha256.Size  // and the seal of both after the value
 	maxValue   = 16 << 20                 // of one value; longer ones are not kept
 	fileHead   = len(magic) + sha256.Size // what the file is, and of which run
 	maxEntries = 1 << 20                  // of one file
@@ -31,7 +32,8 @@ const (
 // Store holds the results of a run. Get and Put may be called from many goroutines at a time.
 type Store struct {
 	folder *Folder
-	run    Digest
+	secret Secret
+	run    Digest   // sealed
 	old    *os.File // nil where there is none
 	held   map[Digest]place
 
@@ -50,9 +52,10 @@ type place struct {
 	length int
 }
 
-// Store opens the results of a run, by the digest of what all of them share. What is damaged is not there.
-func (f *Folder) Store(run Digest) *Store {
-	s := &Store{folder: f, run: run, held: map[Digest]place{}, used: map[Digest]bool{}}
+// Store opens the results of a run, by the digest of what all of them share. What is damaged, or sealed with another secret, is
+// not there.
+func (f *Folder) Store(run Digest, secret Secret) *Store {
+	s := &Store{folder: f, secret: secret, run: secret.seal(run[:]), held: map[Digest]place{}, used: map[Digest]bool{}}
 	file, size := f.own(s.file())
 	if file == nil {
 		return s
@@ -116,7 +119,7 @@ func (s *Store) Get(key Digest) ([]byte, bool) {
 		return nil, false
 	}
 	value, sum := value[:at.length], value[at.length:]
-	if s.sum(key, value) != Digest(sum) {
+	if sealed := s.sum(key, value); !hmac.Equal(sealed[:], sum) {
 		return nil, false
 	}
 	s.mu.Lock()
@@ -126,13 +129,7 @@ func (s *Store) Get(key Digest) ([]byte, bool) {
 }
 
 // sum binds a value to its key and to its run: what was moved from elsewhere has another one.
-func (s *Store) sum(key Digest, value []byte) (sum Digest) {
-	h := sha256.New()
-	h.Write(s.run[:])
-	h.Write(key[:])
-	h.Write(value)
-	return Digest(h.Sum(nil))
-}
+func (s *Store) sum(key Digest, value []byte) Digest { return s.secret.seal(s.run[:], key[:], value) }
 
 // Put keeps a value. What can't be written is not kept; the run goes on.
 func (s *Store) Put(key Digest, value []byte) {
@@ -213,7 +210,7 @@ func (s *Store) carry(used bool) {
 			continue
 		}
 		value, sum := value[:at.length], value[at.length:]
-		if s.sum(key, value) == Digest(sum) {
+		if sealed := s.sum(key, value); hmac.Equal(sealed[:], sum) {
 			s.append(key, value, sum)
 		}
 	}

@@ -47,7 +47,7 @@ func ParseVersion(text string) (Version, error) {
 func known(version Version) (Version, error) {
 	oldest, newest := Version{Newest().Major, 0}, Newest()
 	if version.before(oldest) || newest.before(version) {
-		return Version{}, fmt.Errorf("Kubernetes %s is not known: known versions are %s to %s", version, oldest, newest)
+		return Version{}, fmt.Errorf("version %s of Kubernetes is not known: known are %s to %s", version, oldest, newest)
 	}
 	return version, nil
 }

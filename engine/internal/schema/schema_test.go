@@ -128,7 +128,7 @@ func TestVersionsOfKubernetes(t *testing.T) {
 		}
 	}
 	for _, unknown := range []string{"9.99", "1.99", "v1.99.1", "0.9"} {
-		if _, err := ParseVersion(unknown); err == nil || !strings.Contains(err.Error(), "is not known: known versions are 1.0 to 1.") {
+		if _, err := ParseVersion(unknown); err == nil || !strings.Contains(err.Error(), "is not known: known are 1.0 to 1.") {
 			t.Errorf("%s: %v", unknown, err)
 		}
 	}

@@ -6,7 +6,7 @@ import msgspec
 
 from attest_governance.cli.options import Format, application
 from attest_governance.cli.saying import show
-from attest_governance.cli.session import engine, is_of_project, results_folder
+from attest_governance.cli.session import engine, is_of_project, results_place
 from attest_governance.evaluate.messages import ResultsAnswer
 from attest_governance.evaluate.requests import Results
 from attest_governance.report.words import count, size
@@ -17,15 +17,20 @@ app = application("See and clear what earlier checks came to.")
 @app.command()
 def info(output_format: Format = "text") -> None:
     """Show what is kept, where, and whether checks use it."""
-    answer = engine().ask(Results(str(results_folder())))
+    answer = _ask()
     _show(answer, f"{_amount(answer)} of {size(answer.max)}", output_format)
 
 
 @app.command()
 def clear(output_format: Format = "text") -> None:
     """Remove what is kept; the next check computes all anew."""
-    answer = engine().ask(Results(str(results_folder()), clear=True))
+    answer = _ask(clear=True)
     _show(answer, f"removed {_amount(answer)}", output_format)
+
+
+def _ask(*, clear: bool = False) -> ResultsAnswer:
+    place = results_place()
+    return engine().ask(Results(place.folder, place.key, clear=clear))
 
 
 def _amount(answer: ResultsAnswer) -> str:
@@ -33,8 +38,8 @@ def _amount(answer: ResultsAnswer) -> str:
 
 
 def _show(answer: ResultsAnswer, amount: str, output_format: str) -> None:
-    folder = results_folder()
-    unused = f"`{folder}` is in the repository" if is_of_project(folder) else answer.unused
-    document = {"folder": str(folder), **msgspec.to_builtins(answer), "unused": unused}
+    folder = results_place().folder
+    unused = f"`{folder}` is in the repository" if is_of_project(results_place()) else answer.unused
+    document = {"folder": folder, **msgspec.to_builtins(answer), "unused": unused}
     lines = [f"results of earlier checks in {folder}", f"not used: {unused}" if unused else amount]
     show(document, lines, output_format)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attest_governance.load.files import Files
     from attest_governance.load.settings import Settings
     from attest_governance.model import Policy, Problem
-    from attest_governance.model.sources import Text, Verification
+    from attest_governance.model.sources import ResultsPlace, Text, Verification
     from attest_governance.model.verdict import Validation
     from attest_governance.request import Environment, Evidence, Inspect, Request
     from attest_governance.runtime import Runtime
@@ -45,8 +45,10 @@ def engine() -> Engine:
 
 def environment() -> Environment:
     """What this process finds around it."""
+    from attest_governance.model.sources import ResultsPlace  # noqa: PLC0415
     from attest_governance.request import Environment  # noqa: PLC0415 (imports the flow)
 
+    place = results_place()
     return Environment(
         cwd=Path.cwd(),
         home=Path.home(),
@@ -55,7 +57,7 @@ def environment() -> Environment:
         fetch_bundle=fetch_bundle,
         collect_evidence=_collect_evidence,
         ignored=_ignored,
-        results=None if is_of_project(results_folder()) else results_folder(),
+        results=ResultsPlace() if is_of_project(place) else place,
     )
 
 
@@ -76,22 +78,30 @@ def docker_configuration() -> Path:
     return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
 
 
-def results_folder() -> Path:
+def results_place() -> ResultsPlace:
     """Where what files came to is kept from one run to the next."""
-    return _cache_folder() / "results"
+    from attest_governance.model.sources import ResultsPlace  # noqa: PLC0415
+
+    return ResultsPlace(str(_cache_folder() / "results"), str(_xdg("XDG_STATE_HOME", ".local/state") / "results.key"))
 
 
-def is_of_project(folder: Path) -> bool:
-    """Whether a folder is in the repository that is worked in: whoever wrote that would say what is found in it."""
+def is_of_project(place: ResultsPlace) -> bool:
+    """Whether it is in the repository that is worked in: whoever wrote that would say what is found in it."""
     from attest_governance.report.source import find_repository  # noqa: PLC0415 (few commands need it)
 
-    return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(find_repository(Path.cwd())))
+    repository = os.path.realpath(find_repository(Path.cwd()))
+    return any(Path(os.path.realpath(one)).is_relative_to(repository) for one in (place.folder, place.key))
 
 
 def _cache_folder() -> Path:
-    """Where what can be had again is kept (XDG base directories: a relative path is no path)."""
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (named if named.is_absolute() else Path.home() / ".cache") / "attest"
+    """Where what can be had again is kept."""
+    return _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def _xdg(variable: str, default: str) -> Path:
+    """A folder of ours, as the XDG base directories have it: a relative path is no path."""
+    named = Path(os.environ.get(variable, ""))
+    return (named if named.is_absolute() else Path.home() / default) / "attest"
 
 
 def _ignored(folder: Path) -> tuple[str, ...]:

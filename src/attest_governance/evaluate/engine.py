@@ -21,6 +21,7 @@ from attest_governance import __version__
 from attest_governance.errors import EngineCrashedError, EngineError
 from attest_governance.evaluate.connection import SILENCE, Connection
 from attest_governance.evaluate.requests import Check, Initialize, Load, Unload
+from attest_governance.model.sources import ResultsPlace
 
 if TYPE_CHECKING:
     from attest_governance.evaluate.messages import Batch, LoadAnswer, Versions
@@ -54,8 +55,7 @@ class CheckOptions(msgspec.Struct, frozen=True):
     """Whether every evaluation is recorded (`Batch.decisions`)."""
     fragments: bool = True
     """Whether patches of kustomizations are told from resources."""
-    results: str = ""
-    """The folder of what files came to in earlier runs; empty for none."""
+    results: ResultsPlace = ResultsPlace()
     deadline: float = 0
     """Seconds for all of it; 0 for as long as a job of a pipeline may take."""
     timed: bool = False

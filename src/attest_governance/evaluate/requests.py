@@ -24,7 +24,15 @@ from attest_governance.evaluate.messages import (
 from attest_governance.model.authoring import Conflicts, GeneratedTests
 from attest_governance.model.play import Measured, Tested
 from attest_governance.model.profile import MadeResources, Optimization, Profile
-from attest_governance.model.sources import BundleAnswer, LeaveOut, PolicySources, Selected, Text, Verification
+from attest_governance.model.sources import (
+    BundleAnswer,
+    LeaveOut,
+    PolicySources,
+    ResultsPlace,
+    Selected,
+    Text,
+    Verification,
+)
 from attest_governance.model.trace import Traces
 from attest_governance.model.verdict import Validation
 
@@ -75,6 +83,7 @@ class Results(Request[None, ResultsAnswer], frozen=True):
 
     method, answer = "results", ResultsAnswer
     folder: str
+    key: str
     clear: bool = False
 
 
@@ -103,7 +112,7 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     fail_fast: bool
     debug: bool
     fragments: bool
-    results: str
+    results: ResultsPlace
     leave_out: LeaveOut
     timed: bool = False
     review: Text | None = None

@@ -151,6 +151,17 @@ class Text(msgspec.Struct, frozen=True):
     text: str
 
 
+class ResultsPlace(msgspec.Struct, frozen=True):
+    """Where what files came to is kept from one run to the next; without a folder nothing is.
+
+    The file `key` holds what seals the results. It stands apart from them, so that a folder which somebody brings here
+    says nothing.
+    """
+
+    folder: str = ""
+    key: str = ""
+
+
 class PathRule(msgspec.Struct, frozen=True, rename={"origin": "from"}):
     """A pattern of .gitignore as a regular expression for relative paths; those of folders end in `/`."""
 
