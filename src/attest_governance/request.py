@@ -212,6 +212,9 @@ def _evidence(request: Request, settings: Settings, environment: Environment, fi
         return Evidence(read_evidence(request.evidence, files))
     if not (request.verify_evidence or settings.evidence.verify):
         return None
+    if request.serving:
+        hint = "pass facts with --evidence; `attest policy evidence collect` writes them"
+        raise UsageError("a server can't verify proofs: it does not know beforehand what it will judge", hint=hint)
     if environment.collect_evidence is None:
         raise UsageError("proofs can't be verified here", hint="pass facts with --evidence")
     return environment.collect_evidence(settings, request.judged, files)

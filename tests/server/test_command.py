@@ -207,6 +207,16 @@ def test_a_server_that_can_not_begin_says_why(attest: Attest, project: Path, arg
     assert "Traceback" not in ran.err
 
 
+def test_a_server_verifies_no_proofs_itself(attest: Attest, project: Path) -> None:
+    """It would look for those of nothing, and take each image for one without."""
+    (project / "own.rego").write_text(POLICY)
+    (project / ".attest").mkdir(exist_ok=True)
+    (project / ".attest/policies.yaml").write_text("evidence: {verify: true, trust_stores: [trust]}\n")
+    ran = attest("serve", "--no-tls", "--policy-dir", "own.rego", code=2)
+    assert "a server can't verify proofs" in ran.err
+    assert "hint: pass facts with --evidence" in ran.err
+
+
 def test_what_is_not_installed_is_said(project: Path, tmp_path: Path) -> None:
     code = "import sys; sys.modules['starlette.applications'] = None; sys.argv[1:] = ['serve', '--no-tls']\n"
     line = [sys.executable, "-c", f"{code}from attest_governance.cli.main import main; main()"]

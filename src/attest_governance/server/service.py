@@ -155,7 +155,7 @@ class Service:
             found["certificate"] = f"the newest is refused, the one before is in use: {self.certificate_refused}"
         if self._log is not None and self._log.failure:
             found["decision-log"] = self._log.failure
-        if runtime.prepared.request.evidence is None:
+        if runtime.prepared.evidence is None:
             found["evidence"] = "there is no source of evidence: images are not asked for attestations and receipts"
         return found
 
@@ -313,7 +313,7 @@ class Service:
             "attest_policies_age_seconds": ("Seconds since the policies in force were opened.", self._age),
             "attest_evidence_source": (
                 "Whether there is a source of evidence.",
-                lambda: self.current.runtime.prepared.request.evidence is not None,
+                lambda: self.current.runtime.prepared.evidence is not None,
             ),
             "attest_decision_log_failing": (
                 "Whether the last decision could not be logged.",
