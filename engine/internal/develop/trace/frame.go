@@ -9,6 +9,7 @@ import (
 
 // frame is one body under evaluation.
 type frame struct {
+	parent *frame
 	node   *Node     // where its steps go
 	rule   *ast.Rule // nil for a closure
 	silent bool      // its expressions are not those of the source
@@ -29,7 +30,7 @@ func (f *frame) place() *Node {
 
 func (t *Tracer) enter(evt *topdown.Event) {
 	parent := t.frames[evt.ParentID]
-	f := &frame{node: t.Root}
+	f := &frame{parent: parent, node: t.Root}
 	if parent != nil && evt.QueryID != 0 {
 		f.node = parent.place()
 	}
@@ -47,6 +48,20 @@ func (t *Tracer) enter(evt *topdown.Event) {
 		t.enterClosure(evt, f, parent)
 	}
 	t.frames[evt.QueryID], t.current = f, f
+}
+
+// cut ends the tree. What is still under way neither holds nor fails.
+func (t *Tracer) cut(evt *topdown.Event) {
+	t.Truncated = true
+	f := t.frames[evt.QueryID]
+	if f == nil {
+		f = t.frames[evt.ParentID]
+	}
+	for ; f != nil; f = f.parent {
+		if f.node.Outcome == Fails && f.node.Kind != KindExpression {
+			f.node.Outcome = ""
+		}
+	}
 }
 
 // enterClosure opens the body of a negation, a comprehension, or an `every` for one of its elements.

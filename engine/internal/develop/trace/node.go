@@ -24,7 +24,7 @@ type Node struct {
 	Kind    string  `json:"kind"`
 	Name    string  `json:"name,omitempty"`    // of a rule
 	Text    string  `json:"text,omitempty"`    // the source of an expression, or what was said
-	Outcome string  `json:"outcome,omitempty"` // holds or fails
+	Outcome string  `json:"outcome,omitempty"` // holds or fails; empty for what was still under way when the trace was cut
 	Again   bool    `json:"again,omitempty"`   // another solution of an expression that was shown before
 	Reason  string  `json:"reason,omitempty"`  // why it failed, or why what it negates did
 	Values  []Value `json:"values,omitempty"`  // what its variables and references were

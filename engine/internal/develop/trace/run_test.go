@@ -179,4 +179,9 @@ func TestATraceGoesOnlySoDeep(t *testing.T) {
 	if n := count(tracer.Root.Children); n > maxDepth {
 		t.Errorf("%d nodes in a line, where the limit is %d", n, maxDepth)
 	}
+	for node := tracer.Root; len(node.Children) > 0; {
+		if node = node.Children[0]; node.Outcome != "" {
+			t.Fatalf("%s %s %s, though it was still under way", node.Kind, node.Name, node.Outcome)
+		}
+	}
 }

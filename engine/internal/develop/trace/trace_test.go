@@ -100,6 +100,9 @@ func TestATraceIsBounded(t *testing.T) {
 	if n := count(tracer.Root.Children); n > limits.Nodes+2 {
 		t.Errorf("%d nodes, where the limit is %d", n, limits.Nodes)
 	}
+	if rule := tracer.Root.Children[0]; rule.Outcome != "" {
+		t.Errorf("the rule %s, though nobody knows", rule.Outcome)
+	}
 }
 
 func count(nodes []*Node) int {

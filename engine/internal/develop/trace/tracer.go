@@ -69,7 +69,7 @@ func (t *Tracer) TraceEvent(evt topdown.Event) {
 		return
 	}
 	if t.events++; t.events > t.limits.Events || t.nodes > t.limits.Nodes {
-		t.Truncated = true
+		t.cut(&evt)
 		return
 	}
 	switch evt.Op {
@@ -89,6 +89,9 @@ func (t *Tracer) TraceEvent(evt topdown.Event) {
 		t.say(node)
 	case topdown.TestCaseOp:
 		t.testCase(&evt)
+	}
+	if t.Truncated {
+		t.cut(&evt)
 	}
 }
 
