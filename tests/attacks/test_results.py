@@ -167,6 +167,15 @@ def test_a_policy_that_asks_the_clock_is_asked_each_time(attest: Attest, project
     assert not kept(folder) or all(b"it is " not in path.read_bytes() for path in kept(folder))
 
 
+def test_the_shipped_policies_are_not_asked_again(attest: Attest, folder: Path) -> None:
+    """They ask the clock for evidence that expires, and there is none."""
+    command = ("policy", "check", "k8s", "--format", "json")
+    first = attest(*command).json()
+    assert len(kept(folder)) == 1
+    assert attest(*command).json() == first == attest(*command, "--no-cache").json()
+    assert first["findings"]
+
+
 def test_results_that_somebody_has_changed_are_computed_again(attest: Attest, folder: Path) -> None:
     plain = check(attest)
     (path,) = kept(folder)

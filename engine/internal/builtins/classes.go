@@ -70,12 +70,14 @@ func ClassOf(name string) Class {
 	return ""
 }
 
-// outside are the builtins whose answers depend on more than their arguments and the policies.
+// outside are the builtins whose answers depend on more than their arguments and the policies; true for those whose calls
+// are noted (see Asked).
 var outside = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
 	for _, builtin := range ast.Builtins {
-		class := ClassOf(builtin.Name)
-		names[builtin.Name] = class != Pure && class != Output || builtin.Nondeterministic
+		if class := ClassOf(builtin.Name); class != Pure && class != Output || builtin.Nondeterministic {
+			names[builtin.Name] = builtin.Nondeterministic
+		}
 	}
 	return names
 })
@@ -83,11 +85,26 @@ var outside = sync.OnceValue(func() map[string]bool {
 // LeadOutside says whether a rule or a module calls, or names, a builtin whose answer depends on more than its arguments
 // and the policies: OPA's, or one of `others`.
 func LeadOutside(x any, others ...string) bool {
+	return names(x, func(name string) bool {
+		_, leads := outside()[name]
+		return leads || slices.Contains(others, name)
+	})
+}
+
+// LeadOutsideUnnoted is LeadOutside without the builtins whose calls are noted (see Asked).
+func LeadOutsideUnnoted(x any) bool {
+	return names(x, func(name string) bool {
+		noted, leads := outside()[name]
+		return leads && !noted
+	})
+}
+
+// names says whether a rule or a module calls, or names, a builtin of some kind.
+func names(x any, kind func(string) bool) bool {
 	found := false
 	ast.WalkRefs(x, func(ref ast.Ref) bool {
 		if head, isVar := ref[0].Value.(ast.Var); isVar && head != ast.DefaultRootDocument.Value && head != ast.InputRootDocument.Value {
-			name := ref.String()
-			found = found || outside()[name] || slices.Contains(others, name)
+			found = found || kind(ref.String())
 		}
 		return found
 	})

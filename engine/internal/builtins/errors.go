@@ -17,7 +17,7 @@ const shownArgument = 60
 func init() {
 	for _, builtin := range ast.Builtins {
 		if f := topdown.GetBuiltin(builtin.Name); f != nil {
-			topdown.RegisterBuiltinFunc(builtin.Name, named(builtin, contained(builtin.Name, f)))
+			topdown.RegisterBuiltinFunc(builtin.Name, noted(builtin, named(builtin, contained(builtin.Name, f))))
 		}
 	}
 }

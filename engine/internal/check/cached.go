@@ -134,10 +134,10 @@ func keyOf(source load.Source, text []byte) results.Digest {
 	return results.Digest(h.Sum(nil))
 }
 
-// lasts says whether the result may be kept: no problem kept a policy from an answer, which may be another the next time,
-// and there is no secret in it.
+// lasts says whether the result may be kept: no problem kept a policy from an answer, and no policy asked what may answer
+// otherwise the next time, and there is no secret in it.
 func (f *fileResult) lasts() bool {
-	return len(f.problems) == 0 && len(f.secrets) == 0 && len(f.decisions) == 0
+	return !f.asked.Yes() && len(f.problems) == 0 && len(f.secrets) == 0 && len(f.decisions) == 0
 }
 
 // complete adds what is known without asking a policy.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
@@ -172,17 +173,7 @@ violation contains {"msg": sprintf("%v", [input.parameters])} if true
 
 func TestOtherPoliciesAndDataHaveOtherResults(t *testing.T) {
 	load := func(policy, data string) *policyset.Set {
-		path := filepath.Join(t.TempDir(), "p.rego")
-		if err := os.WriteFile(path, []byte(policy), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		set, _, problems := policyset.Load(context.Background(), policyset.Params{
-			Paths: []string{path}, OPA: true, Gatekeeper: true, Data: json.RawMessage(data),
-		})
-		if len(problems) > 0 {
-			t.Fatal(problems)
-		}
-		return set
+		return loadWith(t, compiled.Compiled, data, policy)
 	}
 	const policy = "package demo\nviolation contains {\"msg\": sprintf(\"%v\", [data.evidence])} if true\n"
 	params := Params{Inputs: []Text{{"a", configMap("one", "bad")}}}
@@ -222,6 +213,38 @@ func TestWhatDependsOnAnythingElseIsNeverKept(t *testing.T) {
 				t.Errorf("results were kept in %s", kept)
 			}
 		})
+	}
+}
+
+// Whether the clock counts is known for each file once its policies were asked.
+func TestAFileForWhichNobodyAskedTheClockIsKept(t *testing.T) {
+	const policy = `package demo
+violation contains {"msg": sprintf("%v", [time.now_ns() > 0])} if input.resource.data.bad
+violation contains {"msg": "x"} if { input.resource.data.worse; expired }
+expired if time.now_ns() > time.parse_rfc3339_ns(input.resource.data.until)
+`
+	for name, test := range map[string]struct {
+		text string
+		kept bool
+	}{
+		"asked":                      {configMap("one", "bad"), false},
+		"not asked":                  {configMap("one", "fine"), true},
+		"asked for one of two":       {configMap("one", "fine") + "---\n" + configMap("two", "bad"), false},
+		"asked in a rule of its own": {"{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {worse: \"1\", until: \"2020-01-01T00:00:00Z\"}}", false},
+	} {
+		for _, evaluator := range []compiled.Mode{compiled.OPA, compiled.Compiled, compiled.Both} {
+			t.Run(fmt.Sprintf("%s, %s", name, evaluator), func(t *testing.T) {
+				params := Params{Inputs: []Text{{"a", test.text}}, Results: resultsPlace(t)}
+				set := loadWith(t, evaluator, "{}", policy)
+				first := told(t, set, params)
+				if kept := keptFile(t, params.Results) != ""; kept != test.kept {
+					t.Errorf("kept is %v", kept)
+				}
+				if again := told(t, set, params); again != first {
+					t.Errorf("it says\n%s\nnot\n%s", again, first)
+				}
+			})
+		}
 	}
 }
 

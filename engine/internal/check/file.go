@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -29,6 +30,7 @@ type fileResult struct {
 	spent     map[string]int64
 	current   *load.Document // the one that the last of resources belongs to
 	secrets   []string
+	asked     *builtins.Asked // whether a policy asked the clock, chance or hosts
 }
 
 // worker makes the function that judges one file; each goroutine has its own evaluator.
@@ -60,7 +62,7 @@ func (r *run) worker() func(int) fileResult {
 // file judges all that a source holds.
 func (r *run) file(evaluator *rego.Evaluator, watcher Watcher, source load.Source) fileResult {
 	file := r.read(source)
-	out := fileResult{problems: file.Problems, skipped: file.Skipped}
+	out := fileResult{problems: file.Problems, skipped: file.Skipped, asked: &builtins.Asked{}}
 	for _, document := range file.Documents {
 		if r.ctx.Err() != nil {
 			break
@@ -131,7 +133,7 @@ func (r *run) policies(evaluator *rego.Evaluator, watcher Watcher, document *loa
 	if watcher != nil {
 		evaluator.Observe(watcher)
 	}
-	violations, problems := evaluator.Evaluate(r.ctx, in)
+	violations, problems := evaluator.Evaluate(out.asked.Within(r.ctx), in)
 	for i := range problems {
 		if problems[i].File == "" {
 			problems[i].File, problems[i].Line = document.File, document.Line

@@ -26,7 +26,7 @@ type Reading struct {
 	Namespace bool // `input.namespace`, the object of the resource's Namespace
 	Schema    bool // `input.schema_errors`
 	Inventory Wanted
-	Outside   bool // something that is neither their input nor their data: the clock, chance, hosts
+	Outside   bool // something else of which nobody notes that they look: time zones, schemas of hosts
 }
 
 // Reads is what the selected policies look at.
@@ -67,7 +67,7 @@ func (r *reader) alone(rule *ast.Rule) Reading {
 		Namespace: virtual.Mentions(rule, ast.InputRootDocument, "namespace"),
 		Schema:    virtual.Mentions(rule, ast.InputRootDocument, "schema_errors"),
 	}
-	out.Outside = builtins.LeadOutside(rule)
+	out.Outside = builtins.LeadOutsideUnnoted(rule)
 	if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
 		kinds := r.declared[rule.Location.File]
 		out.Inventory = Wanted{All: len(kinds) == 0, Kinds: kinds}
