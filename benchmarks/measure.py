@@ -9,11 +9,12 @@ import contextlib
 import os
 import resource
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import DEVNULL
+from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -66,18 +67,30 @@ def peak_bytes(command: Command) -> int:
     The kernel's account of the finished process has the largest of these peaks, whenever it was reached; what the
     others held is looked at while they run. Pages that processes share are counted once for each.
     """
-    process = _start(command)
+    launcher = [sys.executable, "-S", "-c", _LAUNCHER, *command.arguments]
+    process = subprocess.Popen(launcher, stdout=PIPE, env=ENVIRONMENT)
     seen: dict[int, int] = {}
     ended = threading.Event()
     watcher = threading.Thread(target=_watch, args=(process.pid, seen, ended))
     watcher.start()
     try:
-        largest = _finished(command, process).ru_maxrss * 1024
+        code, largest = map(int, process.communicate()[0].split())
     finally:
         ended.set()
         watcher.join()
-    others = sorted(seen.values())[:-1]
-    return largest + sum(others)
+    _expect(command, code)
+    others = sorted(held for pid, held in seen.items() if pid != process.pid)[:-1]
+    return largest * 1024 + sum(others)
+
+
+# The kernel's account of a process begins with what its parent held when it was started, and this one may hold much.
+_LAUNCHER = """
+import os, sys
+nowhere = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=nowhere)
+_, status, used = os.wait4(child, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_maxrss)
+"""
 
 
 def _start(command: Command) -> subprocess.Popen[bytes]:
@@ -88,9 +101,13 @@ def _finished(command: Command, process: subprocess.Popen[bytes]) -> resource.st
     """Waits for the end of a process; what it and its children used, as the kernel counts it."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in EXPECTED_CODES:
-        raise RuntimeError(f"`{command.name}` ended with {process.returncode} while it was measured")
+    _expect(command, process.returncode)
     return used
+
+
+def _expect(command: Command, code: int) -> None:
+    if code not in EXPECTED_CODES:
+        raise RuntimeError(f"`{command.name}` ended with {code} while it was measured")
 
 
 def _watch(root: int, seen: dict[int, int], ended: threading.Event) -> None:

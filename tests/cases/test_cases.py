@@ -131,7 +131,7 @@ CHECKS = {
         [("cm.yaml:3: label", "BannedLabel", "strict"), ("cm.yaml:3: name", "BannedName", "warn")],
     ),
     "a constraint beside its Suite": Check(
-        "22", "policy check -p . bad.yaml", 1, [("bad.yaml:1: no label owner", "NeedsLabel/owner")]
+        "22", "policy check -p . bad.yaml", 1, [("bad.yaml:3: no label owner", "NeedsLabel/owner")]
     ),
     "a template that imports rego.v1": Check(
         "23", "policy check -p t.yaml pod.yaml", 2, [], [("t.yaml:32:", "rego.v1"), ("t.yaml:51:", "RegoVOne/r")]

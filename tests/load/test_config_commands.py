@@ -215,7 +215,7 @@ NOT_THERE = {
     "a value of no set": ("policy.profile", "strikt", "did you mean `strict`?"),
     "a form of the input": ("policy.input_form", "opa", "`admission`"),
     "a version of Kubernetes": ("policy.kubernetes_version", "soon", "write it as `1."),
-    "a version of Kubernetes that is not there yet": ("policy.kubernetes_version", "9.99", "versions are 1.0 to 1."),
+    "a version of Kubernetes that is not there yet": ("policy.kubernetes_version", "9.99", "known are 1.0 to 1."),
     "a folder of policies": ("policy.policy_bundle_path", "nowhere", ".config/attest/nowhere"),
     "a folder at home": ("policy.policy_bundle_path", "~/nowhere", "there is no `"),
     "a file of keys": ("policy.policy_bundle_key", "/nowhere/key.pem", "there is no `/nowhere/key.pem`"),

@@ -42,6 +42,10 @@ class TestMeasuring:
         code = f"import subprocess, sys; {HOLD.format(megabytes=60)}; subprocess.run([sys.executable, '-c', {child!r}])"
         assert 180 * MEGABYTE < measure.peak_bytes(python(code)) < 300 * MEGABYTE
 
+    def test_what_the_measuring_program_holds_does_not_count(self) -> None:
+        held = b"x" * (300 * MEGABYTE)
+        assert measure.peak_bytes(measure.Command("true", ["true"])) < 100 * MEGABYTE < len(held)
+
     def test_a_process_that_ends_at_once_is_measured_all_the_same(self) -> None:
         assert all(measure.peak_bytes(measure.Command("true", ["true"])) > 0 for _ in range(20))
 

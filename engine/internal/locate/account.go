@@ -265,7 +265,8 @@ func (a *account) reference(ref ast.Ref) (place, bool) {
 				return a.below(a.root, ref[len(root):])
 			}
 		}
-		return place{}, len(ref) > 1 && ast.IsScalar(ref[1].Value)
+		holds := func(root ast.Ref) bool { return root.HasPrefix(ref) } // what is read of it may be of the resource
+		return place{}, len(ref) > 1 && ast.IsScalar(ref[1].Value) && !slices.ContainsFunc(a.roots, holds)
 	case ref[0].Equal(ast.DefaultRootDocument):
 		return place{}, false
 	}

@@ -128,6 +128,14 @@ func TestWhatDerivationsMustNotMistake(t *testing.T) {
 		"a helper that tests":           {rule: "violation contains m if { some c in tested; c.name != \"\"; m := c.name }\ntested contains c if { some c in input.resource.spec.containers; c.image == \"q\" }"},
 		"object.get":                    {rule: "violation contains m if { some c in input.resource.spec.containers; object.get(c, \"image\", \"\") == \"q\"; m := c.name }"},
 		"object.get of what is missing": {rule: "violation contains m if { some c in input.resource.spec.containers; object.get(c, [\"resources\", \"limits\"], \"\") == \"\"; m := c.name }"},
+		"what holds the resource":       {rule: "violation contains m if { asked := input; asked.resource.spec.containers[0].image == \"x\"; m := asked.resource.metadata.name }"},
+		"a review":                      {rule: "violation contains m if { asked := input.review; asked.object.spec.containers[0].image == \"x\"; m := asked.object.metadata.name }"},
+		"a review, in the text":         {rule: "violation contains m if { input.parameters == {}; asked := input.review; m := sprintf(\"%s\", [asked.object.metadata.name]) }"},
+		"what holds it, in the text":    {rule: "violation contains m if { input.parameters == {}; asked := input; m := sprintf(\"%s\", [asked.resource.metadata.name]) }"},
+		"what holds it, by object.get":  {rule: "violation contains m if { asked := object.get(input, \"resource\", {}); asked.kind == \"Pod\"; m := asked.metadata.name }"},
+		"what holds it, by any key":     {rule: "violation contains m if { some k; input[k].kind == \"Pod\"; m := input[k].metadata.name }"},
+		"what holds it, in an object":   {rule: "violation contains m if { o := {\"a\": input.resource}; o.a.kind == \"Pod\"; m := o.a.metadata.name }"},
+		"what holds it, in a list":      {rule: "violation contains m if { some o in [input.resource]; o.kind == \"Pod\"; m := o.metadata.name }"},
 		"a part handed through":         {rule: "violation contains m if { some c in input.resource.spec.containers; i := image(c); i == \"q\"; m := c.name }\nimage(c) := c.image"},
 	} {
 		t.Run(name, func(t *testing.T) {
