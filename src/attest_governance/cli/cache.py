@@ -38,8 +38,8 @@ def _amount(answer: ResultsAnswer) -> str:
 
 
 def _show(answer: ResultsAnswer, amount: str, output_format: str) -> None:
-    folder = results_place().folder
-    unused = f"`{folder}` is in the repository" if is_of_project(results_place()) else answer.unused
-    document = {"folder": folder, **msgspec.to_builtins(answer), "unused": unused}
-    lines = [f"results of earlier checks in {folder}", f"not used: {unused}" if unused else amount]
+    place = results_place()
+    unused = f"`{place.folder}` is in the repository" if is_of_project(place) else answer.unused
+    document = {"folder": place.folder, **msgspec.to_builtins(answer), "unused": unused}
+    lines = [f"results of earlier checks in {place.folder}", f"not used: {unused}" if unused else amount]
     show(document, lines, output_format)

@@ -4,10 +4,9 @@ import (
 	"regexp"
 	"slices"
 
-	celtypes "github.com/google/cel-go/common/types"
-
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
+	celtypes "github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
 )
