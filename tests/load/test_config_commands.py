@@ -87,6 +87,12 @@ def test_get(key: str, text: str, capsys: Output, project: Path) -> None:
     assert _printed(["config", "get", key], capsys) == text
 
 
+@pytest.mark.parametrize("section", ["policy", "compliance", "evidence", "server"])
+def test_every_section_is_shown(section: str, capsys: Output) -> None:
+    document = _document(["config", "get", section], capsys, "configuration-get.schema.json")
+    assert {one["key"].partition(".")[0] for one in document["settings"]} == {section}
+
+
 def test_set_as_json(capsys: Output, home: Path) -> None:
     def said() -> Any:
         return _document(["config", "set", "policy.debug", "true"], capsys, "configuration-set.schema.json")

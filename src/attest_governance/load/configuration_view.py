@@ -97,6 +97,7 @@ def _all(settings: Settings) -> Iterator[Setting]:
         yield _setting(settings, ("exemptions", index), {field: value for field, value in given.items() if value})
     yield from _section(settings, settings.compliance, ("compliance",))
     yield from _section(settings, settings.evidence, ("evidence",))
+    yield from _section(settings, settings.server, ("server",))
 
 
 def _section(settings: Settings, section: msgspec.Struct, key: Key) -> Iterator[Setting]:
