@@ -14,9 +14,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 GO = go="$$($(BIN)/python tools/build_engine.py which)" && PATH="$$(dirname "$$go"):$$PATH"
 
 ENGINE := src/attest_governance/bin/attest-engine
-ENGINE_SOURCES := $(shell find engine -type f -not -name '*_test.go' -not -path '*/testdata/*')
+RENDER := src/attest_governance/bin/attest-render
+ENGINE_SOURCES := $(shell find engine -type f -not -name '*_test.go' -not -path '*/testdata/*' -not -path 'engine/render/*')
+RENDER_SOURCES := $(shell find engine/render -type f -not -name '*_test.go')
+# Each folder is a module of its own.
+MODULES := engine engine/render
 EVIDENCE := --evidence examples/evidence.json
 PYTEST = $(BIN)/pytest -n auto --dist worksteal -q
+FAST = 'not slow and not cluster and not browser'
 # pytest answers 5 where a mark selects no test; that is told, and is no failure.
 NONE = { [ $$? -eq 5 ] && echo 'NO TEST CARRIES THIS MARK'; }
 
@@ -37,40 +42,56 @@ demo: $(VENV)/.installed $(ENGINE) ## build everything and check the examples wi
 	@echo; echo 'Now your own: $(BIN)/attest policy check YOUR-FOLDER'
 
 .PHONY: engine
-engine: $(ENGINE) ## build the engine into the package
+engine: $(ENGINE) $(RENDER) ## build the engine and the program that renders into the package
 
 # ---- tests ----
 
 .PHONY: test
-test: test-go test-python ## run all fast tests, with coverage
+test: test-go test-python ## run all fast tests
 
 .PHONY: test-python
-test-python: $(VENV)/.installed-dev $(ENGINE) ## run the fast Python tests, with coverage
-	$(PYTEST) -m 'not slow and not cluster and not browser' --cov=attest_governance --cov-report=term:skip-covered
+test-python: $(VENV)/.installed-dev $(ENGINE) $(RENDER) ## run the fast Python tests
+	$(PYTEST) -m $(FAST)
+
+.PHONY: coverage
+coverage: $(VENV)/.installed-dev $(ENGINE) $(RENDER) ## run the fast tests and say which lines they reach (takes longer)
+	@mkdir -p build
+	@$(GO); export PATH; cd engine && go test -short -coverprofile=../build/engine.cover ./... \
+	  && go tool cover -func=../build/engine.cover | tail -1
+	$(PYTEST) -m $(FAST) --cov=attest_governance --cov-report=term:skip-covered
 
 .PHONY: fuzz-proofs
 fuzz-proofs: $(VENV)/.installed-dev ## change proofs at random for five minutes (FUZZ_SECONDS), and insist that none is wrongly accepted
 	$(BIN)/python -m tests.attestations.fuzzing $${FUZZ_SECONDS:-300}
 
+.PHONY: fuzz-server
+fuzz-server: $(VENV)/.installed-dev $(ENGINE) ## change requests to the server at random for five minutes (FUZZ_SECONDS)
+	$(BIN)/python -m tests.server.fuzzing $${FUZZ_SECONDS:-300}
+
+.PHONY: soak-server
+soak-server: $(VENV)/.installed-dev $(ENGINE) ## ask a server for ten minutes (SOAK_SECONDS, SOAK_RATE) while policies change and engines die
+	$(BIN)/python -m tests.server.soak $${SOAK_SECONDS:-600} $${SOAK_RATE:-100}
+
 .PHONY: test-go
-test-go: $(VENV)/.go ## run the fast Go tests, with coverage
-	@mkdir -p build
-	@$(GO); export PATH; cd engine && go test -short -coverprofile=../build/engine.cover ./... \
-	  && go tool cover -func=../build/engine.cover | tail -1
+test-go: $(VENV)/.go ## run the fast Go tests
+	@$(GO); export PATH; for module in $(MODULES); do (cd $$module && go test -short ./...) || exit 1; done
 
 .PHONY: test-all
 test-all: test test-slow test-browser test-cluster ## run every test there is
 
 .PHONY: test-slow
-test-slow: $(VENV)/.installed-dev $(ENGINE) ## run the long tests, those against opa, gator and conftest among them
-	@$(GO); export PATH; cd engine && go test ./...
-	@$(GO); export PATH; tools/with-peers opa gator conftest -- $(PYTEST) -m slow || $(NONE)
+test-slow: $(VENV)/.installed-dev $(ENGINE) $(RENDER) ## run the long tests, those against opa, gator, conftest, helm and promtool among them
+	@$(GO); export PATH; cd engine && go test -timeout 30m $$(grep -rl --include='*_test.go' 'testing[.]Short()' internal | xargs dirname | sort -u | sed 's|^|./|')
+	@$(GO); export PATH; tools/with-peers opa gator conftest helm kustomize promtool -- $(PYTEST) -m slow || $(NONE)
 
 .PHONY: test-browser
 test-browser: $(VENV)/.browser $(ENGINE) ## run the tests of the pages in a Chromium
 	@command -v "$${ATTEST_CHROMIUM:-chromium}" >/dev/null || command -v chromium-browser >/dev/null \
 	  || echo 'CHROMIUM IS NOT INSTALLED (apt-get install chromium): the pages are not tested'
-	$(BIN)/pytest -q -rs -m browser tests/playground
+	@if command -v npm >/dev/null; then (cd web && npm ci --silent --ignore-scripts --no-audit --no-fund) \
+	  || echo 'NPM CI FAILED: pages are not held to the rules of axe-core'; \
+	  else echo 'NPM IS NOT INSTALLED: pages are not held to the rules of axe-core'; fi
+	$(BIN)/pytest -q -rs -m browser tests/playground tests/browser
 
 .PHONY: test-cluster
 test-cluster: $(VENV)/.installed-dev $(ENGINE) ## run the tests against a real Kubernetes API server
@@ -94,7 +115,8 @@ lint-python: $(VENV)/.installed-dev ## ruff, mypy --strict, import-linter
 lint-go: $(BIN)/staticcheck ## gofmt, go vet, staticcheck
 	@$(GO); export PATH; cd engine && unformatted="$$("$$(go env GOROOT)/bin/gofmt" -l .)" \
 	  && if [ -n "$$unformatted" ]; then echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; fi
-	@$(GO); export PATH; cd engine && go vet ./... && ../$(BIN)/staticcheck ./...
+	@$(GO); export PATH; for module in $(MODULES); do \
+	  (cd $$module && go vet ./... && $(CURDIR)/$(BIN)/staticcheck ./...) || exit 1; done
 
 .PHONY: format
 format: $(VENV)/.installed-dev ## format Python and Go
@@ -127,6 +149,7 @@ lock: $(VENV)/.installed ## bring requirements/*.txt up to date; UPGRADE=1 takes
 	$(INSTALL_LOCK) requirements/uv.txt
 	$(UV_COMPILE) pyproject.toml requirements/build.in --all-extras --group dev -o requirements/dev.txt
 	$(UV_COMPILE) pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/runtime.txt
+	$(UV_COMPILE) pyproject.toml --extra server --extra kubernetes -c requirements/dev.txt -o requirements/server.txt
 	$(UV_COMPILE) requirements/go.in -o requirements/go.txt
 	$(UV_COMPILE) requirements/uv.in -o requirements/uv.txt
 	$(UV_COMPILE) requirements/browser.in -c requirements/dev.txt -o requirements/browser.txt
@@ -156,7 +179,11 @@ $(ENGINE): $(ENGINE_SOURCES) tools/build_engine.py src/attest_governance/__init_
 	@echo 'building the engine (two minutes the first time)'
 	@$(BIN)/python tools/build_engine.py build --output $@
 
-$(VENV)/.installed: $(VENV)/.runtime pyproject.toml hatch_build.py | $(ENGINE)
+$(RENDER): $(RENDER_SOURCES) tools/build_engine.py src/attest_governance/__init__.py | $(VENV)/.go
+	@echo 'building the program that renders (two minutes the first time)'
+	@$(BIN)/python tools/build_engine.py build --program attest-render --output $@
+
+$(VENV)/.installed: $(VENV)/.runtime pyproject.toml hatch_build.py | $(ENGINE) $(RENDER)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""Build hook of the wheel: compiles the engine for the target and puts it into the package."""
+"""Build hook of the wheel: compiles the Go programs for the target and puts them into the package."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import build_engine
 
 
 class EngineHook(BuildHookInterface):  # type: ignore[type-arg]  # the parameter is a class that hatchling keeps private
-    """Adds `bin/attest-engine` to the wheel and gives the wheel the tag of its platform."""
+    """Adds the programs below `bin` to the wheel and gives the wheel the tag of its platform."""
 
     def dependencies(self) -> list[str]:
         """What the build needs besides hatchling: a Go, where this machine has none that is new enough."""
@@ -24,18 +24,20 @@ class EngineHook(BuildHookInterface):  # type: ignore[type-arg]  # the parameter
         return []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Builds the engine: into the wheel, or into the source tree when it is installed in place."""
+        """Builds the programs: into the wheel, or into the source tree when it is installed in place."""
         target = build_engine.build_target()
         build_data["pure_python"] = False
         build_data["tag"] = target.wheel_tag
-        if version == "editable":
-            self._build_in_place(target)
-            return
-        binary = Path(self.root, "build", "engine", f"{target.system}-{target.machine}", target.executable)
-        build_engine.build(target, binary, self.metadata.version)
-        build_data["force_include"][str(binary)] = f"attest_governance/bin/{target.executable}"
+        for program in build_engine.PROGRAMS:
+            name = target.executable(program)
+            if version == "editable":
+                self._build_in_place(target, program)
+                continue
+            binary = Path(self.root, "build", "engine", f"{target.system}-{target.machine}", name)
+            build_engine.build(target, binary, self.metadata.version, program)
+            build_data["force_include"][str(binary)] = f"attest_governance/bin/{name}"
 
-    def _build_in_place(self, target: build_engine.Target) -> None:
-        binary = Path(self.root, "src", "attest_governance", "bin", target.executable)
+    def _build_in_place(self, target: build_engine.Target, program: str) -> None:
+        binary = Path(self.root, "src", "attest_governance", "bin", target.executable(program))
         if not binary.exists():
-            build_engine.build(target, binary, self.metadata.version)
+            build_engine.build(target, binary, self.metadata.version, program)

@@ -18,7 +18,7 @@ from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 POLL_SECONDS = 0.002
 EXPECTED_CODES = (0, 1)
@@ -83,6 +83,11 @@ def peak_bytes(command: Command) -> int:
     return largest * 1024 + sum(others)
 
 
+def peak_of_tree(pid: int) -> int:
+    """Most memory that a running process and the descendants that it has now have held so far, in bytes."""
+    return sum(map(_peak_resident, _tree(pid)))
+
+
 # The kernel's account of a process begins with what its parent held when it was started, and this one may hold much.
 _LAUNCHER = """
 import os, sys
@@ -145,3 +150,16 @@ def _read(path: Path) -> str:
 def cores() -> int:
     """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def until(holds: Callable[[], bool], what: str, patience: float = 3600.0) -> None:
+    """Waits until something holds, for so many seconds.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    deadline = time.monotonic() + patience
+    while not holds():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still not after {patience:g} s: {what}")
+        time.sleep(1)

@@ -1,7 +1,8 @@
-"""Builds the engine, a static Go program, for this machine or for another.
+"""Builds the engine and the program that renders, two static Go programs, for this machine or for another.
 
     python tools/build_engine.py which                print the Go command that is new enough
-    python tools/build_engine.py build --output FILE  build for this machine, or for $ATTEST_TARGET
+    python tools/build_engine.py build --output FILE  build the engine for this machine, or for $ATTEST_TARGET
+    python tools/build_engine.py build --program attest-render --output FILE
 
 Uses the standard library alone, since the build hook of the wheel imports it before anything is installed.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "engine"
-VERSION_VARIABLE = "attest.continuu.ms/engine/internal/version.Version"
+RENDER = ENGINE / "render"
 # An engine is static, so one binary serves glibc and musl. The macOS versions are the oldest that Go supports.
 WHEEL_PLATFORMS = {
     "linux/amd64": "manylinux_2_17_x86_64.musllinux_1_1_x86_64",
@@ -38,20 +39,41 @@ class BuildError(Exception):
 
 
 @dataclass(frozen=True)
+class Program:
+    """A Go program of ours: the folder of its module, its package there, the variable for the version, and others."""
+
+    name: str
+    module: Path
+    package: str
+    version_variable: str
+    variables: tuple[str, ...] = ()
+
+
+PROGRAMS = {
+    one.name: one
+    for one in (
+        Program("attest-engine", ENGINE, "./cmd/attest-engine", "attest.continuu.ms/engine/internal/version.Version"),
+        # A module of its own: what Helm and kustomize depend on has no say in what the engine is made of.
+        # Who asks kustomize for its label `managed-by` gets the release that the linked `kustomize/api` is of.
+        Program("attest-render", RENDER, ".", "main.Version", ("sigs.k8s.io/kustomize/api/provenance.version=v5.8.1",)),
+    )
+}
+
+
+@dataclass(frozen=True)
 class Target:
     """An operating system and processor, in Go's names."""
 
     system: str
     machine: str
 
-    @property
-    def executable(self) -> str:
-        """File name of the engine on this target."""
-        return "attest-engine.exe" if self.system == "windows" else "attest-engine"
+    def executable(self, program: str) -> str:
+        """File name of a program on this target."""
+        return f"{program}.exe" if self.system == "windows" else program
 
     @property
     def wheel_tag(self) -> str:
-        """Tag of a wheel that carries the engine for this target."""
+        """Tag of a wheel that carries the programs for this target."""
         return f"py3-none-{WHEEL_PLATFORMS[f'{self.system}/{self.machine}']}"
 
 
@@ -108,32 +130,23 @@ def package_version() -> str:
     return match[1]
 
 
-def build(target: Target, output: Path, version: str) -> None:
-    """Builds the engine into `output`; a failed build leaves what was there.
+def build(target: Target, output: Path, version: str, program: str = "attest-engine") -> None:
+    """Builds a program into `output`; a failed build leaves what was there.
 
     Raises:
         BuildError: no Go is new enough, or the compiler failed (its messages are on stderr).
     """
-    go = find_go()
+    go, made = find_go(), PROGRAMS[program]
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.{os.getpid()}")
-    flags = f"-s -w -X {VERSION_VARIABLE}={version}"
-    command = [
-        go,
-        "build",
-        "-trimpath",
-        "-buildvcs=false",
-        "-ldflags",
-        flags,
-        "-o",
-        str(partial),
-        "./cmd/attest-engine",
-    ]
+    variables = (f"{made.version_variable}={version}", *made.variables)
+    flags = " ".join(("-s -w", *(f"-X {one}" for one in variables)))
+    command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", str(partial), made.package]
     environment = _go_environment() | {"GOOS": target.system, "GOARCH": target.machine}
     try:
-        if subprocess.run([*command, "./cmd/attest-engine"], cwd=ENGINE, env=environment, check=False).returncode != 0:
-            raise BuildError("the engine does not compile")
-        # An engine that is running can't be overwritten, but it can be replaced.
+        if subprocess.run(command, cwd=made.module, env=environment, check=False).returncode != 0:
+            raise BuildError(f"{program} does not compile")
+        # A program that is running can't be overwritten, but it can be replaced.
         partial.replace(output)
     finally:
         partial.unlink(missing_ok=True)
@@ -144,11 +157,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="build the engine")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("which", help="print the Go command that is new enough")
-    commands.add_parser("build", help="build the engine").add_argument("--output", type=Path, required=True)
+    building = commands.add_parser("build", help="build a program")
+    building.add_argument("--output", type=Path, required=True)
+    building.add_argument("--program", choices=sorted(PROGRAMS), default="attest-engine")
     arguments = parser.parse_args()
     try:
         if arguments.command == "build":
-            build(build_target(), arguments.output.resolve(), package_version())
+            build(build_target(), arguments.output.resolve(), package_version(), arguments.program)
         else:
             print(find_go())
     except BuildError as error:

@@ -69,7 +69,9 @@ AREAS = (
             f"{_GOVERN}{name}" for name in ("commands.py", "stateful.py", "audit.py::test_eight", "audit.py::test_what")
         ),
     ),
-    Area("runtime", "src/attest_governance/runtime.py", ("tests/runtime", f"{_GOVERN}judging.py"), 1),
+    Area(
+        "runtime", "src/attest_governance/runtime.py", ("tests/runtime", f"{_GOVERN}judging.py", "tests/selection"), 1
+    ),
     Area("evaluate", "src/attest_governance/evaluate", ("tests/evaluate",), 3),
     Area("check", "engine/internal/check", ("internal/check",), 2, ("TestPodSecurity",)),
     Area("bundle", "engine/internal/bundle", ("internal/bundle",), 2),
@@ -337,14 +339,20 @@ class _Took:
         self.seconds[report.nodeid] += report.duration
 
 
+_COMPILER = re.compile(r"^\S+\.go:\d+:\d+: ", re.MULTILINE)
+"""How the compiler begins what it says of a line."""
+
+
 def _go(fault: Fault, copy: Path) -> bool | None:
     (package,) = fault.area.tests
     tests = str(copy / "engine" / "tests.exe")
-    if not _passes(
+    built = subprocess.run(
         ["go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", tests, f"./{package}"],
-        copy / "engine",
-        dict(os.environ),
-    ):
+        cwd=copy / "engine", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if built.returncode != 0:
+        if not _COMPILER.search(built.stderr):  # no memory, no disk, no Go: that says nothing of the fault
+            raise SystemExit(f"{fault.file}: the tests can't be built: {built.stderr.strip()[-500:]}")
         return None
     skipped = ["-test.skip", "|".join(fault.area.slow)] if fault.area.slow else []
     return not _passes([tests, "-test.short", "-test.failfast", *skipped], copy / "engine" / package, dict(os.environ))

@@ -3,7 +3,7 @@
 # description: >-
 #   Kubernetes removes old versions of its API, and from then on refuses manifests that use them. Refused is what the
 #   version of Kubernetes that manifests are for (`policy.kubernetes_version`, or the parameter) does not serve any more;
-#   what is deprecated in it, and has a successor, is told with low severity. The table is that of the Kubernetes
+#   what is deprecated in it is told with low severity, `Endpoints` and `ComponentStatus` among it. The table is that of the Kubernetes
 #   deprecation guide, and is held against the marks that Kubernetes' own types carry. Kinds of others are not judged.
 # scope: package
 # related_resources:
@@ -37,7 +37,7 @@ package attest.api_versions
 import data.attest.lib
 
 violation contains {
-	"message": message, "severity": "high", "path": ["apiVersion"],
+	"message": message, "severity": "high", "path": [place],
 	"fix": fix(successor), "cause": "unfit",
 } if {
 	version := input.resource.apiVersion
@@ -57,6 +57,19 @@ violation contains {"message": message, "severity": "low", "path": ["apiVersion"
 	message := sprintf("%s uses %s, which Kubernetes 1.%d removes", [lib.this, version, removed])
 }
 
+violation contains {"message": message, "severity": "low", "path": ["kind"], "fix": fix} if {
+	lib.parameter("tell_deprecated", true)
+	input.resource.apiVersion == "v1"
+	[deprecated, fix] := old_kinds[input.resource.kind]
+	minor >= deprecated
+	message := sprintf("%s is of a kind that Kubernetes 1.%d has deprecated", [lib.this, deprecated])
+}
+
+# Of versions that are there without it, a kind is what is wrong.
+place := "kind" if {
+	input.resource.kind == "PodSecurityPolicy"
+} else := "apiVersion"
+
 minor := to_number(parts[1]) if {
 	parts := split(lib.text(lib.parameter("kubernetes_version", "1.36")), ".")
 	regex.match(`^[0-9]{1,3}$`, parts[1])
@@ -65,6 +78,12 @@ minor := to_number(parts[1]) if {
 fix("") := "Remove the resource: nothing of this apiVersion and kind takes its place."
 
 fix(successor) := sprintf("Set apiVersion to `%s`, and adapt the fields that have changed.", [successor]) if successor != ""
+
+# Kinds of `v1` that nothing removes, deprecated in 1.x: what to do.
+old_kinds := {
+	"ComponentStatus": [19, "Remove the resource: components say themselves how they are."],
+	"Endpoints": [33, "Set kind to `EndpointSlice` and apiVersion to `discovery.k8s.io/v1`, and adapt the fields."],
+}
 
 # By version of the API: kinds, deprecated in 1.x, removed in 1.x, successor.
 old_versions := {
@@ -86,6 +105,7 @@ old_versions := {
 	"apps/v1beta2": [
 		[{"ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"}, 9, 16, "apps/v1"],
 	],
+	"auditregistration.k8s.io/v1alpha1": [[{"AuditSink"}, 19, 19, ""]],
 	"authentication.k8s.io/v1beta1": [
 		[{"TokenReview"}, 19, 22, "authentication.k8s.io/v1"],
 		[{"SelfSubjectReview"}, 30, 33, "authentication.k8s.io/v1"],
@@ -99,6 +119,7 @@ old_versions := {
 	"autoscaling/v2beta1": [[{"HorizontalPodAutoscaler"}, 22, 25, "autoscaling/v2"]],
 	"autoscaling/v2beta2": [[{"HorizontalPodAutoscaler"}, 23, 26, "autoscaling/v2"]],
 	"batch/v1beta1": [[{"CronJob"}, 21, 25, "batch/v1"]],
+	"batch/v2alpha1": [[{"CronJob"}, 8, 21, "batch/v1"]],
 	"certificates.k8s.io/v1beta1": [
 		[{"CertificateSigningRequest"}, 19, 22, "certificates.k8s.io/v1"],
 	],
@@ -129,6 +150,9 @@ old_versions := {
 		[{"PodSecurityPolicy"}, 21, 25, ""],
 		[{"PodDisruptionBudget"}, 21, 25, "policy/v1"],
 	],
+	"rbac.authorization.k8s.io/v1alpha1": [
+		[{"ClusterRoleBinding", "ClusterRole", "RoleBinding", "Role"}, 17, 22, "rbac.authorization.k8s.io/v1"],
+	],
 	"rbac.authorization.k8s.io/v1beta1": [
 		[{"ClusterRoleBinding", "ClusterRole", "RoleBinding", "Role"}, 17, 22, "rbac.authorization.k8s.io/v1"],
 	],
@@ -136,6 +160,7 @@ old_versions := {
 		[{"DeviceClass", "ResourceClaimTemplate", "ResourceClaim", "ResourceSlice"}, 35, 38, "resource.k8s.io/v1"],
 	],
 	"scheduling.k8s.io/v1beta1": [[{"PriorityClass"}, 14, 22, "scheduling.k8s.io/v1"]],
+	"settings.k8s.io/v1alpha1": [[{"PodPreset"}, 20, 20, ""]],
 	"storage.k8s.io/v1beta1": [
 		[{"CSINode"}, 17, 22, "storage.k8s.io/v1"],
 		[{"CSIDriver", "StorageClass", "VolumeAttachment"}, 19, 22, "storage.k8s.io/v1"],

@@ -7,8 +7,13 @@ found(version, kind, parameters) := {[v.severity, v.message, v.fix] |
 		"resource": {"apiVersion": version, "kind": kind, "metadata": {"name": "web"}},
 		"parameters": parameters,
 	}
-	v.path == ["apiVersion"]
+	v.path == [place(kind)]
 }
+
+# A version of the API that is there without a kind is right; the kind is what to change.
+place(kind) := "kind" if {
+	kind in {"ComponentStatus", "Endpoints", "PodSecurityPolicy"}
+} else := "apiVersion"
 
 removed := {[
 	"high",
@@ -49,4 +54,32 @@ test_kinds_of_others_and_current_versions if {
 	found("shop.company.com/v1beta1", "Ingress", {}) == set()
 	found("networking.k8s.io/v1", "Ingress", {}) == set()
 	found("networking.k8s.io/v1beta1", "Gateway", {}) == set()
+}
+
+test_early_versions_that_are_gone if {
+	every version, kind in {
+		"auditregistration.k8s.io/v1alpha1": "AuditSink",
+		"batch/v2alpha1": "CronJob",
+		"rbac.authorization.k8s.io/v1alpha1": "ClusterRole",
+		"settings.k8s.io/v1alpha1": "PodPreset",
+	} {
+		count(found(version, kind, {})) == 1
+	}
+}
+
+test_kinds_that_are_deprecated_as_such if {
+	every kind, said in {
+		"ComponentStatus": ["1.19", "Remove the resource: components say themselves how they are."],
+		"Endpoints": ["1.33", "Set kind to `EndpointSlice` and apiVersion to `discovery.k8s.io/v1`, and adapt the fields."],
+	} {
+		[since, fix] := said
+		found("v1", kind, {"kubernetes_version": since}) == {[
+			"low",
+			sprintf("%s 'web' is of a kind that Kubernetes %s has deprecated", [kind, since]),
+			fix,
+		]}
+		found("v1", kind, {"kubernetes_version": "1.18"}) == set()
+		found("v1", kind, {"tell_deprecated": false}) == set()
+		found("company.com/v1", kind, {}) == set()
+	}
 }

@@ -57,8 +57,8 @@ violation contains {"message": message, "severity": "critical", "path": lib.deep
 	not has_attest_receipt
 	some path in lib.containers_without_receipt
 	message := sprintf(
-		"Deployment must include valid ATTEST receipt: the evidence has none for image '%v' of container '%v'",
-		[lib.image_text(path), lib.container_name(path)],
+		"Deployment must include valid ATTEST receipt: the evidence has none for image '%v' of container '%v'%s",
+		[lib.image_text(path), lib.container_name(path), lib.why_no_receipt(path)],
 	)
 }
 

@@ -3,9 +3,9 @@
 # description: >-
 #   Manifests that contradict themselves: the API server refuses them, or takes them and does something else than they seem
 #   to say. Variables and ports that are stated twice, mounts of volumes that the pod does not have, probes of ports that
-#   nobody named, selectors that their own pod template does not meet, an autoscaler whose minimum is above its maximum,
-#   restart policies that a kind does not know, names of ports and labels that Kubernetes does not take, and the old field
-#   `serviceAccount`. `require_exposed_probe_ports` asks that probed ports with a number are among the container's ports too.
+#   nobody named, selectors that their own pod template does not meet, an autoscaler whose minimum is above its maximum, numbers of replicas that can't be,
+#   restart policies that a kind does not know, names (of resources, containers, volumes, ports, labels and annotations) and
+#   numbers of ports that Kubernetes does not take, and the old field `serviceAccount`. `require_exposed_probe_ports` asks that probed ports with a number are among the container's ports too.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/concepts/workloads/
@@ -66,6 +66,31 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	message := sprintf("%s states port %s twice", [lib.describe(container_path), key])
 	fix := sprintf("Remove one of the two entries of ports for `%s`, or set another containerPort or protocol.", [key])
 }
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "controls": controls.change} if {
+	some [holder, owner, entries] in named_ports
+	some i, port in entries
+	name := lib.text(port.name)
+	name != ""
+	[j | some j, other in entries; other.name == name][0] < i
+	path := array.concat(holder, ["ports", i, "name"])
+	message := sprintf("%s calls two ports '%s'", [owner, name])
+	fix := sprintf("Set name of one of the two entries of ports that are called `%s` to another.", [name])
+}
+
+named_ports contains [path, lib.describe(path), container.ports] if some path, container in lib.containers
+
+named_ports contains [["spec"], lib.this, input.resource.spec.ports] if is_service
+
+violation contains {"message": message, "severity": "high", "path": ["spec", "type"], "fix": fix, "controls": controls.change} if {
+	is_service
+	type := lib.text(input.resource.spec.type)
+	not type in service_types | {""}
+	message := sprintf("%s can't have the type '%s'", [lib.this, type])
+	fix := sprintf("Set spec.type to one of %s.", [concat(", ", [sprintf("`%s`", [one]) | some one in sort(service_types)])])
+}
+
+service_types := {"ClusterIP", "ExternalName", "LoadBalancer", "NodePort"}
 
 port_key(port) := sprintf("%d/%s", [port.containerPort, lib.field(port, "protocol", "TCP")]) if {
 	is_number(port.containerPort)
@@ -134,7 +159,7 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	is_string(port)
 	not regex.match(`^[0-9]+$`, port)
 	not port in {name | some entry in container.ports; name := entry.name}
-	message := sprintf("%s is probed at port '%s', which it does not have", [lib.describe(container_path), port])
+	message := sprintf("%s is %s at port '%s', which it does not have", [lib.describe(container_path), asked(path), port])
 	fix := sprintf("Set port to the name of a port of the container, or add `%s` as name of an entry of ports.", [port])
 }
 
@@ -147,13 +172,45 @@ violation contains {"message": message, "severity": "low", "path": path, "fix": 
 	fix := sprintf("Add `containerPort: %v` to ports of the container, or set port to one that is among them.", [port])
 }
 
-# Ports that probes ask, with their container and where they stand.
+# Ports that probes and hooks ask, with their container and where they stand.
 probed_ports contains [container_path, container, path, port] if {
 	some container_path, container in lib.containers
-	some probe in ["livenessProbe", "readinessProbe", "startupProbe"]
+	some call in lib.calls
 	some action in ["httpGet", "tcpSocket", "grpc"]
-	port := container[probe][action].port
-	path := array.concat(container_path, [probe, action, "port"])
+	place := array.concat(call, [action, "port"])
+	port := object.get(container, place, null)
+	path := array.concat(container_path, place)
+}
+
+asked(path) := "called" if {
+	"lifecycle" in path
+} else := "probed"
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.number, "controls": controls.change} if {
+	some path, [owner, port] in port_numbers
+	is_number(port)
+	not is_port(port)
+	message := sprintf("%s names port %v, which is none", [owner, port])
+}
+
+is_port(number) if {
+	number == round(number)
+	number >= 1
+	number <= 65535
+}
+
+port_numbers[path] := [lib.describe(container_path), port] if some [container_path, _, path, port] in probed_ports
+
+port_numbers[path] := [lib.describe(container_path), port.containerPort] if {
+	some container_path, container in lib.containers
+	some i, port in container.ports
+	path := array.concat(container_path, ["ports", i, "containerPort"])
+}
+
+port_numbers[["spec", "ports", i, field]] := [lib.this, port[field]] if {
+	is_service
+	some i, port in input.resource.spec.ports
+	some field in ["port", "targetPort"]
 }
 
 violation contains {"message": message, "severity": "high", "path": ["spec", "selector", "matchLabels", key], "fix": fix, "controls": controls.change} if {
@@ -194,6 +251,31 @@ violation contains {"message": message, "severity": "high", "path": ["spec", "mi
 	fix := sprintf("Set spec.maxReplicas to `%v` or more, or spec.minReplicas to `%v` or less.", [minimum, maximum])
 }
 
+violation contains {"message": message, "severity": "high", "path": ["spec", "maxReplicas"], "fix": fixes.one, "controls": controls.availability} if {
+	input.resource.kind == "HorizontalPodAutoscaler"
+	maximum := input.resource.spec.maxReplicas
+	is_number(maximum)
+	maximum < 1
+	message := sprintf("%s can't have %v as its maxReplicas", [lib.this, maximum])
+}
+
+violation contains {"message": message, "severity": "high", "path": ["spec", "replicas"], "fix": fixes.one, "controls": controls.availability} if {
+	lib.pod_paths[input.resource.kind]
+	replicas := input.resource.spec.replicas
+	is_number(replicas)
+	replicas < 0
+	message := sprintf("%s can't have %v replicas", [lib.this, replicas])
+}
+
+violation contains {"message": message, "severity": "high", "path": ["spec", "strategy", "rollingUpdate"], "fix": fixes.surge, "controls": controls.availability} if {
+	input.resource.kind == "Deployment"
+	update := input.resource.spec.strategy.rollingUpdate
+	every field in ["maxSurge", "maxUnavailable"] {
+		update[field] in {0, "0%"}
+	}
+	message := sprintf("%s can replace no pod: maxSurge and maxUnavailable are both 0", [lib.this])
+}
+
 violation contains {"message": message, "severity": "medium", "path": ["spec", "minAvailable"], "fix": fixes.budget, "controls": controls.availability} if {
 	input.resource.kind == "PodDisruptionBudget"
 	input.resource.spec.minAvailable != null
@@ -218,6 +300,12 @@ port_names[["spec", "ports", i, "targetPort"]] := port.targetPort if {
 	is_service
 	some i, port in input.resource.spec.ports
 	is_string(port.targetPort)
+}
+
+port_names[path] := port if {
+	some [_, _, path, port] in probed_ports
+	is_string(port)
+	regex.match(`^[0-9]+$`, port) # what else is no name, no port is called
 }
 
 is_port_name("")
@@ -253,6 +341,144 @@ labelled[path] := lib.pod_metadata if {
 	path != ["metadata"] # a Pod's own
 }
 
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix, "controls": controls.change} if {
+	some metadata_path, metadata in labelled
+	some field in ["labels", "annotations"]
+	has_odd_key(metadata[field])
+	some key, _ in metadata[field]
+	is_odd_key(key)
+	path := array.concat(metadata_path, [field, key])
+	message := sprintf("%s has a key of %s that Kubernetes refuses: '%v'", [lib.this, field, key])
+	fix := sprintf("Write the key in %s as `name` or `company.com/name`, the name of at most 63 letters, digits, `-`, `_` and `.`.", [field])
+}
+
+# All keys are looked at together first, since hardly any is odd.
+has_odd_key(map) if {
+	together := concat("\n", [key | some key, _ in map; is_string(key)])
+	regex.match(`[^\w./\n-]|(?m:^[^A-Za-z0-9]|[^A-Za-z0-9]$|/.*/|^.*[^a-z0-9.-].*/|/[^A-Za-z0-9])|[^/\n]{64}`, together)
+}
+
+is_odd_key(key) if {
+	is_string(key)
+	not contains(key, "{{")
+	not regex.match(`^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`, key)
+}
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fix, "controls": controls.change} if {
+	some path, [name, completed, what] in names
+	[pattern, length] := shape(what)
+	not is_name(completed, pattern, length)
+	message := sprintf("%s has a %s that Kubernetes refuses: '%s'", [input.resource.kind, what, name])
+	fix := sprintf("Set %s to at most %d lower-case letters, digits and hyphens that begin and end with a letter or digit.", [concat(".", path), length])
+}
+
+names[["metadata", "name"]] := [name, name, "name"] if {
+	name := lib.text(input.resource.metadata.name)
+	name != ""
+}
+
+# What Kubernetes completes may end with a hyphen.
+names[["metadata", "generateName"]] := [name, sprintf("%sx", [name]), "name"] if {
+	lib.field(input.resource.metadata, "name", "") == ""
+	name := lib.text(input.resource.metadata.generateName)
+	name != ""
+}
+
+names[["metadata", "namespace"]] := [name, name, "namespace"] if {
+	name := lib.text(input.resource.metadata.namespace)
+	name != ""
+}
+
+is_name(name, pattern, length) if {
+	count(name) <= length
+	regex.match(pattern, name)
+}
+
+is_name(name, _, _) if contains(name, "{{")
+
+# How the name of a kind may look, and how long it may be; undefined for kinds that decide it themselves.
+shape("namespace") := [label, 63]
+
+shape("name") := [label, 63] if {
+	is_own_kind
+	input.resource.kind in {"Namespace", "Service"}
+} else := [subdomain, 52] if {
+	is_own_kind
+	input.resource.kind == "CronJob"
+} else := [`^[^/%]+$`, 253] if {
+	lib.api_group == "rbac.authorization.k8s.io"
+} else := [subdomain, 253] if {
+	input.resource.kind != "IPAddress"
+	not endswith(lib.api_group, "openshift.io")
+}
+
+is_own_kind if not lib.is_custom
+
+label := `^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`
+
+subdomain := `^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.no_name, "controls": controls.change} if {
+	needs_name
+	every field in ["name", "generateName"] {
+		lib.field(input.resource, ["metadata", field], "") == ""
+	}
+	path := lib.deepest(["metadata"], ["name"])
+	message := sprintf("%s has no name", [input.resource.kind])
+}
+
+needs_name if {
+	lib.pod_paths[input.resource.kind]
+	is_own_kind
+}
+
+needs_name if {
+	lib.api_group in {"", "networking.k8s.io", "policy", "autoscaling", "rbac.authorization.k8s.io"}
+	input.resource.kind in {
+		"ClusterRole", "ClusterRoleBinding", "ConfigMap", "HorizontalPodAutoscaler", "Ingress", "Namespace",
+		"NetworkPolicy", "PersistentVolume", "PersistentVolumeClaim", "PodDisruptionBudget", "Role", "RoleBinding", "Secret",
+		"Service", "ServiceAccount",
+	}
+}
+
+violation contains {"message": message, "severity": "high", "path": array.concat(path, ["name"]), "fix": fixes.part, "controls": controls.change} if {
+	some path, [what, name] in parts
+	not is_name(name, label, 63)
+	message := sprintf("%s '%s' has a name that Kubernetes refuses", [what, name])
+}
+
+# Containers and volumes that have a name, by path.
+parts[path] := [lib.container_fields[path[count(path) - 2]], name] if {
+	some path, container in lib.containers
+	is_complete(path)
+	name := lib.text(container.name)
+	name != ""
+}
+
+parts[path] := ["Volume", name] if {
+	some path, volume in lib.volumes
+	is_complete(path)
+	name := lib.text(volume.name)
+	name != ""
+}
+
+violation contains {"message": message, "severity": "high", "path": array.concat(path, ["name"]), "fix": fixes.part, "controls": controls.change} if {
+	some path, [what, name] in parts
+	kind := kind_of(what)
+	first := [other |
+		some other, [other_what, name_] in parts
+		name_ == name
+		kind_of(other_what) == kind
+	][0]
+	path != first
+	message := sprintf("Two %s of %s are called '%s'", [kind, lib.this, name])
+}
+
+# Containers of every kind share their names; volumes have their own.
+kind_of(what) := "volumes" if {
+	what == "Volume"
+} else := "containers"
+
 violation contains {"message": message, "severity": "low", "path": path, "fix": fixes.account, "controls": controls.change} if {
 	some pod_path, pod in lib.pods
 	account := lib.text(pod.serviceAccount)
@@ -267,6 +493,11 @@ fixes := {
 	"budget": "Remove spec.minAvailable or spec.maxUnavailable.",
 	"port_name": "Set name or targetPort to at most 15 lower-case letters, digits and single hyphens, with a letter among them.",
 	"label": "Set the label in metadata.labels to at most 63 letters, digits, `-`, `_` and `.`, that begins and ends with a letter or digit.",
+	"no_name": "Set metadata.name to what the resource is to be called.",
+	"number": "Set containerPort, port or targetPort to a number from `1` to `65535`.",
+	"one": "Set spec.replicas, or spec.maxReplicas of an autoscaler, to `1` or more.",
+	"surge": "Set maxSurge to `1`, or maxUnavailable.",
+	"part": "Set `name` to at most 63 lower-case letters, digits and hyphens that no other one of the pod has.",
 	"account": "Set serviceAccountName in place of serviceAccount.",
 }
 

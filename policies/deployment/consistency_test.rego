@@ -68,7 +68,7 @@ test_probes if {
 		"Container 'web' is probed at port 'web', which it does not have",
 		"spec/containers/0/livenessProbe/httpGet/port",
 	]}
-	every port in ["http", "8080", 8080, 9090] {
+	every port in ["http", 8080, 9090] {
 		found(probes(port)) == set()
 	}
 	found_with(probes(9090), {"require_exposed_probe_ports": true}) == {[
@@ -162,4 +162,157 @@ test_a_fix_names_the_volumes_that_there_are if {
 		fixes := {v.fix | some v in consistency.violation with input.resource as resource}
 		fixes == {sprintf("Add a volume called `a` to volumes of the pod, or set name of the mount to %s.", [named])}
 	}
+}
+
+test_names_of_ports_stated_twice if {
+	ports := [{"name": "http", "containerPort": 80}, {"name": "http", "containerPort": 81}, {"containerPort": 82}]
+	found(container({"ports": ports})) == {["Container 'web' calls two ports 'http'", "spec/containers/0/ports/1/name"]}
+	found(service([{"name": "a", "port": 80}, {"name": "a", "port": 81}])) == {[
+		"Service 'web' calls two ports 'a'",
+		"spec/ports/1/name",
+	]}
+	found(container({"ports": [{"containerPort": 80}, {"containerPort": 81}]})) == set()
+}
+
+of_type(type) := object.union(service([{"port": 80}]), {"spec": {"type": type}})
+
+test_types_of_services if {
+	found(of_type("Clusterip")) == {["Service 'web' can't have the type 'Clusterip'", "spec/type"]}
+	every type in ["", "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"] {
+		found(of_type(type)) == set()
+	}
+}
+
+named(api, kind, metadata) := {"apiVersion": api, "kind": kind, "metadata": metadata}
+
+test_names_that_the_api_server_refuses if {
+	every resource in [
+		named("v1", "ConfigMap", {"name": "My_Config"}),
+		named("v1", "ConfigMap", {"name": "-web"}),
+		named("v1", "ConfigMap", {"name": "web..eu"}),
+		named("v1", "Namespace", {"name": "shop.eu"}),
+		named("v1", "Service", {"name": "web.eu"}),
+		named("apps/v1", "Deployment", {"name": "Web"}),
+		named("batch/v1", "CronJob", {"name": "a-name-of-more-than-fifty-two-letters-which-is-too-long"}),
+		named("rbac.authorization.k8s.io/v1", "Role", {"name": "a/b"}),
+		named("shop.company.com/v1", "Basket", {"name": "my basket"}),
+	] {
+		found(resource) == {[
+			sprintf("%s has a name that Kubernetes refuses: '%s'", [resource.kind, resource.metadata.name]),
+			"metadata/name",
+		]}
+	}
+	found(named("v1", "ConfigMap", {"name": "web", "namespace": "Shop"})) == {[
+		"ConfigMap has a namespace that Kubernetes refuses: 'Shop'",
+		"metadata/namespace",
+	]}
+	found(named("v1", "ConfigMap", {"generateName": "Web-"})) == {[
+		"ConfigMap has a name that Kubernetes refuses: 'Web-'",
+		"metadata/generateName",
+	]}
+	every metadata in [{}, {"name": null, "namespace": "shop"}] {
+		found(named("v1", "Service", metadata)) == {["Service has no name", "metadata"]}
+	}
+	found(named("v1", "Service", {"name": ""})) == {["Service has no name", "metadata/name"]}
+}
+
+test_names_that_the_api_server_takes if {
+	every resource in [
+		named("v1", "ConfigMap", {"name": "web.eu-1"}),
+		named("v1", "ConfigMap", {"generateName": "web-"}),
+		named("v1", "Service", {"name": "1web"}),
+		named("v1", "Service", {"name": "{{ .Release.Name }}-web"}),
+		named("rbac.authorization.k8s.io/v1", "ClusterRole", {"name": "system:Web_reader"}),
+		named("networking.k8s.io/v1", "IPAddress", {"name": "2001:db8::1"}),
+		named("user.openshift.io/v1", "Group", {"name": "Shop admins"}),
+		named("kubelet.config.k8s.io/v1", "KubeletConfiguration", {}),
+		named("shop.company.com/v1", "Basket", {}),
+	] {
+		found(resource) == set()
+	}
+}
+
+test_names_of_containers_and_volumes if {
+	found(pod({"containers": [{"name": "Web_1"}]})) == {[
+		"Container 'Web_1' has a name that Kubernetes refuses",
+		"spec/containers/0/name",
+	]}
+	found(pod({"containers": [{"name": "web"}], "initContainers": [{"name": "web"}]})) == {[
+		"Two containers of Pod 'web' are called 'web'",
+		"spec/initContainers/0/name",
+	]}
+	found(pod({"containers": [], "volumes": [{"name": "a"}, {"name": "A.b"}, {"name": "a"}]})) == {
+		["Volume 'A.b' has a name that Kubernetes refuses", "spec/volumes/1/name"],
+		["Two volumes of Pod 'web' are called 'a'", "spec/volumes/2/name"],
+	}
+	found(pod({"containers": [{}, {"name": "{{ .Chart.Name }}"}], "volumes": [{}, {}]})) == set()
+}
+
+test_keys_of_labels_and_annotations if {
+	every field in ["labels", "annotations"] {
+		found(named("v1", "Service", {"name": "web", field: {"my team": "a", "company.com/team": "b"}})) == {[
+			sprintf("Service 'web' has a key of %s that Kubernetes refuses: 'my team'", [field]),
+			sprintf("metadata/%s/my team", [field]),
+		]}
+		every key in ["team", "company.com/Team_1", "a.b/c.d"] {
+			found(named("v1", "Service", {"name": "web", field: {key: "a"}})) == set()
+		}
+		every key in ["/team", "company.com/", "a/b/c", "Company.com/team", "-team"] {
+			count(found(named("v1", "Service", {"name": "web", field: {key: "a"}}))) == 1
+		}
+	}
+}
+
+test_numbers_that_are_no_ports if {
+	every port in [0, 65536, 80.5] {
+		found(container({"ports": [{"containerPort": port}]})) == {[
+			sprintf("Container 'web' names port %v, which is none", [port]), "spec/containers/0/ports/0/containerPort",
+		]}
+		found(service([{"port": port}])) == {[
+			sprintf("Service 'web' names port %v, which is none", [port]),
+			"spec/ports/0/port",
+		]}
+	}
+	found(service([{"port": 80, "targetPort": 99999}])) == {[
+		"Service 'web' names port 99999, which is none",
+		"spec/ports/0/targetPort",
+	]}
+	found(container({"livenessProbe": {"httpGet": {"port": 0}}})) == {[
+		"Container 'web' names port 0, which is none",
+		"spec/containers/0/livenessProbe/httpGet/port",
+	]}
+	found(container({"livenessProbe": {"httpGet": {"port": "8080"}}})) == {[
+		"Pod 'web' names a port '8080', which is no name of a port",
+		"spec/containers/0/livenessProbe/httpGet/port",
+	]}
+}
+
+test_hooks_at_ports if {
+	hook := {"lifecycle": {"preStop": {"httpGet": {"port": "admin"}}}}
+	found(container(hook)) == {[
+		"Container 'web' is called at port 'admin', which it does not have",
+		"spec/containers/0/lifecycle/preStop/httpGet/port",
+	]}
+	found(container(object.union(hook, {"ports": [{"name": "admin", "containerPort": 80}]}))) == set()
+}
+
+rolling(strategy) := of_kind("Deployment", {"strategy": {"rollingUpdate": strategy}, "template": {"spec": {"containers": [{"name": "web"}]}}})
+
+test_numbers_that_nothing_can_come_of if {
+	found(rolling({"maxUnavailable": 0, "maxSurge": "0%"})) == {[
+		"Deployment 'web' can replace no pod: maxSurge and maxUnavailable are both 0",
+		"spec/strategy/rollingUpdate",
+	]}
+	every strategy in [{"maxUnavailable": 0}, {"maxUnavailable": 0, "maxSurge": 1}, {"maxSurge": 0}, null] {
+		found(rolling(strategy)) == set()
+	}
+	found(of_kind("StatefulSet", {"replicas": -1})) == {[
+		"StatefulSet 'web' can't have -1 replicas",
+		"spec/replicas",
+	]}
+	autoscaler := named("autoscaling/v2", "HorizontalPodAutoscaler", {"name": "web"})
+	found(object.union(autoscaler, {"spec": {"maxReplicas": 0}})) == {[
+		"HorizontalPodAutoscaler 'web' can't have 0 as its maxReplicas",
+		"spec/maxReplicas",
+	]}
 }

@@ -2,7 +2,8 @@
 # title: References
 # description: >-
 #   What a manifest names is there. Judged over all files of the run and what `--inventory` gives: Services, disruption
-#   budgets and network policies whose selector matches no pod template; an Ingress and its Services and their ports;
+#   budgets and network policies whose selector matches no pod template; an Ingress or a route and its Services and their
+#   ports; ports of Services that their pods name; StatefulSets and their Service;
 #   autoscalers and their targets; bindings, their roles and ServiceAccounts; the ConfigMaps, Secrets, claims and
 #   ServiceAccounts of pods, and the keys that they take. What states no namespace is looked for among what states none.
 #   A kind that the run holds none of is taken to live elsewhere, unless `complete_kinds` lists it. Names that Kubernetes
@@ -87,6 +88,13 @@ can_be_missed(kind) if {
 	kind in lib.parameter("complete_kinds", [])
 }
 
+# Pods stand for all that makes them.
+can_be_missed(kind) if {
+	data.inventory
+	lib.pod_paths[kind]
+	"Pod" in lib.parameter("complete_kinds", [])
+}
+
 can_be_missed(kind) if lib.around[_][kind]
 
 can_be_missed(kind) if data.inventory.cluster[_][kind]
@@ -113,7 +121,7 @@ keys[path] := {"kind": kind, "name": name, "key": lib.text(lib.field(reference, 
 }
 
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
-	some name_path, key in keys
+	some path, key in keys_taken
 	holders := lib.all_around(key.kind, key.name)
 	count(holders) > 0
 	entries := {entry |
@@ -123,9 +131,27 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	}
 	key.key != ""
 	not key.key in entries
-	path := array.concat(array.slice(name_path, 0, count(name_path) - 1), ["key"])
 	message := sprintf("%s takes key '%s' of %s '%s', which does not have it", [lib.this, key.key, key.kind, key.name])
 	fix := sprintf("Set key to one that %s '%s' has, or add `%s` there.", [key.kind, key.name, key.key])
+}
+
+# The same by the path to the key, those of volumes too.
+keys_taken[path] := key if {
+	some name_path, key in keys
+	path := array.concat(array.slice(name_path, 0, count(name_path) - 1), ["key"])
+}
+
+keys_taken[path] := {"kind": kind, "name": name, "key": lib.text(lib.field(item, "key", ""))} if {
+	some name_path, [kind, name] in named
+	kind in {"ConfigMap", "Secret"}
+	holder := array.slice(name_path, 0, count(name_path) - 1)
+	some i, item in object.get(input.resource, array.concat(holder, ["items"]), [])
+	path := array.concat(holder, ["items", i, "key"])
+}
+
+named[["spec", "serviceName"]] := ["Service", name] if {
+	input.resource.kind == "StatefulSet"
+	name := required("Service", input.resource.spec, input.resource.spec.serviceName)
 }
 
 named[path] := [kind, name] if {
@@ -184,35 +210,84 @@ named[["spec", "scaleTargetRef", "name"]] := [kind, name] if {
 
 named[path] := ["Service", service.name] if some path, service in backends
 
-# The Services that an Ingress forwards to, by the path to their name.
-backends[path] := {"name": name, "port": lib.field(backend, port_keys, null)} if {
-	lib.is_ingress
+# The Services that an Ingress or a route forwards to, by the path to their name.
+backends[path] := {"name": name, "place": place, "backend": backend} if {
 	some [place, backend] in places
-	some [name_keys, port_keys] in [[["service", "name"], ["service", "port", "number"]], [["serviceName"], ["servicePort"]]]
+	some name_keys in [["service", "name"], ["serviceName"], ["name"]]
 	name := lib.field(backend, name_keys, "")
 	is_string(name)
 	name != ""
 	path := array.concat(place, name_keys)
 }
 
-places contains [["spec", field], input.resource.spec[field]] if some field in ["defaultBackend", "backend"]
+places contains [["spec", field], input.resource.spec[field]] if {
+	lib.is_ingress
+	some field in ["defaultBackend", "backend"]
+}
 
 places contains [["spec", "rules", i, "http", "paths", j, "backend"], way.backend] if {
+	lib.is_ingress
 	some i, rule in input.resource.spec.rules
 	some j, way in rule.http.paths
 }
 
+places contains [["spec", "rules", i, "backendRefs", j], backend] if {
+	lib.api_group == "gateway.networking.k8s.io"
+	some i, rule in input.resource.spec.rules
+	some j, backend in rule.backendRefs
+	lib.field(backend, "kind", "Service") == "Service"
+	lib.field(backend, "namespace", lib.namespace) == lib.namespace
+}
+
 violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
-	some path, backend in backends
-	is_number(backend.port)
-	ports := {entry.port |
-		some service in lib.all_around("Service", backend.name)
-		some entry in service.spec.ports
+	some _, backend in backends
+	some keys in [["service", "port", "number"], ["service", "port", "name"], ["servicePort"], ["port"]]
+	port := lib.field(backend.backend, keys, null)
+	field := field_of(port)
+	entries := [entry | some service in lib.all_around("Service", backend.name); some entry in service.spec.ports]
+	count(entries) > 0
+	ports := {entry[field] | some entry in entries}
+	not port in ports
+	path := array.concat(backend.place, keys)
+	message := sprintf("%s forwards to port %s of Service '%s', which does not have it", [lib.this, shown(port), backend.name])
+	fix := sprintf("Set port of the backend to one that Service '%s' has: %s.", [backend.name, those(ports)])
+}
+
+# What of a Service's port a backend names.
+field_of(port) := "port" if is_number(port)
+
+field_of(port) := "name" if is_name(port)
+
+shown(port) := sprintf("%v", [port]) if is_number(port)
+
+shown(port) := sprintf("'%s'", [port]) if is_string(port)
+
+those(ports) := "it has none with a name" if {
+	count(ports) == 0
+} else := concat(" or ", [sprintf("`%v`", [port]) | some port in sort(ports)])
+
+is_name(port) if {
+	is_string(port)
+	not regex.match(`^[0-9]*$`, port)
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fix} if {
+	input.resource.kind == "Service"
+	lib.api_group == ""
+	some i, entry in input.resource.spec.ports
+	is_name(entry.targetPort)
+	specs := lib.selected_pods(service_selector)
+	count(specs) > 0
+	ports := {port.name |
+		some spec in specs
+		some field in ["containers", "initContainers"]
+		some container in spec[field]
+		some port in container.ports
 	}
-	count(ports) > 0
-	not backend.port in ports
-	message := sprintf("%s forwards to port %v of Service '%s', which does not have it", [lib.this, backend.port, backend.name])
-	fix := sprintf("Set port of the backend to one that Service '%s' has: `%s`.", [backend.name, lib.listed(sort(ports))])
+	not entry.targetPort in ports
+	path := ["spec", "ports", i, "targetPort"]
+	message := sprintf("%s forwards to port '%s', which none of its pods has", [lib.this, entry.targetPort])
+	fix := sprintf("Set targetPort to the name of a port of its pods (%s), or to the number.", [those(ports)])
 }
 
 required(kind, reference, name) := name if {
@@ -253,11 +328,13 @@ can_be_missed_pods if {
 can_be_missed_pods if lib.knows_pods
 
 # Selectors that are meant to select pods, and where they stand.
-selectors contains [["spec", "selector"], {"matchLabels": selector}] if {
+selectors contains [["spec", "selector"], service_selector]
+
+service_selector := {"matchLabels": labels} if {
 	input.resource.kind == "Service"
 	lib.api_group == ""
-	selector := {key: value | some key, value in input.resource.spec.selector; is_string(value)}
-	count(selector) > 0
+	labels := {key: value | some key, value in input.resource.spec.selector; is_string(value)}
+	count(labels) > 0
 }
 
 selectors contains [["spec", "selector"], selector] if {

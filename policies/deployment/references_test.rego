@@ -163,12 +163,10 @@ test_keys if {
 }
 
 test_ports_of_services if {
-	every port in [{"number": 80}, {"name": "http"}] {
-		found(ingress({"defaultBackend": {"service": {"name": "web", "port": port}}})) == set()
-	}
+	found(ingress({"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}})) == set()
 	found(ingress({"defaultBackend": {"service": {"name": "web", "port": {"number": 81}}}})) == {[
 		"Ingress 'x' forwards to port 81 of Service 'web', which does not have it",
-		"spec/defaultBackend/service/name",
+		"spec/defaultBackend/service/port/number",
 	]}
 	found(ingress({"defaultBackend": {"service": {"name": "any", "port": {"number": 81}}}})) == set()
 }
@@ -242,4 +240,110 @@ test_what_one_of_several_definitions_has_is_there if {
 		count(found(thing)) == 1
 		with_inventory(thing, both, {}) == set()
 	}
+}
+
+test_targets_of_scaling_where_pods_are_complete if {
+	scaler := {
+		"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+		"metadata": {"name": "web", "namespace": "shop"},
+		"spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db"}},
+	}
+	with_inventory(scaler, inventory, {}) == set()
+	with_inventory(scaler, inventory, {"complete_kinds": ["Pod"]}) == {[
+		"HorizontalPodAutoscaler 'web' names StatefulSet 'db', which is not there",
+		"spec/scaleTargetRef/name",
+	]}
+}
+
+serving := {"namespace": {"shop": {
+	"v1": {"Service": {"web": {"spec": {"ports": [{"name": "http", "port": 80}]}}}},
+	"apps/v1": {"Deployment": {"web": {"spec": {"template": {
+		"metadata": {"labels": labels},
+		"spec": {
+			"containers": [{"name": "web", "ports": [{"name": "http", "containerPort": 8080}]}],
+			"initContainers": [{"name": "log", "ports": [{"name": "log", "containerPort": 9090}]}],
+		},
+	}}}}},
+	"batch/v1": {"Job": {"web": {"spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": []}}}}}},
+}}}
+
+forwarding(port) := resource("v1", "Service", {"spec": {"selector": labels, "ports": [{"port": 80, "targetPort": port}]}})
+
+test_targets_of_services if {
+	with_inventory(forwarding("web"), serving, {}) == {[
+		"Service 'x' forwards to port 'web', which none of its pods has",
+		"spec/ports/0/targetPort",
+	]}
+	every port in ["http", "log", 8080, 9999, "8080", null, ""] {
+		with_inventory(forwarding(port), serving, {}) == set()
+	}
+	elsewhere := resource("v1", "Service", {"spec": {"selector": {"app": "other"}, "ports": [{"port": 80, "targetPort": "web"}]}})
+	every text, _ in with_inventory(elsewhere, serving, {}) {
+		not contains(text, "forwards")
+	}
+	without_selector := resource("v1", "Service", {"spec": {"ports": [{"port": 80, "targetPort": "web"}]}})
+	with_inventory(without_selector, serving, {}) == set()
+	cron := {"namespace": {"shop": {"batch/v1": {"CronJob": {"c": {"spec": {"jobTemplate": {"spec": {"template": {
+		"metadata": {"labels": labels},
+		"spec": {"containers": [{"ports": [{"name": "http"}]}]},
+	}}}}}}}}}}
+	with_inventory(forwarding("http"), cron, {}) == set()
+	count(with_inventory(forwarding("web"), cron, {})) == 1
+}
+
+test_names_of_ports_of_services if {
+	every port in [{"name": "web"}, {"name": "HTTP"}] {
+		backend := {"service": {"name": "web", "port": port}}
+		with_inventory(ingress({"defaultBackend": backend}), serving, {}) == {[
+			sprintf("Ingress 'x' forwards to port '%s' of Service 'web', which does not have it", [port.name]),
+			"spec/defaultBackend/service/port/name",
+		]}
+	}
+	every spec in [
+		{"defaultBackend": {"service": {"name": "web", "port": {"name": "http"}}}},
+		{"backend": {"serviceName": "web", "servicePort": "http"}},
+		{"backend": {"serviceName": "web", "servicePort": "80"}},
+	] {
+		with_inventory(ingress(spec), serving, {}) == set()
+	}
+	count(with_inventory(ingress({"backend": {"serviceName": "web", "servicePort": "web"}}), serving, {})) == 1
+}
+
+route(backend) := resource("gateway.networking.k8s.io/v1", "HTTPRoute", {"spec": {"rules": [{"backendRefs": [backend]}]}})
+
+test_routes if {
+	with_inventory(route({"name": "wab", "port": 80}), serving, {}) == {[
+		"HTTPRoute 'x' names Service 'wab', which is not there",
+		"spec/rules/0/backendRefs/0/name",
+	]}
+	with_inventory(route({"name": "web", "port": 81}), serving, {}) == {[
+		"HTTPRoute 'x' forwards to port 81 of Service 'web', which does not have it",
+		"spec/rules/0/backendRefs/0/port",
+	]}
+	every backend in [
+		{"name": "web", "port": 80}, {"name": "b", "kind": "Backend", "group": "company.com"}, {"name": "b", "namespace": "pay"},
+	] {
+		with_inventory(route(backend), serving, {}) == set()
+	}
+}
+
+test_services_of_stateful_sets if {
+	with_inventory(resource("apps/v1", "StatefulSet", {"spec": {"serviceName": "wab"}}), serving, {}) == {[
+		"StatefulSet 'x' names Service 'wab', which is not there",
+		"spec/serviceName",
+	]}
+	with_inventory(resource("apps/v1", "StatefulSet", {"spec": {"serviceName": "web"}}), serving, {}) == set()
+}
+
+test_keys_of_volumes if {
+	files := pod({"volumes": [{"configMap": {"name": "settings", "items": [{"key": "a"}, {"key": "z"}]}}]})
+	found(files) == {[
+		"Pod 'x' takes key 'z' of ConfigMap 'settings', which does not have it",
+		"spec/volumes/0/configMap/items/1/key",
+	]}
+	projected := {"sources": [{"secret": {"name": "db", "items": [{"key": "user"}]}}]}
+	found(pod({"volumes": [{"projected": projected}]})) == {[
+		"Pod 'x' takes key 'user' of Secret 'db', which does not have it",
+		"spec/volumes/0/projected/sources/0/secret/items/0/key",
+	]}
 }

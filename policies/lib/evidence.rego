@@ -31,12 +31,48 @@ attested contains path if {
 
 why_not_attested(path) := "it is not pinned by digest" if {
 	object.get(images, [path, "digest"], "") == ""
-} else := "the evidence has no attestation of its digest" if {
-	count(attestation_types(images[path])) == 0
-} else := sprintf("the evidence has no attestation of type %s", [listed(sort(missing))]) if {
+} else := sprintf("the evidence has no attestation of its digest%s", [uncounted("attestations", image, set())]) if {
+	image := images[path]
+	count(attestation_types(image)) == 0
+} else := sprintf("the evidence has no attestation of type %s%s", [listed(sort(missing)), more]) if {
 	required := {type | some type in parameter("required_attestations", [])}
 	missing := required - attestation_types(images[path])
+	more := uncounted("attestations", images[path], missing)
 }
+
+# What there is of an image and does not count, in words: of these types, or of any where none is named.
+uncounted(collection, image, types) := sprintf("; one ended at %s", [end]) if {
+	end := max({text(proof.expires_at) |
+		some proof in stated(collection, image, types)
+		is_there(proof, image)
+		not is_fresh(proof)
+	})
+} else := sprintf("; one is for %s alone", [listed(sort(elsewhere))]) if {
+	elsewhere := {text(proof.repository) |
+		some proof in stated(collection, image, types)
+		not is_there(proof, image)
+	}
+	count(elsewhere) > 0
+} else := "; one is for another workload" if {
+	count(stated(collection, image, types)) > 0
+} else := sprintf("; one is refused: %s", [reason]) if {
+	reason := min({text(one.why) |
+		some one in data.attest.evidence.refused[collection][image.digest]
+		is_of(one, types)
+	})
+} else := ""
+
+stated(collection, image, types) := [proof |
+	some proof in data.attest.evidence[collection][image.digest]
+	is_object(proof)
+	is_of(proof, types)
+]
+
+is_of(_, types) if count(types) == 0
+
+is_of(proof, types) if field(proof, "type", "") in (types | {""})
+
+is_there(proof, image) if full_repository(text(field(proof, "repository", image.repository))) == image.repository
 
 # The containers whose image no verified receipt covers, for this workload.
 containers_without_receipt contains path if {
@@ -51,6 +87,11 @@ has_receipt(path) if {
 	}
 }
 
+# What there is and does not count, behind a message that says that there is no receipt.
+why_no_receipt(path) := uncounted("receipts", images[path], set()) if object.get(images, [path, "digest"], "") != ""
+
+else := ""
+
 # A receipt may be bound to one workload by any of these.
 workload["kind"] := input.resource.kind
 
@@ -62,7 +103,7 @@ proofs(collection, image) := [proof |
 	image.digest != ""
 	some proof in data.attest.evidence[collection][image.digest]
 	is_object(proof)
-	full_repository(text(field(proof, "repository", image.repository))) == image.repository
+	is_there(proof, image)
 	is_fresh(proof)
 ]
 

@@ -77,6 +77,52 @@ test_why_an_image_is_not_attested if {
 	}
 }
 
+# What there is and does not count, for an image that needs a build and a test.
+uncounted(evidence) := said if {
+	types := {"attest/build", "attest/test"}
+	said := lib.uncounted("attestations", lib.image(attested_image), types) with data.attest.evidence as evidence
+}
+
+refused(entries) := {"refused": {"attestations": {sha: entries}}}
+
+test_what_there_is_and_does_not_count_is_said if {
+	every case in [
+		{"evidence": {}, "said": ""},
+		{"evidence": attestations([{"type": "attest/other", "expires_at": "2020-01-01T00:00:00Z"}]), "said": ""},
+		{
+			"evidence": attestations([
+				object.union(build_attestation, {"expires_at": "2020-01-01T00:00:00Z"}),
+				object.union(build_attestation, {"expires_at": "2021-01-01T00:00:00Z"}),
+			]),
+			"said": "; one ended at 2021-01-01T00:00:00Z",
+		},
+		{
+			"evidence": attestations([{"type": "attest/test", "repository": "gcr.io/shop/web"}]),
+			"said": "; one is for gcr.io/shop/web alone",
+		},
+		{"evidence": refused([{"why": "b"}, {"why": "a", "type": "attest/test"}]), "said": "; one is refused: a"},
+		{"evidence": refused([{"why": "a", "type": "attest/other"}]), "said": ""},
+		{"evidence": refused([null, 1, {}]), "said": ""},
+		{"evidence": {"refused": 1}, "said": ""},
+	] {
+		uncounted(case.evidence) == case.said
+	}
+}
+
+test_a_refused_proof_attests_nothing if {
+	every evidence in [refused([{"why": "a", "type": "attest/build"}]), {"refused": {"receipts": {sha: [{"why": "a"}]}}}] {
+		not lib.is_attested(lib.image(attested_image)) with data.attest.evidence as evidence
+	}
+}
+
+test_a_receipt_for_another_workload_is_told if {
+	path := ["spec", "containers", 0]
+	resource := {"kind": "Pod", "metadata": {"name": "web"}, "spec": {"containers": [{"image": attested_image}]}}
+	evidence := {"receipts": {sha: [{"id": "1", "workload": {"name": "api"}}]}}
+	lib.why_no_receipt(path) == "; one is for another workload" with input.resource as resource
+		with data.attest.evidence as evidence
+}
+
 test_a_malformed_image_has_no_receipt if {
 	missing := lib.containers_without_receipt with input.resource as {
 		"kind": "Pod",

@@ -40,6 +40,14 @@ selects_pods(selector) if {
 	selects(selector, field(workload, ["spec", "template", "metadata", "labels"], {}))
 }
 
+# The specifications of the pods that a selector selects, of workloads and of pods themselves.
+selected_pods(selector) := {spec |
+	some kind, path in pod_paths
+	some workload in around[_][kind]
+	selects(selector, field(workload, array.concat(metadata_path_of(path), ["labels"]), {}))
+	spec := field(workload, path, {})
+}
+
 knows_pods if {
 	some kind, _ in pod_paths
 	around[_][kind]

@@ -72,6 +72,32 @@ seccomp_annotations contains concat("/", ["container.seccomp.security.alpha.kube
 	is_string(container.name)
 }
 
+# AppArmor profiles that are neither the runtime's nor one of the node, each by its path: whose, and which.
+loose_apparmor[path] := [describe_owner(owner_path), type] if {
+	some owner_path, context in security_contexts
+	is_object(context.appArmorProfile)
+	type := field(context, ["appArmorProfile", "type"], "")
+	not type in {"RuntimeDefault", "Localhost"}
+	path := deepest(owner_path, ["securityContext", "appArmorProfile", "type"])
+}
+
+loose_apparmor[path] := ["A container", profile] if {
+	some path, profile in pod_annotations
+	is_string(profile)
+	startswith(text(path[count(path) - 1]), "container.apparmor.security.beta.kubernetes.io/")
+	not profile in {"", "runtime/default"}
+	not startswith(profile, "localhost/")
+}
+
+# What is said of SELinux and is more than the types of containers, each by its path: whose, which field, and what.
+loose_selinux[path] := [describe_owner(owner_path), name, value] if {
+	some owner_path, context in security_contexts
+	some name in ["role", "type", "user"]
+	value := field(context, ["seLinuxOptions", name], "")
+	not value in object.get({"type": container_types[0]}, name, {""})
+	path := array.concat(owner_path, ["securityContext", "seLinuxOptions", name])
+}
+
 # The capabilities that containers add, each by its path.
 added_capabilities[path] := text(capability) if {
 	some container_path, container in container_parts

@@ -160,10 +160,12 @@ violation contains {"message": message, "severity": "medium", "path": ["spec", "
 	input.resource.kind == "Service"
 	lib.api_group == ""
 	type := lib.text(input.resource.spec.type)
-	type != ""
-	not type in lib.parameter("allowed_service_types", ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"])
+	type in service_types # no other is a type at all
+	not type in lib.parameter("allowed_service_types", service_types)
 	message := sprintf("%s can be reached from outside the cluster: its type is %s", [lib.this, type])
 }
+
+service_types := ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"]
 
 fixes := {
 	"snippet": "Remove it from metadata.annotations; most of what snippets do has an annotation of its own.",

@@ -109,3 +109,11 @@ test_types_of_services if {
 	found(service({"type": "ClusterIP"}), parameters) == set()
 	found(object.union(service({"type": "NodePort"}), {"apiVersion": "serving.knative.dev/v1"}), parameters) == set()
 }
+
+test_what_is_no_type_is_not_exposed if {
+	every type, count_ in {"Clusterip": 0, "NodePort": 1} {
+		service := {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"type": type}}
+		parameters := {"allowed_service_types": ["ClusterIP"]}
+		count(exposure.violation) == count_ with input as {"resource": service, "parameters": parameters}
+	}
+}

@@ -2,10 +2,11 @@
 # title: Hardened containers
 # description: >-
 #   What a container can do without, it does not get: no writable root filesystem, no capabilities beyond those it names,
-#   no system calls that the runtime's seccomp profile forbids, no unmasked /proc, no settings of the kernel that reach
-#   beyond the pod, and no token of the Kubernetes API where it shares the
+#   no system calls that the runtime's seccomp profile forbids, no way out of AppArmor and SELinux, no unmasked /proc, no
+#   settings of the kernel that reach beyond the pod, no repository that the kubelet clones as root (`gitRepo`), no calls of
+#   the kubelet to other hosts, and no token of the Kubernetes API where it shares the
 #   ServiceAccount `default` with others. What must be said is asked for by a parameter of its own. Ephemeral containers, and Windows
-#   pods, which have none of these fields, are not judged.
+#   pods, which have none of these fields, need not say it.
 # scope: package
 # related_resources:
 #   - ref: https://kubernetes.io/docs/tasks/configure-pod-container/security-context/
@@ -37,7 +38,11 @@
 #         automountServiceAccountToken, insecureCapabilities, linuxHardening, notReadOnlyRootFilesystem, procMount,
 #       ]
 #     kube-score: [container-seccomp-profile, container-security-context-readonlyrootfilesystem]
-#     trivy: [KSV-0003, KSV-0004, KSV-0014, KSV-0026, KSV-0027, KSV-0030, KSV-0036, KSV-0104, KSV-0118]
+#     trivy:
+#       [
+#         KSV-0002, KSV-0003, KSV-0004, KSV-0014, KSV-0025, KSV-0026, KSV-0027, KSV-0030, KSV-0036, KSV-0104,
+#         KSV-0118,
+#       ]
 #     checkov: [CKV_K8S_22, CKV_K8S_28, CKV_K8S_29, CKV_K8S_30, CKV_K8S_31, CKV_K8S_37, CKV_K8S_38]
 #   parameters:
 #     type: object
@@ -138,6 +143,29 @@ violation contains {"message": message, "severity": "high", "path": path, "fix":
 	fix := sprintf("Remove it from securityContext.sysctls, or add `%s` to the parameter allowed_sysctls.", [setting])
 }
 
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.apparmor, "controls": controls.mandatory, "cause": "appArmorProfile"} if {
+	some path, [whose, profile] in lib.loose_apparmor
+	message := sprintf("%s is not held by AppArmor: its profile is '%v'", [whose, profile])
+}
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.selinux, "controls": controls.mandatory, "cause": "seLinuxOptions"} if {
+	some path, [whose, field, value] in lib.loose_selinux
+	not value in {type | field == "type"; some type in lib.container_types[_]}
+	message := sprintf("%s is not held by SELinux like a container: its %s is '%v'", [whose, field, value])
+}
+
+violation contains {"message": message, "severity": "high", "path": path, "fix": fixes.repository, "controls": controls.mandatory, "cause": "host path"} if {
+	some volume_path, volume in lib.volumes
+	is_object(volume.gitRepo)
+	path := array.concat(volume_path, ["gitRepo"])
+	message := sprintf("Volume '%v' is a repository that the kubelet clones as root of its node", [lib.field(volume, "name", "")])
+}
+
+violation contains {"message": message, "severity": "medium", "path": path, "fix": fixes.host, "controls": controls.mandatory, "cause": "hostProbesAndHostLifecycle"} if {
+	some path, host in lib.probed_hosts
+	message := sprintf("The kubelet is told to call host '%v' in place of the pod", [host])
+}
+
 # What a pod sets of the kernel without being allowed to, by the path to its name.
 unsafe_sysctls[path] := lib.text(sysctl.name) if {
 	some pod_path, pod in lib.pods
@@ -169,6 +197,10 @@ fixes := {
 	"root": "Set securityContext.readOnlyRootFilesystem to `true`, and mount an emptyDir where the program writes.",
 	"capabilities": "Set securityContext.capabilities.drop to `[ALL]`, and add back those that the program needs.",
 	"seccomp": "Set securityContext.seccompProfile.type of the pod to `RuntimeDefault`.",
+	"apparmor": "Set the AppArmor profile to `RuntimeDefault` (`runtime/default` in an annotation), or leave it out.",
+	"host": "Remove host from the probe or hook, so that the kubelet calls the pod's own address.",
+	"repository": "Replace gitRepo by an emptyDir, and clone the repository into it in an init container.",
+	"selinux": "Remove user and role from seLinuxOptions, and set its type to `container_t` or leave it out.",
 	"proc": "Set securityContext.procMount to `Default`, or leave it out.",
 	"token": "Set automountServiceAccountToken of the pod to `false`, or serviceAccountName to an account of its own.",
 }
@@ -177,6 +209,7 @@ controls := {
 	"root": ["CIS-1.12-5.6.3"],
 	"capabilities": ["CIS-1.12-5.2.8", "CIS-1.12-5.2.9"],
 	"seccomp": ["CIS-1.12-5.6.2"],
+	"mandatory": ["CIS-1.12-5.6.3"],
 	"token": ["CIS-1.12-5.1.6"],
 	"proc": ["CIS-1.12-5.6.3"],
 	"sysctl": ["CIS-1.12-5.6.3"],

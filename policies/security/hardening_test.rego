@@ -112,3 +112,53 @@ test_a_field_of_the_pod_is_one_finding_for_all_its_containers if {
 		["spec", "securityContext", "seccompProfile", "type"],
 	]}
 }
+
+test_ways_out_of_what_holds_containers if {
+	every resource, expected in {
+		pod({"securityContext": {"appArmorProfile": {"type": "Unconfined"}}}): [
+			"The pod is not held by AppArmor: its profile is 'Unconfined'",
+			"spec/securityContext/appArmorProfile/type",
+		],
+		object.union(pod({}), {"metadata": {"annotations": {apparmor("web"): "unconfined"}}}): [
+			"A container is not held by AppArmor: its profile is 'unconfined'",
+			"metadata/annotations/container.apparmor.security.beta.kubernetes.io/web",
+		],
+		with_context(object.union(context, {"seLinuxOptions": {"type": "spc_t"}})): [
+			"Container 'web' is not held by SELinux like a container: its type is 'spc_t'",
+			"spec/containers/0/securityContext/seLinuxOptions/type",
+		],
+		pod({"securityContext": {"seLinuxOptions": {"user": "system_u"}}}): [
+			"The pod is not held by SELinux like a container: its user is 'system_u'",
+			"spec/securityContext/seLinuxOptions/user",
+		],
+		pod({"volumes": [{"name": "code", "gitRepo": {"repository": "https://git.company.com/shop"}}]}): [
+			"Volume 'code' is a repository that the kubelet clones as root of its node",
+			"spec/volumes/0/gitRepo",
+		],
+		pod({"containers": [{"name": "web", "securityContext": context, "livenessProbe": {"httpGet": {"host": "10.0.0.1"}}}]}): [
+			"The kubelet is told to call host '10.0.0.1' in place of the pod",
+			"spec/containers/0/livenessProbe/httpGet/host",
+		],
+	} {
+		{[v.message, concat("/", [sprintf("%v", [key]) | some key in v.path])] |
+			some v in hardening.violation with input.resource as resource
+			v.fix != ""
+		} == {expected}
+	}
+}
+
+apparmor(name) := sprintf("container.apparmor.security.beta.kubernetes.io/%s", [name])
+
+test_what_holds_containers_may_be_named if {
+	every resource in [
+		pod({"securityContext": {"appArmorProfile": {"type": "RuntimeDefault"}, "seLinuxOptions": {"level": "s0:c1,c2"}}}),
+		pod({"securityContext": {"appArmorProfile": null, "seLinuxOptions": {"type": "", "user": null}}}),
+		object.union(pod({}), {"metadata": {"annotations": {apparmor("web"): "runtime/default"}}}),
+		object.union(pod({}), {"metadata": {"annotations": {apparmor("web"): "localhost/web"}}}),
+		with_context(object.union(context, {"seLinuxOptions": {"type": "container_engine_t"}})),
+		pod({"volumes": [{"name": "code", "gitRepo": null}]}),
+	] {
+		found(resource, {}) == set()
+		{v | some v in hardening.violation with input.resource as resource} == set()
+	}
+}

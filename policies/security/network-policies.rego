@@ -2,8 +2,8 @@
 # title: Network policies
 # description: >-
 #   Network policies that let everything through, or do not do what they say. A rule that names neither peers nor ports
-#   allows everything, and so does an address block of the whole internet without exceptions; rules that name ports
-#   only are how public services are meant to look and pass. Rules of a direction that `policyTypes` leaves out have no
+#   allows everything, and so do address blocks of the whole internet, though exceptions leave out a few addresses; rules
+#   that name ports only (fewer than all) are how public services are meant to look and pass. Rules of a direction that `policyTypes` leaves out have no
 #   effect. Services may not claim external addresses, with which one tenant can take over the traffic of another;
 #   restricting who may reach a load balancer is asked for only with `require_source_ranges`, and
 #   that every workload is selected by a policy only with `require_policies`. Policies of other API
@@ -55,47 +55,80 @@ import data.attest.lib
 violation contains {"message": message, "severity": severity, "path": ["spec", direction, i], "fix": fix, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
-	some i, rule in input.resource.spec[direction]
-	names_nothing(lib.element(rule), peers_field[direction])
-	message := sprintf("%s allows all %s traffic", [lib.this, direction])
+	some i, entry in input.resource.spec[direction]
+	rule := lib.element(entry)
+	lib.field(rule, peers_field[direction], []) == []
+	message := sprintf("%s allows %s %s traffic", [lib.this, all_of(rule), direction])
 	peer := "such as `podSelector: {matchLabels: {app: web}}`"
 	fix := sprintf("Set spec.%s[%d].%s to the peers that are meant, %s.", [direction, i, peers_field[direction], peer])
 }
 
+# Blocks that leave nothing out, alone or together: `0.0.0.0/1` and `128.0.0.0/1`.
 violation contains {"message": message, "severity": severity, "path": path, "fix": fixes.blocks, "controls": ["SOC2-CC6.6"]} if {
 	is_network_policy
 	some direction, severity in judged_directions
-	some i, rule in input.resource.spec[direction]
-	lib.field(rule, "ports", []) == []
-	some j, peer in rule[peers_field[direction]]
-	is_whole({peer.ipBlock.cidr})
-	lib.field(peer.ipBlock, "except", []) == []
-	path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
+	blocks := open_blocks(direction)
+	some path, cidrs in wholes(blocks)
 	message := sprintf(
 		"%s allows %s traffic of the whole internet on all ports: %s",
-		[lib.this, direction, peer.ipBlock.cidr],
+		[lib.this, direction, lib.listed(sort(cidrs))],
 	)
 }
 
-# Blocks that together leave nothing out: `0.0.0.0/1` and `128.0.0.0/1`.
-violation contains {"message": message, "severity": severity, "path": min(object.keys(blocks)), "fix": fixes.blocks, "controls": ["SOC2-CC6.6"]} if {
-	is_network_policy
-	some direction, severity in judged_directions
-	blocks := {path: cidr |
-		some i, rule in input.resource.spec[direction]
-		lib.field(rule, "ports", []) == []
-		some j, peer in rule[peers_field[direction]]
-		lib.field(peer.ipBlock, "except", []) == []
-		cidr := peer.ipBlock.cidr
-		not is_whole({cidr})
-		path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
-	}
-	is_whole({cidr | some cidr in blocks})
-	message := sprintf(
-		"%s allows %s traffic of the whole internet on all ports: %s",
-		[lib.this, direction, lib.listed(sort({cidr | some cidr in blocks}))],
-	)
+# "all", or "all TCP": what a rule allows without naming ports; undefined where it names them.
+all_of(rule) := "all" if {
+	lib.field(rule, "ports", []) == []
+} else := min({sprintf("all %v", [lib.field(lib.element(port), "protocol", "TCP")]) |
+	some port in rule.ports
+	is_any_port(lib.element(port))
+})
+
+is_any_port(port) if lib.field(port, "port", null) == null
+
+is_any_port(port) if {
+	port.port <= 1
+	port.endPort >= 65535
 }
+
+# The blocks that a direction allows on all ports, by where; those with exceptions where these leave out next to nothing,
+# or what another block brings back.
+open_blocks(direction) := {path: block.cidr |
+	blocks := blocks_of(direction)
+	some path, block in blocks
+	every exception in lib.field(block, "except", []) {
+		is_next_to_nothing(exception, direction, [other.cidr | some other_path, other in blocks; other_path != path])
+	}
+}
+
+blocks_of(direction) := {path: peer.ipBlock |
+	some i, rule in input.resource.spec[direction]
+	all_of(lib.element(rule))
+	some j, peer in rule[peers_field[direction]]
+	is_string(peer.ipBlock.cidr)
+	path := ["spec", direction, i, peers_field[direction], j, "ipBlock", "cidr"]
+}
+
+# At most 256 addresses, or a network of IPv6; but for the address where clouds give out credentials.
+is_next_to_nothing(exception, direction, _) if {
+	net.cidr_is_valid(exception)
+	to_number(split(exception, "/")[1]) > {true: 64, false: 24}[contains(exception, ":")]
+	not is_metadata_service(exception, direction)
+}
+
+is_next_to_nothing(exception, _, others) if {
+	net.cidr_is_valid(exception)
+	some other in others
+	net.cidr_is_valid(other)
+	net.cidr_contains(other, exception)
+}
+
+is_metadata_service(exception, "egress") if net.cidr_contains(exception, "169.254.169.254")
+
+# What leaves nothing out, by where it is told: each block alone, else the first of all together.
+wholes(blocks) := {path: {cidr} | some path, cidr in blocks; is_whole({cidr})} if {
+	some cidr in blocks
+	is_whole({cidr})
+} else := {min(object.keys(blocks)): {cidr | some cidr in blocks}} if is_whole({cidr | some cidr in blocks})
 
 # Do blocks leave no address out, however they are spelled (`1.2.3.4/0`)?
 is_whole(cidrs) if {
@@ -151,10 +184,14 @@ violation contains {"message": message, "severity": "medium", "path": path, "fix
 	is_service
 	lib.parameter("require_source_ranges", false)
 	input.resource.spec.type == "LoadBalancer"
-	lib.field(input.resource.spec, "loadBalancerSourceRanges", []) == []
+	why := everywhere(lib.field(input.resource.spec, "loadBalancerSourceRanges", []))
 	path := ["spec", "type"] # what makes it reachable, beside which the ranges are missing
-	message := sprintf("%s can be reached from everywhere: it has no loadBalancerSourceRanges", [lib.this])
+	message := sprintf("%s can be reached from everywhere: %s", [lib.this, why])
 }
+
+everywhere([]) := "it has no loadBalancerSourceRanges"
+
+everywhere(ranges) := "its loadBalancerSourceRanges leave nobody out" if is_whole({range | some range in ranges})
 
 is_network_policy if {
 	input.resource.kind == "NetworkPolicy"
@@ -171,8 +208,3 @@ judged_directions["ingress"] := "medium"
 judged_directions["egress"] := "low" if not lib.parameter("allow_all_egress", false)
 
 peers_field := {"ingress": "from", "egress": "to"}
-
-names_nothing(rule, peers) if {
-	lib.field(rule, peers, []) == []
-	lib.field(rule, "ports", []) == []
-}

@@ -78,6 +78,11 @@ test_source_ranges_where_required if {
 	summary(open, {"require_source_ranges": true}) == {concat("", [
 		"medium spec/type: Service 'web' can be reached from everywhere: it has no loadBalancerSourceRanges",
 	])}
+	every ranges in [["0.0.0.0/0"], ["10.0.0.0/8", "::/0"], ["0.0.0.0/1", "128.0.0.0/1"]] {
+		summary(service({"type": "LoadBalancer", "loadBalancerSourceRanges": ranges}), {"require_source_ranges": true}) == {concat("", [
+			"medium spec/type: Service 'web' can be reached from everywhere: its loadBalancerSourceRanges leave nobody out",
+		])}
+	}
 	closed := service({"type": "LoadBalancer", "loadBalancerSourceRanges": ["10.0.0.0/8"]})
 	summary(closed, {"require_source_ranges": true}) == set()
 	summary(service({"type": "ClusterIP"}), {"require_source_ranges": true}) == set()
@@ -102,6 +107,49 @@ test_the_whole_internet_by_other_spellings if {
 	every cidrs in [["0.0.0.0/1"], ["0.0.0.0/1", "128.0.0.0/2"], ["nonsense", "0.0.0.0/33"], ["0.0.0.0/1", "8000::/1"]] {
 		summary(from_blocks(cidrs), {}) == set()
 	}
+}
+
+# Blocks of one rule, each with what it leaves out.
+from_all_but(exceptions) := policy({"ingress": [{"from": [{"ipBlock": {"cidr": cidr, "except": except}} |
+	some cidr, except in exceptions
+]}]})
+
+test_exceptions_that_leave_out_next_to_nothing if {
+	every exceptions in [
+		{"0.0.0.0/0": ["10.1.2.3/32"]},
+		{"0.0.0.0/0": ["10.1.2.3/32", "10.1.2.128/25"]},
+		{"::/0": ["2001:db8::1/128"]},
+		{"0.0.0.0/0": ["10.0.0.0/8"], "10.0.0.0/8": []},
+		{"0.0.0.0/1": ["10.1.2.3/32"], "128.0.0.0/1": null},
+	] {
+		some text in summary(from_all_but(exceptions), {})
+		contains(text, "NetworkPolicy 'web' allows ingress traffic of the whole internet on all ports: ")
+	}
+	every exceptions in [
+		{"0.0.0.0/0": ["10.0.0.0/8"]},
+		{"0.0.0.0/0": ["10.0.0.0/24", "10.1.2.3/32"]},
+		{"::/0": ["fd00::/8"]},
+		{"0.0.0.0/0": ["10.0.0.0/8"], "10.1.0.0/16": []},
+		{"0.0.0.0/0": ["nonsense", "10.0.0.0/8"]},
+	] {
+		summary(from_all_but(exceptions), {}) == set()
+	}
+	metadata_service := {"to": [{"ipBlock": {"cidr": "0.0.0.0/0", "except": ["169.254.169.254/32"]}}]}
+	summary(policy({"egress": [metadata_service]}), {}) == set()
+}
+
+test_all_ports_by_other_spellings if {
+	every port in [{"protocol": "TCP"}, {}, null, {"port": 1, "endPort": 65535}, {"port": 0, "endPort": 65535}] {
+		summary(policy({"ingress": [{"ports": [{"port": 443}, port]}]}), {}) == {concat("", [
+			"medium spec/ingress/0: NetworkPolicy 'web' allows all TCP ingress traffic",
+		])}
+		every_block := {"from": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [port]}
+		count(summary(policy({"ingress": [every_block]}), {})) == 1
+	}
+	summary(policy({"ingress": [{"ports": [{"protocol": "UDP"}]}]}), {}) == {concat("", [
+		"medium spec/ingress/0: NetworkPolicy 'web' allows all UDP ingress traffic",
+	])}
+	summary(policy({"ingress": [{"ports": [{"port": 1024, "endPort": 65535}, {"port": "web"}]}]}), {}) == set()
 }
 
 deployment := {

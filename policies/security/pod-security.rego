@@ -33,6 +33,24 @@
 #     - CIS-1.12-5.2.12
 #     - CIS-1.12-5.6.2
 #     - CIS-1.12-5.6.3
+#     - PSS-baseline-appArmorProfile
+#     - PSS-baseline-capabilities
+#     - PSS-baseline-hostNamespaces
+#     - PSS-baseline-hostPathVolumes
+#     - PSS-baseline-hostPorts
+#     - PSS-baseline-hostProbesAndHostLifecycle
+#     - PSS-baseline-privileged
+#     - PSS-baseline-procMount
+#     - PSS-baseline-seLinuxOptions
+#     - PSS-baseline-seccompProfile
+#     - PSS-baseline-sysctls
+#     - PSS-baseline-windowsHostProcess
+#     - PSS-restricted-allowPrivilegeEscalation
+#     - PSS-restricted-capabilities
+#     - PSS-restricted-restrictedVolumes
+#     - PSS-restricted-runAsNonRoot
+#     - PSS-restricted-runAsUser
+#     - PSS-restricted-seccompProfile
 #   checks:
 #     kube-linter:
 #       [
@@ -172,33 +190,17 @@ violation contains finding("hostProbesAndHostLifecycle", "medium", path, message
 }
 
 violation contains finding("appArmorProfile", "high", path, message) if {
-	some owner_path, context in lib.security_contexts
-	is_object(context.appArmorProfile)
-	type := lib.field(context, ["appArmorProfile", "type"], "")
-	not type in {"RuntimeDefault", "Localhost"}
-	path := lib.deepest(owner_path, ["securityContext", "appArmorProfile", "type"])
-	message := sprintf("%s may not set its AppArmor profile to '%v'", [lib.describe_owner(owner_path), type])
-}
-
-violation contains finding("appArmorProfile", "high", path, message) if {
-	some path, profile in lib.pod_annotations
-	is_string(profile)
-	startswith(lib.text(path[count(path) - 1]), "container.apparmor.security.beta.kubernetes.io/")
-	not profile in {"", "runtime/default"}
-	not startswith(profile, "localhost/")
-	message := sprintf("A container may not set its AppArmor profile to '%s'", [profile])
+	some path, [whose, profile] in lib.loose_apparmor
+	message := sprintf("%s may not set its AppArmor profile to '%v'", [whose, profile])
 }
 
 violation contains finding("seLinuxOptions", "high", path, message) if {
-	some owner_path, context in lib.security_contexts
-	some field, allowed in selinux_values
-	value := lib.field(context, ["seLinuxOptions", field], "")
-	not value in allowed
-	path := array.concat(owner_path, ["securityContext", "seLinuxOptions", field])
-	message := sprintf("%s may not set its SELinux %s to '%v'", [lib.describe_owner(owner_path), field, value])
+	some path, [whose, field, value] in lib.loose_selinux
+	not is_container_type(field, value)
+	message := sprintf("%s may not set its SELinux %s to '%v'", [whose, field, value])
 }
 
-selinux_values := {"role": {""}, "user": {""}, "type": lib.allowed_in(lib.container_types, minor)}
+is_container_type("type", value) if value in lib.allowed_in(lib.container_types, minor)
 
 violation contains finding("procMount", "high", path, message) if {
 	some owner_path, context in lib.security_contexts
@@ -315,7 +317,7 @@ finding(control, severity, path, message) := {
 	"path": path,
 	"control": control,
 	"cause": object.get(causes, control, control),
-	"controls": controls_of(control, path),
+	"controls": array.concat(controls_of(control, path), standards_of(control, severity, path)),
 	"fix": fixes[control],
 } if {
 	not is_exempt(path)
@@ -325,6 +327,24 @@ finding(control, severity, path, message) := {
 controls_of(control, path) := controls[path[count(path) - 1]] if {
 	control == "hostNamespaces"
 } else := controls[control]
+
+# What the level `baseline` allows speaks against `restricted` alone.
+standards_of(control, severity, path) := [name |
+	some name in standards[control]
+	not startswith(name, "PSS-baseline-")
+] if {
+	is_allowed_by_baseline(control, severity, path)
+} else := standards[control]
+
+is_allowed_by_baseline("restrictedVolumes", _, path) if not path[count(path) - 1] in {"hostPath", "path"}
+
+is_allowed_by_baseline("seccompProfile", "medium", _)
+
+is_allowed_by_baseline("capabilities", "medium", _)
+
+is_allowed_by_baseline("capabilities", "high", path) if {
+	object.get(input.resource, path, "") in lib.default_capabilities
+}
 
 is_exempt(_) if in_exempt_namespace
 
@@ -388,4 +408,23 @@ controls := {
 	"seccompProfile": ["CIS-1.12-5.6.2"],
 	"sysctls": ["CIS-1.12-5.6.3"],
 	"windowsHostProcess": ["CIS-1.12-5.2.10"],
+}
+
+standards := {
+	"allowPrivilegeEscalation": ["PSS-restricted-allowPrivilegeEscalation"],
+	"appArmorProfile": ["PSS-baseline-appArmorProfile"],
+	"capabilities": ["PSS-baseline-capabilities", "PSS-restricted-capabilities"],
+	"hostNamespaces": ["PSS-baseline-hostNamespaces"],
+	"hostPathVolumes": ["PSS-baseline-hostPathVolumes"],
+	"hostPorts": ["PSS-baseline-hostPorts"],
+	"hostProbesAndHostLifecycle": ["PSS-baseline-hostProbesAndHostLifecycle"],
+	"privileged": ["PSS-baseline-privileged"],
+	"procMount": ["PSS-baseline-procMount"],
+	"restrictedVolumes": ["PSS-baseline-hostPathVolumes", "PSS-restricted-restrictedVolumes"],
+	"runAsNonRoot": ["PSS-restricted-runAsNonRoot"],
+	"runAsUser": ["PSS-restricted-runAsUser"],
+	"seLinuxOptions": ["PSS-baseline-seLinuxOptions"],
+	"seccompProfile": ["PSS-baseline-seccompProfile", "PSS-restricted-seccompProfile"],
+	"sysctls": ["PSS-baseline-sysctls"],
+	"windowsHostProcess": ["PSS-baseline-windowsHostProcess"],
 }

@@ -65,6 +65,54 @@ test_verbs_that_raise_rights if {
 	summary(role("Role", {"verbs": ["bind"], "apiGroups": ["company.com"]}), {}) == set()
 }
 
+test_rights_by_another_spelling if {
+	every rule, power in {
+		{"resources": ["*/exec"], "verbs": ["create"]}: "run commands in every container",
+		{"resources": ["pods/ephemeralcontainers"], "verbs": ["patch"]}: "put containers of their own into every pod",
+		{"resources": ["pods/portforward"], "verbs": ["create"]}: "reach every port of every pod, past all NetworkPolicies",
+		{"resources": ["services/proxy"], "verbs": ["get"]}: "reach every pod and Service, past all NetworkPolicies",
+		{"resources": ["pods/proxy"], "verbs": ["create"]}: "reach every pod and Service, past all NetworkPolicies",
+	} {
+		summary(role("Role", rule), {}) == {sprintf("high rules/0/resources/0: Role 'reader' lets its subjects %s", [power])}
+	}
+}
+
+test_rights_that_controllers_have if {
+	every rule in [
+		{"resources": ["replicationcontrollers"], "verbs": ["create"]},
+		{"apiGroups": ["apps"], "resources": ["daemonsets"], "verbs": ["update"]},
+		{"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["patch"]},
+		{"apiGroups": ["admissionregistration.k8s.io"], "resources": ["mutatingadmissionpolicies"], "verbs": ["create"]},
+		{"resources": ["namespaces"], "verbs": ["patch"]},
+		{"apiGroups": ["apiregistration.k8s.io"], "resources": ["apiservices"], "verbs": ["create"]},
+	] {
+		summary(role("ClusterRole", rule), {}) == set()
+		count(summary(role("ClusterRole", rule), {"allowed_powers": []})) == 1
+	}
+}
+
+gathering(selector) := {
+	"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "all"},
+	"aggregationRule": {"clusterRoleSelectors": [selector]}, "rules": [],
+}
+
+test_roles_that_gather_powerful_ones if {
+	every selector in [
+		{},
+		{"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}},
+		{"matchExpressions": [{"key": "kubernetes.io/bootstrapping", "operator": "Exists"}]},
+		{"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]},
+	] {
+		summary(gathering(selector), {}) == {concat("", [
+			"high aggregationRule/clusterRoleSelectors/0: ",
+			"ClusterRole 'all' gathers the rights of roles that Kubernetes brings, or of all there are",
+		])}
+	}
+	summary(gathering({"matchLabels": {"company.com/aggregate-to-shop": "true"}}), {}) == set()
+	own := gathering({"matchLabels": {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}})
+	summary(object.union(own, {"metadata": {"name": "admin"}}), {}) == set()
+}
+
 test_reading_all_secrets if {
 	rule := {"resources": ["configmaps", "secrets"], "verbs": ["list"]}
 	summary(role("ClusterRole", rule), {}) == {concat("", [
@@ -154,6 +202,22 @@ powerful := {
 		"resources": ["mutatingwebhookconfigurations"],
 		"verbs": ["patch"],
 	},
+	"isolation": {"apiGroups": ["networking.k8s.io"], "resources": ["networkpolicies"], "verbs": ["delete"]},
+	"endpoints": {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["update"]},
+	"nodes": {"resources": ["nodes/status"], "verbs": ["patch"]},
+	"roles": {
+		"apiGroups": ["rbac.authorization.k8s.io"],
+		"resources": ["clusterrolebindings"],
+		"verbs": ["create"],
+	},
+	"secrets": {"resources": ["secrets"], "verbs": ["patch"]},
+	"signers": {"apiGroups": ["certificates.k8s.io"], "resources": ["signers"], "verbs": ["approve"]},
+}
+
+# Those that roles may grant by default, as controllers do.
+granted_by_default := {
+	"apiservices", "endpoints", "isolation", "jobs", "namespaces", "nodes", "pods", "roles", "secrets", "volumes",
+	"webhooks", "workloads",
 }
 
 test_powers if {
@@ -164,11 +228,47 @@ test_powers if {
 			startswith(text, "high rules/0/resources/0: Role 'reader' lets its subjects ")
 		}
 		summary(role("Role", rule), {"allowed_powers": [name]}) == set()
-		count(summary(role("Role", rule), {})) == count({name} - {"jobs", "pods", "volumes", "webhooks", "workloads"})
+		count(summary(role("Role", rule), {})) == count({name} - granted_by_default)
 		summary(role("Role", object.union(rule, {"verbs": ["list"]})), {"allowed_powers": []}) == set()
 		summary(role("Role", object.union(rule, {"apiGroups": ["company.com"]})), {"allowed_powers": []}) == set()
 		summary(role("Role", object.union(rule, {"resourceNames": ["web"]})), {"allowed_powers": []}) == set()
 	}
+}
+
+test_powers_by_other_verbs_and_resources if {
+	every power, rules in {
+		"webhooks": [
+			{"resources": ["validatingwebhookconfigurations"], "verbs": ["delete"]},
+			{"resources": ["mutatingadmissionpolicybindings"], "verbs": ["update"]},
+			{"resources": ["validatingadmissionpolicies"], "verbs": ["deletecollection"]},
+		],
+		"signers": [{"resources": ["signers"], "verbs": ["sign"]}],
+		"certificates": [{"resources": ["certificatesigningrequests/status"], "verbs": ["update"]}],
+		"nodes": [{"resources": ["nodes"], "verbs": ["delete"]}, {"resources": ["*/status"], "verbs": ["patch"]}],
+		"pods": [{"resources": ["pods"], "verbs": ["patch"]}, {"resources": ["replicationcontrollers"], "verbs": ["update"]}],
+		"roles": [{"resources": ["roles"], "verbs": ["update"]}],
+		"secrets": [{"resources": ["secrets"], "verbs": ["delete"]}],
+		"isolation": [{"resources": ["networkpolicies"], "verbs": ["patch"]}],
+		"endpoints": [{"apiGroups": [""], "resources": ["endpoints"], "verbs": ["create"]}],
+		"workloads": [{"apiGroups": ["extensions"], "resources": ["deployments"], "verbs": ["create"]}],
+	} {
+		every rule in rules {
+			given := role("Role", object.union(powerful[power], rule))
+			count(summary(given, {"allowed_powers": []})) == 1
+			summary(given, {"allowed_powers": [power]}) == set()
+		}
+	}
+}
+
+test_reading_and_changing_secrets_is_one_finding if {
+	rule := {"resources": ["secrets"], "verbs": ["get", "create"]}
+	count(summary(role("ClusterRole", rule), {"allowed_powers": []})) == 1
+}
+
+test_all_urls if {
+	found := summary(role("ClusterRole", {"nonResourceURLs": ["/healthz", "/*"]}), {})
+	found == {"high rules/0/nonResourceURLs/1: ClusterRole 'reader' allows every URL: '/*'"}
+	summary(role("ClusterRole", {"resources": ["/*"]}), {}) == set()
 }
 
 test_secrets_of_a_namespace if {

@@ -13,7 +13,7 @@ file of its own and reads no clock, so all of them give the same verdict for the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -30,10 +30,12 @@ from attest_governance.decide import (
     enforce,
     nothing_judged,
     one_for_each_cause,
+    said_once,
 )
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
 from attest_governance.model import Evaluated, Finding, Outcome, Problem
+from attest_governance.model.rendering import Origins
 from attest_governance.model.sources import Manifests, Selected
 
 if TYPE_CHECKING:
@@ -90,26 +92,31 @@ def check(
     Raises:
         EngineError: the engine failed. There is no verdict then.
     """
-    batches = _judge(engine, loaded, plan, progress)
-    found = (finding for batch in batches for finding in batch.findings)
+    batches, origins = _judge(engine, loaded, plan, progress), Origins(plan.manifests.renderings)
+    found = (origins.finding(finding) for batch in batches for finding in batch.findings)
     weighed = weigh((one for one in found if one.policy not in plan.weights(one).off), plan, now)
-    findings, folded = one_for_each_cause(weighed.findings)
-    counted, skipped = _counted(batches, plan.selected), tuple(one for batch in batches for one in batch.skipped)
-    problems = [*plan.problems, *loaded.problems, *(problem for batch in batches for problem in batch.problems)]
+    once, again = said_once(weighed.findings)
+    findings, folded = one_for_each_cause(once)
+    counted = _counted(batches, plan.selected)
+    skipped = tuple(origins.skipped(one) for batch in batches for one in batch.skipped)
+    problems = [*plan.problems, *loaded.problems]
+    problems += (origins.problem(problem) for batch in batches for problem in batch.problems)
     if not any(problem.severity == "error" for problem in problems):
         problems += nothing_judged(counted, plan.rules, plan.manifests, skipped)
     return Outcome(
         summary=decide(findings, problems, counted, plan.rules),
         findings=findings,
+        folded=folded,
         problems=tuple(problems),
         policies=loaded.policies,
         skipped=skipped,
-        checked=_checked(batches, folded),
-        evaluated=_evaluated(batches, plan.selected, (*findings, *folded)),
+        checked=_checked((origins.checked(one) for batch in batches for one in batch.checked), folded),
+        evaluated=_evaluated(batches, plan.selected, (*findings, *folded, *again)),
         policy_set=loaded.digest,
         notices=(*plan.notices, *notices(weighed), *_fragments(findings), *_unspoken(batches, counted)),
         spent=dict(sum((Counter(batch.spent) for batch in batches), Counter[str]())),
         sources={text.file: text.text for text in plan.manifests.inputs},
+        rendered=plan.manifests.renderings,
     )
 
 
@@ -142,12 +149,11 @@ def _judge(
     return tuple(batches)
 
 
-def _checked(batches: Sequence[Batch], folded: Sequence[Finding]) -> tuple[Checked, ...]:
+def _checked(every: Iterable[Checked], folded: Sequence[Finding]) -> tuple[Checked, ...]:
     """Who was asked about what; a policy did not pass that another one speaks for."""
     spoken: dict[tuple[str, str], set[str]] = {}
     for one in folded:
         spoken.setdefault((one.location.file, one.resource.id), set()).add(one.policy)
-    every = (one for batch in batches for one in batch.checked)
     if not spoken:
         return tuple(every)
     return tuple(
@@ -161,12 +167,25 @@ def _evaluated(
     batches: Sequence[Batch], selected: Sequence[Selected], found: Sequence[Finding]
 ) -> tuple[Evaluated, ...]:
     """How each policy fared; a resource passes a policy that says nothing of it, be it waived or not."""
-    asked = Counter({one.name: 0 for one in selected})
+    asked: dict[str, Mapping[str, int]] = {one.name: {} for one in selected}
     for batch in batches:
-        asked.update(batch.asked)
+        for name, kinds in batch.asked.items():
+            before = asked.get(name)
+            asked[name] = Counter(before) + Counter(kinds) if before else kinds
     # By identity: the findings of a resource share it, and several resources may have one name.
     failed = Counter(policy for policy, _ in {(one.policy, id(one.resource)) for one in found})
-    return tuple(Evaluated(name, asked[name], max(0, asked[name] - failed[name])) for name in sorted(asked))
+    given = {one.name: dict(one.parameters) for one in selected}
+    return tuple(
+        Evaluated(
+            name,
+            number,
+            max(0, number - failed[name]),
+            dict(sorted(kinds.items())),
+            given.get(name, {}),
+        )
+        for name, kinds in sorted(asked.items())
+        for number in (sum(kinds.values()),)
+    )
 
 
 def _fragments(findings: Sequence[Finding]) -> tuple[str, ...]:

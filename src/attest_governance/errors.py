@@ -102,6 +102,10 @@ class EngineTimeoutError(EngineError):
     """The engine did not answer before the deadline of a request."""
 
 
+class InventoryFullError(EngineError):
+    """There is no room for all that policies may look up: what they would say without the rest is no verdict."""
+
+
 class EngineRequestError(EngineError):
     """The engine refused a request: `code` is the JSON-RPC error code."""
 
@@ -120,3 +124,11 @@ class ClusterError(AttestError):
 
 class ConflictError(ClusterError):
     """Somebody else owns what was to be changed in a cluster."""
+
+
+class GoneError(ClusterError):
+    """A list or a watch was to go on from where a cluster no longer remembers: it is begun anew."""
+
+
+class NotAllowedError(GovernanceError):
+    """Who governs a cluster doesn't let an application do what it asks for."""

@@ -1,4 +1,4 @@
-"""Where the files that belong to the package are: the engine and the shipped policies.
+"""Where the files that belong to the package are: the Go programs and the shipped policies.
 
 Both are found in an installed wheel and in a checkout that is installed in place.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from attest_governance.errors import EngineError, PolicyError
+from attest_governance.errors import EngineError, InputError, PolicyError
 
 PACKAGE = Path(__file__).resolve().parent
 LIBRARY = "lib"
@@ -21,13 +21,26 @@ def engine_path() -> Path:
     Raises:
         EngineError: there is no such file, or it is not executable.
     """
-    named = os.environ.get("ATTEST_ENGINE", "")
-    path = Path(named) if named else PACKAGE / "bin" / _executable()
+    return _program("attest-engine", "the engine", "ATTEST_ENGINE")
+
+
+def render_path() -> Path:
+    """The executable that renders charts: the file that `ATTEST_RENDER` names, else the one in the package.
+
+    Raises:
+        EngineError: there is no such file, or it is not executable.
+    """
+    return _program("attest-render", "the program that renders", "ATTEST_RENDER")
+
+
+def _program(name: str, what: str, variable: str) -> Path:
+    named = os.environ.get(variable, "")
+    path = Path(named) if named else PACKAGE / "bin" / (f"{name}.exe" if os.name == "nt" else name)
     if not path.is_file():
-        hint = "correct or unset ATTEST_ENGINE" if named else _install_hint()
-        raise EngineError(f"the engine `{path}` does not exist", hint=hint)
+        hint = f"correct or unset {variable}" if named else _install_hint()
+        raise EngineError(f"{what} `{path}` does not exist", hint=hint)
     if not os.access(path, os.X_OK):
-        raise EngineError(f"the engine `{path}` is not executable", hint=f"run `chmod +x {path}`")
+        raise EngineError(f"{what} `{path}` is not executable", hint=f"run `chmod +x {path}`")
     return path
 
 
@@ -37,11 +50,37 @@ def shipped_policies() -> Path:
     Raises:
         PolicyError: the folder is missing.
     """
-    installed, checkout = PACKAGE / "policies", _checkout() / "policies"
+    return _shipped("policies")
+
+
+def shipped_frameworks() -> Path:
+    """The folder of the compliance frameworks that ship with the package.
+
+    Raises:
+        PolicyError: the folder is missing.
+    """
+    return _shipped("frameworks")
+
+
+def _shipped(name: str) -> Path:
+    installed, checkout = PACKAGE / name, _checkout() / name
     for folder in (installed, checkout):
         if folder.is_dir():
             return folder
-    raise PolicyError(f"the shipped policies are missing: `{installed}` does not exist", hint=_install_hint())
+    raise PolicyError(f"the shipped {name} are missing: `{installed}` does not exist", hint=_install_hint())
+
+
+def deploy_files() -> Path:
+    """The folder of what runs the server in a cluster.
+
+    Raises:
+        InputError: the folder is missing.
+    """
+    installed, checkout = PACKAGE / "deploy", _checkout() / "deploy"
+    for folder in (installed, checkout):
+        if folder.is_dir():
+            return folder
+    raise InputError(f"the manifests are missing: `{installed}` does not exist", hint=_install_hint())
 
 
 def shipped_folders(shipped: Path) -> tuple[str, ...]:
@@ -52,10 +91,6 @@ def shipped_folders(shipped: Path) -> tuple[str, ...]:
 def _checkout() -> Path:
     """The repository's root, where the package is used from `src`."""
     return PACKAGE.parent.parent
-
-
-def _executable() -> str:
-    return "attest-engine.exe" if os.name == "nt" else "attest-engine"
 
 
 def _install_hint() -> str:

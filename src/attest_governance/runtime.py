@@ -29,25 +29,32 @@ from attest_governance.check import Exempting, Plan, check
 from attest_governance.decide import Rules, Step, Weights
 from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies, milliseconds
-from attest_governance.evaluate.requests import Query
+from attest_governance.evaluate.messages import ReachAnswer
+from attest_governance.evaluate.requests import Query, Reach
 from attest_governance.exempt import Annotations, declared
 from attest_governance.govern import PIN
+from attest_governance.load.compliance import check_compliance
 from attest_governance.load.configuration_files import project_root
 from attest_governance.load.parameters import check_parameters
 from attest_governance.load.selection import asked_by
 from attest_governance.load.weakening import switched_off
 from attest_governance.model import Problem
 from attest_governance.model.sources import Selected
+from attest_governance.rendering import RenderFolder, rendered
 from attest_governance.request import Prepared, prepare
 
 if TYPE_CHECKING:
-    from attest_governance.evaluate import Batch
+    from attest_governance.adapters.sql_store import Database
+    from attest_governance.evaluate import Batch, Inventory
     from attest_governance.evaluate.messages import QueryAnswer
+    from attest_governance.evaluate.requests import ServedKind
+    from attest_governance.exempt import Exemption
     from attest_governance.govern.policysets.departures import Download
     from attest_governance.govern.policysets.gate import Run
     from attest_governance.govern.snapshot import InForce, Snapshot
     from attest_governance.load.settings import PolicySettings, Settings
     from attest_governance.model import Finding, Outcome, Policy
+    from attest_governance.model.policy import GroupKind
     from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
 
@@ -74,6 +81,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What is known to be wrong before anything is judged."""
     notices: tuple[str, ...]
     users: _Users
+    render: RenderFolder | None = None
+    """Renders what is rendered before it is deployed."""
 
     @property
     def settings(self) -> Settings:
@@ -120,6 +129,16 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """All policies of the set, selected or not."""
         return self.loaded.policies
 
+    def speaks_of(self, group: str, kind: str) -> bool:
+        """Whether a policy that is asked may look at objects of a kind. Where it may not, there is nothing to judge."""
+        return any(not kinds or any(one.includes(group, kind) for one in kinds) for kinds in self._kinds)
+
+    @cached_property
+    def _kinds(self) -> frozenset[tuple[GroupKind, ...]]:
+        """What the policies that are asked look at."""
+        asked = {one.name for one in self.selected}
+        return frozenset(policy.judges for policy in self.policies if policy.name in asked)
+
     def judge(
         self,
         manifests: Manifests,
@@ -128,6 +147,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         *,
         deadline: float = 0,
         recorded: bool = True,
+        inventory: Inventory | None = None,
+        engine: Engine | None = None,
     ) -> Outcome:
         """Judges manifests at one moment, and puts the use of exemptions on record, unless it is a draft.
 
@@ -137,6 +158,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             progress: called with each part of the result.
             deadline: seconds after which the engine gives up; 0 for as long as it takes.
             recorded: whether the use of exemptions is put on record; nothing is deployed by a dry run.
+            inventory: what policies may look up beside the manifests; None for nothing.
+            engine: who evaluates; None for the one that loaded the policies.
 
         Raises:
             AttestError: nothing could be decided: a record can't be trusted, the engine failed, or the use of an
@@ -144,9 +167,9 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         with self.users.one_more():
             in_force = self.in_force(now)
-            plan = self._plan(manifests, in_force, deadline)
-            outcome = check(self.engine, self.loaded, plan, now=now, progress=progress)
-        outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self.unproven()))
+            plan = self._plan(manifests, in_force, deadline, inventory)
+            outcome = check(engine or self.engine, self.loaded, plan, now=now, progress=progress)
+        outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self.unproven))
         recorded = recorded and not self.prepared.request.draft
         if in_force is not None and in_force.project is not None and recorded:
             from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
@@ -165,6 +188,34 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return self.engine.ask_about(
                 self.loaded, lambda name: Query(name, package, path, document, timeout), deadline=deadline
             )
+
+    def reach(self, kinds: tuple[ServedKind, ...]) -> ReachAnswer:
+        """At which kinds of a cluster the policies may look; what they look up, they say themselves.
+
+        Policies that are not usable look at none.
+
+        Raises:
+            EngineError: the engine failed.
+        """
+        if not self.loaded.usable:
+            return ReachAnswer()
+        with self.users.one_more():
+            return self.engine.ask_about(self.loaded, lambda name: Reach(name, self.selected, kinds))
+
+    def turning_point(self, now: datetime) -> datetime | None:
+        """The next moment at which findings may weigh something else, though nothing changes but the time.
+
+        The ends of waivers are not among them: each finding says its own.
+
+        Raises:
+            GovernanceError: the records can't be trusted.
+        """
+        begins = {one.not_before for one in declared(self.settings.exemptions)}
+        for weights in (self.weights, *self._weights_below.values()):
+            begins |= {step.begins for steps in weights.rollout.values() for step in steps}
+        if self._records:
+            begins |= set(self._records.moments)
+        return min((one for one in begins if one is not None and one > now), default=None)
 
     def plan(self, manifests: Manifests, now: datetime) -> Plan:
         """All that a judgement at `now` would go by, for the tools that show how it comes about."""
@@ -187,6 +238,25 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         from attest_governance.govern.snapshot import Snapshot  # noqa: PLC0415
 
         return Snapshot(open_trusted(self.root, self.opened, self.pin), declared(self.settings.exemptions))
+
+    def exemptions(self, now: datetime) -> tuple[Exemption, ...]:
+        """The exemptions and overrides that there are, those included that are over or have not begun at `now`.
+
+        Raises:
+            GovernanceError: the records can't be trusted.
+        """
+        return _exempting(self.prepared.request, self.settings, self.in_force(now)).exemptions
+
+    @cached_property
+    def records_database(self) -> Database | None:
+        """The database that holds the records of governance; None where folders do, or nothing is governed."""
+        if self.root is None:
+            return None
+        from attest_governance.adapters.sql_store import database  # noqa: PLC0415 (see `governed_root`)
+        from attest_governance.govern.project import open_project  # noqa: PLC0415
+
+        place = open_project(self.root).rules.records
+        return database(place, self.root) if place else None
 
     def drafted(self, loaded: LoadedPolicies) -> Runtime:
         """The same with another policy set, which stays the caller's: for a policy that is being written."""
@@ -223,6 +293,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         below, folder = self._weights_below, cache(places.folder)
         return lambda finding: below[folder(finding.location.file)]
 
+    @cached_property
     def unproven(self) -> tuple[str, ...]:
         """What is not asked for want of evidence, and how it would be (ADR 0030)."""
         asked = {one.name: one.parameters for one in self.selected}
@@ -252,7 +323,9 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _plan(self, manifests: Manifests, governed: InForce | None, deadline: float = 0) -> Plan:
+    def _plan(
+        self, manifests: Manifests, governed: InForce | None, deadline: float = 0, inventory: Inventory | None = None
+    ) -> Plan:
         request, policy = self.prepared.request, self.settings.policy
         in_force = None if request.disallow_exemptions else governed
         options = CheckOptions(
@@ -263,11 +336,15 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             debug=policy.debug,
             fragments=self.fragments,
             deadline=deadline,
-            timed=request.serving,
+            timed=request.serving or request.timed,
             results=self.prepared.results,
+            inventory=inventory,
         )
+        left = self.prepared.leave_out
+        whole = rendered(self.engine, manifests, left, self.render, bases=self.fragments)
+        failed = (one.problem for one in whole.renderings if one.problem)
         return Plan(
-            manifests=msgspec.structs.replace(manifests, leave_out=self.prepared.leave_out),
+            manifests=whole,
             selected=self.selected,
             options=options,
             weights=self._weighing(),
@@ -275,7 +352,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             rules=self.rules,
             baseline=self.prepared.baseline,
             baseline_file=str(request.baseline or ""),
-            problems=(*self.problems, *(in_force.problems if in_force else ())),
+            problems=(*self.problems, *(in_force.problems if in_force else ()), *failed),
             notices=(*self.notices, *(in_force.notices if in_force else ())),
         )
 
@@ -295,7 +372,7 @@ def open_runtime(engine: Engine, request: Request, environment: Environment, *, 
         # What looks like an example of a policy may be deployed all the same.
         leave_out = msgspec.structs.replace(prepared.leave_out, examples=prepared.leave_out.examples and root is None)
         prepared = msgspec.structs.replace(prepared, sources=sources, leave_out=leave_out)
-    loaded = engine.load(prepared.sources)
+    loaded = engine.load(prepared.sources, keep=request.serving)
     users = _Users(loaded)
     try:
         notices = _passed_gate(prepared, loaded, environment, root, now)
@@ -307,6 +384,7 @@ def open_runtime(engine: Engine, request: Request, environment: Environment, *, 
             pin=environment.variables.get(PIN, ""),
             notices=(*notices, *_replaced(loaded), *(prepared.evidence.notices if prepared.evidence else ())),
             users=users,
+            render=None if request.no_render else environment.render,
             **_asked(prepared, loaded),
         )
     except BaseException:
@@ -372,9 +450,14 @@ def _run(prepared: Prepared, loaded: LoadedPolicies, environment: Environment, *
 
     request, settings = prepared.request, prepared.settings
     elsewhere = os.path.realpath(settings.global_file)
+    ships = os.path.realpath(environment.frameworks) if environment.frameworks else ""
     baseline = (f"the baseline `{request.baseline}` hides findings",) if request.baseline else ()
     return Run(
-        read=tuple(one for one in (*prepared.read, *loaded.read) if one.file != elsewhere),
+        read=tuple(
+            one
+            for one in (*prepared.read, *loaded.read)
+            if one.file != elsewhere and not (ships and Path(one.file).is_relative_to(ships))
+        ),
         shipped=environment.shipped,
         bundle=_download(prepared),
         departures=departures(msgspec.structs.asdict(request), environment.variables, settings),
@@ -403,7 +486,11 @@ def _asked(prepared: Prepared, loaded: LoadedPolicies) -> dict[str, Any]:
         # A name that is missing, or a parameter that nobody takes, is no news where a policy can't be read.
         return {"loaded": loaded, "selected": (), "weights": Weights(), "problems": prepared.problems}
     selected = prepared.choose(loaded.policies)
-    wrong = check_parameters(prepared.standings, loaded.policies, complete=not prepared.request.folders)
+    complete = not prepared.request.chosen
+    wrong = (
+        *check_parameters(prepared.standings, loaded.policies, complete=complete),
+        *(_compliance(prepared, loaded) if complete and prepared.sources.opa else ()),
+    )
     given = {one.name: prepared.settings.for_policy(one.name) for one in selected}
     silent = () if selected or prepared.request.allow_empty else (_no_policy(prepared, loaded),)
     return {
@@ -412,6 +499,12 @@ def _asked(prepared: Prepared, loaded: LoadedPolicies) -> dict[str, Any]:
         "weights": Weights({name: own.enforcement for name, own in given.items()}, rollout=_rollout(given)),
         "problems": (*prepared.problems, *wrong, *silent),
     }
+
+
+def _compliance(prepared: Prepared, loaded: LoadedPolicies) -> tuple[Problem, ...]:
+    """What is wrong with the frameworks of the configuration."""
+    controls = [control.id for control in prepared.soc2.controls] if prepared.soc2 else None
+    return tuple(check_compliance(prepared.standings, loaded.policies, controls))
 
 
 def _rollout(given: Mapping[str, PolicySettings]) -> dict[str, tuple[Step, ...]]:

@@ -110,6 +110,7 @@ def test_no_type_of_a_field_makes_a_builtin_of_any_policy_fail(
     finished(judged(engine, shipped, selected, Manifests(paths=(str(tmp_path / "r.yaml"),))))
 
 
+@pytest.mark.slow
 def test_no_type_of_a_parameter_makes_a_builtin_fail(engine: Engine, shipped: LoadedPolicies, tmp_path: Path) -> None:
     for folder in EXAMPLES:
         mutations.write(mutations.examples(folder), tmp_path / f"{folder.name}.yaml")

@@ -461,3 +461,123 @@ class TestWeakeningIsAnExemption:
         record = propose(root, LATER)
         approve_set(root, record, "alice", now=LATER)
         assert not gate(root).passed
+
+
+NESTED = "services/x/.attest/policies.yaml"
+STRICT_BELOW = "policies:\n  - {name: image-security, enforcement: strict}\n"
+METADATA = "# METADATA\n# title: Pods\n# custom:\n#   enforcement:\n#     strict\n#   severity: high\n"
+
+
+class TestWeakeningByOtherFiles:
+    """What else switches off, turns to dry run or hides, where exemptions alone are governed."""
+
+    @pytest.mark.parametrize("after", [None, "policies: []\n"])
+    def test_what_a_folder_below_asks_for_is_not_taken_away(self, excusing: Path, after: str | None) -> None:
+        write(excusing, NESTED, STRICT_BELOW)
+        commit(excusing)
+        if after is None:
+            shutil.rmtree(excusing / "services")
+        else:
+            write(excusing, NESTED, after)
+        assert any(NESTED in words for words in gate(excusing).weakened)
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("compliance: {soc2: {enabled: true}}", "compliance: {soc2: {enabled: false}}"),
+            ("compliance: {soc2: {enabled: true}}", "policies: []"),
+            (
+                "compliance: {hipaa: {enabled: true}}",
+                "compliance: {hipaa: {enabled: true, data_classification: {phi_detection: disabled}}}",
+            ),
+        ],
+    )
+    def test_a_framework_that_asks_for_policies_is_not_switched_off(
+        self, excusing: Path, before: str, after: str
+    ) -> None:
+        write(excusing, CONFIGURATION, before + "\n")
+        commit(excusing)
+        write(excusing, CONFIGURATION, after + "\n")
+        assert gate(excusing).weakened
+
+    def test_a_framework_may_ask_for_more(self, excusing: Path) -> None:
+        write(excusing, CONFIGURATION, "compliance: {hipaa: {enabled: true, encryption: {at_rest: optional}}}\n")
+        commit(excusing)
+        write(excusing, CONFIGURATION, "compliance: {hipaa: {enabled: true, encryption: {at_rest: required}}}\n")
+        assert gate(excusing).weakened == ()
+
+    @pytest.mark.parametrize("name", [".attest/known.json", "policies/known.json", "a b/-known"])
+    def test_a_baseline_is_found_wherever_it_lies(self, excusing: Path, name: str) -> None:
+        write(excusing, name, '{"schema": "attest.continuu.ms/baseline/v1", "findings": []}\n')
+        assert gate(excusing).weakened == (f"the baseline `{name}` is added",)
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            METADATA.replace("strict", "warn"),
+            METADATA.replace("  severity: high", '  "severit\\u0079": low'),
+            METADATA.replace("strict", "strict\n#   profiles: []"),
+        ],
+    )
+    def test_what_metadata_says_is_read_as_the_engine_reads_it(self, excusing: Path, after: str) -> None:
+        write(excusing, POLICY, METADATA + "package pods\n")
+        commit(excusing)
+        write(excusing, POLICY, after + "package pods\n")
+        assert gate(excusing).weakened
+
+    def test_words_about_a_policy_may_change(self, excusing: Path) -> None:
+        write(excusing, POLICY, METADATA + "package pods\n")
+        commit(excusing)
+        write(
+            excusing, POLICY, METADATA.replace("title: Pods", "title: All Pods, and their severity") + "package pods\n"
+        )
+        assert gate(excusing).weakened == ()
+
+    def test_data_that_was_not_there_counts_like_data_that_is_another(self, excusing: Path) -> None:
+        write(excusing, "policies/security/data.json", '{"allowed": ["*"]}\n')
+        assert gate(excusing).weakened
+
+    def test_an_archive_is_not_exchanged(self, excusing: Path) -> None:
+        write(excusing, CONFIGURATION, "policy: {policy_bundle_path: ours.tar.gz}\n")
+        write(excusing, "ours.tar.gz", "one")
+        commit(excusing)
+        write(excusing, "ours.tar.gz", "two")
+        assert gate(excusing).weakened
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "package attest.security\n",
+            "# one\n\n  package attest.security # and more\n",
+            'package attest["security"]\n',
+            "package\n  attest.security\n",
+            "# METADATA\n# custom: {name: image-security}\npackage mine\n",
+        ],
+    )
+    def test_a_shipped_policy_is_not_replaced(self, excusing: Path, text: str) -> None:
+        write(excusing, "policies/new.rego", text + "\nviolation contains 1 if false\n")
+        assert gate(excusing).weakened
+
+    @pytest.mark.parametrize("custom", ["{name: mine, rego_code: package attest.security}", "{name: image-security}"])
+    def test_not_by_the_configuration_either(self, excusing: Path, custom: str) -> None:
+        custom = custom if "rego_code" in custom else custom.replace("}", ", rego_code: package mine}")
+        text = f"policy:\n  custom_policies: [{custom}]\n"
+        write(excusing, CONFIGURATION, (excusing / CONFIGURATION).read_text() + text)
+        assert any("takes the place of the shipped" in words for words in gate(excusing).weakened)
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            METADATA.replace("#   severity: high", " #   severity: high"),  # in another column, OPA's block ends above
+            METADATA.replace("# METADATA", "# METADATA\n# scope: rule"),
+            METADATA + "# METADATA\n# custom: {severity: low}\n",
+            METADATA.replace("#   severity: high\n", "").replace(
+                "# custom:", "# <<: {custom: {severity: low}}\n# custom:"
+            ),
+        ],
+    )
+    def test_a_block_that_is_arranged_otherwise_is_another(self, excusing: Path, after: str) -> None:
+        write(excusing, POLICY, METADATA + "package pods\n")
+        commit(excusing)
+        write(excusing, POLICY, after + "package pods\n")
+        assert gate(excusing).weakened

@@ -25,13 +25,13 @@ from attest_governance.govern.project import open_project
 from attest_governance.load.configuration_layers import variables
 from attest_governance.load.settings import PolicyOptions
 from attest_governance.load.weakening import CAN_NOT_WEAKEN
-from attest_governance.resources import engine_path
+from attest_governance.resources import engine_path, render_path
 from tests.attestations.making import Signer, store
 from tests.govern.people import NOW, POLICY_APPROVAL, RULES, govern, write
 from tests.govern.test_policyset import approve_set, worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 POLICY = """\
@@ -187,11 +187,18 @@ class TestOptions:
         assert sum(map(len, tables)) == len(requests.Request.__struct_fields__)
 
     def test_each_option_of_a_check_is_such_a_field_or_only_shows_or_names_what_is_judged(self) -> None:
-        others = {*options.RESOURCES, *options.SHOWING}
+        others = {*options.RESOURCES, *options.RENDERING, *options.SHOWING}
         assert set(options.JUDGING) <= set(requests.Request.__struct_fields__)
         assert others == {
             *("namespace", "inventory"),  # what is judged, and what stands beside it
-            *("detailed", "show_exempted", "verbose", "formats", "outputs", "no_color"),
+            *(
+                "values",
+                "set_values",
+                "release",
+                "kube_version",
+                "api_versions",
+            ),  # what is judged: a chart has its values
+            *("detailed", "show_exempted", "verbose", "formats", "outputs", "rendered", "no_color"),
         }
 
     @pytest.mark.parametrize(
@@ -201,6 +208,7 @@ class TestOptions:
             ["--fail-fast"],
             ["--policy", "attest-security"],
             ["--allow-empty"],
+            ["--no-render"],
             ["--input-form", "conftest"],
             ["--policy-dir", "policies"],
             ["--policy-dir", "policies/shop.rego", "--with-shipped"],
@@ -286,11 +294,17 @@ class TestVariables:
             assert f"environment ATTEST_POLICY_{name.upper()}" in said
         assert project.is_dir()
 
-    def test_another_engine_is_told_and_refused(
-        self, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(("name", "path"), [("ATTEST_ENGINE", engine_path), ("ATTEST_RENDER", render_path)])
+    def test_another_program_is_told_and_refused(
+        self,
+        project: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        path: Callable[[], Path],
     ) -> None:
-        monkeypatch.setenv("ATTEST_ENGINE", str(engine_path()))
-        assert "NOT THE APPROVED VERDICT: `ATTEST_ENGINE`" in told(capsys)[1][0]
+        monkeypatch.setenv(name, str(path()))
+        assert f"NOT THE APPROVED VERDICT: `{name}`" in told(capsys)[1][0]
         assert told(capsys, "--governed")[0] == 2
         assert project.is_dir()
 
@@ -398,3 +412,27 @@ class TestEvidence:
         write(trusting.parent / "home", ".config/attest/policies.yaml", "evidence: {lifetime: 9d}\n")
         assert run(list(self.CHECK)) == 2
         assert "`evidence.lifetime` is another" in capsys.readouterr().err
+
+
+class TestFrameworks:
+    """Which policies serve which controls is approved as policies are."""
+
+    REPORT = ("compliance", "report", "services/pod.yaml", "--framework", "own")
+    OWN = "framework: own\ncontrols: [{id: a, title: Pods are known, policies: [{policy: shop}]}]\n"
+
+    def test_a_framework_of_the_project_belongs_to_the_set(
+        self, project: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write(project, ".attest/frameworks/own.yaml", self.OWN)
+        files = [*ALL[:2]]
+        assert run([*self.REPORT, *files]) == 2
+        assert ".attest/frameworks/own.yaml (added)" in capsys.readouterr().err
+        approve_all(project)
+        assert run([*self.REPORT, *files]) == 0, capsys.readouterr()
+        write(project, ".attest/frameworks/own.yaml", self.OWN.replace("policy: shop", "policy: rbac"))
+        assert run([*self.REPORT, *files]) == 2
+        assert ".attest/frameworks/own.yaml (changed)" in capsys.readouterr().err
+
+    def test_a_shipped_framework_needs_no_approval(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["compliance", "report", "services/pod.yaml", "--framework", "gdpr", *ALL[:2]]) == 1, project
+        assert "controls" not in capsys.readouterr().err

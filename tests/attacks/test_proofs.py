@@ -143,6 +143,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, data: bytes = b"", link: st
     return compressed(stream.getvalue())
 
 
+TAR = archive(RELEASE, MADE, FILES["build"])
 UNREADABLE: dict[str, Callable[[], bytes]] = {
     "a symbolic link": lambda: member("artifacts/x", tarfile.SYMTYPE, link="/etc/passwd"),
     "a hard link": lambda: member("artifacts/x", tarfile.LNKTYPE, link="receipt.yaml"),
@@ -153,6 +154,19 @@ UNREADABLE: dict[str, Callable[[], bytes]] = {
     "more than it may expand to": lambda: member("artifacts/zeros", data=bytes(64 << 20)),
     "something behind the end": lambda: compressed(archive(RELEASE, MADE, FILES["build"]) + b"x"),
     "another archive behind it": lambda: compressed(archive(RELEASE, MADE, FILES["build"])) * 2,
+    "an empty frame behind it": lambda: compressed(archive(RELEASE, MADE, FILES["build"])) + compressed(b""),
+    "a frame behind it that readers skip": lambda: (
+        compressed(archive(RELEASE, MADE, FILES["build"])) + b"\x50\x2a\x4d\x18\x04\x00\x00\x00more"
+    ),
+    "one frame for each half": lambda: compressed(TAR[:1024]) + compressed(TAR[1024:]),
+    "a directory": lambda: member("artifacts/x", tarfile.DIRTYPE),
+    "a sparse file": lambda: member("artifacts/x", tarfile.GNUTYPE_SPARSE),
+    "a kind that readers take for a file": lambda: member("artifacts/x", b"Z"),
+    "a path in a longer form": lambda: member("./receipt.yaml"),
+    "a path with an empty part": lambda: member("artifacts//x"),
+    "a header that renames what follows": lambda: compressed(
+        tarfile.TarInfo("x").create_pax_global_header({"path": "receipt.yaml"}) + TAR
+    ),
     "half of itself": lambda: compressed(archive(RELEASE, MADE, FILES["build"]))[:-200],
 }
 
@@ -185,6 +199,7 @@ STATEMENTS: dict[str, tuple[object, str]] = {
     "about a digest with its prefix": (RELEASE.bundle(subject(sha256=DIGEST)), "subject"),
     "about another algorithm's digest": (RELEASE.bundle(subject(sha512=HEX * 2)), "subject"),
     "of a version that nobody knows": (RELEASE.bundle({**statement(DIGEST), "_type": "v9"}), "schema"),
+    "of no type": (RELEASE.bundle(statement(DIGEST, "")), "schema"),
     "with two signatures": (
         {**RELEASE.envelope(statement(DIGEST)), "signatures": RELEASE.envelope(statement(DIGEST))["signatures"] * 2},
         "signature",
@@ -203,6 +218,20 @@ def test_an_attestation_is_refused(name: str) -> None:
     assert failing(judged(written(value), image=about_the_image(RELEASE))) == [check]
 
 
+FOREIGN: dict[str, tuple[bytes, str]] = {
+    "in JSON": (written({"payload": "e30", "protected": "e30", "header": {}, "signature": "AA"}), "Notary Project"),
+    "in COSE": (b"\xd2\x84\x58\x20", "Notary Project"),
+    "a capsule": (b"format: attest-capsule/v1\nname: build\n", "this is `attest-capsule/v1`, which is no receipt"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_is_not_read_here_is_told_by_its_name(name: str) -> None:
+    data, why = FOREIGN[name]
+    found = judged(data)
+    assert (failing(found), why in found.why) == (["schema"], True)
+
+
 def test_a_role_by_repository_needs_a_repository_that_is_known() -> None:
     narrow = about_the_image(RELEASE, repositories=("registry.example/shop/*",))
     assert failing(judged(written(RELEASE.bundle(statement(DIGEST))), image=narrow)) == ["role"]
@@ -217,6 +246,21 @@ BUNDLES: dict[str, tuple[dict[str, Any], Seen]] = {
     "one that was changed": ({**trust_bundle(RELEASE), "sequence": 4}, SEEN),
     "one whose issuer is not among its keys": (trust_bundle(RELEASE, keys=[]), SEEN),
 }
+
+
+MALFORMED: dict[str, bytes] = {
+    "a sequence beyond 64 bits": written(trust_bundle(RELEASE, sequence=2**64)),
+    "a sequence in quotes": written({**trust_bundle(RELEASE), "sequence": "9"}),
+    "a sequence with a fraction": written({**trust_bundle(RELEASE), "sequence": 9.0}),
+    "a sequence twice": written(trust_bundle(RELEASE))[:-1] + b', "sequence": 9}',
+    "a successor that is null": written({**trust_bundle(RELEASE), "successor": None}),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_trust_bundle_that_can_be_read_in_two_ways_is_none(name: str) -> None:
+    with pytest.raises(InputError):
+        read_bundle(MALFORMED[name], "bundle")
 
 
 @pytest.mark.parametrize("name", BUNDLES)

@@ -53,7 +53,7 @@ HIDDEN: dict[str, tuple[dict[str, str], int, str]] = {
         2,
         "with and without quotes",
     ),
-    "a Pod among the templates of a chart": ({**CHART, "chart/templates/a.yaml": LURE + POD}, 1, "privileged"),
+    "a Pod among the templates of a chart": ({**CHART, "chart/templates/a.yaml": LURE + POD}, 2, "privileged"),
     "a Pod that is called values": ({"k8s/values.yaml": POD}, 1, "privileged"),
     "a Pod that is called a chart": ({"k8s/Chart.yaml": POD}, 1, "privileged"),
     "a Pod of a kustomization's version": (
@@ -63,7 +63,7 @@ HIDDEN: dict[str, tuple[dict[str, str], int, str]] = {
     ),
     "a kustomization that is a list": (
         {"k8s/kustomization.yaml": KUSTOMIZE + "kind: Kustomization\nitems:\n- " + POD.replace("\n", "\n  ")},
-        1,
+        2,
         "privileged",
     ),
     "an item that takes the kind of its list": (

@@ -374,3 +374,14 @@ def found_in(
         said = (one["policy"], one["enforcement"], one["severity"], one["message"])
         found.setdefault(file, []).append(said)
     return {file: sorted(said) for file, said in found.items()}
+
+
+def test_a_home_file_that_switches_off_what_a_framework_asks_for_departs_from_the_project(
+    root: Path, home: Path
+) -> None:
+    write(root, ".attest/policies.yaml", "compliance: {hipaa: {enabled: true}}\n")
+    off = "compliance: {hipaa: {data_classification: {phi_detection: disabled}}}\n"
+    write(home, ".config/attest/policies.yaml", off)
+    settings = load_settings(start=root, home=home, environ={})
+    assert settings.global_file.is_file(), settings.global_file
+    assert list(settings.departs) == [("compliance", "hipaa", "data_classification", "phi_detection")]

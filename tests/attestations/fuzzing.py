@@ -11,11 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
+import msgspec
 import yaml
 
 from attest_governance.attestations.archives.unpacking import unpack
+from attest_governance.attestations.images.keyless import Identity, Keyless
 from attest_governance.attestations.images.keys import ImageKey, load_key
+from attest_governance.attestations.images.referring import Beside
 from attest_governance.attestations.images.statement import Asked
 from attest_governance.attestations.reading import strict_json, typed
 from attest_governance.attestations.receipts import model
@@ -27,14 +31,19 @@ from attest_governance.attestations.trust.store import trusting
 from attest_governance.attestations.verify import Question, verify
 from attest_governance.errors import AttestError
 
-from .making import DIGEST, Signer, archive, compressed, receipt, statement, step, trust_bundle
+from .instance import CERTIFICATE, ENTRY, ISSUER, MAIL, SIGNATURE, Instance
+from .making import DIGEST, Signer, archive, compressed, payload, receipt, statement, step, trust_bundle
 
 SIGNER = Signer(3)
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 KEY = ImageKey(name="release", key=load_key(SIGNER.pem))
+INSTANCE = Instance()
+KEYLESS = Keyless(json.dumps(INSTANCE.trusted_root).encode(), (Identity(name="release", identity=MAIL, issuer=ISSUER),))
 QUESTION = Question(
-    trust=trusting((SIGNER.raw,)), terms=Terms(now=NOW), image=Asked(image=DIGEST, keys=(KEY,), repository="")
+    trust=trusting((SIGNER.raw,)), terms=Terms(now=NOW), image=Asked(image=DIGEST, keys=(KEY,), keyless=KEYLESS)
 )
+PAYLOAD = payload(DIGEST)
+NOTES = INSTANCE.signature(PAYLOAD)
 FILES = {"build": {"dist/app": b"app\n", "dist/image.json": b'{"schemaVersion": 2, "config": {}, "layers": []}'}}
 RECEIPT = SIGNER.sign(receipt(step("build", FILES["build"], stdout="built\n"), step("test"), files=FILES))
 TAR = archive(SIGNER, RECEIPT, FILES["build"])
@@ -83,10 +92,28 @@ def said_by_tar(data: bytes) -> object:
     return said_by_archive(compressed(data))
 
 
+def promised(data: bytes) -> Question:
+    """A payload that was signed with a certificate, with this for what the log promised."""
+    beside = Beside(NOTES[SIGNATURE], NOTES[CERTIFICATE], data.decode(errors="replace"))
+    return msgspec.structs.replace(QUESTION, beside=beside)
+
+
+def said_by_promise(data: bytes) -> object:
+    return json.loads(data)["Payload"]
+
+
 CASES: dict[str, tuple[bytes, Says]] = {
     "receipt in YAML": (yaml.safe_dump(RECEIPT, sort_keys=False).encode(), said_by_receipt),
     "receipt in JSON": (json.dumps(RECEIPT).encode(), said_by_receipt),
     "attestation": (json.dumps(SIGNER.bundle(statement(DIGEST, a=[1]))).encode(), said_by_bundle),
+    **(
+        {
+            "attestation by a certificate": (json.dumps(INSTANCE.bundle(statement(DIGEST))).encode(), said_by_bundle),
+            "promise of a log": (NOTES[ENTRY].encode(), said_by_promise),
+        }
+        if find_spec("sigstore")
+        else {}
+    ),
     "envelope": (json.dumps(SIGNER.envelope(statement(DIGEST))).encode(), said_by_bundle),
     "trust bundle": (json.dumps(trust_bundle(SIGNER)).encode(), said_by_trust),
     "archive": (compressed(TAR), said_by_archive),
@@ -122,13 +149,15 @@ def wrong_accepts(seed: int, rounds: int) -> Iterator[tuple[str, bytes]]:
     for _ in range(rounds):
         for name, (data, says) in CASES.items():
             other = changed(data, chance)
-            if accepted(other, tar=says is said_by_tar) and says(other) != says(data):
+            if accepted(other, says) and says(other) != says(data):
                 yield name, other
 
 
-def accepted(data: bytes, *, tar: bool = False) -> bool:
+def accepted(data: bytes, says: Says) -> bool:
     try:
-        return verify(compressed(data) if tar else data, "proof", QUESTION).accepted
+        if says is said_by_promise:
+            return verify(PAYLOAD, "proof", promised(data)).accepted
+        return verify(compressed(data) if says is said_by_tar else data, "proof", QUESTION).accepted
     except AttestError:
         return False
 

@@ -141,6 +141,16 @@ def statement(image: str, kind: str = "https://slsa.dev/provenance/v1", **predic
     }
 
 
+def payload(image: str) -> bytes:
+    """What a signature of cosign's older layout is made over."""
+    critical = {
+        "identity": {"docker-reference": "registry.example/shop/web"},
+        "image": {"docker-manifest-digest": image},
+        "type": "cosign container image signature",
+    }
+    return json.dumps({"critical": critical, "optional": None}).encode()
+
+
 def store(folder: Path, *signers: Signer, revoked: Mapping[str, str] | None = None) -> Path:
     """A trust store with these keys; `revoked` has the times of some, by their ids."""
     folder.mkdir(parents=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -27,6 +28,8 @@ class Registry:
         self.asked: list[tuple[str, str]] = []
         """Paths and what stood in `Authorization`."""
         self.address = ""
+        self.connections = 0
+        self.hangs_up = False
 
     @property
     def image(self) -> str:
@@ -37,13 +40,12 @@ class Registry:
         self.held[f"{kind}/{name or digest}"] = data
         return digest
 
-    def push(self, *proofs: object, subject: str = "", tag: str = "", note: str = "") -> str:
+    def push(self, *proofs: object, subject: str = "", tag: str = "", notes: Mapping[str, str] | None = None) -> str:
         """A manifest with these layers; its digest."""
         layers = []
         for proof in proofs:
             data = proof if isinstance(proof, bytes) else json.dumps(proof).encode()
-            annotations = {"dev.cosignproject.cosign/signature": note} if note else {}
-            layers.append({"digest": self.put("blobs", data), "annotations": annotations})
+            layers.append({"digest": self.put("blobs", data), "annotations": dict(notes or {})})
         value: dict[str, Any] = {"schemaVersion": 2, "config": {}, "layers": layers}
         if subject:
             value["subject"] = {"digest": subject}
@@ -70,10 +72,16 @@ class Registry:
 
 
 @contextmanager
-def serving(registry: Registry) -> Iterator[Registry]:
-    """Serves it on a port of loopback."""
+def serving(registry: Registry, tls: ssl.SSLContext | None = None, version: str = "HTTP/1.0") -> Iterator[Registry]:
+    """Serves it on a port of loopback; with HTTP/1.1, connections stay open unless the registry `hangs_up`."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = version
+
+        def setup(self) -> None:
+            super().setup()
+            registry.connections += 1
+
         def do_GET(self) -> None:
             path = self.path.split("?")[0].removeprefix("/v2/").removeprefix(f"{REPOSITORY}/").removeprefix("/")
             status, headers, body = registry.answer(path, self.headers.get("Authorization", ""))
@@ -82,11 +90,14 @@ def serving(registry: Registry) -> Iterator[Registry]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+            self.close_connection |= registry.hangs_up
 
         def log_message(self, *_: object) -> None:
             """Nothing is logged."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     registry.address = f"127.0.0.1:{server.server_address[1]}"

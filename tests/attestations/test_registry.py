@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
 
-from attest_governance.adapters.registry import Host, Registries, docker_credentials
+from attest_governance.adapters.addresses import connect_public, is_public
+from attest_governance.adapters.http import Trust, check_url, exchange, tls_trusting
+from attest_governance.adapters.registry import Host, Registries
+from attest_governance.adapters.registry_credentials import docker_credentials
 from attest_governance.attestations.collect import Collected, collect
 from attest_governance.attestations.images.keys import ImageKey, load_key
 from attest_governance.attestations.sources import Sources
 from attest_governance.attestations.terms import Terms
 from attest_governance.attestations.trust.store import trusting
 from attest_governance.errors import NetworkError
+from tests.server.test_command import certificate
 
 from .making import Signer, receipt, statement, step
 from .registry import REPOSITORY, Registry, serving
@@ -33,17 +40,23 @@ def registry() -> Iterator[Registry]:
         yield made
 
 
-def collected(registry: Registry, folder: Path, user: str = "", redirects: tuple[str, ...] = ()) -> Collected:
+def collected(
+    registry: Registry, folder: Path, user: str = "", redirects: tuple[str, ...] = (), mirror: str = ""
+) -> Collected:
     """What is proven about the image of the registry, when a manifest names it."""
     (folder / "web.yaml").write_text(f"image: {registry.address}/{REPOSITORY}@{registry.image}\n")
-    host = Host(name=registry.address, plain_http=True, redirects=redirects)
+    mirrors = (mirror,) if mirror else ()
+    hosts = {
+        registry.address: Host(name=registry.address, plain_http=True, redirects=redirects, mirrors=mirrors),
+        **{name: Host(name=name, plain_http=True) for name in mirrors},
+    }
     given = Sources(
         trust=trusting((RELEASE.raw,)),
         keys=(ImageKey(name="release", key=load_key(RELEASE.pem)),),
         terms=Terms(now=datetime(2026, 11, 28, tzinfo=UTC)),
         lifetime=60.0,
         receipts=(folder / "receipts",),
-        registries=Registries({registry.address: host}, lambda _: user, timeout=5.0),
+        registries=Registries(hosts, lambda _: user, timeout=5.0),
     )
     return collect(given, [str(folder)])
 
@@ -153,6 +166,14 @@ def sends_for_a_token_elsewhere(registry: Registry) -> None:
     registry.challenge = 'Bearer realm="http://elsewhere.example/token",service="x"'
 
 
+def sends_elsewhere_for_a_password(registry: Registry) -> None:
+    """A place that blobs lie at asks for a token, with a realm that the registry may name, and its own service."""
+    path = f"manifests/{registry.image}"
+    registry.status |= {path: 307, "elsewhere": 401}
+    registry.headers[path] = {"Location": "/v2/elsewhere"}
+    registry.headers["elsewhere"] = {"WWW-Authenticate": f'Bearer realm="http://{registry.address}/token",service="x"'}
+
+
 def says_too_much(registry: Registry) -> None:
     registry.held[f"referrers/{registry.image}"] = bytes(5 << 20)
 
@@ -168,6 +189,7 @@ NO_ANSWER = {
     "redirects to `169.254.169.254`, which is not listed": redirects_elsewhere,
     "the registry answered 401": asks_for_ever,
     "sends for a token to `elsewhere.example`, which is not listed": sends_for_a_token_elsewhere,
+    "redirects to wants a password": sends_elsewhere_for_a_password,
     "larger than 4194304 bytes": says_too_much,
     "the registry answered 500": breaks,
 }
@@ -210,6 +232,105 @@ def test_a_redirect_to_a_listed_host_goes_without_the_password(registry: Registr
         assert storage.asked == [("bucket", "")]
 
 
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_connections_stay_open_and_one_that_was_closed_is_opened_anew(tmp_path: Path, hangs_up: bool) -> None:
+    registry = Registry()
+    registry.push()
+    with serving(registry, version="HTTP/1.1") as served:
+        served.hangs_up = hangs_up
+        served.refer(attested(served))
+        assert kinds(collected(served, tmp_path)) == [SLSA]
+        assert len(served.asked) == 5
+        assert served.connections == (5 if hangs_up else 1)
+
+
+INSIDE = {
+    "loopback": "https://127.0.0.1/blob",
+    "loopback by name": "https://localhost/blob",
+    "loopback of IPv6": "https://[::1]/blob",
+    "the cloud's metadata": "https://169.254.169.254/latest/meta-data",
+    "a private network": "https://10.0.0.1/blob",
+    "a number that is an address": "https://2130706433/blob",
+    "without TLS": "http://203.0.113.7/blob",
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_blob_is_not_looked_for_inside_this_network(registry: Registry, tmp_path: Path, name: str) -> None:
+    registry.refer(attested(registry))
+    (blob,) = [path for path in registry.held if path.startswith("blobs/")]
+    registry.status[blob] = 307
+    registry.headers[blob] = {"Location": INSIDE[name]}
+    with pytest.raises(NetworkError, match=r"is not on the internet|which is not listed"):
+        collected(registry, tmp_path)
+
+
+def test_a_name_with_one_address_inside_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolved(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        """As a name answers that is public at first, and then of this network."""
+        answers.append(host)
+        return [(2, 1, 6, "", (address, port)) for address in ("93.184.216.34", "127.0.0.1")]
+
+    answers: list[str] = []
+    monkeypatch.setattr("socket.getaddrinfo", resolved)
+    with pytest.raises(PermissionError, match="is not on the internet"):
+        connect_public("storage.example", 443, 1.0)
+    assert answers == ["storage.example"]
+
+
+def test_a_blob_elsewhere_on_the_internet_is_held_against_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, key = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    asked = check_url("https://127.0.0.1:1/bucket")
+    with serving(Registry(), context) as storage:
+        storage.held["bucket"] = b"bytes"
+        at = asked._replace(netloc=storage.address)
+        options: dict[str, Any] = {"deadline": monotonic() + 5, "max_bytes": 10}
+        trusting = Trust(tls=tls_trusting(chain.read_text()), public=True)
+        with pytest.raises(NetworkError, match=r"`127\.0\.0\.1` is not on the internet"):
+            exchange(at, {}, trust=trusting, **options)
+        monkeypatch.setattr("attest_governance.adapters.addresses.is_public", lambda _: True)
+        assert exchange(at, {}, trust=trusting, **options).body == b"bytes"
+        with pytest.raises(NetworkError, match="certificate is not trusted"):
+            exchange(at, {}, trust=Trust(public=True), **options)
+
+
+ADDRESSES = {
+    "93.184.216.34": True,
+    "2606:2800:220:1::": True,
+    "127.0.0.1": False,
+    "0.0.0.0": False,  # noqa: S104 (nothing is bound)
+    "10.1.2.3": False,
+    "172.16.0.1": False,
+    "192.168.1.1": False,
+    "100.64.0.1": False,
+    "169.254.169.254": False,
+    "224.0.0.1": False,
+    "240.0.0.1": False,
+    "255.255.255.255": False,
+    "::": False,
+    "::1": False,
+    "fe80::1%eth0": False,
+    "fc00::1": False,
+    "fd00:ec2::254": False,
+    "ff02::1": False,
+    "::ffff:127.0.0.1": False,
+    "::ffff:169.254.169.254": False,
+    "64:ff9b::a9fe:a9fe": False,
+    "2002:7f00:1::": False,
+    "::7f00:1": False,
+    "localhost": False,
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_is_public_or_it_is_not(address: str) -> None:
+    assert is_public(address) is ADDRESSES[address]
+
+
 def test_a_host_that_is_not_listed_is_never_asked(registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text(f"image: localhost:1/{REPOSITORY}@{registry.image}\n")
     registry.refer(attested(registry))
@@ -226,7 +347,21 @@ def test_the_requests_for_an_image_and_its_attestations_are_few(registry: Regist
     digests = [registry.push(RELEASE.bundle(statement(registry.image, n=n)), subject=registry.image) for n in range(3)]
     registry.refer(*digests)
     collected(registry, tmp_path)
-    assert len(registry.asked) == 4 + 2 * 3  # manifest, referrers, two older tags; manifest and blob of each
+    assert len(registry.asked) == 3 + 2 * 3  # referrers, two older tags; manifest and blob of each
+
+
+def test_a_registry_that_showed_that_it_has_no_api_is_asked_for_the_tag_alone(registry: Registry) -> None:
+    repository, tag = f"{registry.address}/{REPOSITORY}", f"manifests/{registry.image.replace(':', '-')}"
+    remote = Registries({registry.address: Host(name=registry.address, plain_http=True)}, lambda _: "")
+    other = "sha256:" + "0" * 64
+    assert remote.referrers(repository, other) == []  # which may be said of an image that is not there
+    registry.refer(attested(registry), at=tag)
+    for _ in range(2):
+        assert remote.referrers(repository, registry.image) == [registry.held[tag]]
+    remote.close()
+    assert remote.referrers(repository, registry.image) == [registry.held[tag]]
+    api = f"referrers/{registry.image}"
+    assert [path for path, _ in registry.asked][2:] == [api, tag, tag, api, tag]
 
 
 def test_docker_hub_is_asked_where_it_is() -> None:
@@ -235,8 +370,28 @@ def test_docker_hub_is_asked_where_it_is() -> None:
     assert (hub.url, known("docker.io")) == ("https://registry-1.docker.io/v2/", USER)
 
 
-def test_passwords_come_from_docker_s_configuration() -> None:
-    known = docker_credentials(
-        {"auths": {"registry.example": {"auth": "cm9ib3Q6c2VjcmV0"}, "b": {"auth": "%"}, "c": 1}}
-    )
-    assert [known(host) for host in ("registry.example", "b", "c", "d")] == [USER, "", "", ""]
+MIRRORS: dict[str, Callable[[Registry, Registry], object]] = {
+    "that has all": lambda mirror, registry: mirror.held.update(registry.held),
+    "that has nothing": lambda mirror, _: mirror.held.clear(),
+    "that has other bytes": lambda mirror, registry: mirror.held.update(dict.fromkeys(registry.held, b"{}")),
+    "that does not answer": lambda mirror, registry: mirror.status.update(dict.fromkeys(registry.held, 500)),
+    "that wants a password": lambda mirror, _: setattr(mirror, "user", "somebody:else"),
+}
+
+
+@pytest.mark.parametrize("name", MIRRORS)
+def test_a_mirror_is_asked_first_and_what_it_lacks_is_asked_of_the_registry(
+    registry: Registry, tmp_path: Path, name: str
+) -> None:
+    registry.refer(attested(registry))
+    with serving(Registry()) as mirror:
+        MIRRORS[name](mirror, registry)
+        found = collected(registry, tmp_path, mirror=mirror.address)
+        asked = [path for path, _ in registry.asked]
+    if name == "that has other bytes":  # its empty list is no answer that could be told from a true one
+        assert kinds(found) == []
+        return
+    assert kinds(found) == [SLSA]
+    assert mirror.asked
+    older = [path for path in asked if path.endswith((".sig", ".att"))]
+    assert (asked == older) == (name == "that has all")

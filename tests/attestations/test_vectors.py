@@ -13,6 +13,7 @@ import pytest
 from attest_governance.attestations.collect import collect
 from attest_governance.attestations.hashing import blake3_hex
 from attest_governance.attestations.images.keys import ImageKey, fingerprint, load_key
+from attest_governance.attestations.images.referring import Beside
 from attest_governance.attestations.images.statement import SIGNATURE, Asked
 from attest_governance.attestations.receipts.binding import bound
 from attest_governance.attestations.receipts.checks import UPSTREAM
@@ -39,7 +40,7 @@ def question(case: dict[str, Any]) -> Question:
         trust=trust,
         terms=Terms(now=NOW, image_keys=(INDEX["image"]["key"],)),
         image=asked(case) if "image" in case else None,
-        signature=signature,
+        beside=Beside(signature),
     )
 
 

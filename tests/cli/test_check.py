@@ -457,7 +457,7 @@ def test_a_document_says_what_was_looked_at_and_what_passed(attest: Attest, proj
     command = ("policy", "check", "m.yaml", "-p", "p", "-f", "json")
 
     document = attest(*command, code=1).json()
-    assert document["evaluated"] == [{"policy": "two", "resources": 3, "passed": 2}]
+    assert document["evaluated"] == [{"policy": "two", "resources": 3, "passed": 2, "kinds": {"Node": 1, "Pod": 2}}]
     assert document["files"] == 1
     assert {one["message"]: one["controls"] for one in document["findings"]} == {
         "no owner": ["A-2"],
@@ -476,4 +476,4 @@ def test_resources_of_one_name_pass_or_fail_each_by_itself(attest: Attest, proje
     bare = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
     (project / "m.yaml").write_text(f"{bare}---\n{bare}---\n{bare}", encoding="utf-8")
     document = attest("policy", "check", "m.yaml", "-p", "p", "-f", "json", code=1).json()
-    assert document["evaluated"] == [{"policy": "two", "resources": 3, "passed": 0}]
+    assert document["evaluated"] == [{"policy": "two", "resources": 3, "passed": 0, "kinds": {"Pod": 3}}]

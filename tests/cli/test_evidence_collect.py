@@ -10,11 +10,19 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from tests.attestations.making import Layout, Signer, receipt, statement, step, store
+from attest_governance.attestations.images.keys import ImageKey, load_key
+from attest_governance.attestations.images.statement import SIGNATURE, Asked
+from attest_governance.attestations.terms import Terms
+from attest_governance.attestations.trust.store import Trust
+from attest_governance.attestations.verdict import Judgement
+from attest_governance.attestations.verify import Question, verify
+from tests.attestations.instance import ISSUER, MAIL, Instance
+from tests.attestations.making import DIGEST, Layout, Signer, payload, receipt, statement, step, store
 from tests.attestations.registry import REPOSITORY, Registry, serving
 from tests.cli.conftest import Attest
 
 RELEASE, STRANGER = Signer(1), Signer(2)
+INSTANCE = Instance()
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "evidence.schema.json"
 NOW = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 SLSA = "https://slsa.dev/provenance/v1"
@@ -234,6 +242,206 @@ def test_a_scan_counts_while_it_is_young(attest: Attest, shop: Shop, metadata: d
         assert end == datetime.fromisoformat(NOW) + timedelta(hours=1)
 
 
+def built(uri: str = "", **parameters: Any) -> dict[str, Any]:
+    """Provenance of what was fetched by git, or of what a builder was told."""
+    fetched = [{"uri": uri, "digest": {"gitCommit": "0" * 40}}] if uri else []
+    return {"buildDefinition": {"externalParameters": parameters, "resolvedDependencies": fetched}}
+
+
+FROM_SHOP = "git+https://git.example/shop/web.git@refs/heads/main"
+BUILT: dict[str, tuple[dict[str, Any], str]] = {
+    "fetched by git": (built(FROM_SHOP), ""),
+    "a workflow's repository": (built(workflow={"repository": "https://git.example/shop/web"}), ""),
+    "a source with its revision": (built(source="https://git.example/shop/web.git#main:app"), ""),
+    "another repository": (
+        built("git+https://git.example/other/web@main"),
+        "built from `https://git.example/other/web`",
+    ),
+    "one of each": (built(FROM_SHOP, source="https://evil.example/x"), "built from `https://evil.example/x`"),
+    "a host in a user's name": (
+        built("git+https://git.example@evil.example/shop/web"),
+        "built from `https://git.example@",
+    ),
+    "a path in a revision": (built("https://evil.example/x#/https://git.example/shop/web"), "built from `https://evil"),
+    "no source": (built(ref="main"), "it names no repository of sources"),
+    "a way out of a folder": (built("git+https://git.example/shop/../evil/x"), "built from `unclear: git+https://git"),
+    "the same in digits": (built("git+https://git.example/shop/%2e%2e/evil"), "built from `unclear: git+https://git"),
+    "nonsense": (
+        {"buildDefinition": {"externalParameters": [], "resolvedDependencies": "x"}},
+        "it names no repository",
+    ),
+    "nothing": ({}, "it names no repository of sources"),
+}
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_provenance_counts_for_wanted_sources(attest: Attest, shop: Shop, name: str) -> None:
+    predicate, why = BUILT[name]
+    shop.configure(**keyed(), source_repositories=["https://git.example/shop/*"])
+    (shop.folder / "release.pub").write_bytes(RELEASE.pem)
+    shop.layout.refer(shop.image, RELEASE.bundle(statement(shop.image, **predicate)))
+    ran = attest("policy", "evidence", "collect", "k8s")
+    assert bool(ran.json()["attestations"]) == (not why)
+    assert why in ran.err
+
+
+def trivy(*severities: object) -> dict[str, Any]:
+    found = [{"VulnerabilityID": "CVE", "Severity": one} for one in severities]
+    return {"SchemaVersion": 2, "ArtifactName": "web", "Results": [{"Target": "web", "Vulnerabilities": found or None}]}
+
+
+def grype(*severities: object) -> dict[str, Any]:
+    return {"matches": [{"vulnerability": {"id": "CVE", "severity": one}} for one in severities]}
+
+
+def rated(*severities: object) -> list[object]:
+    """What in-toto's predicate of vulnerabilities says of each."""
+    return [{"id": "CVE", "severity": one} for one in severities]
+
+
+def said(method: str, score: object) -> dict[str, object]:
+    return {"method": method, "score": score}
+
+
+def sarif(*results: dict[str, Any], rules: object = ()) -> dict[str, Any]:
+    return {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "scanner", "rules": rules}}, "results": results}]}
+
+
+def rule(name: str, **properties: object) -> dict[str, Any]:
+    return {"id": name, "properties": {key.replace("_", "-"): value for key, value in properties.items()}}
+
+
+WORST = [rule("CVE-1", security_severity="9.8"), rule("CVE-2", security_severity="3.1")]
+SCANNED: dict[str, tuple[object, str]] = {
+    "nothing by in-toto": ([], ""),
+    "little by in-toto": (rated([said("nvd", "medium"), said("cvss_score", "5.2")]), ""),
+    "much by in-toto": (rated([said("nvd", "Critical")]), "vulnerabilities: 1 critical"),
+    "a high score": (rated([said("cvss_score", "9.1")], [said("CVSS_V3", 7.0)]), "vulnerabilities: 1 critical, 1 high"),
+    "the worst of two": (rated([said("nvd", "low"), said("ghsa", "CRITICAL")]), "vulnerabilities: 1 critical"),
+    "a word of another scanner": (rated([said("redhat", "Important")]), "vulnerabilities: 1 high"),
+    "a single severity": (rated(said("nvd", "critical")), "vulnerabilities: 1 critical"),
+    "a vector beside a word": (rated([said("nvd", "low"), said("cvss", "CVSS:3.1/AV:N/AC:L")]), ""),
+    "a vector alone": (rated([said("cvss", "CVSS:3.1/AV:N/AC:L")]), "in no form that is known"),
+    "a score that is no severity": (rated([said("epss", "0.97")]), "in no form that is known"),
+    "a score that is none": (rated([said("cvss", "nan")]), "in no form that is known"),
+    "a score beyond the scale": (rated([said("cvss", "98")]), "in no form that is known"),
+    "no severity": (rated([]), "in no form that is known"),
+    "a vulnerability that is none": (["CVE-1"], "in no form that is known"),
+    "nothing by SARIF": (sarif(rules=WORST), ""),
+    "little by SARIF": (sarif({"ruleId": "CVE-2"}, rules=WORST), ""),
+    "much by SARIF": (sarif({"ruleId": "CVE-1"}, {"ruleId": "CVE-2"}, rules=WORST), "vulnerabilities: 1 critical"),
+    "much by a rule's place": (sarif({"ruleIndex": 0}, rules=WORST), "vulnerabilities: 1 critical"),
+    "a name and a place that differ": (sarif({"ruleId": "CVE-2", "ruleIndex": 0}, rules=WORST), "1 critical"),
+    "a rule twice": (sarif({"ruleId": "CVE-2"}, rules=[*WORST, rule("CVE-2", security_severity="9.9")]), "1 critical"),
+    "a tag": (sarif({"ruleId": "CVE-3"}, rules=[rule("CVE-3", tags=["security", "HIGH"])]), "vulnerabilities: 1 high"),
+    "a result without a rule": (sarif({"level": "error"}, rules=WORST), "in no form that is known"),
+    "a rule without a severity": (sarif({"ruleId": "CVE-4"}, rules=[{"id": "CVE-4"}]), "in no form that is known"),
+    "a run without results": ({"version": "2.1.0", "runs": [{}]}, "in no form that is known"),
+    "no run": ({"version": "2.1.0", "runs": []}, "in no form that is known"),
+    "rules that are none": (sarif({"ruleId": "CVE-1"}, rules="CVE-1"), "in no form that is known"),
+    "results by Trivy that are none": ({"SchemaVersion": 2, "ArtifactName": "web", "Results": "none"}, "in no form"),
+    "nothing by Trivy": (trivy(), ""),
+    "no results by Trivy": ({"SchemaVersion": 2, "ArtifactName": "web"}, ""),
+    "little by Trivy": (trivy("LOW", "MEDIUM", "UNKNOWN"), ""),
+    "much by Trivy": (trivy("LOW", "CRITICAL", "CRITICAL", "HIGH"), "vulnerabilities: 2 critical, 1 high"),
+    "without a severity by Trivy": (trivy(None), "in no form that is known"),
+    "nothing by Grype": (grype(), ""),
+    "much by Grype": (grype("Critical"), "vulnerabilities: 1 critical"),
+    "without a severity by Grype": (grype(1), "in no form that is known"),
+    "numbers": ({"critical": 0, "high": 0}, ""),
+    "numbers that are not 0": ({"critical": 0, "high": 3}, "vulnerabilities: 3 high"),
+    "a number that is none": ({"critical": False}, "in no form that is known"),
+    "a number less than 0": ({"critical": -1}, "in no form that is known"),
+    "a number twice": ({"critical": 0, "Critical": 3}, "in no form that is known"),
+    "something else": ({"vulnerabilities": 3}, "in no form that is known"),
+    "nothing": ({}, "in no form that is known"),
+    "no object": ("clean", "in no form that is known"),
+}
+
+
+SCAN = "https://cosign.sigstore.dev/attestation/vuln/v1"
+
+
+def judged(scan: object, kind: str = SCAN, **terms: Any) -> Judgement:
+    made = RELEASE.bundle(statement(DIGEST, kind, **scan)) if isinstance(scan, dict) else scan
+    asked = Asked(image=DIGEST, keys=(ImageKey(name="release", key=load_key(RELEASE.pem)),))
+    question = Question(trust=Trust(), terms=Terms(now=datetime.now(UTC), **terms), image=asked)
+    return verify(json.dumps(made).encode(), "bundle", question)
+
+
+@pytest.mark.parametrize("name", SCANNED)
+def test_a_scan_counts_for_what_it_did_not_find(name: str) -> None:
+    result, why = SCANNED[name]
+    found = judged({"scanner": {"result": result}}, scan_refuses=("critical", "high"))
+    assert found.accepted == (not why)
+    assert why in found.why
+
+
+def test_the_configuration_says_what_a_scan_may_not_have_found(attest: Attest, shop: Shop) -> None:
+    shop.configure(**keyed(), scan_refuses=["critical", "high"])
+    (shop.folder / "release.pub").write_bytes(RELEASE.pem)
+    much = {"result": rated([said("nvd", "critical")])}
+    shop.layout.refer(shop.image, RELEASE.bundle(statement(shop.image, IN_TOTO_SCAN, scanner=much)))
+    ran = attest("policy", "evidence", "collect", "k8s")
+    assert (ran.json()["attestations"], "vulnerabilities: 1 critical" in ran.err) == ({}, True)
+    shop.layout.refer(shop.image, RELEASE.bundle(statement(shop.image, IN_TOTO_SCAN, scanner={"result": []})))
+    assert shop.image in attest("policy", "evidence", "collect", "k8s").json()["attestations"]
+
+
+IN_TOTO_SCAN = "https://in-toto.io/attestation/vulns/v0.2"
+DEMANDED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a scan of another form, too old": (
+        IN_TOTO_SCAN,
+        {"metadata": {"scanFinishedOn": "2000-01-01T00:00:00Z"}},
+        "scan: the scan is of 2000-01-01T00:00:00Z, which is too old",
+    ),
+    "a scan of a version that nobody knows": ("https://in-toto.io/attestation/vulns/v9", {}, "demands: "),
+    "a scan without a scheme": ("cosign.sigstore.dev/attestation/vuln/v1", {}, "demands: "),
+    "provenance of a version that nobody knows": ("https://slsa.dev/provenance/v0.1", {}, "demands: "),
+    "older provenance by another builder": (
+        "https://slsa.dev/provenance/v0.2",
+        {"builder": {"id": "https://laptop.example"}},
+        "builder: built by `https://laptop.example`",
+    ),
+    "two builders": (
+        SLSA,
+        {"builder": {"id": "https://ci.example"}, "runDetails": {"builder": {"id": "https://laptop.example"}}},
+        "builder: built by ``",
+    ),
+    "older provenance from another repository": (
+        "https://slsa.dev/provenance/v0.2",
+        {
+            "builder": {"id": "https://ci.example"},
+            "invocation": {"configSource": {"uri": "git+https://git.example/shop/web@refs/heads/main"}},
+            "materials": [{"uri": "https://git.example/evil/web", "digest": {"sha1": "0" * 40}}],
+        },
+        "source: built from `https://git.example/evil/web`",
+    ),
+    "older provenance that fits": (
+        "https://slsa.dev/provenance/v0.2",
+        {
+            "builder": {"id": "https://ci.example"},
+            "invocation": {"configSource": {"uri": "git+https://git.example/shop/web@refs/heads/main"}},
+            "materials": [{"uri": "pkg:docker/base@1", "digest": {"sha1": "0" * 40}}],
+        },
+        "nothing speaks against it",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEMANDED)
+def test_no_version_of_a_predicate_escapes_what_is_demanded(name: str) -> None:
+    kind, predicate, why = DEMANDED[name]
+    found = judged(
+        predicate,
+        kind,
+        scan_max_age=3600.0,
+        builders=("https://ci.example",),
+        source_repositories=("https://git.example/shop/*",),
+    )
+    assert found.why.startswith(why)
+
+
 def test_a_registry_that_is_listed_is_asked_by_a_check(attest: Attest, shop: Shop) -> None:
     made = Registry()
     image = made.push()
@@ -248,7 +456,8 @@ def test_a_registry_that_is_listed_is_asked_by_a_check(attest: Attest, shop: Sho
         assert checked(attest, "--verify-evidence")[1] == ["has no receipt"]
         (fact,) = attest("policy", "evidence", "collect", "k8s").json()["attestations"][image]
         assert fact["repository"] == f"{made.address}/{REPOSITORY}"
-    gone = attest("policy", "check", "k8s", "--policy-dir", "policy", "--verify-evidence")
+    assert checked(attest, "--verify-evidence")[1] == ["has no receipt"], "it goes by what it was told a moment ago"
+    gone = attest("policy", "check", "k8s", "--policy-dir", "policy", "--verify-evidence", "--no-cache")
     assert (gone.code, "the server can't be reached" in gone.out + gone.err) == (2, True)
 
 
@@ -265,6 +474,18 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nobody is trusted": ({}, "nothing says whom to trust for evidence"),
     "a key of evidence that there is not": ({"trust_store": ["trust"]}, "did you mean `trust_stores`?"),
     "a store that is not there": ({"trust_stores": ["nowhere"]}, "there is no such trust store"),
+    "certificates that are none": (
+        {**TRUST, "registries": [{"host": "registry.example", "ca_file": "k8s/web.yaml"}]},
+        "`ca_file` can't be used: it holds no certificate in PEM",
+    ),
+    "a mirror that is not listed": (
+        {**TRUST, "registries": [{"host": "registry.example", "mirrors": ["mirror.example"]}]},
+        "the mirror `mirror.example` of `registry.example` is not listed",
+    ),
+    "certificates that are not there": (
+        {**TRUST, "registries": [{"host": "registry.example", "ca_file": "nowhere.crt"}]},
+        "the file of certificates can't be read",
+    ),
     "a key that is none": ({"keys": [{"name": "a", "path": "k8s/web.yaml"}]}, "it is no public key in PEM"),
 }
 
@@ -309,3 +530,32 @@ def test_showing_an_image_says_what_is_proven_and_what_was_refused(attest: Attes
     ]
     tagged = attest("policy", "evidence", "show", "registry.example/shop/web:1")
     assert (tagged.code, "by its digest" in tagged.err) == (2, True)
+
+
+def test_it_is_found_under_the_tags_of_an_image_and_named_on_the_command_line(attest: Attest, project: Path) -> None:
+    pytest.importorskip("sigstore", reason="SKIPPED LOUDLY: the extra `keyless` is not installed")
+    registry = Registry()
+    image = registry.push()
+    envelope, notes = INSTANCE.attestation(statement(image))
+    signature = INSTANCE.signature(payload(image))
+    registry.push(payload(image), tag=f"{image.replace(':', '-')}.sig", notes=signature)
+    registry.push(envelope, tag=f"{image.replace(':', '-')}.att", notes=notes)
+    (project / "root.json").write_text(json.dumps(INSTANCE.trusted_root))
+    identities = [{"name": "release", "identity": MAIL, "issuer": ISSUER}]
+    keyless = {"trusted_root": "root.json", "identities": identities}
+    with serving(registry):
+        registries = [{"host": registry.address, "plain_http": True}]
+        evidence = {"evidence": {"keyless": keyless, "registries": registries}}
+        (project / ".attest").mkdir(exist_ok=True)
+        (project / ".attest" / "policies.yaml").write_text(json.dumps(evidence))
+        (project / "web.yaml").write_text(f"image: {registry.address}/{REPOSITORY}@{image}\n")
+        ran = attest("policy", "evidence", "collect", "web.yaml")
+    assert [one["type"] for one in ran.json()["attestations"][image]] == [SIGNATURE, SLSA]
+    for name, text in (
+        ("payload", payload(image).decode()),
+        *((key.rpartition("/")[2], signature[key]) for key in signature),
+    ):
+        (project / name).write_text(text)
+    beside = ("--signature", "signature", "--certificate", "certificate", "--log-entry", "bundle")
+    assert attest("policy", "evidence", "verify", "payload", "--image", image, *beside).code == 0
+    assert attest("policy", "evidence", "verify", "payload", "--image", image, *beside[:4]).code == 1

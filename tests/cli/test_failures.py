@@ -210,7 +210,7 @@ def _started(project: Path, *arguments: str | Path, **env: str) -> subprocess.Po
     )
 
 
-def _engine_of(parent: int, deadline: float = 20.0) -> int:
+def _engine_of(parent: int, deadline: float = 60.0) -> int:
     """The process id of the engine that a command has started, once it burns processor time."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:

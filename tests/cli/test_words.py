@@ -35,9 +35,49 @@ MISTYPED = {
         "did you mean `attest policy exempt approve`?",
     ),
     "nothing near": ("policy frobnicate", "`attest policy` has no command `frobnicate`", "see `attest policy --help`"),
-    "an option": ("policy check --stict x", "no such option: --stict", "see `attest policy check --help`"),
-    "no argument": ("policy check", "missing argument 'PATH…'", "see `attest policy check --help`"),
-    "a value of another type": ("policy playground --port many", "'many' is no number", "--help`"),
+    "a command of another group": (
+        "policy config set a b",
+        "`attest policy` has no command `config`",
+        "did you mean `attest config`?",
+    ),
+    "the list of exemptions, where they are asked for": (
+        "policy exempt list",
+        "`attest policy exempt` has no command `list`",
+        "did you mean `attest policy exemptions list`?",
+    ),
+    "a decision about one, where they are listed": (
+        "policy exemptions approve x",
+        "`attest policy exemptions` has no command `approve`",
+        "did you mean `attest policy exempt approve`?",
+    ),
+    "an option": ("policy check --stict x", "there is no option `--stict`", "did you mean `--strict`?"),
+    "an option with several near": (
+        "policy check --frmat json x",
+        "there is no option `--frmat`",
+        "did you mean `--format`?",
+    ),
+    "an option like no other": (
+        "policy check --zzz x",
+        "there is no option `--zzz`",
+        "see `attest policy check --help`",
+    ),
+    "no value": ("policy check --jobs", "`--jobs` needs a value", "see `attest policy check --help`"),
+    "a value too many": ("policy check --strict=3 x", "`--strict` takes no value", "see `attest policy check --help`"),
+    "no number": (
+        "policy check --jobs x x",
+        "`x` is no number: the value of `--jobs`",
+        "see `attest policy check --help`",
+    ),
+    "none of the values": (
+        "policy check --fail-on bad x",
+        "`bad` is no value of `--fail-on`, which is one of `critical`, `high`, `medium`, `low`",
+        "see `attest policy check --help`",
+    ),
+    "an argument too many": ("controller run", "too many arguments: `run`", "see `attest controller --help`"),
+    "one of few commands": ("deploy prnt", "`attest deploy` has no command `prnt`", "see `attest deploy render`"),
+    "help": ("helpp", "`attest` has no command `helpp`", "did you mean `attest help`?"),
+    "no argument": ("policy check", "the argument `PATH…` is missing", "see `attest policy check --help`"),
+    "a value of another type": ("policy playground --port many", "`many` is no number", "--help`"),
 }
 
 
@@ -87,6 +127,15 @@ def test_a_report_has_the_format_of_its_file_s_name(attest: Attest, project: Pat
     assert ENDINGS[name] in (project / name).read_text()
     assert ran.out == ""
     assert ran.err.splitlines()[-1].endswith(f": denied; see {name}")
+
+
+@pytest.mark.parametrize("name", ["r.pdf", "R.HTML", "r.csv"])
+def test_an_ending_of_a_format_that_there_is_not_is_refused(attest: Attest, project: Path, name: str) -> None:
+    (project / "pod.yaml").write_text(POD)
+    ran = attest("policy", "check", "pod.yaml", "--output", name, code=2)
+    assert f"no report has the ending `{Path(name).suffix.lower()}`" in ran.err
+    assert not (project / name).exists()
+    attest("policy", "check", "pod.yaml", "--format", "text", "--output", name, code=1)
 
 
 def test_a_format_that_is_named_counts_more_than_an_ending(attest: Attest, project: Path) -> None:

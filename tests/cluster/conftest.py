@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,6 +71,11 @@ class RealCluster:
         assert done.returncode == 0, done.stderr
         document: dict[str, Any] = json.loads(done.stdout)
         return document
+
+    def restart(self) -> None:
+        """Kills the API server, whatever it is at, and starts it with what it had stored."""
+        os.kill(int((self.home / "apiserver.pid").read_text()), signal.SIGKILL)
+        self.script("cluster-up")
 
     def start_gatekeeper(self) -> None:
         self.script(

@@ -15,7 +15,9 @@ __all__ = ["attest", "project"]
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
+FILES = ("rights.yaml", "server.yaml", "webhook.yaml")
 IMAGE = "docker.io/attestci/attest:0.1.0"
+NAMED = {"app.kubernetes.io/name": "attest-audit"}
 SPECIFIED = """groups:
 - name: attest-policy
   rules:
@@ -37,10 +39,15 @@ def objects(name: str) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("profile", ["strict", "pss-restricted"])
 def test_the_manifests_keep_to_our_own_rules(attest: Attest, project: Path, profile: str) -> None:
-    for name in ("server.yaml", "webhook.yaml"):
+    names = (*FILES, "audit.yaml")
+    for name in names:
         text = (DEPLOY / name).read_text(encoding="utf-8")
         (project / name).write_text(text.replace(f"image: {IMAGE}\n", f"image: {IMAGE}@sha256:{'0' * 64}\n"))
-    attest("policy", "check", "server.yaml", "webhook.yaml", "--profile", profile, "--strict", code=0)
+    # What whoever applies it makes: `audit.yaml` says so.
+    secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
+    secret["metadata"] = {"name": "attest-audit-tls", "namespace": "attest-system", "labels": NAMED}
+    (project / "secret.yaml").write_text(yaml.safe_dump(secret))
+    attest("policy", "check", *names, "secret.yaml", "--profile", profile, "--strict", code=0)
 
 
 def test_all_that_is_lacking_is_the_digest_of_the_image(attest: Attest) -> None:
@@ -49,7 +56,7 @@ def test_all_that_is_lacking_is_the_digest_of_the_image(attest: Attest) -> None:
 
 
 def test_the_manifests_are_of_their_types(attest: Attest) -> None:
-    attest("policy", "validate", DEPLOY / "server.yaml", DEPLOY / "webhook.yaml", code=0)
+    attest("policy", "validate", *(DEPLOY / name for name in (*FILES, "audit.yaml")), code=0)
 
 
 def test_the_server_takes_the_arguments(attest: Attest) -> None:
@@ -58,6 +65,26 @@ def test_the_server_takes_the_arguments(attest: Attest) -> None:
     command, *arguments = container["args"]
     assert (container["command"], command) == (["attest"], "serve")
     assert all(one.partition("=")[0] in shown for one in arguments)
+
+
+def test_the_watch_takes_the_arguments(attest: Attest) -> None:
+    [container] = objects("audit.yaml")["Deployment"]["spec"]["template"]["spec"]["containers"]
+    shown = attest("cluster", "watch", "--help", code=0).out
+    first, second, *arguments = container["args"]
+    assert (container["command"], first, second) == (["attest"], "cluster", "watch")
+    assert all(one.partition("=")[0] in shown for one in arguments)
+
+
+def test_the_watch_may_write_reports_and_its_lease_and_read_no_secret() -> None:
+    parts = list(yaml.safe_load_all((DEPLOY / "audit.yaml").read_text(encoding="utf-8")))
+    rules = [rule for one in parts for rule in one.get("rules", ())]
+    read = {"get", "list", "watch"}
+    assert {tuple(rule["apiGroups"]) for rule in rules if not set(rule["verbs"]) <= read} == {
+        ("openreports.io",),
+        ("coordination.k8s.io",),
+    }
+    assert not {"secrets", "*"} & {name for rule in rules for name in rule["resources"]}
+    assert not {"*"} & {verb for rule in rules for verb in rule["verbs"]}
 
 
 def test_the_configuration_is_one(attest: Attest, project: Path) -> None:

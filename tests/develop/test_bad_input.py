@@ -51,7 +51,7 @@ CASES = {
     "optimize: an empty file": (f"{OPTIMIZE} bad/empty.rego", "bad/empty.rego:1:1: the file is empty"),
     "optimize: no text": (f"{OPTIMIZE} bad/latin.rego", "bad/latin.rego: the file is not UTF-8"),
     "optimize: no policy in it": (f"{OPTIMIZE} bad/library.rego", "bad/library.rego:1:1: the file is no policy"),
-    "optimize: a wrong format": (f"{OPTIMIZE} policies/security.rego --format svg", "'svg' is not one of"),
+    "optimize: a wrong format": (f"{OPTIMIZE} policies/security.rego --format svg", "`svg` is no value of `--format`"),
     "profile: no profile": (f"{PROFILE} policies --compare finding.json", "the profile is not shaped as it must be"),
 }
 

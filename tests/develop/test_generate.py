@@ -65,8 +65,8 @@ CASES = {
     "the file exists": ("--policy ports.rego --output there.rego", "there.rego: the file exists"),
     "the output is a folder": ("--policy ports.rego --output policies --force", "policies: "),
     "a wrong format": (f"{TO} ports.rego --format sarif", "sarif"),
-    "no policy is named": ("--output out.rego", "missing option '--policy'"),
-    "no output is named": ("--policy ports.rego", "missing option '--output'"),
+    "no policy is named": ("--output out.rego", "the option `--policy` is missing"),
+    "no output is named": ("--policy ports.rego", "the option `--output` is missing"),
 }
 
 
@@ -123,6 +123,7 @@ def test_the_json_is_that_of_the_schema(attest: Attest, project: Path) -> None:
     assert [one["proven"] for one in document["unreached"]] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("security", "files")
 def test_two_at_once_write_the_same(attest: Attest, project: Path) -> None:
     names = ["one.rego", "two.rego", "one.rego"]

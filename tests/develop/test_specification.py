@@ -49,6 +49,7 @@ SHIPPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "code"), SHIPPED.items(), ids=SHIPPED)
 def test_a_command_runs_on_a_copy_of_what_ships(line: str, code: int, attest: Attest, project: Path) -> None:
     """Its library is there twice then: the copy counts."""

@@ -31,7 +31,14 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+SLOW = {"fleet"}
+"""Guides whose commands start more than a fast test should: Ray."""
+
+
+@pytest.mark.parametrize(
+    "guide",
+    [pytest.param(one, id=one.stem, marks=[pytest.mark.slow] if one.stem in SLOW else []) for one in GUIDES],
+)
 def test_guide_runs_as_shown(guide: Path, tmp_path: Path, home: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
@@ -73,9 +80,15 @@ def test_every_guide_of_the_index_is_there() -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_readme_run(tmp_path: Path, home: Path) -> None:
-    for name, folder in (("examples", "k8s"), ("policies/security", "my-policies")):
-        shutil.copytree(ROOT / name, tmp_path / folder)
+    shutil.copytree(ROOT / "examples", tmp_path / "k8s")
+    (tmp_path / "my-policies").mkdir()
+    for policy in (ROOT / "policies/security").glob("image-security*.rego"):
+        shutil.copy(policy, tmp_path / "my-policies")
+    mine = home / ".config/attest/policies.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("policy: {profile: minimal}\n")  # a search for conflicts among all policies takes minutes
     found = calls((ROOT / "README.md").read_text(encoding="utf-8"))
     assert len(found) > 5
     for command in found:

@@ -152,18 +152,19 @@ def shut(_: dict[str, Any]) -> None:
 def main() -> None:
     name = sys.argv[1].removeprefix("mute_").removesuffix("_load")
     part: Callable[[dict[str, Any]], None] = globals()[name]
-    played = "policies/load" if sys.argv[1].endswith("_load") or name == "speechless" else "check"
+    loading = sys.argv[1].endswith("_load") or name == "speechless"
+    played = ("policies/load",) if loading else ("check", "review")
     while True:
         request = read()
         match request["method"]:
             case "initialize" if not sys.argv[1].startswith("mute_"):
                 answer(request, VERSIONS)
-            case method if method == played:
+            case method if method in played:
                 part(request)
             case "policies/load":
-                answer(request, {"set": "1", "read": [{"file": "/a", "sha256": "0"}]})
+                answer(request, {"set": "1", "policies": [{"name": "p"}], "read": [{"file": "/a", "sha256": "0"}]})
             case "status":
-                answer(request, {"sets": 0, "goroutines": 0, "memory": 0})
+                answer(request, {"sets": 0, "inventories": 0, "goroutines": 0, "memory": 0})
             case "policies/unload":
                 answer(request, None)
             case _:

@@ -211,6 +211,23 @@ def test_an_engine_that_keeps_dying_is_not_started_for_ever(fake: Fake, tmp_path
     assert asked(tmp_path).count("initialize") == 5
 
 
+def test_a_set_can_be_asked_about(engine: Engine) -> None:
+    with engine.load(sources()) as loaded:
+        assert engine.ask_about(loaded, lambda _: GetStatus()).sets == 1
+
+
+def test_a_connection_that_was_closed_is_not_asked(fake: Fake) -> None:
+    engine = fake("alive")
+    engine.load(sources())
+    connection = engine._connection
+    assert connection is not None
+    engine.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(connection.pid, 0)
+    with pytest.raises(EngineError, match="was closed"):
+        connection.ask(GetStatus())
+
+
 def test_options_are_for_a_process_that_is_yet_to_be_used(fake: Fake) -> None:
     engine = fake("alive")
     engine.start()  # as commands do before they know the configuration
@@ -316,6 +333,23 @@ def test_many_threads_load_check_and_unload_while_the_process_is_killed(engine: 
         murderer.result()
     assert right
     assert engine.ask(GetStatus()).sets == 0
+
+
+def test_frames_that_no_pipe_takes_at_once_stay_whole(engine: Engine) -> None:
+    """Short ones and long ones come from many threads; what is left of one must not end up within another."""
+    long = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: web, annotations: {{a: {'x' * 300_000}}}}}\n"
+
+    def work(number: int) -> None:
+        for _ in range(10):
+            if number % 2:
+                assert engine.ask(GetStatus()).sets == 1
+                continue
+            batches = engine.check(loaded, SELECTED, Manifests(inputs=(Text("pod.yaml", long),)), CheckOptions())
+            assert messages(list(batches)) == ["no"]
+
+    with engine.load(sources()) as loaded, ThreadPoolExecutor(12) as pool:
+        list(pool.map(work, range(12)))
+    assert engine.restarts == 0
 
 
 def test_tasks_wait_without_a_thread_each(engine: Engine) -> None:

@@ -7,7 +7,7 @@ of its constraints. `log` holds what was changed, in order.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ CONFIG = Kind("config.gatekeeper.sh/v1alpha1", "Config", "configs", namespaced=T
 
 Key = tuple[str, str, str]
 Path = tuple[str, ...]
+_NAMED = "name="
 
 
 @dataclass
@@ -40,6 +41,10 @@ class SimulatedCluster:
     """How often a template must be looked at before Gatekeeper has taken it in; -1: it never does."""
     refused: dict[str, str] = field(default_factory=dict)
     """Messages for templates that Gatekeeper refuses, by name."""
+    also: tuple[Kind, ...] = ()
+    """What it serves beside Gatekeeper's own."""
+    answer: Callable[[Kind, Object], Object] = lambda _, value: value
+    """Answers an object that is a question."""
     changes: list[Change] = field(default_factory=list)
     """What a watch is told after all objects."""
     objects: dict[Key, Held] = field(default_factory=dict)
@@ -48,12 +53,16 @@ class SimulatedCluster:
     _served: dict[str, Kind] = field(default_factory=dict)
     _serial: int = 0
 
+    def versions(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(kind.api_version for kind in (*self.also, TEMPLATES, CONFIG)))
+
     def kinds(self, api_version: str) -> tuple[Kind, ...]:
+        also = tuple(kind for kind in self.also if kind.api_version == api_version)
         if not self.gatekeeper:
-            return ()
+            return also
         if api_version == CONSTRAINTS:
-            return tuple(self._served.values())
-        return tuple(kind for kind in (TEMPLATES, CONFIG) if kind.api_version == api_version)
+            return also + tuple(self._served.values())
+        return also + tuple(kind for kind in (TEMPLATES, CONFIG) if kind.api_version == api_version)
 
     def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         if kind == TEMPLATES:
@@ -68,18 +77,39 @@ class SimulatedCluster:
             if found == kind.kind and wanted.items() <= own.items():
                 yield copy.deepcopy(held.value)
 
-    def watch(self, kind: Kind) -> Iterator[Change]:
-        for each in self.list(kind):
+    def watch(self, kind: Kind, labels: str = "") -> Iterator[Change]:
+        for each in self.list(kind, labels):
             yield Change("ADDED", each)
         yield Change("SYNCED")
         yield from self.changes
 
+    def ask(self, kind: Kind, value: Object) -> Object:
+        return self.answer(kind, value)
+
+    def create(self, kind: Kind, value: Object) -> Object:
+        metadata = value["metadata"]
+        if (kind.kind, metadata.get("namespace", ""), metadata["name"]) in self.objects:
+            raise ConflictError("the object is there")
+        return self.apply(kind, value)
+
+    def impersonating(self, user: str) -> SimulatedCluster:
+        raise ClusterError(f"nobody acts in the name of `{user}` here")
+
     def apply(
-        self, kind: Kind, value: Object, *, force: bool = False, dry_run: bool = False, manager: str = FIELD_MANAGER
+        self,
+        kind: Kind,
+        value: Object,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        manager: str = FIELD_MANAGER,
+        subresource: str = "",
     ) -> Object:
+        assert not subresource
         metadata = value["metadata"]
         key = (kind.kind, metadata.get("namespace", ""), metadata["name"])
         before = self.objects.get(key, Held({}))
+        _insist_on_version(before, metadata)
         after = _merged(before, value, manager, force=force)
         self._stamp(before, after)
         if not dry_run:
@@ -138,6 +168,13 @@ class SimulatedCluster:
             after.value["status"] = before.value["status"]
 
 
+def _insist_on_version(before: Held, metadata: Object) -> None:
+    """An object that names a version is changed only while it has it."""
+    held = before.value.get("metadata", {}).get("resourceVersion")
+    if metadata.get("resourceVersion", held) != held:
+        raise ConflictError("the object has changed meanwhile: the version is another", hint="try again")
+
+
 def _merged(before: Held, value: Object, manager: str, *, force: bool) -> Held:
     """Server-side apply: our fields replace ours, others' stay, and a field that another owns is a conflict."""
     if not value.get("kind"):
@@ -156,6 +193,8 @@ def _merged(before: Held, value: Object, manager: str, *, force: bool) -> Held:
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if path == ("webhooks",):  # a list whose items are merged by name
+        value = {f"{_NAMED}{one['name']}": one for one in value}
     if isinstance(value, dict) and value:
         for key, each in value.items():
             if not (path == ("metadata",) and key in ("uid", "generation", "resourceVersion")) and key != "status":
@@ -171,4 +210,6 @@ def _tree(leaves: dict[Path, Any]) -> Object:
         for key in path[:-1]:
             at = at.setdefault(key, {})
         at[path[-1]] = copy.deepcopy(value)
+    if all(key.startswith(_NAMED) for key in out.get("webhooks") or {}) and "webhooks" in out:
+        out["webhooks"] = list(out["webhooks"].values())
     return out

@@ -234,3 +234,23 @@ def test_keys_that_expire_later_do_not_undo_an_approved_set(tmp_path: Path) -> N
     write(tmp_path, ".attest/governance/allowed_signers", lines + signer_line("dave", 'valid-before="20260302Z"'))
     approve_set(tmp_path, propose(tmp_path), "alice", "dave")
     assert policy_gate(tmp_path, NOW + 10 * DAY)
+
+
+EVIDENCE = """\
+evidence:
+  keys: [{name: release, path: keys/release.pub}]
+  registries: [{host: registry.example, ca_file: keys/registry.crt}]
+  bundles: [{path: keys/bundle.json, issuer: "00000000000000000000000000000000"}]
+  trust_stores: [trust]
+  keyless:
+    trusted_root: keys/root.json
+    identities: [{name: release, identity: release@shop.example, issuer: "https://accounts.example"}]
+"""
+
+
+def test_whom_proofs_are_trusted_by_belongs_to_the_set(tmp_path: Path) -> None:
+    names = [f"keys/{name}" for name in ("bundle.json", "registry.crt", "release.pub", "root.json")]
+    for name in (*names, "trust/trust.toml", "trust/a.pub", "keys/other.pub"):
+        write(tmp_path, name, "x")
+    write(tmp_path, ".attest/policies.yaml", EVIDENCE)
+    assert sorted(files.configured(tmp_path)) == [*names, "trust/a.pub", "trust/trust.toml"]

@@ -54,7 +54,7 @@ REFUSED = {
     "several names": (f"alice@company.com,bob@company.com {ALICE.line}\n", 1, "not one person's name"),
     "an authority": (f"alice@company.com cert-authority {ALICE.line}\n", 1, "`cert-authority` is not supported"),
     "an unknown option": (f'alice@company.com verify-required="x" {ALICE.line}\n', 1, "is not supported"),
-    "another namespace": (f'alice@company.com namespaces="git" {ALICE.line}\n', 1, "not for the namespace"),
+    "another namespace": (f'alice@company.com namespaces="git" {ALICE.line}\n', 1, "not for `attest-governance` or"),
     "a local time": (f'alice@company.com valid-before="20270101" {ALICE.line}\n', 1, "not a time in UTC"),
     "a line without key": ("alice@company.com\n", 1, "is not `NAME"),
     "a cut key": (f"alice@company.com {ALICE.line[:-8]}\n", 1, "the key of `alice@company.com`"),

@@ -62,6 +62,19 @@ def test_set_refuses_an_unknown_key(capsys: Output, home: Path) -> None:
     assert list((home / ".config/attest").iterdir()) == []
 
 
+@pytest.mark.usefixtures("home")
+def test_set_shows_what_there_is_where_no_key_is_near(capsys: Output) -> None:
+    text = _printed(["config", "set", "policy.foo", "true"], capsys, code=2)
+    assert text == "error: unknown key `policy.foo`\nhint: `attest config get policy` shows the keys of `policy`\n"
+    assert "policy.profile" in _printed(["config", "get", "policy"], capsys)
+
+
+@pytest.mark.usefixtures("home")
+def test_set_says_what_a_value_must_be_and_nothing_of_flags(capsys: Output) -> None:
+    text = _printed(["config", "set", "policy.profile", "strikt"], capsys, code=2)
+    assert text.startswith("error: `policy.profile` must be one of `minimal`, ")
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [

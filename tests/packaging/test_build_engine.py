@@ -74,7 +74,7 @@ def test_without_a_new_go_the_error_says_what_to_install(no_go: Path, version: s
 def test_target_decides_names(target: str, executable: str, tag: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTEST_TARGET", target)
     built = tool.build_target()
-    assert (built.executable, built.wheel_tag) == (executable, tag)
+    assert (built.executable("attest-engine"), built.wheel_tag) == (executable, tag)
 
 
 def test_unknown_target_is_an_error_that_lists_the_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = ("runtime", "dev", "go", "uv", "browser")
+LOCKS = ("runtime", "server", "dev", "go", "uv", "browser")
 ENTRY = re.compile(r"^([\w.-]+)==([^ ;\\]+)(?: ; ([^\\]+?))? \\\n((?:    .*\n?)*)", re.MULTILINE)
 PLATFORMS = {"linux": ("posix", "Linux"), "darwin": ("posix", "Darwin"), "win32": ("nt", "Windows")}
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-LAYERED = {"browser": "dev", "dev": "", "runtime": "", "go": "", "uv": ""}
+LAYERED = {"browser": "dev", "dev": "", "runtime": "", "server": "", "go": "", "uv": ""}
 """The lock that is installed before, where there is one."""
 
 
@@ -95,12 +95,15 @@ def project() -> dict[str, Any]:
 
 def asked_for(name: str) -> list[Requirement]:
     """What a lock is made from."""
-    if name not in ("runtime", "dev"):
+    if name not in ("runtime", "server", "dev"):
         return inputs(name)
     declared = project()
     lines = list(declared["project"]["dependencies"])
+    extras = declared["project"]["optional-dependencies"]
+    if name == "server":
+        return [*map(Requirement, lines), *map(Requirement, (*extras["server"], *extras["kubernetes"]))]
     if name == "dev":
-        lines += [line for extra in declared["project"]["optional-dependencies"].values() for line in extra]
+        lines += [line for extra in extras.values() for line in extra]
         lines += declared["dependency-groups"]["dev"]
     return [*map(Requirement, lines), *map(Requirement, declared["build-system"]["requires"]), *inputs("build")]
 

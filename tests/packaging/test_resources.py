@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from attest_governance import resources
 from attest_governance.errors import EngineError, PolicyError
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -84,3 +83,19 @@ def test_missing_policies_are_an_error(package: Path) -> None:
     with pytest.raises(PolicyError, match="policies` does not exist"):
         resources.shipped_policies()
     assert package.is_dir()
+
+
+def test_the_wheel_holds_what_ships_beside_the_code() -> None:
+    """Each file of policies, frameworks and manifests is in the wheel, where an installed package looks for it."""
+    builder = pytest.importorskip("hatchling.builders.wheel", reason="HATCHLING IS NOT INSTALLED").WheelBuilder
+    held = {one.distribution_path for one in builder(str(ROOT)).recurse_included_files()}
+    for folder in ("deploy", "frameworks", "policies"):
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        assert files
+        lacking = [path for path in files if f"attest_governance/{path.relative_to(ROOT).as_posix()}" not in held]
+        assert lacking == []
+
+
+def test_frameworks_of_an_installed_package_are_found(package: Path) -> None:
+    (package / "frameworks").mkdir()
+    assert resources.shipped_frameworks() == package / "frameworks"

@@ -20,7 +20,10 @@ NAMES = {
     "rbac", "resource-limits", "secrets", "system-monitoring", "unknown-workloads",
     "api-versions", "consistency", "exposure", "gateways", "hardening", "operations", "organization", "references",
 }  # fmt: skip
-CONTROL = re.compile(r"CIS-1\.12-5(\.\d+)+|SOC2-(CC\d|A\d)\.\d|GDPR-Art\.\d+|HIPAA-164\.\d{3}(\([a-z0-9A-Z]+\))*")
+CONTROL = re.compile(
+    r"CIS-1\.12-5(\.\d+)+|SOC2-(CC\d|A\d)\.\d|GDPR-Art\.\d+|HIPAA-164\.\d{3}(\([a-z0-9A-Z]+\))*"
+    r"|PSS-(baseline|restricted)-[a-zA-Z]+"
+)
 SOURCES = sorted(file for c in CATEGORIES for file in (POLICIES / c).glob("*.rego") if "_test" not in file.name)
 
 

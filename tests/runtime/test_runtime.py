@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from attest_governance.decide import Weights
 from attest_governance.errors import EngineError, PolicyError
 from attest_governance.evaluate import Engine
 from attest_governance.evaluate.requests import GetStatus
+from attest_governance.exempt import Annotations
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path, shipped_policies
@@ -43,10 +45,11 @@ def sets(engine: Engine) -> int:
     return engine.ask(GetStatus()).sets
 
 
-def opened(engine: Engine, folder: Path, *names: str) -> Runtime:
+def opened(engine: Engine, folder: Path, *names: str, **asked: Any) -> Runtime:
     (folder / "own.rego").write_text(POLICY)
     around = Environment(cwd=folder, home=folder, variables={}, shipped=shipped_policies())
-    return open_runtime(engine, Request(folders=(str(folder / "own.rego"),), names=names), around, now=NOW)
+    request = Request(folders=(str(folder / "own.rego"),), names=names, **asked)
+    return open_runtime(engine, request, around, now=NOW)
 
 
 def pod(name: str) -> Manifests:
@@ -68,6 +71,13 @@ def test_a_closed_runtime_judges_nothing(engine: Engine, tmp_path: Path) -> None
     runtime.close()
     with pytest.raises(EngineError, match="closed"):
         runtime.judge(pod("good"), NOW)
+
+
+def test_a_runtime_says_whether_it_is_closed(engine: Engine, tmp_path: Path) -> None:
+    runtime = opened(engine, tmp_path)
+    assert runtime.closed is False
+    runtime.close()
+    assert runtime.closed is True
 
 
 def test_the_set_stays_until_the_last_judgement_has_ended(engine: Engine, tmp_path: Path) -> None:
@@ -170,3 +180,38 @@ def test_a_runtime_knows_every_file_that_it_was_made_of(engine: Engine, tmp_path
         read = {one.file for one in runtime.read}
     wanted = [*named.values(), tmp_path / "own.rego", tmp_path / ".attest" / "policies.yaml"]
     assert {str(path.resolve()) for path in wanted} <= read
+
+
+ANNOTATIONS = {
+    "a command honours them": ({}, Annotations.SELF_DECLARED),
+    "a server ignores them": ({"serving": True}, Annotations.IGNORED),
+    "nobody wants them": ({"disallow_annotation_exemptions": True}, Annotations.IGNORED),
+    "nobody wants any exemption": ({"disallow_exemptions": True}, Annotations.IGNORED),
+}
+
+
+@pytest.mark.parametrize(("asked", "worth"), ANNOTATIONS.values(), ids=ANNOTATIONS)
+def test_what_annotations_are_worth(asked: dict[str, bool], worth: Annotations, engine: Engine, tmp_path: Path) -> None:
+    with opened(engine, tmp_path, **asked) as runtime:
+        assert runtime.plan(pod("bad"), NOW).exempting.annotations is worth
+
+
+def test_a_set_with_an_error_selects_nothing_and_says_why(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "broken.rego").write_text("package broken\nviolation contains {")
+    around = Environment(cwd=tmp_path, home=tmp_path, variables={}, shipped=shipped_policies())
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text("policies: [{name: absent, enforcement: warn}]\n")
+    with open_runtime(engine, Request(folders=(str(tmp_path / "broken.rego"),)), around, now=NOW) as runtime:
+        assert runtime.selected == ()
+        outcome = runtime.judge(pod("bad"), NOW)
+    assert outcome.summary.verdict == "error"
+    assert not [one for one in outcome.problems if "absent" in one.message], "what else is wrong is no news"
+
+
+def test_nothing_is_asked_where_policies_are_off(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text("policy: {enabled: false}\n")
+    with opened(engine, tmp_path) as runtime:
+        outcome = runtime.judge(pod("bad"), NOW)
+    assert outcome.summary.verdict == "error"
+    assert [(one.code, one.line) for one in outcome.problems] == [("no_policy", 1)]

@@ -130,3 +130,8 @@ def test_a_review_on_no_day_is_refused_and_due(attest: Attest, write: Write, day
     write({"p.rego": REVIEWED.format(day=day, name="odd")})
     assert "is no date" in attest("policy", "validate", "p.rego", code=2).out
     assert "odd" in attest("policy", "list", "--due", "-p", "p.rego", code=0).out
+
+
+def test_that_no_review_is_due_is_said(attest: Attest) -> None:
+    assert attest("policy", "list", "--due", code=0).out == "no policy is due for review\n"
+    assert attest("policy", "list", "--due", "-f", "json", code=0).json()["policies"] == []

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 
-from attest_governance.evaluate import Engine
+from attest_governance.evaluate import Engine, EnginePool
 from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path, shipped_policies
 from attest_governance.runtime import Runtime, open_runtime
 from attest_governance.server.app import Access, Limits, application
 from attest_governance.server.current import Current
 from attest_governance.server.decisions import DecisionLog
-from attest_governance.server.namespaces import Namespaces
+from attest_governance.server.inventory import ClusterInventory
+from attest_governance.server.protocol import LimitedProtocol
+from attest_governance.server.rates import RateLimits
 from attest_governance.server.service import Room, Service
+from attest_governance.server.spans import Spans
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 POLICY = """# METADATA
@@ -103,6 +111,9 @@ class Server:
     access: Access
     limits: Limits
     clock: list[datetime]
+    rates: RateLimits = RateLimits()  # noqa: RUF009 (frozen)
+    client: str = "127.0.0.1"
+    _application: Any = None
 
     def ask(
         self,
@@ -138,7 +149,7 @@ class Server:
             "root_path": "",
             "scheme": "http",
             "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-            "client": ("127.0.0.1", 1),
+            "client": (self.client, 1),
             "server": ("127.0.0.1", 2),
         }
         said: list[Any] = []
@@ -151,7 +162,9 @@ class Server:
         async def send(message: Any) -> None:
             said.append(message)
 
-        await application(self.service, self.access, self.limits)(scope, receive, send)
+        if self._application is None:
+            self._application = application(self.service, self.access, self.limits, self.rates)
+        await self._application(scope, receive, send)
         head = {name.decode(): value.decode() for name, value in said[0]["headers"]}
         return Answer(said[0]["status"], head, b"".join(one.get("body", b"") for one in said[1:]))
 
@@ -165,6 +178,29 @@ class Server:
         text = self.ask("GET", "/metrics").body.decode()
         pairs = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
         return {series: float(value) for series, _, value in pairs}
+
+
+@contextmanager
+def over_tls(server: Server, context: ssl.SSLContext) -> Iterator[int]:
+    """Serves on a port of this machine, in a thread."""
+    ready = threading.Event()
+
+    class Telling(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready.set()
+
+    answering = application(server.service, server.access, server.limits, server.rates)
+    options: dict[str, Any] = {"http": LimitedProtocol, "lifespan": "off", "log_config": None}
+    served = Telling(uvicorn.Config(answering, port=0, ssl_context_factory=lambda *_: context, **options))
+    thread = threading.Thread(target=served.run)
+    thread.start()
+    try:
+        assert ready.wait(60)
+        yield served.servers[0].sockets[0].getsockname()[1]
+    finally:
+        served.should_exit = True
+        thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -199,8 +235,11 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
         room: Room = Room(),  # noqa: B008 (frozen)
         access: Access = Access(anybody=True),  # noqa: B008 (frozen)
         limits: Limits = Limits(),  # noqa: B008 (frozen)
+        rates: RateLimits = RateLimits(),  # noqa: B008 (frozen)
         with_engine: Engine | None = None,
-        namespaces: Namespaces | None = None,
+        inventory: ClusterInventory | None = None,
+        pool: EnginePool | None = None,
+        spans: Spans | None = None,
         **request: Any,
     ) -> Server:
         (tmp_path / "own.rego").write_text(policy)
@@ -210,9 +249,9 @@ def start(engine: Engine, tmp_path: Path) -> Iterator[Start]:
         clock = [NOW]
         kept = DecisionLog(tmp_path / "decisions.jsonl") if log else None
         current = Current(lambda: opened(with_engine or engine, tmp_path, **request))
-        service = Service(current, lambda: clock[0], kept, room, namespaces)
+        service = Service(current, lambda: clock[0], kept, room, inventory=inventory, pool=pool, spans=spans)
         running.append(service)
-        return Server(service, access, limits, clock)
+        return Server(service, access, limits, clock, rates)
 
     yield make
     for service in running:

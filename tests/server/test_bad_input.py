@@ -154,3 +154,9 @@ def test_a_page_of_another_name_does_not_reach_the_open_api(start: Start, host: 
     assert server.ask("POST", "/v1/check", body, {"host": host}).status == status
     assert server.ask("GET", "/v1/data/own", headers={"host": host}).status == (404 if status == 200 else 403)
     assert start().ask("POST", "/v1/check", body, {"host": host}).status == (200 if host != "[" else 403)
+
+
+def test_a_refusal_does_not_repeat_what_came_at_length(start: Start) -> None:
+    body = json.dumps(review(pod(), "x" * 100_000)).encode()
+    answer = start().ask("POST", "/v1/admit", body)
+    assert (answer.status, len(answer.body) < 2000) == (400, True)

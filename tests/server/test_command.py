@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.attestations.making import Signer, store
 from tests.cli.conftest import COMMAND, Attest, attest, environment, project
 from tests.server.conftest import POLICY, pod, review
 
@@ -90,6 +91,19 @@ def test_it_serves_until_it_is_told_to_end(started: Any) -> None:
     assert code == 0, rest
     assert rest.endswith("ended: what was asked is answered\n")
     assert "Traceback" not in rest
+
+
+def test_a_log_that_nobody_reads_stops_no_request(started: Any, tmp_path: Path) -> None:
+    """Each request is told of with `policy.debug`, and a pipe holds 64 KiB."""
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest" / "policies.yaml").write_text("policy: {debug: true}\n")
+    served = started("--no-tls", "--drain", "0")
+    connection = served.connect()
+    for _ in range(700):
+        assert not served.admit(connection)["allowed"]
+    connection.close()
+    _, rest = served.end()
+    assert len(rest) > 64 << 10
 
 
 def test_requests_that_are_under_way_are_answered(started: Any) -> None:
@@ -191,6 +205,9 @@ def test_only_known_clients_where_that_is_asked(started: Any, tmp_path: Path) ->
         (["--tls-cert", "a.crt"], "go together"),
         (["--tls-cert", "a.crt", "--tls-key", "a.key"], "the certificate can't be used: no such file"),
         (["--tls-cert", "a.crt", "--tls-key", "a.key", "--no-tls"], "there is a certificate, and --no-tls"),
+        (["--tls-self-managed", "--no-tls"], "--tls-self-managed makes the certificate"),
+        (["--tls-self-managed", "--tls-service", "attest"], "`attest` is no Service"),
+        (["--tls-self-managed", "--kubeconfig", "none"], "can't use the kubeconfig"),
         (["--no-tls", "--tokens", "none.yaml"], "none.yaml"),
         (["--no-tls", "--policy-dir", "broken.rego"], "broken.rego:1"),
         (["--no-tls", "--decision-log", "no/where.jsonl"], "the decision log can't be opened: no such file"),
@@ -207,14 +224,24 @@ def test_a_server_that_can_not_begin_says_why(attest: Attest, project: Path, arg
     assert "Traceback" not in ran.err
 
 
-def test_a_server_verifies_no_proofs_itself(attest: Attest, project: Path) -> None:
-    """It would look for those of nothing, and take each image for one without."""
+VERIFYING = "evidence: {verify: true, trust_stores: [trust]}\n"
+
+
+def test_a_server_that_verifies_proofs_begins_where_somebody_is_trusted(
+    started: Any, attest: Attest, project: Path, tmp_path: Path
+) -> None:
     (project / "own.rego").write_text(POLICY)
-    (project / ".attest").mkdir(exist_ok=True)
-    (project / ".attest/policies.yaml").write_text("evidence: {verify: true, trust_stores: [trust]}\n")
+    (tmp_path / ".attest").mkdir()
+    (tmp_path / ".attest/policies.yaml").write_text(VERIFYING)
     ran = attest("serve", "--no-tls", "--policy-dir", "own.rego", code=2)
-    assert "a server can't verify proofs" in ran.err
-    assert "hint: pass facts with --evidence" in ran.err
+    assert "there is no such trust store" in ran.err
+    store(tmp_path / "trust", Signer(1))
+    served = started("--no-tls", "--drain", "0")
+    assert not any("no evidence" in line for line in served.said)
+    connection = served.connect()
+    connection.request("GET", "/readyz")
+    assert "evidence" not in json.loads(connection.getresponse().read())["notes"]
+    connection.close()
 
 
 def test_what_is_not_installed_is_said(project: Path, tmp_path: Path) -> None:
@@ -223,3 +250,38 @@ def test_what_is_not_installed_is_said(project: Path, tmp_path: Path) -> None:
     done = subprocess.run(line, cwd=project, env=environment(tmp_path), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "hint: run `pip install starlette" in done.stderr
+
+
+def test_a_drain_loses_no_request_under_load(started: Any) -> None:
+    """Clients ask while the server is ready, as a Service lets them; whatever they ask is answered, to the last."""
+    served = started("--no-tls", "--drain", "2")
+    warm, answered, lost = threading.Barrier(9), [0] * 8, list[str]()
+
+    def ask(number: int) -> None:
+        connection = served.connect()
+        while True:
+            connection.request("GET", "/readyz")
+            response = connection.getresponse()
+            response.read()
+            if response.status != 200:
+                break
+            try:
+                assert served.admit(connection)["allowed"] is False
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                lost.append(repr(error))
+                warm.abort()
+                break
+            answered[number] += 1
+            if answered[number] == 3:
+                warm.wait(PATIENCE)
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    warm.wait(PATIENCE)
+    served.process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert served.process.wait(PATIENCE) == 0
+    assert (lost, min(answered) >= 3) == ([], True)

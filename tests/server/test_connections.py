@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from pathlib import Path
 
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
 from attest_governance.server.app import application
+from attest_governance.server.listening import Certificate, PatientLoop, tls_context
 from attest_governance.server.protocol import LARGEST_HEAD, LimitedProtocol
 from tests.server.conftest import Server, Start, pod, review
+from tests.server.test_command import certificate
 
 BODY = json.dumps(review(pod())).encode()
 HEAD = b"POST /v1/admit HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %d\r\n" % len(BODY)
@@ -72,3 +76,42 @@ def test_headers_without_end_are_not_kept(start: Start) -> None:
 def test_many_requests_on_one_connection(start: Start) -> None:
     said = asyncio.run(asyncio.wait_for(asked(start(), [WHOLE] * 5, LimitedProtocol, close=False), 60))
     assert said.count(b'"allowed":true') == 5
+
+
+class HastyLoop(PatientLoop):
+    handshake_seconds = 0.05
+
+
+async def shaken(server: Server, part: bytes, context: ssl.SSLContext) -> bytes:
+    """What comes back on a connection that sends this instead of a handshake, until the server closes it."""
+    config = uvicorn.Config(application(server.service, server.access), lifespan="off", log_config=None, ws="none")
+    config.load()
+    loop, state = asyncio.get_running_loop(), ServerState()
+    listener = await loop.create_server(lambda: LimitedProtocol(config, state, {}), "127.0.0.1", 0, ssl=context)
+    async with listener:
+        reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+        try:
+            writer.write(part)
+            return await asyncio.wait_for(reader.read(), 30)
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        pytest.param(b"", id="nothing at all"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="half a ClientHello"),
+        pytest.param(WHOLE, id="a request without TLS"),
+        pytest.param(bytes(range(256)) * 64, id="garbage"),
+    ],
+)
+def test_a_handshake_that_does_not_come_is_not_waited_for(start: Start, tmp_path: Path, part: bytes) -> None:
+    server, context = start(), tls_context(Certificate(*certificate(tmp_path)))
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        said = runner.run(shaken(server, part, context))
+    assert b"allowed" not in said
+    assert len(said) < 100, "an alert at most"
+    assert server.admit(pod())["allowed"]

@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from attest_governance.errors import InputError, OutputError
-from attest_governance.server.decisions import Decision, DecisionLog, read_decisions
+from attest_governance.load.decision_log import read_decisions
+from attest_governance.model.decision import SCHEMA, Decision
+from attest_governance.server.decisions import DecisionLog
 from attest_governance.server.masking import masked
 from tests.cli.conftest import Attest, attest, project
 from tests.server.conftest import POLICY, Start, pod, review
 
 __all__ = ["attest", "project"]
 
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "reference" / "schemas"
 ENTRY = Decision(id="1", time="2026-03-01T12:00:00Z", door="admit", verdict="allow", allowed=True)
 INPUTS = "server: {decision_log_inputs: true}\n"
 
@@ -136,11 +141,13 @@ def full(monkeypatch: pytest.MonkeyPatch) -> None:
     real = os.write
 
     def write(descriptor: int, data: bytes) -> int:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return real(descriptor, data)  # a pipe to an engine
         if len(data) > 10:
             return real(descriptor, data[:10])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("attest_governance.server.decisions.os.write", lambda fd, data: write(fd, data[:11]))
+    monkeypatch.setattr("attest_governance.server.decisions.os.write", write)
 
 
 @pytest.mark.parametrize(("configured", "allowed"), [("fail", False), ("ignore", True)])
@@ -208,6 +215,12 @@ LENIENT = 'package own\nviolation contains {"msg": "never"} if input.resource.ki
 FAILING = 'package own\ndeny contains "never" if a == 3\na := 1 if input.resource\na := 2 if input.operation\n'
 
 
+def keeps_to(schema: str, document: Any) -> bool:
+    """Whether a document is of a published schema."""
+    text = (SCHEMAS / f"{schema}.schema.json").read_text(encoding="utf-8")
+    return jsonschema_rs.validator_for(json.loads(text)).is_valid(document)
+
+
 def test_decisions_are_listed_and_shown(start: Start, attest: Attest, project: Path, tmp_path: Path) -> None:
     server = start(log=True)
     decision = server.admit(pod(hostNetwork=True))["auditAnnotations"]["decision"]
@@ -219,7 +232,11 @@ def test_decisions_are_listed_and_shown(start: Start, attest: Attest, project: P
     assert listed[1].endswith("by \\x1b[2Jann\\nforged")
     assert attest("decisions", "list", log, "--verdict", "deny", code=0).out.splitlines() == listed[:1]
     assert attest("decisions", "list", log, "--policy", "other", code=0).out == ""
-    assert len(attest("decisions", "list", log, "--format", "json", code=0).json()["decisions"]) == 2
+    document = attest("decisions", "list", log, "--format", "json", code=0).json()
+    assert (len(document["decisions"]), keeps_to("decisions", document)) == (2, True)
+    lines = [json.loads(line) for line in Path(project, log).read_text().splitlines()]
+    assert all(keeps_to("decision", line) and line["schema"] == SCHEMA for line in lines)
+    assert not keeps_to("decision", {**lines[0], "verdict": "perhaps"})
     shown = attest("decisions", "show", log, decision[:8], code=0).out
     assert "critical strict [own] the host's network is not for pods" in shown
     assert attest("decisions", "show", log, decision, "--format", "json", code=0).json()["id"] == decision
@@ -256,3 +273,4 @@ def test_decisions_are_taken_again(
     assert ran.out.splitlines()[-1] == words
     document = attest("decisions", "replay", log, "--policy-dir", "own.rego", "--format", "json", code=code).json()
     assert len(document["decisions"]) == 4 - document["equal"]
+    assert keeps_to("replay", document)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from attest_governance.load.bundles import Fetched
 from attest_governance.model.finding import SEVERITIES
 from attest_governance.server.metrics import MOST_POLICIES, OTHERS, Metrics
+from attest_governance.server.sink import Sink
+from attest_governance.server.spool import Spool
 from tests.server.conftest import Server, Start, pod
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/reference/server.md").read_text(encoding="utf-8")
@@ -92,10 +98,42 @@ def test_policies_that_come_and_go_can_not_add_series_without_end() -> None:
     assert OTHERS in named
 
 
-def test_every_series_is_documented(start: Start) -> None:
+def test_every_series_is_documented(start: Start, tmp_path: Path) -> None:
     server = start(log=True)
+    sink = Sink(Spool(tmp_path / "unsent", largest=1), lambda _: None)
+    sink.measure(server.service.metrics)
     server.admit(pod(hostNetwork=True))
     families = text_string_to_metric_families(server.ask("GET", "/metrics").body.decode())
     ours = {family.name for family in families if family.name.startswith("attest_")}
     said = set(re.findall(r"`(attest_\w+)`", PAGE.partition("\n## Metrics\n")[2].partition("\n## ")[0]))
     assert {name.removesuffix("_total") for name in said} == ours
+    sink.close()
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "state", "left"),
+    [
+        ("2026-01-01T00:00:00Z", "2026-03-01T12:00:10Z", "active", 10),
+        ("2026-01-01T00:00:00Z", "2026-03-01T12:00:00Z", "over", math.nan),
+        ("2026-03-02T00:00:00Z", "2026-04-01T12:00:00Z", "not begun", math.nan),
+    ],
+)
+def test_exemptions_are_counted_by_state(start: Start, begins: str, ends: str, state: str, left: float) -> None:
+    times = f'not_before: "{begins}", expires_at: "{ends}"'
+    series = start(configuration=f"exemptions: [{{policy_name: own, reason: r, approved_by: s, {times}}}]\n").metrics()
+    found = {one: series[f'attest_exemptions{{state="{one}"}}'] for one in ("active", "over", "not begun")}
+    assert found == {**dict.fromkeys(found, 0), state: 1}
+    assert series["attest_exemption_next_end_seconds"] == pytest.approx(left, nan_ok=True)
+
+
+def test_the_bundle_in_force_is_one_series() -> None:
+    bundle = Fetched(Path("x"), "r" * 1000, (), 0.0)
+    metrics = Metrics()
+    for revision in ("1", "2", "r" * 1000):
+        fetched = msgspec.structs.replace(bundle, revision=revision)
+        runtime = SimpleNamespace(
+            selected=(), loaded=SimpleNamespace(digest="d"), prepared=SimpleNamespace(bundle=fetched)
+        )
+        metrics.loaded(runtime)  # type: ignore[arg-type]
+    told = [line for line in metrics.text().decode().splitlines() if line.startswith("attest_bundle_info{")]
+    assert told == [f'attest_bundle_info{{revision="{"r" * 200}"}} 1.0']

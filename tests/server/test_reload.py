@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import ssl
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from attest_governance.server.listening import Certificate, tls_context
 from attest_governance.server.watching import Watch
 from tests.govern import people
 from tests.govern.people import DAY, SECOND, approve, ask, govern
-from tests.server.conftest import Server, Start, opened, pod, review
+from tests.server.conftest import Server, Start, opened, over_tls, pod, review
 from tests.server.test_command import certificate
 
 NO_HOST = 'package own\nviolation contains {"msg": "no host"} if input.resource.spec.hostNetwork\n'
@@ -133,6 +135,52 @@ def test_a_certificate_is_renewed_without_a_restart(start: Start, engine: Engine
     assert not watch.look()
 
 
+def test_certificates_change_under_load_and_no_request_is_lost(start: Start, engine: Engine, tmp_path: Path) -> None:
+    """Some clients keep their connection for all of it, others begin a new one for each request."""
+    server = start(NO_HOST)
+    chain, key = certificate(tmp_path)
+    others = [certificate(tmp_path, name) for name in ("second", "third")]
+    files = Certificate(chain, key)
+    context, trusted = tls_context(files), ssl.create_default_context()
+    for authority in (chain, *(one for one, _ in others)):
+        trusted.load_verify_locations(authority)
+    watch = Watch(server.service, lambda: opened(engine, tmp_path), tmp_path, (files, context), clock=lambda: 0)
+    asked, lost, ended = [threading.Semaphore(0) for _ in range(4)], list[str](), threading.Event()
+    body, headers = json.dumps(review(pod())).encode(), {"Content-Type": "application/json"}
+
+    def ask(port: int, number: int) -> None:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=trusted, timeout=60)
+        first = None
+        while not ended.is_set():
+            try:
+                connection.request("POST", "/v1/admit", body, headers)
+                assert json.loads(connection.getresponse().read())["response"]["allowed"]
+                first = first or connection.sock
+                assert number % 2 or connection.sock is first, "the connection is the one that it began with"
+            except (OSError, http.client.HTTPException, AssertionError) as error:
+                lost.append(repr(error))
+            if number % 2:
+                connection.close()
+            asked[number].release()
+        connection.close()
+
+    with over_tls(server, context) as port:
+        threads = [threading.Thread(target=ask, args=(port, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for made in (None, *others):
+            if made is not None:
+                chain.write_bytes(made[0].read_bytes())
+                key.write_bytes(made[1].read_bytes())
+                assert watch.look()
+            assert all(one.acquire(timeout=60) for one in asked for _ in range(3))
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert lost == []
+    assert presented(context) == ssl.PEM_cert_to_DER_cert(others[-1][0].read_text())
+
+
 def presented(context: ssl.SSLContext) -> bytes:
     """The certificate that a server of this context shows."""
     client_context = ssl.create_default_context()
@@ -187,3 +235,22 @@ def test_a_mounted_config_map_is_followed_when_it_changes(start: Start, engine: 
     (mounted / "..new").replace(mounted / "..data")  # as the kubelet does
     assert watch.look()
     assert server.admit(pod(hostNetwork=True))["allowed"]
+
+
+def test_replicas_ask_the_server_of_a_bundle_at_moments_of_their_own(
+    start: Start, engine: Engine, tmp_path: Path
+) -> None:
+    """The bundle is not fetched here, since folders are named; what is measured is when the server would be asked."""
+    configuration = "policy: {policy_bundle_url: https://bundles.example/b.tar.gz, policy_bundle_max_age: 100s}\n"
+    server, seconds = start(NO_HOST, configuration), [0.0]
+    moments = set()
+    for _ in range(20):
+        seconds[0] = 0.0
+        watch = Watch(server.service, lambda: opened(engine, tmp_path), tmp_path, clock=lambda: seconds[0])
+        seconds[0] = 99.9
+        assert not watch.look(), "what is fresh is not asked for"
+        moments.add(watch._due)
+    assert all(100 <= moment <= 120 for moment in moments)
+    assert max(moments) - min(moments) > 1
+    seconds[0] = 121
+    assert watch.look()

@@ -29,7 +29,6 @@ _OLD_POLICY = "of PodSecurityPolicy, which Kubernetes 1.25 removed: `api-version
 _TILLER = "of Helm 2, which ended in 2020"
 _QUALITY = "a choice of quality of service, not a fault"
 _BROAD = "the right to change such objects is what roles are for; `rbac` judges what raises rights"
-_RAISING = "Kubernetes lets nobody grant what they lack, but by `bind` and `escalate`, which `rbac` refuses"
 _PLACE = "of a whole namespace: whether one has it, its manifests alone don't say"
 
 
@@ -59,7 +58,6 @@ UNCOVERED: dict[str, dict[str, str]] = {
         "statefulset-has-servicename": "`kubernetes-schemas` knows which fields a kind needs",
     },
     "trivy": {
-        "KSV-0002": "AppArmor is the runtime's default where a node has it; `pod-security` refuses to switch it off",
         "KSV-0007": "entries of /etc/hosts are the pod's own",
         "KSV-0020": "which number a user has, the image and the cluster decide; `attest-security` refuses user 0",
         "KSV-0021": "which number a group has, the image and the cluster decide",
@@ -68,9 +66,7 @@ UNCOVERED: dict[str, dict[str, str]] = {
         "KSV-0040": _PLACE,
         "KSV-0042": _BROAD,
         "KSV-0049": _BROAD,
-        **dict.fromkeys(["KSV-0050", "KSV-0051", "KSV-0052"], _RAISING),
         "KSV-0055": _BROAD,
-        "KSV-0056": _BROAD,
         "KSV-0102": _TILLER,
         "KSV-0115": "of one cloud's cluster",
         "KSV-0116": "files of group 0 are how images for any user are made",

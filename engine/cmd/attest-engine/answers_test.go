@@ -23,18 +23,20 @@ import (
 var answers = map[string][]any{
 	"initialize": {initializeResult{}}, "shutdown": nil, "policies/load": {loadResult{}}, "policies/unload": nil,
 	"status": {statusResult{}},
-	"check":  {check.Result{}, check.Batch{}}, "validate": {validate.Result{}},
+	"check":  {check.Result{}, check.Batch{}}, "review": {check.Batch{}}, "validate": {validate.Result{}},
 	"bundle/inspect": {bundleResult{}}, "bundle/build": {bundleResult{}}, "bundle/sign": {bundleResult{}},
 	"gatekeeper/templates": {gkgen.Result{}}, "trace": {trace.Result{}}, "profile": {profile.Report{}, profile.Progress{}},
 	"test": {regotest.Result{}, regotest.Batch{}}, "playground/evaluate": {play.Result{}}, "playground/test": {play.TestResult{}},
 	"tests/generate": {generate.Result{}, progress{}}, "conflicts": {conflict.Result{}, progress{}},
 	"optimize": {optimize.Result{}, progress{}}, "samples": {optimize.Made{}, progress{}}, "results": {resultsAnswer{}},
-	"data/query": {queryResult{}},
+	"data/query": {queryResult{}}, "inventory/open": {inventoryParams{}}, "inventory/apply": {applyResult{}}, "inventory/close": nil,
+	"folders":        {foldersResult{}},
+	"policies/reach": {check.Reached{}},
 }
 
 // never are maps that are there wherever their answer is.
 var never = map[string]string{
-	"Object.Value": "the object that was decoded", "Policy.Profiles": "METADATA gives an object for each, if an empty one",
+	"Object.Value": "the object that was decoded", "Batch.Asked": "a policy is there with a kind that it looked at", "Policy.Profiles": "METADATA gives an object for each, if an empty one",
 }
 
 // TestNoListOfAnAnswerIsNull looks at every type that an answer is made of: the other side takes `null` for no list.

@@ -31,7 +31,7 @@ func (s *service) generateTests(ctx context.Context, r *rpc.Request) (any, error
 		for {
 			select {
 			case <-every.C:
-				_ = r.Notify(ctx, "tests/progress", progress{r.ID, meter.String()}) // one that is lost is no matter
+				_ = r.Notify("tests/progress", progress{r.ID, meter.String()}) // one that is lost is no matter
 			case <-finished:
 				return
 			case <-ctx.Done():
@@ -52,7 +52,7 @@ func (s *service) conflicts(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	return conflict.Run(ctx, params, func(text string) error {
-		return r.Notify(ctx, "conflicts/progress", progress{r.ID, text})
+		return r.Notify("conflicts/progress", progress{r.ID, text})
 	})
 }
 
@@ -63,7 +63,7 @@ func (s *service) samples(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	return optimize.Make(ctx, params, func(text string) error {
-		return r.Notify(ctx, "samples/progress", progress{r.ID, text})
+		return r.Notify("samples/progress", progress{r.ID, text})
 	})
 }
 
@@ -74,6 +74,6 @@ func (s *service) optimize(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, err
 	}
 	return optimize.Run(ctx, params, func(text string) error {
-		return r.Notify(ctx, "optimize/progress", progress{r.ID, text})
+		return r.Notify("optimize/progress", progress{r.ID, text})
 	})
 }

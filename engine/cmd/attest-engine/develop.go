@@ -16,7 +16,7 @@ func (s *service) trace(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := s.set(params.Set)
+	set, err := s.judging(&params.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *service) test(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, rpc.Fail(rpc.CodeInvalidInput, "`%s` is no regular expression: %v", params.Run, err)
 	}
 	return regotest.Run(ctx, params, func(cases []regotest.Case) error {
-		return r.Notify(ctx, "test/cases", regotest.Batch{Request: r.ID, Cases: cases})
+		return r.Notify("test/cases", regotest.Batch{Request: r.ID, Cases: cases})
 	})
 }
 
@@ -43,12 +43,12 @@ func (s *service) profile(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := s.set(params.Set)
+	set, err := s.judging(&params.Params)
 	if err != nil {
 		return nil, err
 	}
 	return profile.Run(ctx, set, params, func(progress profile.Progress) error {
 		progress.Request = r.ID
-		return r.Notify(ctx, "profile/progress", progress)
+		return r.Notify("profile/progress", progress)
 	})
 }

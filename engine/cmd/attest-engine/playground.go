@@ -13,7 +13,7 @@ func (s *service) playground(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := s.set(params.Set)
+	set, err := s.judging(&params.Params.Params)
 	if err != nil {
 		return nil, err
 	}

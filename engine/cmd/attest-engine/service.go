@@ -5,11 +5,13 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 
 	"attest.continuu.ms/engine/internal/check"
+	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -23,17 +25,19 @@ const (
 	gatekeeperModule = "github.com/open-policy-agent/gatekeeper/v3"
 )
 
-// service holds what outlives a request: the loaded policy sets.
+// service holds what outlives a request: the loaded policy sets, and held inventories.
 type service struct {
-	stderr io.Writer
-	mu     sync.RWMutex
-	sets   map[string]*policyset.Set
-	last   int
-	once   sync.Once
+	stderr      io.Writer
+	mu          sync.RWMutex
+	sets        map[string]*policyset.Set
+	library     library
+	inventories map[string]*admission.Held
+	last        int
+	once        sync.Once
 }
 
 func newService(stderr io.Writer) *service {
-	return &service{stderr: stderr, sets: map[string]*policyset.Set{}}
+	return &service{stderr: stderr, sets: map[string]*policyset.Set{}, inventories: map[string]*admission.Held{}}
 }
 
 func (s *service) methods() map[string]rpc.Method {
@@ -42,9 +46,15 @@ func (s *service) methods() map[string]rpc.Method {
 		"shutdown":             s.shutdown,
 		"policies/load":        s.load,
 		"policies/unload":      s.unload,
+		"policies/reach":       s.reach,
+		"inventory/open":       s.openInventory,
+		"inventory/apply":      s.applyInventory,
+		"inventory/close":      s.closeInventory,
 		"status":               s.status,
 		"check":                s.check,
+		"review":               s.review,
 		"data/query":           s.query,
+		"folders":              s.folders,
 		"validate":             s.validate,
 		"bundle/inspect":       s.inspectBundle,
 		"bundle/build":         s.buildBundle,
@@ -68,6 +78,7 @@ type initializeParams struct {
 	Client   string `json:"client"`
 	Memory   int64  `json:"memory"`
 	Jobs     int    `json:"jobs"`
+	Lasting  bool   `json:"lasting"`
 }
 
 type initializeResult struct {
@@ -89,6 +100,9 @@ func (s *service) initialize(_ context.Context, r *rpc.Request) (any, error) {
 	if params.Jobs > 0 {
 		runtime.GOMAXPROCS(params.Jobs)
 	}
+	if params.Lasting {
+		debug.SetGCPercent(lastingPercent)
+	}
 	s.once.Do(func() { rpc.Ceiling(params.Memory, s.stderr) })
 	return initializeResult{
 		Protocol: version.Protocol, Engine: version.Version, OPA: version.Of(opaModule),
@@ -104,6 +118,8 @@ func (s *service) shutdown(context.Context, *rpc.Request) (any, error) {
 
 type loadParams struct {
 	policyset.Params `json:"sources"`
+	Keep             bool   `json:"keep"`
+	Again            string `json:"kept"`
 }
 
 type loadResult struct {
@@ -111,6 +127,8 @@ type loadResult struct {
 	Policies []model.Policy  `json:"policies,omitempty"`
 	Problems []model.Problem `json:"problems,omitempty"`
 	Read     []load.Digest   `json:"read,omitempty"`
+	Synced   []model.Kind    `json:"synced,omitempty"`
+	Kept     string          `json:"kept,omitempty"`
 }
 
 func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
@@ -118,16 +136,24 @@ func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, policies, problems := policyset.Load(ctx, params.Params)
-	result := loadResult{Policies: policies, Problems: problems, Read: set.Read}
-	if model.HasErrors(problems) {
+	sources, kept := params.Params, params.Again
+	if sources.Kept = kept; params.Keep && kept == "" {
+		sources, kept = policyset.Keep(sources) // first, so that the set is made of what is kept
+	}
+	loaded := s.library.load(ctx, sources)
+	result := loadResult{Policies: loaded.Policies, Problems: loaded.Problems, Read: loaded.Read}
+	if model.HasErrors(loaded.Problems) {
 		return result, nil // no set: a broken one must not judge
 	}
+	if params.Keep {
+		result.Kept = kept
+	}
+	result.Synced = loaded.Gatekeeper.Synced()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.last++
 	result.Set = strconv.Itoa(s.last)
-	s.sets[result.Set] = set
+	s.sets[result.Set] = loaded.Set
 	return result, nil
 }
 
@@ -145,15 +171,16 @@ func (s *service) unload(_ context.Context, r *rpc.Request) (any, error) {
 	delete(s.sets, params.Set)
 	s.mu.Unlock()
 	if set != nil {
-		set.Close()
+		s.library.giveBack(set)
 	}
 	return nil, nil
 }
 
 type statusResult struct {
-	Sets       int    `json:"sets"`
-	Goroutines int    `json:"goroutines"`
-	Memory     uint64 `json:"memory"` // bytes that the heap holds after a collection
+	Sets        int    `json:"sets"`
+	Inventories int    `json:"inventories"`
+	Goroutines  int    `json:"goroutines"`
+	Memory      uint64 `json:"memory"` // bytes that the heap holds after a collection
 }
 
 // status says what the process holds.
@@ -163,7 +190,9 @@ func (s *service) status(context.Context, *rpc.Request) (any, error) {
 	runtime.ReadMemStats(&memory)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return statusResult{Sets: len(s.sets), Goroutines: runtime.NumGoroutine(), Memory: memory.HeapAlloc}, nil
+	return statusResult{
+		Sets: len(s.sets), Inventories: len(s.inventories), Goroutines: runtime.NumGoroutine(), Memory: memory.HeapAlloc,
+	}, nil
 }
 
 func (s *service) set(name string) (*policyset.Set, error) {
@@ -176,8 +205,54 @@ func (s *service) set(name string) (*policyset.Set, error) {
 	return set, nil
 }
 
+// judging finds what the parameters of a check name.
+func (s *service) judging(params *check.Params) (*policyset.Set, error) {
+	set, err := s.set(params.Set)
+	if err != nil {
+		return nil, err
+	}
+	params.State, err = s.snapshot(params.Held)
+	return set, err
+}
+
 func (s *service) check(ctx context.Context, r *rpc.Request) (any, error) {
 	params, err := rpc.Params[check.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	set, err := s.judging(&params)
+	if err != nil {
+		return nil, err
+	}
+	return check.Run(ctx, set, params, func(batch check.Batch) error {
+		batch.Request = r.ID
+		return r.Notify("check/batch", batch)
+	})
+}
+
+// review judges an AdmissionReview; all that it came to is the answer.
+func (s *service) review(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[check.Params](r)
+	if err != nil {
+		return nil, err
+	}
+	if params.Review == nil {
+		return nil, rpc.Fail(rpc.CodeInvalidInput, "parameters: there is no review")
+	}
+	set, err := s.judging(&params)
+	if err != nil {
+		return nil, err
+	}
+	var whole check.Batch // a single text makes a single one
+	_, err = check.Run(ctx, set, params, func(batch check.Batch) error {
+		whole = batch
+		return nil
+	})
+	return whole, err
+}
+
+func (s *service) reach(ctx context.Context, r *rpc.Request) (any, error) {
+	params, err := rpc.Params[check.ReachParams](r)
 	if err != nil {
 		return nil, err
 	}
@@ -185,10 +260,7 @@ func (s *service) check(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return check.Run(ctx, set, params, func(batch check.Batch) error {
-		batch.Request = r.ID
-		return r.Notify(ctx, "check/batch", batch)
-	})
+	return check.Reach(ctx, set, params)
 }
 
 func (s *service) validate(ctx context.Context, r *rpc.Request) (any, error) {

@@ -63,7 +63,12 @@ func (r *run) count(resources []judged) {
 		}
 		for _, names := range [][]string{j.policies, j.constraints} {
 			for _, name := range names {
-				increment(&r.pending.Asked, name)
+				if r.pending.Asked == nil {
+					r.pending.Asked = map[string]map[string]int{}
+				}
+				kinds := r.pending.Asked[name]
+				increment(&kinds, j.id.Kind)
+				r.pending.Asked[name] = kinds
 			}
 		}
 	}
@@ -97,10 +102,12 @@ type judged struct {
 	line        int
 	policies    []string // plain ones
 	constraints []string
+	within      string // the rendering that it comes from
 }
 
-// object is what Kubernetes tells objects apart by: an API group's versions show the same ones.
-type object struct{ group, kind, namespace, name string }
+// object is what Kubernetes tells objects apart by: an API group's versions show the same ones. Two renderings are for two
+// clusters, or two moments of one.
+type object struct{ group, kind, namespace, name, within string }
 
 // definition is where an object is defined.
 type definition struct {
@@ -117,7 +124,7 @@ func (r *run) duplicates(resources []judged) []model.Problem {
 			continue // every apply makes a new object, and a patch none
 		}
 		group, _ := j.id.GroupVersion()
-		key := object{group, j.id.Kind, j.id.Namespace, j.id.Name}
+		key := object{group, j.id.Kind, j.id.Namespace, j.id.Name, j.within}
 		first, taken := r.seen[key]
 		if !taken {
 			r.seen[key] = definition{j.file, j.line}

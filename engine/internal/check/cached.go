@@ -26,9 +26,11 @@ type known struct {
 // openKnown opens the results of earlier runs, where the request names a folder for them, the folder can be trusted, and
 // what policies answer depends on nothing but what the digest of the run and the keys of the files say.
 func (r *run) openKnown(around []*ast.Term) {
-	outside := r.reads.Outside || r.set.Gatekeeper.Outside()
 	p := r.params
-	if p.Results.Folder == "" || outside || p.Debug || p.Timed || p.Watch != nil || r.review != nil {
+	if p.Results.Folder == "" || p.Debug || p.Timed || p.Watch != nil || r.review != nil || p.State != nil {
+		return
+	}
+	if r.reads.Outside || r.set.Gatekeeper.Outside() { // which looks at all of the constraints' code
 		return
 	}
 	run, err := r.digest(around)
@@ -59,7 +61,7 @@ func (r *run) digest(around []*ast.Term) (results.Digest, error) {
 	params := r.params
 	// What says which files are judged and how fast, and nothing of what one comes to.
 	params.Set, params.Paths, params.Inputs, params.Inventory, params.Known = "", nil, nil, nil, nil
-	params.LeaveOut, params.Jobs, params.FailFast, params.Timeout, params.Results = load.LeaveOut{}, 0, false, 0, results.Place{}
+	params.Rendered, params.Within, params.LeaveOut, params.Jobs, params.FailFast, params.Timeout, params.Results = nil, nil, load.LeaveOut{}, 0, false, 0, results.Place{}
 	given, err := json.Marshal(params)
 	if err != nil {
 		return results.Digest{}, err

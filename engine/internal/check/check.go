@@ -20,28 +20,32 @@ import (
 
 // Params are those of the method `check` (engine/README.md).
 type Params struct {
-	Set       string           `json:"set"`
-	Paths     []string         `json:"paths"`
-	Inputs    []Text           `json:"inputs"`
-	Policies  []rego.Selection `json:"policies"`
-	Namespace string           `json:"namespace"`
-	Operation string           `json:"operation"`
-	User      map[string]any   `json:"user"`
-	Timeout   int64            `json:"timeout"`
-	Limits    Limits           `json:"limits"`
-	Jobs      int              `json:"jobs"`
-	Checked   bool             `json:"checked"`
-	FailFast  bool             `json:"failFast"`
-	Debug     bool             `json:"debug"`           // record every evaluation
-	Watch     func() Watcher   `json:"-"`               // makes what observes a worker; nil for none
-	Inventory []string         `json:"inventory"`       // resources that policies may look up, beside the inputs
-	Known     []Text           `json:"inventoryInputs"` // the same, where they come with the request
-	Point     string           `json:"enforcementPoint"`
-	LeaveOut  load.LeaveOut    `json:"leaveOut"`  // what of folders is not looked at
-	Fragments bool             `json:"fragments"` // tell the patches of kustomizations from resources
-	Timed     bool             `json:"timed"`     // measure how long evaluation takes
-	Review    *Text            `json:"review"`    // an AdmissionReview, which is judged in place of everything else
-	Results   results.Place    `json:"results"`   // where what earlier runs came to is kept
+	Set       string              `json:"set"`
+	Paths     []string            `json:"paths"`
+	Inputs    []Text              `json:"inputs"`
+	Policies  []rego.Selection    `json:"policies"`
+	Namespace string              `json:"namespace"`
+	Operation string              `json:"operation"`
+	User      map[string]any      `json:"user"`
+	Timeout   int64               `json:"timeout"`
+	Limits    Limits              `json:"limits"`
+	Jobs      int                 `json:"jobs"`
+	Checked   bool                `json:"checked"`
+	FailFast  bool                `json:"failFast"`
+	Debug     bool                `json:"debug"`           // record every evaluation
+	Watch     func() Watcher      `json:"-"`               // makes what observes a worker; nil for none
+	Inventory []string            `json:"inventory"`       // resources that policies may look up, beside the inputs
+	Known     []Text              `json:"inventoryInputs"` // the same, where they come with the request
+	Held      string              `json:"held"`            // the held inventory whose objects policies may look up, too
+	State     *admission.Snapshot `json:"-"`               // what Held names, as it is for the whole run; nil for none
+	Point     string              `json:"enforcementPoint"`
+	LeaveOut  load.LeaveOut       `json:"leaveOut"`  // what of folders is not looked at
+	Fragments bool                `json:"fragments"` // tell the patches of kustomizations from resources
+	Timed     bool                `json:"timed"`     // measure how long evaluation takes
+	Review    *Text               `json:"review"`    // an AdmissionReview, which is judged in place of everything else
+	Results   results.Place       `json:"results"`   // where what earlier runs came to is kept
+	Within    map[string]string   `json:"within"`    // the renderings that inputs come from, by file: two define no duplicates
+	Rendered  []load.Left         `json:"rendered"`  // files whose patches of kustomizations are judged in what these render to
 }
 
 // Text is a manifest that comes with the request instead of a file.
@@ -57,19 +61,19 @@ type Limits struct {
 
 // Batch is a part of the result: that of some files, complete.
 type Batch struct {
-	Request   uint64           `json:"request"`
-	Files     int              `json:"files"`
-	Total     int              `json:"total"` // files of the whole run
-	Resources []model.Resource `json:"resources,omitempty"`
-	Findings  []model.Finding  `json:"findings,omitempty"`
-	Problems  []model.Problem  `json:"problems,omitempty"`
-	Skipped   []model.Skipped  `json:"skipped,omitempty"`
-	Checked   []Checked        `json:"checked,omitempty"`
-	Decisions []Decision       `json:"decisions,omitempty"`
-	Judged    int              `json:"judged"`
-	Unspoken  map[string]int   `json:"unspoken,omitempty"` // of those judged, what no selected policy looks at: kind to number
-	Asked     map[string]int   `json:"asked,omitempty"`    // how many of those judged each policy looked at, by its name
-	Spent     map[string]int64 `json:"spent,omitempty"`    // nanoseconds of evaluation by engine, where that is measured
+	Request   uint64                    `json:"request,omitempty"` // of which it is a part; 0 where it is the answer
+	Files     int                       `json:"files"`
+	Total     int                       `json:"total"` // files of the whole run
+	Resources []model.Resource          `json:"resources,omitempty"`
+	Findings  []model.Finding           `json:"findings,omitempty"`
+	Problems  []model.Problem           `json:"problems,omitempty"`
+	Skipped   []model.Skipped           `json:"skipped,omitempty"`
+	Checked   []Checked                 `json:"checked,omitempty"`
+	Decisions []Decision                `json:"decisions,omitempty"`
+	Judged    int                       `json:"judged"`
+	Unspoken  map[string]int            `json:"unspoken,omitempty"` // of those judged, what no selected policy looks at: kind to number
+	Asked     map[string]map[string]int `json:"asked,omitempty"`    // how many of those judged each policy looked at, by its name and their kind
+	Spent     map[string]int64          `json:"spent,omitempty"`    // nanoseconds of evaluation by engine, where that is measured
 }
 
 // Checked is a resource with the policies that looked at it.

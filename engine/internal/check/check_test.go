@@ -313,3 +313,28 @@ func TestAGeneratedNameIsAnIdentity(t *testing.T) {
 		t.Errorf("%+v of %+v", all.Findings, all.Resources)
 	}
 }
+
+func TestEvaluationIsMeasuredWhereThatIsAskedFor(t *testing.T) {
+	set := loadSet(t, "package demo\nviolation contains \"x\"\n")
+	inputs := []Text{{"a.yaml", configMap("a", "k") + "---\n" + configMap("b", "k")}, {"c.yaml", configMap("c", "k")}}
+	for _, timed := range []bool{true, false} {
+		var spent map[string]int64
+		params := Params{Inputs: inputs, Policies: []rego.Selection{{Name: "demo"}}, Timed: timed}
+		if _, err := Run(t.Context(), set, params, func(b Batch) error { spent = b.Spent; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if timed != (spent[rego.Engine] > 0) {
+			t.Errorf("asked for: %v, measured: %v", timed, spent)
+		}
+	}
+}
+
+func TestALineIsAWholeNumber(t *testing.T) {
+	for line, want := range map[string]string{`1.5`: "map[line:1.5]", `"2"`: "map[line:2]", `0`: "map[]", `1`: "map[]"} {
+		set := loadSet(t, fmt.Sprintf("package demo\nviolation contains {\"msg\": \"x\", \"path\": \"/data/k\", \"details\": {\"line\": %s}}\n", line))
+		all, _ := collect(t, set, Params{Inputs: []Text{{"a.yaml", configMap("a", "k")}}})
+		if len(all.Findings) != 1 || fmt.Sprint(all.Findings[0].Details) != want {
+			t.Errorf("%s: %v", line, all.Findings)
+		}
+	}
+}

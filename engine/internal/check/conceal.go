@@ -80,18 +80,23 @@ func (f *fileResult) conceal() {
 	}
 }
 
+// withoutSecrets leaves the value as it is: what one resource shows may be remembered for others.
 func withoutSecrets(value any, replacer *strings.Replacer) any {
 	switch v := value.(type) {
 	case string:
 		return replacer.Replace(v)
 	case []any:
+		out := make([]any, len(v))
 		for i := range v {
-			v[i] = withoutSecrets(v[i], replacer)
+			out[i] = withoutSecrets(v[i], replacer)
 		}
+		return out
 	case map[string]any:
+		out := make(map[string]any, len(v))
 		for key := range v {
-			v[key] = withoutSecrets(v[key], replacer)
+			out[key] = withoutSecrets(v[key], replacer)
 		}
+		return out
 	}
 	return value
 }

@@ -46,7 +46,7 @@ func (r *run) constraintFinding(document *load.Document, out *fileResult, result
 	if result.Expanded != "" {
 		details = with(details, "expandedBy", result.Expanded)
 	}
-	location, details := place(document, details, result.Path)
+	location, details := r.place(document, details, result.Path)
 	return model.Finding{
 		Policy: result.Policy, Engine: gatekeeper.Engine, Rule: "violation", Severity: severity, Enforcement: result.Enforcement,
 		Message: result.Message, Resource: out.resource(document), Location: location, Details: details,

@@ -1,7 +1,6 @@
 package check
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -50,12 +49,16 @@ func (r *run) worker() func(int) fileResult {
 		if err != nil {
 			return failedFile(source, err.Error())
 		}
-		return r.orKnown(evaluator, source, func(source load.Source) fileResult {
+		out = r.orKnown(evaluator, source, func(source load.Source) fileResult {
 			out := r.file(evaluator, watcher, source)
 			out.decisions = log.take()
 			out.conceal()
 			return out
 		})
+		for j := range out.judged {
+			out.judged[j].within = r.params.Within[source.Path]
+		}
+		return out
 	}
 }
 
@@ -68,9 +71,23 @@ func (r *run) file(evaluator *rego.Evaluator, watcher Watcher, source load.Sourc
 			break
 		}
 		document.Resource.Fragment = r.patches.Of(source, document)
+		if reason := r.rendered(source); reason != "" && r.patches.IsPart(source, document) {
+			out.skipped = append(out.skipped, model.Skipped{File: document.File, Line: document.Line, Reason: reason})
+			continue
+		}
 		r.judge(evaluator, watcher, document, &out)
 	}
 	return out
+}
+
+// rendered says where the patches of a source are judged as a part of what they make; "" where they are not.
+func (r *run) rendered(source load.Source) string {
+	for _, one := range r.params.Rendered {
+		if source.Real != "" && one.Path == source.Real {
+			return one.Reason
+		}
+	}
+	return ""
 }
 
 // watcher is what observes a worker: the debug log, or what the caller gave; nil for none.
@@ -105,7 +122,7 @@ func (r *run) judge(evaluator *rego.Evaluator, watcher Watcher, document *load.D
 		watcher.Judged(Judged{document, out.findings[findings:], out.problems[problems:], judgedBy})
 	}
 	policies := evaluator.Policies(id)
-	out.judged = append(out.judged, judged{id, document.File, document.Line, policies, judgedBy})
+	out.judged = append(out.judged, judged{id: id, file: document.File, line: document.Line, policies: policies, constraints: judgedBy})
 	if r.params.Checked {
 		out.checked = append(out.checked, Checked{id, document.File, document.Line, slices.Concat(policies, judgedBy)})
 	}
@@ -128,7 +145,7 @@ func (r *run) timed(out *fileResult, engine string, work func()) {
 // policies asks the plain policies about a document.
 func (r *run) policies(evaluator *rego.Evaluator, watcher Watcher, document *load.Document, out *fileResult) {
 	id := document.Resource
-	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaces[id.Namespace], Schema: r.misfits(document)}
+	in := rego.Input{Resource: document.Term, Identity: id, Operation: r.params.Operation, User: r.user, Namespace: r.namespaceOf(id.Namespace), Schema: r.misfits(document)}
 	r.asReviewed(&in)
 	if watcher != nil {
 		evaluator.Observe(watcher)
@@ -141,7 +158,7 @@ func (r *run) policies(evaluator *rego.Evaluator, watcher Watcher, document *loa
 	}
 	out.problems = append(out.problems, problems...)
 	if len(violations) > 0 {
-		out.add(r.ctx, evaluator, document, violations)
+		r.add(out, evaluator, document, violations)
 	}
 }
 
@@ -179,12 +196,12 @@ func (f *fileResult) resource(document *load.Document) int {
 	return len(f.resources) - 1
 }
 
-func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, document *load.Document, violations []rego.Violation) {
+func (r *run) add(f *fileResult, evaluator *rego.Evaluator, document *load.Document, violations []rego.Violation) {
 	resource := f.resource(document)
-	paths := evaluator.Locate(ctx, violations, document.Term)
+	paths := evaluator.Locate(r.ctx, violations, document.Term)
 	for i, v := range violations {
 		f.remember(v.Details, document.Term, paths[i])
-		location, details := place(document, v.Details, paths[i])
+		location, details := r.place(document, v.Details, paths[i])
 		f.findings = append(f.findings, model.Finding{
 			Policy: v.Policy.Name, Engine: rego.Engine, Rule: v.Rule, Severity: v.Severity, Enforcement: Enforcement(v.Rule),
 			Message: v.Message, Resource: resource, Location: location, Details: details,
@@ -195,20 +212,31 @@ func (f *fileResult) add(ctx context.Context, evaluator *rego.Evaluator, documen
 
 // place is where a finding stands, and its details. On a line of a longer text (`line` in the details) these say `within`
 // which span: what reports mask where it is a secret.
-func place(document *load.Document, details map[string]any, path []any) (model.Location, map[string]any) {
-	whole := document.Locate(path)
+func (r *run) place(document *load.Document, details map[string]any, path []any) (model.Location, map[string]any) {
+	whole := r.whole(document, path)
 	line, stated := lineOf(details)
 	if !stated {
 		return whole, details
 	}
 	out := maps.Clone(details)
 	delete(out, "line") // it was said where to look, not what
+	if r.review != nil {
+		return whole, out
+	}
 	at, found := document.LocateLine(path, line)
 	if !found {
 		return whole, out
 	}
 	out["within"] = []any{whole.Line, whole.Column, whole.EndLine, whole.EndColumn}
 	return at, out
+}
+
+// whole is the place of a field. The lines of a request are those of nobody's file, and are not looked for.
+func (r *run) whole(document *load.Document, path []any) model.Location {
+	if r.review != nil {
+		return document.Point(path)
+	}
+	return document.Locate(path)
 }
 
 // lineOf is the line of a text that a rule names beside its path; 0 stands for the whole text.

@@ -8,7 +8,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/load"
-	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
 	"attest.continuu.ms/engine/internal/schema"
 )
@@ -20,10 +20,9 @@ func (r *run) lookAround() error {
 	inventory, skipped, problems := load.Walk(r.params.Inventory)
 	inventory = append(inventory, texts(r.params.Known)...)
 	r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, problems...), append(r.pending.Skipped, skipped...)
-	wanted := r.reads.Inventory
-	wanted.All = wanted.All || r.set.Gatekeeper.NeedsInventory()
+	wanted, looks := looksUp(r.set, r.reads)
 	around := append(inventory, r.sources...)
-	if r.review != nil || !wanted.Any() && r.set.Gatekeeper.Empty() && !r.reads.Namespace && !r.reads.Schema {
+	if r.review != nil || !looks {
 		around = inventory
 	}
 	wanted.Kinds = append(wanted.Kinds, "Namespace", customDefinition)
@@ -36,7 +35,7 @@ func (r *run) lookAround() error {
 	inOrder(r.ctx, len(around), r.params.Jobs, reader, func(file load.File) bool {
 		r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, file.Problems...), append(r.pending.Skipped, file.Skipped...)
 		for _, document := range file.Documents {
-			if isNamespace(document.Resource) {
+			if document.Resource.APIVersion == "v1" && document.Resource.Kind == "Namespace" {
 				r.namespaces[document.Resource.Name] = document.Term
 			}
 			if r.reads.Schema && document.Resource.Kind == customDefinition {
@@ -51,10 +50,18 @@ func (r *run) lookAround() error {
 		return err
 	}
 	r.openKnown(resources)
-	if r.ctx.Err() != nil || len(around) == 0 && r.review == nil {
+	if r.ctx.Err() != nil || len(around) == 0 && r.review == nil && r.params.State == nil {
 		return r.ctx.Err()
 	}
 	return r.takeInventory(resources, wanted.All)
+}
+
+// looksUp is what a run looks up beside the resource that it judges, and whether that is anything at all: Namespaces are
+// looked up wherever something is.
+func looksUp(set *policyset.Set, reads rego.Reading) (wanted rego.Wanted, anything bool) {
+	wanted = reads.Inventory
+	wanted.All = wanted.All || set.Gatekeeper.NeedsInventory()
+	return wanted, wanted.Any() || !set.Gatekeeper.Empty() || reads.Namespace || reads.Schema
 }
 
 const customDefinition = "CustomResourceDefinition"
@@ -108,7 +115,13 @@ func (r *run) misfits(document *load.Document) *ast.Term {
 	return ast.ArrayTerm(terms...)
 }
 
-func isNamespace(id model.Resource) bool { return id.Kind == "Namespace" && id.APIVersion == "v1" }
+// namespaceOf is the object of a Namespace; nil where none is known.
+func (r *run) namespaceOf(name string) *ast.Term {
+	if known := r.namespaces[name]; known != nil || r.params.State == nil {
+		return known
+	}
+	return r.params.State.Namespace(name)
+}
 
 // wantedOf reads the resources of a file that policies may look up. What is wrong with a file of the inventory, or
 // skipped in it, is told here; a file that is judged has a turn of its own.
@@ -136,13 +149,20 @@ func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (
 }
 
 func (r *run) takeInventory(resources []*ast.Term, all bool) (err error) {
-	if all || r.reads.Inventory.Any() {
+	with := r.rego.WithInventory
+	switch {
+	case r.params.State != nil:
+		r.inventory, err = r.params.State.With(r.ctx, resources)
+		if len(resources) == 0 {
+			with = r.rego.WithHeld
+		}
+	case all || r.reads.Inventory.Any():
 		r.inventory, err = admission.NewInventory(r.ctx, resources)
-	} else {
+	default:
 		r.inventory, err = admission.NewNamespaces(r.ctx, resources)
 	}
 	if err == nil && r.reads.Inventory.Any() {
-		r.rego, err = r.rego.WithInventory(r.ctx, r.inventory.Whole())
+		r.rego, err = with(r.ctx, r.inventory.Whole())
 	}
 	return err
 }

@@ -13,6 +13,10 @@ func inOrder[T any](ctx context.Context, n, jobs int, worker func() func(i int) 
 	if jobs <= 0 {
 		jobs = runtime.NumCPU()
 	}
+	if n == 1 { // a request, say: what is done at once needs nobody beside
+		deliver(worker()(0))
+		return
+	}
 	jobs = min(jobs, max(n, 1))
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -129,3 +129,33 @@ func TestAnObjectIsJudgedWhateverItLooksLike(t *testing.T) {
 		})
 	}
 }
+
+// A rule may say on which line of a text a finding stands. A request has no lines that anybody could look at.
+func TestTheLinesOfARequestAreNobodys(t *testing.T) {
+	const policy = `package seen
+violation contains {"msg": "x", "path": "/spec/host", "details": {"line": 1, "more": "y"}}
+`
+	batch, err := judgeReview(t, reviewOf(common+`"operation": "CREATE", "object": `+pod), policy)
+	if err != nil || len(batch.Findings) != 1 {
+		t.Fatal(batch, err)
+	}
+	found := batch.Findings[0]
+	if at := found.Location; at.Path != "/spec/host" || at.Line != 1 || at.Column != 1 || at.EndLine != 1 || at.EndColumn != 1 {
+		t.Errorf("it stands at %+v", at)
+	}
+	if fmt.Sprint(found.Details) != "map[more:y]" {
+		t.Errorf("its details are %v", found.Details)
+	}
+}
+
+func TestAPlaceIsThatOfTheDeepestFieldThereIs(t *testing.T) {
+	for stated, want := range map[string]string{
+		"/spec/host": "/spec/host", "/spec/none/deep": "/spec", "/none": "", "/metadata/name/x": "/metadata/name",
+	} {
+		policy := fmt.Sprintf("package seen\nviolation contains {\"msg\": \"x\", \"path\": %q}\n", stated)
+		batch, err := judgeReview(t, reviewOf(common+`"operation": "CREATE", "object": `+pod), policy)
+		if err != nil || len(batch.Findings) != 1 || batch.Findings[0].Location.Path != want {
+			t.Errorf("%s: %v, %v", stated, batch.Findings, err)
+		}
+	}
+}

@@ -2,30 +2,54 @@ package check
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
 	"attest.continuu.ms/engine/internal/model"
 )
 
-// AppendJSON writes a batch as its tags say, findings by hand (rpc.Appender).
+// AppendJSON writes a batch as its tags say, by hand what it has most of (rpc.Appender).
 func (b Batch) AppendJSON(to []byte) ([]byte, error) {
-	findings := b.Findings
-	b.Findings = nil
+	findings, asked := b.Findings, b.Asked
+	b.Findings, b.Asked = nil, nil
 	rest, err := json.Marshal(b)
-	if err != nil || len(findings) == 0 {
-		return append(to, rest...), err
+	if err != nil {
+		return to, err
 	}
-	to = append(to, `{"findings":[`...)
-	for i := range findings {
-		if i > 0 {
-			to = append(to, ',')
+	to = append(to, '{')
+	if len(findings) > 0 {
+		to = append(to, `"findings":[`...)
+		for i := range findings {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			if to, err = appendFinding(to, &findings[i]); err != nil {
+				return to, err
+			}
 		}
-		if to, err = appendFinding(to, &findings[i]); err != nil {
-			return to, err
-		}
+		to = append(to, "],"...)
 	}
-	return append(append(to, "],"...), rest[1:]...), nil // never empty: `request` is always there
+	if len(asked) > 0 {
+		to = append(appendAsked(append(to, `"asked":`...), asked), ',')
+	}
+	return append(to, rest[1:]...), nil // never empty: `files` is always there
+}
+
+func appendAsked(to []byte, asked map[string]map[string]int) []byte {
+	before := byte('{')
+	for _, name := range slices.Sorted(maps.Keys(asked)) {
+		to = append(appendText(append(to, before), "", name), ':')
+		within := byte('{')
+		for _, kind := range slices.Sorted(maps.Keys(asked[name])) {
+			to = appendNumber(append(appendText(append(to, within), "", kind), ':'), "", asked[name][kind])
+			within = ','
+		}
+		to = append(to, '}')
+		before = ','
+	}
+	return append(to, '}')
 }
 
 func appendFinding(to []byte, f *model.Finding) ([]byte, error) {

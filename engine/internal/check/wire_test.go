@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"attest.continuu.ms/engine/internal/model"
-
 	"attest.continuu.ms/engine/internal/trial"
 )
 
@@ -38,6 +37,7 @@ func TestABatchIsWrittenAsItsTagsSay(t *testing.T) {
 		detailed := finding
 		detailed.Details = map[string]any{key: value, "list": []any{value, true, nil}}
 		batch := Batch{Request: request, Files: files, Resources: []model.Resource{{Kind: policy}}, Findings: []model.Finding{finding, detailed}}
+		batch.Asked = map[string]map[string]int{policy: {key: line, value: column}, message: {path: resource}}
 		own, standard := written(t, batch)
 		return reflect.DeepEqual(own, standard)
 	}

@@ -123,7 +123,7 @@ func (u *unit) yield(d *document, rule *ast.Rule, s *scope) op {
 	exit := d.exit
 	return func(m *Machine, f frame) bool {
 		v := head(m, f)
-		if v == nil || f[0] != nil && !alike(f[0], v) {
+		if v == nil || f[0] != nil && !Alike(f[0], v) {
 			m.fail("conflicting values")
 			return true
 		}

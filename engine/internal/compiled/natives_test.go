@@ -52,7 +52,7 @@ func compareNative(t *testing.T, name string, got *ast.Term, args ...*ast.Term) 
 		want = v
 		return nil
 	})
-	if err != nil || !alike(want, got) {
+	if err != nil || !Alike(want, got) {
 		t.Errorf("%s%v: OPA says %v, %v; we say %v", name, args, want, err, got)
 	}
 }

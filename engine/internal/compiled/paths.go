@@ -7,7 +7,7 @@ import (
 )
 
 // pathTable numbers the constant paths into the input that the rules of a program read, each once: where two begin
-// alike, the common part is walked once for an input.
+// Alike, the common part is walked once for an input.
 type pathTable struct {
 	byName map[string]int
 	steps  []pathStep

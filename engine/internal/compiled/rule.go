@@ -65,7 +65,7 @@ func (m *Machine) decide(d *document, f frame) *ast.Term {
 		if v == nil {
 			continue
 		}
-		if value != nil && !alike(value, v) {
+		if value != nil && !Alike(value, v) {
 			m.fail("conflicting values")
 			return nil
 		}
@@ -180,7 +180,7 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 		made = found.find(hash, args)
 	}
 	if made != nil {
-		if !slices.EqualFunc(made.args, args, alike) {
+		if !slices.EqualFunc(made.args, args, Alike) {
 			m.fail("equal arguments that are written differently")
 			return nil
 		}

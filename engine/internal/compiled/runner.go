@@ -99,7 +99,7 @@ const (
 
 // Difference words in what two answers to one input differ, "" where they don't. A nil answer is undefined.
 func Difference(opa, compiled, input *ast.Term) string {
-	if opa == compiled || opa != nil && compiled != nil && alike(opa, compiled) {
+	if opa == compiled || opa != nil && compiled != nil && Alike(opa, compiled) {
 		return ""
 	}
 	return fmt.Sprintf("the compiled evaluator says %s where OPA says %s, of the input %s", worded(compiled), worded(opa), input)

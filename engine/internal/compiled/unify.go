@@ -71,9 +71,9 @@ func same(x, y *ast.Term) bool {
 	return ast.ValueEqual(x.Value, y.Value)
 }
 
-// alike says whether equal values are also written alike: 1 and 1.0 are equal, and which of the two a rule has is for
+// Alike says whether equal values are also written alike: 1 and 1.0 are equal, and which of the two a rule has is for
 // OPA to tell.
-func alike(x, y *ast.Term) bool {
+func Alike(x, y *ast.Term) bool {
 	if x == y {
 		return true
 	}
@@ -82,13 +82,13 @@ func alike(x, y *ast.Term) bool {
 		return x.Value == y.Value
 	case *ast.Array:
 		b, ok := y.Value.(*ast.Array)
-		return ok && a.Len() == b.Len() && slices.EqualFunc(elements(a), elements(b), alike)
+		return ok && a.Len() == b.Len() && slices.EqualFunc(elements(a), elements(b), Alike)
 	case ast.Object:
 		b, ok := y.Value.(ast.Object)
-		return ok && a.Len() == b.Len() && slices.EqualFunc(members(a), members(b), alike)
+		return ok && a.Len() == b.Len() && slices.EqualFunc(members(a), members(b), Alike)
 	case ast.Set:
 		b, ok := y.Value.(ast.Set)
-		return ok && a.Len() == b.Len() && slices.EqualFunc(a.Slice(), b.Slice(), alike)
+		return ok && a.Len() == b.Len() && slices.EqualFunc(a.Slice(), b.Slice(), Alike)
 	}
 	return false
 }

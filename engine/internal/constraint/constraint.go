@@ -3,6 +3,8 @@ package constraint
 import (
 	"context"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/constraint/load"
 	"attest.continuu.ms/engine/internal/model"
@@ -45,3 +47,11 @@ func (s *Set) Outside() bool { return s.loaded.Outside() }
 // NeedsInventory says whether some template reads `data.inventory`: only then is the inventory worth
 // building beforehand.
 func (s *Set) NeedsInventory() bool { return s.loaded.NeedsInventory() }
+
+// Reaches says whether one of the constraints that are selected, by name, may apply to objects of a kind.
+func (s *Set) Reaches(selected map[string]bool, kind schema.GroupVersionKind) bool {
+	return s.loaded.Reaches(selected, kind)
+}
+
+// Synced are the kinds that the Config and SyncSets of the set put into `data.inventory` of a cluster.
+func (s *Set) Synced() []model.Kind { return s.loaded.Synced }

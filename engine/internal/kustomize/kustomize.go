@@ -107,6 +107,11 @@ func (p *Patches) Lists(source load.Source) bool {
 	return p != nil && source.Real != "" && len(p.listed[source.Real]) > 0
 }
 
+// IsPart says whether a document of a source can only be a part of what it is merged into: its kustomization was rendered.
+func (p *Patches) IsPart(source load.Source, document *load.Document) bool {
+	return p.Lists(source) && !standsAlone(document)
+}
+
 // Of is the place that lists a document of a source as a patch; "" where it is a resource like any other.
 func (p *Patches) Of(source load.Source, document *load.Document) string {
 	if !p.Lists(source) || standsAlone(document) {

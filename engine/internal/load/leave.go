@@ -17,6 +17,13 @@ type LeaveOut struct {
 	Ignored  []string `json:"ignored"`  // files and folders that git neither tracks nor wants to
 	Policies []string `json:"policies"` // folders of policies, with their examples and tests
 	Examples bool     `json:"examples"` // whether `examples/POLICY/pass` and `fail` beside Rego files are left out, too
+	Rendered []Left   `json:"rendered"` // files that are judged by what they render to
+}
+
+// Left is a file that is left out, without links, and why.
+type Left struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
 }
 
 // Filter is what one place says of files, as patterns of .gitignore that became regular expressions.
@@ -48,6 +55,9 @@ func (l LeaveOut) Ready() (*Leaving, error) {
 	out := &Leaving{folders: map[string]string{}, examples: l.Examples}
 	for _, path := range l.Policies {
 		out.folders[resolved(path)] = "a folder of policies"
+	}
+	for _, one := range l.Rendered {
+		out.folders[one.Path] = one.Reason
 	}
 	for _, path := range l.Ignored {
 		out.folders[path] = "git ignores it, and does not track it"

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+
 	"attest.continuu.ms/engine/internal/load/syntax"
+	"attest.continuu.ms/engine/internal/member"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -18,6 +21,11 @@ type positions struct {
 	line   int // where the text starts in its file
 	parse  sync.Once
 	tree   *syntax.Tree // nil when no parser that keeps positions can read the text
+	mark   sync.Once
+	marks  marks
+
+	mu       sync.Mutex
+	elements map[int][]int // of long sequences, by the sequence
 }
 
 // Locate is the place of the field at path, whose elements are keys (string) and indexes (int), or of its deepest
@@ -32,6 +40,21 @@ func (d *Document) Locate(path []any) model.Location {
 	location.Line, location.Column = d.positions.lineAndColumn(start)
 	location.EndLine, location.EndColumn = d.positions.lineAndColumn(end)
 	return location
+}
+
+// Point is the field at path, or its deepest ancestor that exists, without its place in the text: that of the resource.
+func (d *Document) Point(path []any) model.Location {
+	at, found := d.Term, 0
+	for ; found < len(path); found++ {
+		key := ast.InternedTerm(fmt.Sprint(path[found]))
+		if index, isIndex := path[found].(int); isIndex {
+			key = ast.InternedTerm(index)
+		}
+		if at = member.At(at, key); at == nil {
+			break
+		}
+	}
+	return model.Location{File: d.File, Line: d.Line, Column: 1, EndLine: d.Line, EndColumn: 1, Path: pointer(path[:found])}
 }
 
 // LocateLine is the place of a line (from 1) of the text at path; false where that is no literal block (`|`), whose
@@ -63,8 +86,33 @@ func (d *Document) firstLine() int {
 }
 
 func (p *positions) lineAndColumn(offset int) (line, column int) {
-	line, column = lineAndColumn(p.text, offset)
+	p.mark.Do(func() { p.marks = newMarks(p.text) })
+	line, column = p.marks.lineAndColumn(p.text, offset)
 	return p.line + line - 1, column
+}
+
+// longSequence is how many elements of a sequence are passed by to reach another; beyond, where they stand is remembered.
+const longSequence = 32
+
+// element of a sequence by its index; -1 where there is none.
+func (p *positions) element(sequence, index int) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all, known := p.elements[sequence]
+	if !known {
+		p.tree.Children(sequence, func(child int) bool {
+			all = append(all, child)
+			return true
+		})
+		if p.elements == nil {
+			p.elements = map[int][]int{}
+		}
+		p.elements[sequence] = all
+	}
+	if index < 0 || index >= len(all) {
+		return -1
+	}
+	return all[index]
 }
 
 // find returns the span of the field at path below prefix, and how many elements of path exist.
@@ -74,7 +122,7 @@ func (p *positions) find(prefix, path []any) (start, end, found int) {
 		start = contentStart(p.text)
 		return start, endOfLine(p.text, start), 0
 	}
-	s := search{tree: p.tree}
+	s := search{tree: p.tree, positions: p}
 	s.follow(prefix)
 	if found = s.follow(path); found > 0 {
 		start, end = s.span()
@@ -90,7 +138,7 @@ func (p *positions) block(prefix, path []any) (text string, start int, found boo
 	if p.tree == nil {
 		return "", 0, false
 	}
-	s := search{tree: p.tree}
+	s := search{tree: p.tree, positions: p}
 	if s.follow(prefix) < len(prefix) || s.follow(path) < len(path) {
 		return "", 0, false
 	}

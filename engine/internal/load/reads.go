@@ -35,12 +35,22 @@ func (r *Reads) ReadFile(path string, limit int64) ([]byte, *model.Problem) {
 	}
 	content, problem := readFile(real, path, limit)
 	if problem == nil {
-		r.note(real, content)
+		r.Note(real, content)
 	}
 	return content, problem
 }
 
-func (r *Reads) note(file string, content []byte) {
+// Noted has read files before.
+func Noted(files []Digest) *Reads {
+	r := &Reads{files: map[Digest]struct{}{}}
+	for _, digest := range files {
+		r.files[digest] = struct{}{}
+	}
+	return r
+}
+
+// Note adds what was read elsewhere, under its name.
+func (r *Reads) Note(file string, content []byte) {
 	sum := sha256.Sum256(content)
 	r.mu.Lock()
 	defer r.mu.Unlock()

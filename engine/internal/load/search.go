@@ -9,6 +9,7 @@ import (
 
 // search walks down a tree. node is where it stands; key is the key that led there, -1 below a sequence.
 type search struct {
+	*positions
 	tree      *syntax.Tree
 	node, key int
 }
@@ -79,6 +80,13 @@ func (s *search) stepMerged(merged int, name string, merges int) bool {
 }
 
 func (s *search) stepIndex(from, index int) bool {
+	if index >= longSequence && s.positions != nil {
+		child := s.element(from, index)
+		if child >= 0 {
+			s.node, s.key = child, -1
+		}
+		return child >= 0
+	}
 	i, found := 0, false
 	s.tree.Children(from, func(child int) bool {
 		if found = i == index; found {

@@ -64,13 +64,17 @@ func (q *Query) read(s *spots, d *compiled.Derivation) ([]any, bool) {
 	return c.at.path(), true
 }
 
-// ceiling is the best that something unknown could be.
+// ceiling is the best that something unknown could be, and where it is, if that is known.
 type ceiling struct {
 	class class
 	pos   int
+	at    *node
 }
 
 func (c candidate) beats(b ceiling) bool {
+	if b.at != nil && c.class != nothing && samePath(c.at.path(), b.at.path()) {
+		return true
+	}
 	if c.class != b.class {
 		return c.class > b.class
 	}
@@ -86,7 +90,9 @@ type account struct {
 	bounds     []ceiling
 }
 
-func (a *account) unknown(most class, pos int) { a.bounds = append(a.bounds, ceiling{most, pos}) }
+func (a *account) unknown(most class, pos int) {
+	a.bounds = append(a.bounds, ceiling{class: most, pos: pos})
+}
 
 // own is the best of what an expression itself reads.
 func (a *account) own(i int) candidate {
@@ -133,6 +139,7 @@ func (a *account) inner(i int, own candidate) {
 	for k, known := range a.callees[i] {
 		switch {
 		case known.function && known.pure && a.scalars(e.calls[k].args) && own.plain(): // it reads nothing but what is read here
+		case (known.names.as == always || known.names.as == sometimes && !e.negated) && a.name(i, k): // and its bound is known
 		case known.walkers:
 			a.unknown(min(general, e.innerLimit()), e.pos)
 		default:
@@ -209,7 +216,7 @@ func (a *account) variable(v ast.Var) (place, bool) {
 		if n != nil && sure {
 			return place{at: n}, true
 		}
-		if n == nil && a.alike[value.Hash()] > 0 {
+		if n == nil && a.alike[looksOf(value)] > 0 {
 			return place{}, false // an evaluation takes it for what it is equal to
 		}
 	}
@@ -268,7 +275,7 @@ func (a *account) reference(ref ast.Ref) (place, bool) {
 		holds := func(root ast.Ref) bool { return root.HasPrefix(ref) } // what is read of it may be of the resource
 		return place{}, len(ref) > 1 && ast.IsScalar(ref[1].Value) && !slices.ContainsFunc(a.roots, holds)
 	case ref[0].Equal(ast.DefaultRootDocument):
-		return place{}, false
+		return a.document(ref)
 	}
 	v, isVar := ref[0].Value.(ast.Var)
 	if !isVar {
@@ -283,6 +290,49 @@ func (a *account) reference(ref ast.Ref) (place, bool) {
 		return place{}, true
 	}
 	return a.below(p.at, ref[1:])
+}
+
+// document is the place below what rules came to: a part of the resource, recognised as itself.
+func (a *account) document(ref ast.Ref) (place, bool) {
+	value, rest := a.derivation.Document(ref)
+	if value == nil {
+		return place{}, false
+	}
+	if !composite(value) {
+		return a.namedScalar(ref)
+	}
+	n, sure := a.find(value)
+	if n == nil || !sure {
+		return place{}, false
+	}
+	return a.below(n, rest)
+}
+
+// namedScalar is the place of a scalar that has a name of its own.
+func (a *account) namedScalar(ref ast.Ref) (place, bool) {
+	for _, n := range a.names {
+		if n.ref.Equal(ref) {
+			p, sure := a.below(a.root, n.of)
+			return p, sure && p.missing == 0
+		}
+	}
+	return place{}, false
+}
+
+// name bounds what rules say that give a part of the resource a name: that it was looked at. Of a scalar they say what the
+// scalar is, which is known.
+func (a *account) name(i, k int) bool {
+	e := &a.exprs[i]
+	p, sure := a.document(e.calls[k].ref[:e.calls[k].prefix])
+	switch {
+	case !sure || p.at == nil:
+		return false
+	case composite(p.at.term):
+		a.unknown(min(generator, e.innerLimit()), e.pos)
+	default:
+		a.bounds = append(a.bounds, ceiling{min(classify(p), e.innerLimit()), e.pos, p.at})
+	}
+	return true
 }
 
 func (a *account) below(at *node, steps ast.Ref) (place, bool) {

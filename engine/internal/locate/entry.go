@@ -1,6 +1,7 @@
 package locate
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,8 +36,26 @@ func FromEntry(entry, resource *ast.Term) ([]any, bool) {
 	return nil, false
 }
 
+// NamesField says whether an entry may state a path, wherever that leads.
+func NamesField(entry *ast.Term) bool {
+	object, ok := entry.Value.(ast.Object)
+	if !ok {
+		return false
+	}
+	details := object.Get(ast.InternedTerm("details"))
+	return names(entry) || details != nil && names(details)
+}
+
+func names(value *ast.Term) bool {
+	object, ok := value.Value.(ast.Object)
+	return ok && slices.ContainsFunc(fields, func(name string) bool { return object.Get(ast.InternedTerm(name)) != nil })
+}
+
+// fields are what a path is stated under.
+var fields = []string{"path", "_loc", "field"}
+
 func stated(object ast.Object, resource *ast.Term) ([]any, bool) {
-	for _, name := range []string{"path", "_loc", "field"} {
+	for _, name := range fields {
 		value := object.Get(ast.InternedTerm(name))
 		if value == nil {
 			continue

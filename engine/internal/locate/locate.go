@@ -38,12 +38,10 @@ type Query struct {
 	// Plans keeps what is known of the rule's bodies from one query to the next. It belongs to one Compiler and Rule,
 	// may be used by many queries at once, and may be nil.
 	Plans *Plans
-	// Sketch is that of Resource. Together with Plans it spares evaluating again what was found for a resource of the
-	// same shape; without it every entry is evaluated.
-	Sketch *Sketch
 	// Derived is how the entries came about, where the evaluation that made them could tell.
 	Derived []compiled.Derivation
-	// Copy is that of Resource, where other queries are about it too; nil makes one.
+	// Copy is that of Resource, for all queries that are about it. Together with Plans it spares evaluating again what was
+	// found for a resource of the same shape; without it every entry is evaluated.
 	Copy *Copy
 }
 
@@ -95,25 +93,25 @@ func (q *Query) recall(entry *ast.Term) ([]any, bool) {
 	if !q.remembers() || entry == nil {
 		return nil, false
 	}
-	return q.Plans.memory.recall(q.Sketch, q.circumstances(), entry)
+	return q.Plans.memory.recall(q.Copy.seen(), q.circumstances(), entry)
 }
 
 func (q *Query) remembers() bool {
-	if q.Plans == nil || q.Sketch == nil {
+	if q.Plans == nil || q.Copy == nil {
 		return false
 	}
 	q.Plans.once.Do(func() { q.Plans.forgetful = readsData(q.Compiler, q.Rule) })
-	return !q.Plans.forgetful
+	return !q.Plans.forgetful && q.Copy.seen() != nil
 }
 
 func (q *Query) learn(entry *ast.Term, path []any) {
 	if q.remembers() {
-		q.Plans.memory.learn(q.Sketch, q.circumstances(), entry, path)
+		q.Plans.memory.learn(q.Copy.seen(), q.circumstances(), entry, path)
 	}
 }
 
 func (q *Query) circumstances() circumstances {
-	c := circumstances{shape: q.Sketch.shape}
+	c := circumstances{shape: q.Copy.seen().shape}
 	if input, ok := q.Input.Value.(ast.Object); ok {
 		if parameters := input.Get(ast.InternedTerm("parameters")); parameters != nil {
 			c.parameters = parameters.Hash()

@@ -88,7 +88,7 @@ func TestWhatIsRecalledIsWhatAnEvaluationFinds(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			q.Plans, q.Sketch = plans[name], NewSketch(q.Resource)
+			q.Plans, q.Copy = plans[name], NewCopy(q.Resource)
 			for _, entry := range entries {
 				if _, ok := q.recall(entry); ok {
 					recalled++

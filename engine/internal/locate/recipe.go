@@ -16,13 +16,18 @@ type recipe struct {
 	computed map[ast.Var]int       // variables that a call gives their value, with its expression
 	closed   []bool                // expressions with bodies of their own
 	callees  [][]callee            // by expression, in the order of its calls
+	names    []named               // what the rules that it refers to name
 }
+
+// named is a part of the resource, by the reference that stands for it.
+type named struct{ ref, of ast.Ref }
 
 // callee is what is known of the rules behind a call.
 type callee struct {
 	function bool
-	pure     bool // they see their arguments and the parameters alone
-	walkers  bool // they go over collections, once each, and test nothing
+	names    renaming // whether they only give a part of the resource a name
+	pure     bool     // they see their arguments and the parameters alone
+	walkers  bool     // they go over collections, once each, and test nothing
 }
 
 // recipe is that of a rule; nil where nothing can be read.
@@ -30,17 +35,17 @@ func (q *Query) recipe(rule *ast.Rule) *recipe {
 	if known, ok := q.Plans.recipes.Load(rule); ok {
 		return known.(*recipe)
 	}
-	r := newRecipe(q.Compiler, rule)
+	r := newRecipe(q, rule)
 	q.Plans.recipes.Store(rule, r)
 	return r
 }
 
-func newRecipe(compiler *ast.Compiler, rule *ast.Rule) *recipe {
+func newRecipe(q *Query, rule *ast.Rule) *recipe {
 	if !isSet(rule) || rule.Else != nil {
 		return nil
 	}
 	r := &recipe{
-		plan: analyse(compiler, rule.Body, nil, func(*ast.Term) bool { return false }), body: rule.Body,
+		plan: analyse(q.Compiler, rule.Body, nil, func(*ast.Term) bool { return false }), body: rule.Body,
 		aliases: map[ast.Var]*ast.Term{}, keys: map[ast.Var]ast.Ref{}, computed: map[ast.Var]int{}, constant: map[ast.Var]bool{},
 	}
 	seen := map[ast.Var]bool{}
@@ -55,7 +60,11 @@ func newRecipe(compiler *ast.Compiler, rule *ast.Rule) *recipe {
 		r.closed = append(r.closed, closed)
 		var callees []callee
 		for k := range r.exprs[i].calls {
-			callees = append(callees, calleeOf(compiler, &r.exprs[i].calls[k]))
+			c := &r.exprs[i].calls[k]
+			callees = append(callees, q.calleeOf(c))
+			if names := callees[k].names; names.as == always && names.of != nil {
+				r.names = append(r.names, named{c.ref[:c.prefix], names.of})
+			}
 		}
 		r.callees = append(r.callees, callees)
 	}
@@ -96,11 +105,11 @@ func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 	}
 }
 
-func calleeOf(compiler *ast.Compiler, c *call) callee {
-	known := callee{function: len(c.args) > 0, pure: true, walkers: len(c.args) == 0}
+func (q *Query) calleeOf(c *call) callee {
+	known := callee{function: len(c.args) > 0, names: q.renaming(c.rules, 0), pure: true, walkers: len(c.args) == 0}
 	seen := map[*ast.Rule]bool{}
 	for rule := range chains(c.rules) {
-		virtual.Follow(compiler, rule, seen)
+		virtual.Follow(q.Compiler, rule, seen)
 	}
 	for rule := range seen {
 		known.pure = known.pure && !virtual.MentionsOthers(rule, ast.InputRootDocument, "parameters")

@@ -13,12 +13,23 @@ import (
 type spots struct {
 	root   *node
 	byTerm map[*ast.Term]*node // nil where one term stands in two places
-	alike  map[int]int         // how many have a hash
+	alike  map[looks]int       // how many look the same
 	whole  bool                // all of the resource is here
 }
 
+// looks tells values apart: equal ones have the same. A list of one has the hash of its element.
+type looks struct {
+	hash int
+	list bool
+}
+
+func looksOf(t *ast.Term) looks {
+	_, isList := t.Value.(*ast.Array)
+	return looks{t.Hash(), isList}
+}
+
 func newSpots(resource *ast.Term) *spots {
-	s := &spots{byTerm: map[*ast.Term]*node{}, alike: map[int]int{}, whole: true}
+	s := &spots{byTerm: map[*ast.Term]*node{}, alike: map[looks]int{}, whole: true}
 	s.root = &node{term: resource}
 	s.add(s.root)
 	return s
@@ -37,7 +48,7 @@ func (s *spots) add(n *node) {
 	} else {
 		s.byTerm[n.term] = n
 	}
-	s.alike[n.term.Hash()]++
+	s.alike[looksOf(n.term)]++
 	switch v := n.term.Value.(type) {
 	case ast.Object:
 		v.Foreach(func(key, value *ast.Term) {
@@ -65,7 +76,7 @@ func (n *node) child(key any, term *ast.Term) *node {
 // another one, or may have been made of some.
 func (s *spots) find(term *ast.Term) (n *node, sure bool) {
 	if n, known := s.byTerm[term]; known {
-		return n, n != nil && s.alike[term.Hash()] == 1
+		return n, n != nil && s.alike[looksOf(term)] == 1
 	}
 	switch v := term.Value.(type) {
 	case ast.Object:

@@ -57,6 +57,17 @@ type Copy struct {
 	nodes map[*ast.Term]*node // values, and the keys of objects
 	equal map[int][]*node     // objects by hash, for those that the evaluation has copied; made when first needed
 	spots *spots
+
+	sketch   *Sketch
+	sketched bool
+}
+
+// seen is the resource seen from afar; nil where it is too large to be worth it.
+func (c *Copy) seen() *Sketch {
+	if !c.sketched {
+		c.sketch, c.sketched = NewSketch(c.of), true
+	}
+	return c.sketch
 }
 
 // places are those of the resource itself.

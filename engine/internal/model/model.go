@@ -2,6 +2,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -118,6 +119,47 @@ type Policy struct {
 	ReviewBy    string                    `json:"reviewBy,omitempty"` // the day, as YYYY-MM-DD, by which its owners look at it again
 	Shipped     bool                      `json:"shipped,omitempty"`  // it came with the product
 	Replaces    []string                  `json:"replaces,omitempty"` // names of the shipped policies that it stands in for
+	LooksUp     []Kind                    `json:"looksUp,omitempty"`  // what of `data.inventory` it reads, sorted
+	Judges      []GroupKind               `json:"judges,omitempty"`   // kinds outside of which it looks at nothing; none is all
+}
+
+// GroupKind is a kind of objects in a group, either of which may be `*`.
+type GroupKind struct {
+	Group string `json:"group"`
+	Kind  string `json:"kind"`
+}
+
+// Kind is a kind of objects. Without an APIVersion it is that of every group and version.
+type Kind struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+}
+
+// GroupKinds are all pairs; an empty list is any.
+func GroupKinds(groups, kinds []string) (out []GroupKind) {
+	if len(groups) == 0 {
+		groups = []string{"*"}
+	}
+	if len(kinds) == 0 {
+		kinds = []string{"*"}
+	}
+	for _, group := range groups {
+		for _, kind := range kinds {
+			out = append(out, GroupKind{group, kind})
+		}
+	}
+	return out
+}
+
+// AnyKind is whatever there is.
+var AnyKind = Kind{Kind: "*"}
+
+// Kinds are kinds sorted, each once.
+func Kinds(all []Kind) []Kind {
+	slices.SortFunc(all, func(a, b Kind) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.APIVersion, b.APIVersion))
+	})
+	return slices.Compact(all)
 }
 
 // IsSeverity says whether a text names the severity of a finding.

@@ -27,6 +27,7 @@ type Params struct {
 	Shipped      []string        `json:"shipped"` // policies that make way for those of Paths and Modules
 	Libraries    []string        `json:"libraries"`
 	Modules      []Inline        `json:"modules"`
+	Documents    []Document      `json:"documents"` // Gatekeeper objects that come with the request
 	Data         json.RawMessage `json:"data"`
 	OPA          bool            `json:"opa"`
 	Gatekeeper   bool            `json:"gatekeeper"`
@@ -37,6 +38,7 @@ type Params struct {
 	Verification *bundle.Verification `json:"verification"`
 	Signed       []string             `json:"signed"`
 	Evaluator    compiled.Mode        `json:"evaluator"`
+	Kept         string               `json:"-"`         // what Keep made of the sources, which stands in for them
 	Print        bool                 `json:"print"`     // keep calls of print, for the tools that show what they say
 	InputForm    rego.Form            `json:"inputForm"` // that of policies that don't ship; empty for the resource's
 }
@@ -51,6 +53,12 @@ type Inline struct {
 	Severity string `json:"severity"`
 	Level    string `json:"level"`
 	Adds     bool   `json:"adds"` // it must not take the place of a shipped policy
+}
+
+// Document is a text that may hold Gatekeeper objects, with the name that places give it.
+type Document struct {
+	File string `json:"file"`
+	Text string `json:"text"`
 }
 
 // Set is what a run judges by.
@@ -73,9 +81,23 @@ func (s *Set) Close() {
 // DefaultTimeout of one evaluation, where the request does not say.
 const DefaultTimeout = 10 * time.Second
 
+// Loaded is a set with its policies, and what is to be told of it.
+type Loaded struct {
+	*Set
+	Policies []model.Policy
+	Problems []model.Problem
+}
+
 // Load reads and compiles a policy set. A set with a problem that is an error must not be used.
 func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Problem) {
-	all := gather(params, false)
+	loaded := LoadOr(ctx, params, func([sha256.Size]byte) *Loaded { return nil })
+	return loaded.Set, loaded.Policies, loaded.Problems
+}
+
+// LoadOr reads a policy set, and compiles it unless one that is known was made of the very same: it is asked for by its
+// digest.
+func LoadOr(ctx context.Context, params Params, known func(digest [sha256.Size]byte) *Loaded) *Loaded {
+	all := sourcesOf(params)
 	if params.OPA {
 		for _, m := range params.Modules {
 			all.modules = append(all.modules, m.module())
@@ -83,7 +105,15 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	} else {
 		all.modules = nil
 	}
-	set := &Set{}
+	if !params.Gatekeeper {
+		all.manifests = nil
+	}
+	objects, unread := gatekeeperObjects(all.manifests, all.reads)
+	set := &Set{Read: all.reads.Digests()}
+	set.Digest = digest(params, set.Read)
+	if before := known(set.Digest); before != nil {
+		return before
+	}
 	problems := all.problems
 	var more []model.Problem
 	set.Rego, more = rego.Compile(ctx, all.modules, rego.Options{
@@ -95,13 +125,8 @@ func Load(ctx context.Context, params Params) (*Set, []model.Policy, []model.Pro
 	for _, p := range set.Rego.Policies {
 		policies = append(policies, p.Policy)
 	}
-	if !params.Gatekeeper {
-		all.manifests = nil
-	}
-	constraints, more := set.loadConstraints(ctx, all, params)
-	set.Read = all.reads.Digests()
-	set.Digest = digest(params, set.Read)
-	return set, append(policies, constraints...), append(problems, more...)
+	constraints, more := set.loadConstraints(ctx, objects, params)
+	return &Loaded{set, append(policies, constraints...), append(append(problems, unread...), more...)}
 }
 
 func digest(params Params, read []load.Digest) [sha256.Size]byte {
@@ -123,9 +148,8 @@ func Ahead(params Params) {
 	rego.Ahead(gather(params, false).modules, rego.Options{AllowNet: params.AllowNet, Print: params.Print})
 }
 
-func (s *Set) loadConstraints(ctx context.Context, all *folder, params Params) ([]model.Policy, []model.Problem) {
-	objects, problems := gatekeeperObjects(all.manifests, all.reads)
-	set, policies, more := constraint.Load(ctx, objects, constraint.Options{
+func (s *Set) loadConstraints(ctx context.Context, objects []gatekeeper.Object, params Params) ([]model.Policy, []model.Problem) {
+	set, policies, problems := constraint.Load(ctx, objects, constraint.Options{
 		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
 		Evaluator: params.Evaluator,
 	})
@@ -133,7 +157,7 @@ func (s *Set) loadConstraints(ctx context.Context, all *folder, params Params) (
 	for _, p := range policies {
 		s.Severities[p.Name] = p.Severity
 	}
-	return policies, append(problems, more...)
+	return policies, problems
 }
 
 // gatekeeperObjects finds the templates, constraints and their like among the YAML of policy
@@ -190,6 +214,11 @@ func gather(params Params, tests bool) *folder {
 			continue
 		}
 		all.add(func(f *folder) { f.readFolder(path, false) })
+	}
+	for _, document := range params.Documents {
+		text := []byte(document.Text)
+		all.reads.Note(document.File, text)
+		all.manifests = append(all.manifests, load.Source{Path: document.File, Text: text})
 	}
 	return all
 }

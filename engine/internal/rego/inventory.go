@@ -1,14 +1,52 @@
 package rego
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"attest.continuu.ms/engine/internal/builtins"
+	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/virtual"
 )
+
+// around is the set with the held inventory that was asked for last: requests share one until something in it changes.
+type around struct {
+	mu        sync.Mutex
+	inventory *ast.Term
+	set       *Set
+}
+
+// WithHeld is WithInventory for an inventory that the next requests will probably share.
+func (s *Set) WithHeld(ctx context.Context, inventory *ast.Term) (*Set, error) {
+	s.around.mu.Lock()
+	defer s.around.mu.Unlock()
+	if s.around.inventory == inventory {
+		return s.around.set, nil
+	}
+	made, err := s.WithInventory(context.WithoutCancel(ctx), inventory)
+	if err == nil {
+		s.around.inventory, s.around.set = inventory, made
+	}
+	return made, err
+}
+
+// WithInventory is the same set, with `data.inventory`.
+func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, error) {
+	store := inmem.NewFromObjectWithOpts(s.options.Data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
+	err := storage.Txn(ctx, store, storage.WriteParams, func(txn storage.Transaction) error {
+		return store.Write(ctx, txn, storage.AddOp, storage.Path{"inventory"}, inventory.Value)
+	})
+	with := *s
+	with.Store = store
+	with.stored = with.Document(ctx, ast.DefaultRootRef)
+	return &with, err
+}
 
 // Wanted is the part of `data.inventory` that policies look at: all of it, or the resources of some
 // kinds. A policy says which in its METADATA (`custom.inventory: [PodDisruptionBudget]`), so that a
@@ -26,7 +64,8 @@ type Reading struct {
 	Namespace bool // `input.namespace`, the object of the resource's Namespace
 	Schema    bool // `input.schema_errors`
 	Inventory Wanted
-	Outside   bool // something else of which nobody notes that they look: time zones, schemas of hosts
+	LookedUp  []model.Kind // of the inventory
+	Outside   bool         // something else of which nobody notes that they look: time zones, schemas of hosts
 }
 
 // Reads is what the selected policies look at.
@@ -56,6 +95,9 @@ func (r *reader) of(reached map[*ast.Rule]bool, own []string) (out Reading) {
 		}
 		if one.Inventory.All {
 			one.Inventory = Wanted{All: len(own) == 0, Kinds: own}
+			if len(own) > 0 {
+				one.LookedUp = anyVersion(own)
+			}
 		}
 		out.add(one)
 	}
@@ -71,6 +113,17 @@ func (r *reader) alone(rule *ast.Rule) Reading {
 	if virtual.Mentions(rule, ast.DefaultRootDocument, "inventory") {
 		kinds := r.declared[rule.Location.File]
 		out.Inventory = Wanted{All: len(kinds) == 0, Kinds: kinds}
+		if out.LookedUp = anyVersion(kinds); len(kinds) == 0 {
+			out.LookedUp = virtual.LookedUp(rule)
+		}
+	}
+	return out
+}
+
+// anyVersion are kinds as METADATA names them.
+func anyVersion(kinds []string) (out []model.Kind) {
+	for _, kind := range kinds {
+		out = append(out, model.Kind{Kind: kind})
 	}
 	return out
 }
@@ -81,6 +134,7 @@ func (r *Reading) add(other Reading) {
 	r.Outside = r.Outside || other.Outside
 	r.Inventory.All = r.Inventory.All || other.Inventory.All
 	r.Inventory.Kinds = append(r.Inventory.Kinds, other.Inventory.Kinds...)
+	r.LookedUp = append(r.LookedUp, other.LookedUp...)
 }
 
 // reached is every rule that the verdict of a policy may depend on.

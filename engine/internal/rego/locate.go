@@ -14,22 +14,20 @@ import (
 // repeated (its time is up, say) the resource it is: a finding is never lost over its place.
 func (e *Evaluator) Locate(ctx context.Context, violations []Violation, resource *ast.Term) [][]any {
 	paths := make([][]any, len(violations))
-	sketch, same := locate.NewSketch(resource), locate.NewCopy(resource)
+	same := locate.NewCopy(resource)
 	for from := 0; from < len(violations); {
 		to := from + 1
 		for to < len(violations) && violations[to].Ref.Equal(violations[from].Ref) {
 			to++
 		}
-		found, _ := e.locate(ctx, violations[from:to], resource, sketch, same)
+		found, _ := e.locate(ctx, violations[from:to], resource, same)
 		copy(paths[from:to], found)
 		from = to
 	}
 	return paths
 }
 
-func (e *Evaluator) locate(
-	ctx context.Context, violations []Violation, resource *ast.Term, sketch *locate.Sketch, same *locate.Copy,
-) ([][]any, error) {
+func (e *Evaluator) locate(ctx context.Context, violations []Violation, resource *ast.Term, same *locate.Copy) ([][]any, error) {
 	ctx, stop := context.WithTimeout(ctx, e.timeout)
 	defer stop()
 	entries := make([]*ast.Term, len(violations))
@@ -38,7 +36,7 @@ func (e *Evaluator) locate(
 	}
 	return locate.Paths(ctx, locate.Query{
 		Compiler: e.set.Compiler, Store: e.set.Store, Input: violations[0].Input, Rule: violations[0].Ref,
-		Roots: rootsOf[violations[0].Policy.Form], Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Sketch: sketch, Copy: same, Derived: violations[0].derived,
+		Roots: rootsOf[violations[0].Policy.Form], Resource: resource, Prepare: e.prepare, Plans: violations[0].plans, Copy: same, Derived: violations[0].derived,
 	}, entries)
 }
 

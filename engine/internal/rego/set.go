@@ -77,6 +77,7 @@ type Set struct {
 	runner       *compiled.Runner
 	stored       ast.Value // what stands in Store
 	prepared     *prepared
+	around       *around
 }
 
 type query struct {
@@ -94,7 +95,7 @@ type query struct {
 func Compile(ctx context.Context, modules []Module, options Options) (*Set, []model.Problem) {
 	translation := translated(modules, options)
 	parsed, problems := translation.parsed, translation.problems
-	set := &Set{options: options, capabilities: translation.capabilities, Compiler: translation.compiler, prepared: &prepared{}}
+	set := &Set{options: options, capabilities: translation.capabilities, Compiler: translation.compiler, prepared: &prepared{}, around: &around{}}
 	problems = append(problems, set.takenPaths(parsed)...)
 	if model.HasErrors(problems) {
 		return set, problems
@@ -196,7 +197,8 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		}
 		s.Policies = append(s.Policies, policy)
 		own := s.reached(group)
-		s.reads[policy.Name] = reader.of(own, kindsOf(group, reader.declared))
+		reading := reader.of(own, kindsOf(group, reader.declared))
+		s.reads[policy.Name], policy.LooksUp = reading, model.Kinds(reading.LookedUp)
 		maps.Copy(reached, own)
 	}
 	problems = append(problems, sameName(s.Policies)...)
@@ -273,18 +275,6 @@ func (s *Set) Kubernetes() string {
 	attest, _ := s.options.Data["attest"].(map[string]any)
 	version, _ := attest["kubernetes_version"].(string)
 	return version
-}
-
-// WithInventory is the same set, with `data.inventory` for one run.
-func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, error) {
-	store := inmem.NewFromObjectWithOpts(s.options.Data, inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	err := storage.Txn(ctx, store, storage.WriteParams, func(txn storage.Transaction) error {
-		return store.Write(ctx, txn, storage.AddOp, storage.Path{"inventory"}, inventory.Value)
-	})
-	with := *s
-	with.Store = store
-	with.stored = with.Document(ctx, ast.DefaultRootRef)
-	return &with, err
 }
 
 // Close lets go what evaluations have kept of the set, and of sets with its inventories. Those that have begun may end,

@@ -14,35 +14,37 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/sourcegraph/jsonrpc2"
 )
 
-// Error codes beyond those of JSON-RPC itself (engine/README.md).
+// Error codes: those of JSON-RPC itself, and ours beyond them (engine/README.md).
 const (
-	CodeInternal     = -32000
-	CodeDeadline     = -32001
-	CodeProtocol     = -32002
-	CodeUnknownSet   = -32003
-	CodeCancelled    = -32800
-	CodeInvalidInput = jsonrpc2.CodeInvalidParams
+	CodeUnknownMethod    = -32601
+	CodeInvalidInput     = -32602
+	CodeInternal         = -32000
+	CodeDeadline         = -32001
+	CodeProtocol         = -32002
+	CodeUnknownSet       = -32003
+	CodeUnknownInventory = -32004
+	CodeCancelled        = -32800
 )
+
+// Error is why a request has no result.
+type Error struct {
+	Code    int64  `json:"code"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return e.Message }
 
 // Request is what a method gets: its parameters, and a way to stream results back.
 type Request struct {
 	ID     uint64
 	Params json.RawMessage
-	conn   *jsonrpc2.Conn
 	frames *frames
 }
 
 // Notify streams part of the result of this request.
-func (r *Request) Notify(ctx context.Context, method string, params any) error {
-	if own, ok := params.(Appender); ok {
-		return r.frames.notify(method, own)
-	}
-	return r.conn.Notify(ctx, method, params)
-}
+func (r *Request) Notify(method string, params any) error { return r.frames.notify(method, params) }
 
 // Method answers one kind of request.
 type Method func(ctx context.Context, r *Request) (any, error)
@@ -52,7 +54,7 @@ var heartbeat = 2 * time.Second
 
 // Fail is an error with a code of its own.
 func Fail(code int64, format string, args ...any) error {
-	return &jsonrpc2.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{code, fmt.Sprintf(format, args...)}
 }
 
 type server struct {
@@ -62,25 +64,34 @@ type server struct {
 	running map[uint64]context.CancelFunc
 }
 
-// Serve answers requests until the stream ends. It returns when the other side is gone.
+// Serve answers requests until the stream ends: the other side is gone, or it sent what is no message.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, methods map[string]Method) {
 	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}, frames: newFrames(stream)}
-	conn := jsonrpc2.NewConn(ctx, s.frames, handler{s}, jsonrpc2.SetLogger(silent{}))
-	s.live(ctx, conn)
+	ctx, gone := context.WithCancel(ctx)
+	defer gone()
+	go s.live(ctx)
+	defer func() { _ = stream.Close() }()
+	for {
+		m, err := s.frames.read()
+		if err != nil {
+			return
+		}
+		s.take(ctx, m)
+	}
 }
 
 // live tells the other side from time to time which requests are being worked at, until it is gone: a client that
 // hears nothing of its request knows that it waits in vain, however long the work may rightly take.
-func (s *server) live(ctx context.Context, conn *jsonrpc2.Conn) {
+func (s *server) live(ctx context.Context) {
 	every := time.NewTicker(heartbeat)
 	defer every.Stop()
 	for {
 		select {
-		case <-conn.DisconnectNotify():
+		case <-ctx.Done():
 			return
 		case <-every.C:
 			if running := s.requests(); len(running) > 0 {
-				_ = conn.Notify(ctx, "$/alive", alive{running}) // fails only when the other side is gone
+				_ = s.frames.notify("$/alive", alive{running}) // fails only when the other side is gone
 			}
 		}
 	}
@@ -97,43 +108,23 @@ func (s *server) requests() []uint64 {
 	return slices.Sorted(maps.Keys(s.running))
 }
 
-type silent struct{}
-
-func (silent) Printf(string, ...any) {}
-
-type handler struct{ *server }
-
-// Handle runs in the reading goroutine: requests are started in order and answered as they finish.
-func (h handler) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) {
-	if req.Method == "$/cancelRequest" {
-		h.cancel(req)
-		return
-	}
-	if req.Notif {
-		return
-	}
-	params := json.RawMessage("{}")
-	if req.Params != nil {
-		params = *req.Params
-	}
-	ctx, stop := h.begin(ctx, req.ID.Num, deadlineOf(req))
-	go func() {
-		defer stop()
-		r := &Request{ID: req.ID.Num, Params: params, conn: conn, frames: h.frames}
-		result, err := h.call(ctx, req.Method, r)
-		reply(ctx, conn, req.ID, result, err)
-	}()
-}
-
-// deadlineOf is how long a request may be worked at; 0 where it does not say.
-func deadlineOf(req *jsonrpc2.Request) time.Duration {
-	for _, field := range req.ExtraFields {
-		if number, ok := field.Value.(json.Number); ok && field.Name == "deadline" {
-			milliseconds, _ := number.Int64() // what is no whole number is no deadline
-			return time.Duration(milliseconds) * time.Millisecond
+// take runs in the reading goroutine: requests are started in order and answered as they finish.
+func (s *server) take(ctx context.Context, m message) {
+	switch {
+	case m.Method == "$/cancelRequest":
+		s.cancel(m.Params)
+	case m.ID != nil && m.Method != "":
+		if m.Params == nil {
+			m.Params = json.RawMessage("{}")
 		}
+		milliseconds, _ := m.Deadline.Int64() // what is no whole number is no deadline
+		ctx, stop := s.begin(ctx, *m.ID, time.Duration(milliseconds)*time.Millisecond)
+		go func() {
+			defer stop()
+			result, err := s.call(ctx, m.Method, &Request{ID: *m.ID, Params: m.Params, frames: s.frames})
+			s.reply(ctx, *m.ID, result, err)
+		}()
 	}
-	return 0
 }
 
 func (s *server) begin(ctx context.Context, id uint64, deadline time.Duration) (context.Context, func()) {
@@ -154,11 +145,11 @@ func (s *server) begin(ctx context.Context, id uint64, deadline time.Duration) (
 	}
 }
 
-func (s *server) cancel(req *jsonrpc2.Request) {
+func (s *server) cancel(given json.RawMessage) {
 	var params struct {
 		ID uint64 `json:"id"`
 	}
-	if req.Params == nil || json.Unmarshal(*req.Params, &params) != nil {
+	if json.Unmarshal(given, &params) != nil {
 		return
 	}
 	s.mu.Lock()
@@ -172,7 +163,7 @@ func (s *server) cancel(req *jsonrpc2.Request) {
 func (s *server) call(ctx context.Context, name string, r *Request) (result any, err error) {
 	method, ok := s.methods[name]
 	if !ok {
-		return nil, Fail(jsonrpc2.CodeMethodNotFound, "method `%s` is not known", name)
+		return nil, Fail(CodeUnknownMethod, "method `%s` is not known", name)
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -182,29 +173,26 @@ func (s *server) call(ctx context.Context, name string, r *Request) (result any,
 	return method(ctx, r)
 }
 
-func reply(ctx context.Context, conn *jsonrpc2.Conn, id jsonrpc2.ID, result any, err error) {
-	// The request's own context may be over: the answer still has to leave.
-	out := context.WithoutCancel(ctx)
+func (s *server) reply(ctx context.Context, id uint64, result any, err error) {
 	if err == nil {
-		err = conn.Reply(out, id, result)
-		if err == nil || errors.Is(err, jsonrpc2.ErrClosed) {
-			return
-		}
+		err = s.frames.answer(id, result)
 	}
-	_ = conn.ReplyWithError(out, id, coded(ctx, err)) // fails only when the other side is gone
+	if err != nil {
+		_ = s.frames.refuse(id, coded(ctx, err)) // fails only when the other side is gone
+	}
 }
 
-func coded(ctx context.Context, err error) *jsonrpc2.Error {
-	var own *jsonrpc2.Error
+func coded(ctx context.Context, err error) *Error {
+	var own *Error
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return &jsonrpc2.Error{Code: CodeDeadline, Message: "the deadline of the request has passed"}
+		return &Error{CodeDeadline, "the deadline of the request has passed"}
 	case errors.Is(ctx.Err(), context.Canceled):
-		return &jsonrpc2.Error{Code: CodeCancelled, Message: "the request was cancelled"}
+		return &Error{CodeCancelled, "the request was cancelled"}
 	case errors.As(err, &own):
 		return own
 	}
-	return &jsonrpc2.Error{Code: CodeInternal, Message: err.Error()}
+	return &Error{CodeInternal, err.Error()}
 }
 
 // Params reads the parameters of a request. One that the method does not know is refused: what it asks for would

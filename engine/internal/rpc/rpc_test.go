@@ -67,12 +67,12 @@ func TestEachFailureHasItsCode(t *testing.T) {
 	}
 	conn := client(t, methods, nil)
 	cases := map[string]refusal{
-		"an unknown method":    {"nothing", nil, jsonrpc2.CodeMethodNotFound},
+		"an unknown method":    {"nothing", nil, CodeUnknownMethod},
 		"a panic":              {"panics", nil, CodeInternal},
 		"an error of its own":  {"fails", nil, CodeUnknownSet},
 		"any other error":      {"breaks", nil, CodeInternal},
-		"malformed parameters": {"reads", map[string]any{"N": "x"}, jsonrpc2.CodeInvalidParams},
-		"unknown parameters":   {"reads", map[string]any{"M": 1}, jsonrpc2.CodeInvalidParams},
+		"malformed parameters": {"reads", map[string]any{"N": "x"}, CodeInvalidInput},
+		"unknown parameters":   {"reads", map[string]any{"M": 1}, CodeInvalidInput},
 		"a passed deadline":    {"waits", nil, CodeDeadline},
 	}
 	for name, c := range cases {
@@ -152,7 +152,7 @@ func TestResultsStreamBeforeTheAnswer(t *testing.T) {
 	conn := client(t, map[string]Method{
 		"streams": func(ctx context.Context, r *Request) (any, error) {
 			for range 3 {
-				if err := r.Notify(ctx, "part", map[string]any{"request": r.ID}); err != nil {
+				if err := r.Notify("part", map[string]any{"request": r.ID}); err != nil {
 					return nil, err
 				}
 			}

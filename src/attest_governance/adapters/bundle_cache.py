@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +18,8 @@ from pathlib import Path
 
 import msgspec
 
+from attest_governance.adapters.private import own
+from attest_governance.decoding import decode
 from attest_governance.errors import ConfigurationError
 from attest_governance.writing import lock
 
@@ -63,7 +64,7 @@ class BundleCache:
     def read(self) -> State | None:
         """What is in use; None where there is nothing, or nothing that is whole."""
         try:
-            state = msgspec.json.decode((self._folder / _STATE).read_bytes(), type=State)
+            state = decode((self._folder / _STATE).read_bytes(), State)
         except (OSError, msgspec.DecodeError, RecursionError):
             return None
         return state if state.url == self._url and self._whole(state) else None
@@ -126,7 +127,7 @@ class BundleCache:
             self._folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in (self._folder.parent, self._folder):
                 folder.mkdir(exist_ok=True, mode=0o700)
-                _own(folder)
+                own(folder)
         except OSError as error:
             raise self._unusable(error.strerror or str(error)) from error
 
@@ -142,14 +143,3 @@ class BundleCache:
         for path in self._folder.glob(f"*{_ARCHIVE}"):
             if path != self.archive(state) and path.stat().st_mtime < limit:
                 path.unlink(missing_ok=True)
-
-
-def _own(folder: Path) -> None:
-    """Whoever may write to the folder decides which policies hold."""
-    if sys.platform == "win32":
-        return
-    found = folder.lstat()
-    if folder.is_symlink() or found.st_uid != os.geteuid():
-        raise PermissionError(1, f"`{folder}` belongs to somebody else")
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)

@@ -180,7 +180,7 @@ def _fetched(remote: Remote, cache: BundleCache, state: State, *problems: Proble
         message = f"the bundle comes from `{remote.url}` without a key: anybody on the way can replace it"
         hint = "use https, or set `policy.policy_bundle_key`"
         problems = (*problems, Problem("warning", "bundle_open", message, hint=hint))
-    return Fetched(cache.archive(state), state.revision, problems)
+    return Fetched(cache.archive(state), state.revision, problems, state.confirmed)
 
 
 def _span(seconds: float) -> str:

@@ -9,22 +9,30 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
-from attest_governance.adapters.cluster import FIELD_MANAGER, Change, Kind, Object
-from attest_governance.errors import ClusterError, ConflictError, UsageError
+from attest_governance.adapters.cluster import FIELD_MANAGER, Change, Event, Kind, Object, Page, Served
+from attest_governance.adapters.listing import events, lines_of, page
+from attest_governance.decoding import decode
+from attest_governance.errors import AttestError, ClusterError, ConflictError, GoneError, UsageError
 
 _PAGE = "500"
+_PAGE_BYTES = 32 << 20
+"""Bytes of a page: the engine reads no text above 64 MiB, and objects may be as large as 1.5 MB each."""
+_BUSY = (429, 503)
+_TRIES, _LONGEST_WAIT = 4, 10.0
 _WATCHED = 240
 """Seconds after which a watch is begun anew: a connection that is cut without a word is not waited for much longer."""
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 _EXEC_VERSION = "client.authentication.k8s.io/v1"
-_GONE, _CONFLICT, _UNPROCESSABLE = 404, 409, 422
+_ABSENT, _CONFLICT, _GONE = 404, 409, 410
 _HINTS = {
     401: "the credentials are missing or no longer valid: log in again",
     403: "ask for the rights, or use another context",
@@ -58,7 +66,9 @@ def connect(*, kubeconfig: Path | None = None, context: str = "", timeout: float
     wrong = (ConfigError, yaml.YAMLError, msgspec.MsgspecError, OSError, LookupError, TypeError, ValueError)
     try:
         config = _with_exec(_configuration(kubeconfig, context))
-        client = Client(config, ConnectionParams(timeout=httpx2.Timeout(timeout)))
+        client = Client(
+            config, _unlimited(ConnectionParams, httpx2.Limits(max_connections=None))(httpx2.Timeout(timeout))
+        )
     except (*wrong, AttributeError, AssertionError) as error:
         raise ClusterError(
             f"can't use the kubeconfig: {_one_line(error)}",
@@ -66,6 +76,16 @@ def connect(*, kubeconfig: Path | None = None, context: str = "", timeout: float
             hint="name a file with --kubeconfig or KUBECONFIG, and one of its contexts with --context",
         ) from error
     return KubernetesCluster(client, config.context_name)
+
+
+def _unlimited(parameters: Any, limits: Any) -> Any:  # noqa: ANN401 (lightkube's own types, imported late)
+    """Parameters of connections, of which there may be one for each kind that is watched."""
+
+    class Unlimited(parameters):  # type: ignore[misc]
+        def httpx_params(self, config: Any) -> dict[str, Any]:  # noqa: ANN401 (lightkube's own type)
+            return {**super().httpx_params(config), "limits": limits}
+
+    return Unlimited
 
 
 def _configuration(kubeconfig: Path | None, context: str) -> Any:  # noqa: ANN401 (lightkube's own type)
@@ -102,14 +122,31 @@ def _with_exec(config: Any) -> Any:  # noqa: ANN401 (lightkube's own type, impor
 class KubernetesCluster:
     """A cluster behind an HTTP connection. See `adapters.cluster.Cluster` for what the methods promise."""
 
-    def __init__(self, client: Any, name: str) -> None:  # noqa: ANN401 (an httpx client)
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 (an httpx client)
+        name: str,
+        pause: Callable[[float], object] = time.sleep,
+        user: str = "",
+    ) -> None:
         self._client = client
         self._name = name
+        self._pause = pause
+        self._as = {"Impersonate-User": user} if user else {}
 
     @property
     def name(self) -> str:
         """The context, or where the cluster is."""
         return self._name
+
+    def versions(self) -> tuple[str, ...]:
+        """The preferred version of each group, that of the group without a name first."""
+        groups = (self._request("GET", "/apis") or {}).get("groups") or ()
+        return ("v1", *(each["preferredVersion"]["groupVersion"] for each in groups))
+
+    def close(self) -> None:
+        """Ends the connections that are kept."""
+        self._client.close()
 
     def kinds(self, api_version: str) -> tuple[Kind, ...]:
         """The kinds of a group and version."""
@@ -124,39 +161,134 @@ class KubernetesCluster:
 
     def get(self, kind: Kind, name: str, namespace: str = "") -> Object | None:
         """One object, or None."""
-        return self._request("GET", _path(kind, name, namespace), absent=True)
+        return self._request("GET", kind.path(name, namespace), absent=True)
 
     def list(self, kind: Kind, labels: str = "") -> Iterator[Object]:
         """All objects of a kind."""
+        for part in self._pages(kind, labels):
+            for each in part.get("items") or ():
+                # Items of a list don't state what they are.
+                yield {"apiVersion": kind.api_version, "kind": kind.kind, **each}
+
+    def _pages(self, kind: Kind, labels: str = "") -> Iterator[Object]:
+        """All objects of a kind as they were at one moment, page by page."""
         more = ""
         while True:
             wanted = {"limit": _PAGE, "labelSelector": labels, "continue": more}
             parameters = {name: value for name, value in wanted.items() if value}
-            page = self._request("GET", f"{_base(kind.api_version)}/{quote(kind.plural, safe='')}", parameters) or {}
-            for each in page.get("items") or ():
-                # Items of a list don't state what they are.
-                yield {"apiVersion": kind.api_version, "kind": kind.kind, **each}
-            more = (page.get("metadata") or {}).get("continue") or ""
+            part = self._request("GET", kind.path(), parameters) or {}
+            yield part
+            more = (part.get("metadata") or {}).get("continue") or ""
             if not more:
                 return
 
-    def watch(self, kind: Kind) -> Iterator[Change]:
+    def watch(self, kind: Kind, labels: str = "") -> Iterator[Change]:
         """All objects of a kind, and what changes from then on."""
-        path = f"{_base(kind.api_version)}/{quote(kind.plural, safe='')}"
-        listed = self._request("GET", path) or {}  # whole, or its version would not be that of all
-        for each in listed.get("items") or ():
-            yield Change("ADDED", {"apiVersion": kind.api_version, "kind": kind.kind, **each})
+        version = ""
+        for part in self._pages(kind, labels):  # all of one version
+            for each in part.get("items") or ():
+                yield Change("ADDED", {"apiVersion": kind.api_version, "kind": kind.kind, **each})
+            version = (part.get("metadata") or {}).get("resourceVersion") or ""
         yield Change("SYNCED")
-        version = (listed.get("metadata") or {}).get("resourceVersion") or ""
-        wanted = {"watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCHED)}
-        yield from self._changes(path, wanted)
+        meant = {"labelSelector": labels} if labels else {}
+        wanted = {**meant, "watch": "true", "resourceVersion": version, "timeoutSeconds": str(_WATCHED)}
+        yield from self._changes(kind.path(), wanted)
+
+    def served(self) -> Served:
+        """All kinds of objects that somebody can make and list, each once, in the version that the cluster prefers."""
+        core = self._request("GET", "/api") or {}
+        groups = (self._request("GET", "/apis") or {}).get("groups") or ()
+        versions = [*(core.get("versions") or ()), *(one for group in groups for one in _versions(group))]
+        kinds, failures = dict[tuple[str, str], Kind](), []
+        for version in versions:
+            try:
+                found = self._request("GET", _base(version), absent=True) or {}
+            except ClusterError as error:
+                failures.append(ClusterError(f"`{version}`: {error.message}", hint=error.hint))
+                continue
+            for kind in _listable(version, found):
+                kinds.setdefault((kind.group, kind.plural), kind)
+        return Served(tuple(kinds.values()), tuple(failures))
+
+    def pages(self, kind: Kind, namespace: str = "") -> Iterator[Page]:
+        """All objects of a kind, or those in a namespace, as the bytes that came."""
+        path, most, token = kind.path(namespace=namespace), int(_PAGE), ""
+        while True:
+            wanted = {"limit": str(most), "continue": token}
+            content = self._content(path, {name: value for name, value in wanted.items() if value})
+            if content is None and most > 1:
+                most = max(1, most // 5)  # of these objects fewer make a page
+                continue
+            if content is None:
+                raise ClusterError(f"an object of `{kind.plural}` is larger than {_PAGE_BYTES >> 20} MiB")
+            part, token = page(content, kind)
+            yield part
+            if not token:
+                return
+
+    def _content(self, path: str, parameters: Mapping[str, str]) -> bytes | None:
+        """What is at a path, or None where it is too long to be read at once."""
+        for attempt in range(1, _TRIES + 1):
+            with self._opened(path, parameters, timeout=None) as response:
+                if response.status_code not in _BUSY or attempt == _TRIES:
+                    return self._whole(response)
+                wait = _wait(response, attempt)
+            self._pause(wait)
+        raise AssertionError  # the last attempt returns
+
+    def _whole(self, response: Any) -> bytes | None:  # noqa: ANN401 (an httpx response)
+        if not response.is_success:
+            response.read()
+            raise self._refusal(response)
+        parts, size = [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > _PAGE_BYTES:
+                return None
+        return b"".join(parts)
+
+    def changes(self, kind: Kind, version: str) -> Iterator[Event]:
+        """What happened to objects of a kind after a version, with a bookmark now and then."""
+        wanted = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(_WATCHED),
+        }
+        with self._opened(kind.path(), wanted, timeout=2 * _WATCHED) as response:
+            if not response.is_success:
+                response.read()
+                raise self._refusal(response)
+            yield from events(lines_of(response.iter_bytes()), kind)
+
+    @contextmanager
+    def _opened(self, path: str, parameters: Mapping[str, str], timeout: float | None) -> Iterator[Any]:
+        """An answer that is read part by part; None keeps the usual limit of time."""
+        limits = {} if timeout is None else {"timeout": timeout}
+        headers = {"Accept": "application/json", **self._as}
+        try:
+            with self._client.stream("GET", path, params=parameters, headers=headers, **limits) as response:
+                yield response
+        except AttestError:
+            raise
+        except Exception as error:  # as in `_request`
+            raise ClusterError(
+                f"can't read from the cluster `{self.name}`: {_one_line(error)}",
+                hint="check the context and the network",
+            ) from error
+
+    def create(self, kind: Kind, value: Object) -> Object:
+        """Makes an object that must not be there yet."""
+        path = kind.path(namespace=value["metadata"].get("namespace", ""))
+        return self._request("POST", path, {"fieldManager": FIELD_MANAGER}, body=value) or {}
 
     def _changes(self, path: str, wanted: Mapping[str, str]) -> Iterator[Change]:
         try:
-            with self._client.stream("GET", path, params=wanted, timeout=2 * _WATCHED) as response:
+            with self._client.stream("GET", path, params=wanted, headers=self._as, timeout=2 * _WATCHED) as response:
                 # An answer that is no success is a `Status`, which has no `type`, and ends the watch.
-                for line in response.iter_lines():
-                    change = msgspec.json.decode(line, type=Change)
+                for line in lines_of(response.iter_bytes()):
+                    change = decode(line, Change)
                     if change.type == "ERROR":  # the version is too old by now, say: whoever watches begins anew
                         return
                     yield change
@@ -165,13 +297,28 @@ class KubernetesCluster:
                 f"the watch of the cluster `{self.name}` broke: {_one_line(error)}", hint="check the network"
             ) from error
 
-    def apply(self, kind: Kind, value: Object, *, force: bool = False, dry_run: bool = False) -> Object:
+    def ask(self, kind: Kind, value: Object) -> Object:
+        """Sends an object that is a question, and returns it with its answer."""
+        whole = {"apiVersion": kind.api_version, "kind": kind.kind, **value}
+        return self._request("POST", kind.path(), body=whole) or {}
+
+    def apply(
+        self,
+        kind: Kind,
+        value: Object,
+        *,
+        force: bool = False,
+        dry_run: bool = False,
+        manager: str = FIELD_MANAGER,
+        subresource: str = "",
+    ) -> Object:
         """Applies an object under our field manager."""
-        parameters = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        parameters = {"fieldManager": manager, "force": "true" if force else "false"}
         if dry_run:
             parameters["dryRun"] = "All"
         metadata = value["metadata"]
-        path = _path(kind, metadata["name"], metadata.get("namespace", ""))
+        path = kind.path(metadata["name"], metadata.get("namespace", ""))
+        path = f"{path}/{subresource}" if subresource else path
         answer = self._request("PATCH", path, parameters, body=value, headers=_APPLY)
         return answer or {}
 
@@ -180,8 +327,12 @@ class KubernetesCluster:
         metadata = value["metadata"]
         body: Object = {"preconditions": {"uid": metadata["uid"]}, "propagationPolicy": "Background"}
         parameters = {"dryRun": "All"} if dry_run else {}
-        path = _path(kind, metadata["name"], metadata.get("namespace", ""))
+        path = kind.path(metadata["name"], metadata.get("namespace", ""))
         return self._request("DELETE", path, parameters, body=body, absent=True) is not None
+
+    def impersonating(self, user: str) -> KubernetesCluster:
+        """The same cluster in the name of somebody else."""
+        return KubernetesCluster(self._client, self._name, self._pause, user)
 
     def _request(
         self,
@@ -195,14 +346,19 @@ class KubernetesCluster:
     ) -> Object | None:
         """Sends a request and returns the answer, or None for 404 where `absent` allows it."""
         content = None if body is None else json.dumps(body).encode()
-        sent = {"Accept": "application/json", "Content-Type": "application/json", **(headers or {})}
-        try:
-            response = self._client.request(method, path, params=parameters, content=content, headers=sent)
-        except Exception as error:  # the HTTP library, TLS, credential plugins: all mean the same here
-            raise ClusterError(
-                f"can't reach the cluster `{self.name}`: {_one_line(error)}", hint="check the context and the network"
-            ) from error
-        if response.status_code == _GONE and absent:
+        sent = {"Accept": "application/json", "Content-Type": "application/json", **self._as, **(headers or {})}
+        for attempt in range(1, _TRIES + 1):
+            try:
+                response = self._client.request(method, path, params=parameters, content=content, headers=sent)
+            except Exception as error:  # the HTTP library, TLS, credential plugins: all mean the same here
+                raise ClusterError(
+                    f"can't reach the cluster `{self.name}`: {_one_line(error)}",
+                    hint="check the context and the network",
+                ) from error
+            if response.status_code not in _BUSY or attempt == _TRIES:
+                break
+            self._pause(_wait(response, attempt))
+        if response.status_code == _ABSENT and absent:
             return None
         if not response.is_success:
             raise self._refusal(response)
@@ -223,8 +379,16 @@ class KubernetesCluster:
             )
         if response.status_code == _CONFLICT:
             return ConflictError(f"the object has changed meanwhile: {message}", hint="try again")
+        if response.status_code == _GONE:
+            return GoneError(f"the cluster `{self.name}` does not remember: {message}", hint="try again")
         hint = _HINTS.get(response.status_code, "")
         return ClusterError(f"the cluster `{self.name}` refuses: {message}", hint=hint)
+
+
+def _wait(response: Any, attempt: int) -> float:  # noqa: ANN401 (an httpx response)
+    """Seconds after which a cluster that is busy may be asked again."""
+    stated = str(response.headers.get("retry-after", ""))
+    return min(float(stated) if stated.isdecimal() else 2.0**attempt, _LONGEST_WAIT)
 
 
 def _object(response: Any) -> Object | None:  # noqa: ANN401 (an httpx response)
@@ -247,9 +411,18 @@ def _base(api_version: str) -> str:
     return f"/apis/{group}" if "/" in api_version else f"/api/{group}"
 
 
-def _path(kind: Kind, name: str, namespace: str) -> str:
-    inside = f"/namespaces/{quote(namespace, safe='')}" if kind.namespaced else ""
-    return f"{_base(kind.api_version)}{inside}/{quote(kind.plural, safe='')}/{quote(name, safe='')}"
+def _versions(group: Mapping[str, Any]) -> list[str]:
+    """The versions of a group, the preferred one first."""
+    preferred = (group.get("preferredVersion") or {}).get("groupVersion")
+    every = [str(one.get("groupVersion")) for one in group.get("versions") or ()]
+    return sorted(every, key=lambda one: one != preferred)
+
+
+def _listable(version: str, found: Mapping[str, Any]) -> Iterator[Kind]:
+    """The kinds of a version whose objects are made and listed; reviews and metrics are not."""
+    for each in found.get("resources") or ():
+        if "/" not in each["name"] and {"create", "list"} <= set(each.get("verbs") or ()):
+            yield Kind(version, each["kind"], each["name"], each["namespaced"])
 
 
 def _one_line(error: object) -> str:

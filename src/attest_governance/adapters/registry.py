@@ -1,28 +1,30 @@
 """A client of OCI registries (distribution-spec 1.1) that reads: manifests, blobs, and what refers to an image.
 
 Manifests are written by strangers, so only hosts that are listed are asked. Every byte is held against its digest.
-Credentials go to the listed host and to the token server that is listed for it; redirects are followed to listed hosts
-alone, without credentials.
+Credentials go to the listed host and to the token server that is listed for it; redirects are followed without
+credentials, to listed hosts, and for blobs to hosts of the internet, too, whatever their names.
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
+import ssl
 from collections.abc import Callable, Mapping
 from time import monotonic
-from typing import Any
+from typing import Protocol, TypeVar
 from urllib.parse import SplitResult, quote, urlencode, urljoin
 
 import msgspec
 
-from attest_governance.adapters.http import REDIRECTS, Reply, check_url, exchange, failed, redirected
-from attest_governance.errors import InputError
+from attest_governance.adapters.http import REDIRECTS, Lines, Reply, Trust, check_url, exchange, failed, redirected
+from attest_governance.adapters.registry_credentials import HUB, Credentials
+from attest_governance.errors import InputError, NetworkError
 
 MAX_MANIFEST = 4 << 20
 MAX_TOKEN = 1 << 16
-HUB = "docker.io"
 MOST_PAGES = 16
 MOST_REDIRECTS = 3
 _OK, _UNAUTHORIZED, _NOT_FOUND = 200, 401, 404
@@ -38,8 +40,19 @@ _MANIFESTS = ", ".join(
         "application/vnd.docker.distribution.manifest.list.v2+json",
     )
 )
-Credentials = Callable[[str], str]
-"""From a host to `user:password`; empty for none."""
+
+
+Answer = TypeVar("Answer")
+
+
+class Blobs(Protocol):
+    """Where what was brought before is kept, by its digest."""
+
+    def blob(self, digest: str, limit: int) -> bytes | None:
+        """The bytes of a digest; None where they are not kept."""
+
+    def keep_blob(self, digest: str, data: bytes) -> None:
+        """Keeps what was held against its digest."""
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +64,11 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """Where tokens for it are issued, beside itself."""
     redirects: tuple[str, ...] = ()
     """Where its blobs may lie, beside itself."""
-    ca_file: str = ""
+    tls: ssl.SSLContext | None = None
+    """Whom to trust; the system's certificates where it is None."""
     plain_http: bool = False
+    mirrors: tuple[str, ...] = ()
+    """Names of hosts that are asked before it."""
 
     @property
     def url(self) -> str:
@@ -71,18 +87,34 @@ class Registries:
     Args:
         hosts: by their names.
         credentials: what is known for a host.
+        kept: what was brought before; None for nothing.
         timeout: seconds for each question, with all that it takes.
         max_blob: the largest blob in bytes.
     """
 
     def __init__(
-        self, hosts: Mapping[str, Host], credentials: Credentials, *, timeout: float = 30.0, max_blob: int = 64 << 20
+        self,
+        hosts: Mapping[str, Host],
+        credentials: Credentials,
+        *,
+        kept: Blobs | None = None,
+        timeout: float = 30.0,
+        max_blob: int = 64 << 20,
     ) -> None:
         self.hosts = hosts
         self._credentials = credentials
+        self._kept = kept
         self._timeout = timeout
         self._max_blob = max_blob
         self._tokens: dict[tuple[str, str], str] = {}
+        self._lines = Lines()
+        self._without_api: set[str] = set()
+        """Hosts that have no referrers API, but for an image the tag that stands for it: no other tool writes that."""
+
+    def close(self) -> None:
+        """Closes connections, and forgets what hosts can't do; the next question finds out anew."""
+        self._lines.close()
+        self._without_api.clear()
 
     def knows(self, repository: str) -> bool:
         """Whether the registry of a repository may be asked."""
@@ -113,7 +145,16 @@ class Registries:
         Raises:
             NetworkError: the registry can't be asked.
         """
-        return self._get(repository, f"manifests/{quote(tag, safe='')}", MAX_MANIFEST)[1]
+        return self._first(repository, lambda place: self._tagged(place, tag))
+
+    def named(self, repository: str, tag: str) -> str:
+        """The digest that a tag names now, by the registry itself and no mirror; empty where there is none.
+
+        Raises:
+            NetworkError: the registry can't be asked.
+        """
+        found = self._tagged(repository, tag)
+        return "" if found is None else f"sha256:{hashlib.sha256(found).hexdigest()}"
 
     def referrers(self, repository: str, digest: str) -> list[bytes]:
         """The pages that list what refers to an image: hints, of which nothing is proven.
@@ -123,12 +164,39 @@ class Registries:
         Raises:
             NetworkError: the registry can't be asked, or has no end of pages.
         """
-        path, pages = f"referrers/{digest}", list[bytes]()
+        return self._first(repository, lambda place: self._referrers(place, digest) or None) or []
+
+    def _first(self, repository: str, ask: Callable[[str], Answer | None]) -> Answer | None:
+        """The first answer of the mirrors of a registry, and of itself; its own errors alone count."""
+        host, _, name = repository.partition("/")
+        for mirror in self.hosts[host].mirrors:
+            with contextlib.suppress(InputError, NetworkError):
+                found = ask(f"{mirror}/{name}")
+                if found is not None:
+                    return found
+        return ask(repository)
+
+    def _tagged(self, repository: str, tag: str) -> bytes | None:
+        return self._get(repository, f"manifests/{quote(tag, safe='')}", MAX_MANIFEST)[1]
+
+    def _referrers(self, repository: str, digest: str) -> list[bytes]:
+        host = self._host(repository).name
+        pages = None if host in self._without_api else self._pages(repository, f"referrers/{digest}")
+        if pages is not None:
+            return pages
+        fallback = self._tagged(repository, digest.replace(":", "-"))
+        if fallback is None:
+            return []
+        self._without_api.add(host)
+        return [fallback]
+
+    def _pages(self, repository: str, path: str) -> list[bytes] | None:
+        """The pages of the API; None where there is no first one."""
+        pages: list[bytes] = []
         while path:
             reply, page = self._get(repository, path, MAX_MANIFEST)
             if page is None:
-                fallback = self.tagged(repository, digest.replace(":", "-")) if not pages else None
-                return pages if fallback is None else [fallback]
+                return pages or None
             pages.append(page)
             if len(pages) > MOST_PAGES:
                 raise failed(self._at(repository, path), f"more than {MOST_PAGES} pages of referrers", "prune them")
@@ -147,9 +215,18 @@ class Registries:
         return str(to.removeprefix(base))
 
     def _held(self, repository: str, kind: str, digest: str, limit: int) -> bytes:
-        name = f"{repository}@{digest}"
         if not _DIGEST.fullmatch(digest):
-            raise InputError("this is no SHA-256 digest", file=name[:300])
+            raise InputError("this is no SHA-256 digest", file=f"{repository}@{digest}"[:300])
+        known = self._kept.blob(digest, limit) if self._kept else None
+        if known is not None:
+            return known
+        data = self._first(repository, lambda place: self._brought(place, kind, digest, limit)) or b""
+        if self._kept:
+            self._kept.keep_blob(digest, data)
+        return data
+
+    def _brought(self, repository: str, kind: str, digest: str, limit: int) -> bytes:
+        name = f"{repository}@{digest}"
         _, data = self._get(repository, f"{kind}/{digest}", limit)
         if data is None:
             raise InputError("the registry does not have it", file=name)
@@ -172,16 +249,22 @@ class Registries:
         raise failed(at, f"the registry answered {reply.status}", hint)
 
     def _ask(self, host: Host, at: SplitResult, headers: Mapping[str, str], deadline: float, limit: int) -> Reply:
-        for _ in range(MOST_REDIRECTS + 1):
-            reply = exchange(at, headers, deadline=deadline, max_bytes=limit, ca_file=host.ca_file)
+        listed, anywhere = (host.address, *host.redirects), at.path.split("/")[-2] == "blobs"
+        for followed in range(MOST_REDIRECTS + 1):
+            own = at.netloc in listed
+            trust = Trust(tls=host.tls if own else None, public=not own)
+            reply = exchange(at, headers, deadline=deadline, max_bytes=limit, trust=trust, lines=self._lines)
+            if reply.status == _UNAUTHORIZED and followed:
+                raise failed(at, "the place that the registry redirects to wants a password, and gets none", "check it")
             if reply.status not in REDIRECTS:
                 return reply
-            at, headers = self._redirected(host, at, reply), {}
+            at, headers = self._redirected(host, at, reply, anywhere=anywhere), {}
         raise failed(at, f"the registry redirects more than {MOST_REDIRECTS} times", "check the registry")
 
-    def _redirected(self, host: Host, at: SplitResult, reply: Reply) -> SplitResult:
+    def _redirected(self, host: Host, at: SplitResult, reply: Reply, *, anywhere: bool) -> SplitResult:
+        """Where to look instead: at a listed host, or for a blob anywhere on the internet: its digest is known."""
         to = redirected(at, reply.headers.get("location", ""))
-        if to.netloc not in (host.address, *host.redirects):
+        if to.netloc not in (host.address, *host.redirects) and not (anywhere and to.scheme == "https"):
             hint = f"list it in `redirects` of the registry `{host.name}`, if its blobs lie there"
             raise failed(at, f"the registry redirects to `{to.netloc}`, which is not listed", hint)
         return to
@@ -195,7 +278,10 @@ class Registries:
             token = basic
         else:
             asked = self._realm(host, repository, at, dict(_CHALLENGE.findall(rest)))
-            reply = exchange(asked, _authorized(basic), deadline=deadline, max_bytes=MAX_TOKEN, ca_file=host.ca_file)
+            trust, most = Trust(tls=host.tls), MAX_TOKEN
+            reply = exchange(
+                asked, _authorized(basic), deadline=deadline, max_bytes=most, trust=trust, lines=self._lines
+            )
             token = _bearer(asked, reply)
         self._tokens[host.name, repository] = token
         return token
@@ -214,23 +300,6 @@ class Registries:
 
     def _at(self, repository: str, path: str) -> SplitResult:
         return check_url(f"{self._host(repository).url}{quote(repository.partition('/')[2])}/{path}")
-
-
-def docker_credentials(document: Mapping[str, Any]) -> Credentials:
-    """The credentials of Docker's configuration (`auths`) as it was read; programs that hold some are not started."""
-    auths = document.get("auths")
-    entries = auths if isinstance(auths, dict) else {}
-
-    def known(host: str) -> str:
-        names = ("https://index.docker.io/v1/",) if host == HUB else (host, f"https://{host}")
-        entry = next((entries[name] for name in names if name in entries), None)
-        encoded = entry.get("auth") if isinstance(entry, dict) else None
-        try:
-            return base64.b64decode(encoded or "", validate=True).decode()
-        except ValueError:
-            return ""
-
-    return known
 
 
 def _authorized(value: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ MOST_FILES = 100_000
 _ENDINGS = (".yaml", ".yml", ".json")
 _NOT_WALKED = frozenset((".attest", ".git", ".hg", ".svn", "node_modules", ".terraform"))
 _IMAGE = re.compile(rb"([A-Za-z0-9][A-Za-z0-9._/:-]{0,511})@(sha256:[0-9a-f]{64})\b")
+_TAGGED = re.compile(rb"""\bimage["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9._/:-]{0,511})(?=["'\s,}]|$)""")
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 _DEPTH = 32
 
@@ -50,6 +51,17 @@ def files_of(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 def images_in(data: bytes) -> set[tuple[str, str]]:
     """The repositories and digests of images that a text names, wherever it does."""
     return {(repository(name.decode()), digest.decode()) for name, digest in _IMAGE.findall(data)}
+
+
+def tags_in(data: bytes) -> set[tuple[str, str]]:
+    """The repositories and tags of images that a text names by tag alone, as the values of `image`."""
+    found = {one.decode() for one in _TAGGED.findall(data)}
+    return {(repository(name), _tag(name)) for name in found}
+
+
+def _tag(reference: str) -> str:
+    last = reference.rpartition("/")[2]
+    return last.partition(":")[2] or "latest"
 
 
 def repository(reference: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from attest_governance.decoding import convert
 from attest_governance.errors import InputError
 from attest_governance.load.documents import parse_json
 from attest_governance.load.yaml_positions import Mapping, Node, Scalar, ScalarKind, Sequence
@@ -64,7 +65,7 @@ def typed(value: object, type_: type[T]) -> T:
         ValueError: it is something else; the message says where.
     """
     try:
-        return msgspec.convert(value, type_, strict=True)
+        return convert(value, type_)
     except msgspec.ValidationError as error:
         text = str(error)
         raise ValueError(text[:1].lower() + text[1:]) from None

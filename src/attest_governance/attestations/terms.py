@@ -23,6 +23,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """Ids of the builders that provenance may name; empty for any."""
     scan_max_age: float = 0.0
     """The greatest age of a vulnerability scan in seconds, by what its signer says; 0 for any."""
+    source_repositories: tuple[str, ...] = ()
+    """Globs of the repositories of sources that provenance may name; empty for any."""
+    scan_refuses: tuple[str, ...] = ()
+    """Severities of which a vulnerability scan may have found nothing, in small letters."""
     image_keys: tuple[str, ...] = ()
     """The `--key` that `attest image verify` was called with, as it was written there."""
     image_checks: tuple[str, ...] = ("signature",)

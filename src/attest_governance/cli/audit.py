@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from attest_governance.cli.governing import Key, root, session
-from attest_governance.cli.options import Format, application
+from attest_governance.cli.governing import root, session
+from attest_governance.cli.options import Format, Key, application
 from attest_governance.cli.saying import say, show, tell
 from attest_governance.govern.project import is_governed
 from attest_governance.govern.records.workflow import Workflow

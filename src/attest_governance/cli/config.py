@@ -95,9 +95,11 @@ def _refuse_no_file(key: str, value: str, file: Path) -> None:
 
 @app.command("show")
 def show(shown_as: Format = "text") -> None:
-    """Print everything that is in force, and where each value comes from."""
+    """Print everything that is in force, where each value comes from, and which policies frameworks ask for."""
     settings = settings_here()
-    found = view.show_settings(settings)
+    compliance = settings.compliance
+    enabled = compliance.soc2.enabled or compliance.gdpr.enabled or compliance.hipaa.enabled
+    found = view.show_settings(settings, known_policies() if enabled else ())
     saying.show(view.ShowDocument(tuple(map(str, settings.files)), found), _lines(found), shown_as)
 
 

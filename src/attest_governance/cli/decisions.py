@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -16,12 +15,12 @@ from attest_governance.cli.options import POLICIES, Format, application, takes
 from attest_governance.cli.saying import show
 from attest_governance.cli.session import open_here
 from attest_governance.errors import InputError
+from attest_governance.load.decision_log import read_decisions
+from attest_governance.model.decision import Decision
 from attest_governance.request import Request
-from attest_governance.server.decisions import Decision, read_decisions
-from attest_governance.server.replay import Replay, replay
+from attest_governance.server.decisions import DecisionList
+from attest_governance.server.replay import ReplayReport, replay, report
 
-LIST_SCHEMA = "attest.continuu.ms/decisions/v1"
-REPLAY_SCHEMA = "attest.continuu.ms/replay/v1"
 _REPLAYING = (*POLICIES, "input_form", "strict", "fail_on", "parameters", "data", "evidence")
 app = application("Read the decision log of `attest serve`, and judge its requests again.")
 
@@ -46,7 +45,7 @@ def list_command(
         for one in read_decisions(file)
         if verdict in (None, one.verdict) and (not policy or any(each.policy == policy for each in one.findings))
     ]
-    show({"schema": LIST_SCHEMA, "decisions": chosen}, map(_line, chosen), shown_as)
+    show(DecisionList(decisions=tuple(chosen)), map(_line, chosen), shown_as)
     return OK
 
 
@@ -78,28 +77,22 @@ def replay_command(file: Log, *, request: Request, shown_as: Format = "text") ->
     wanted = msgspec.structs.replace(request, serving=True)
     with open_here(wanted, system_clock()) as runtime:
         replays = tuple(replay(runtime, read_decisions(file)))
-    counts = Counter[str](one.became for one in replays)
-    document: dict[str, Any] = {
-        "schema": REPLAY_SCHEMA,
-        "equal": counts["equal"],
-        "different": counts["different"],
-        "undecided": counts["undecided"],
-        "notReplayable": counts["not replayable"],
-        "decisions": [one for one in replays if one.became != "equal"],
-    }
-    show(document, _said(replays, counts), shown_as)
-    if counts["undecided"] or not counts["equal"] + counts["different"]:
+    found = report(replays)
+    show(found, _said(found), shown_as)
+    if found.undecided or not found.equal + found.different:
         return UNDECIDED
-    return DENIED if counts["different"] else OK
+    return DENIED if found.different else OK
 
 
-def _said(replays: Iterable[Replay], counts: Counter[str]) -> Iterator[str]:
-    for one in replays:
+def _said(found: ReplayReport) -> Iterator[str]:
+    for one in found.decisions:
         if one.became in ("different", "undecided"):
             yield f"{one.became}: {one.resource} ({one.id}): {one.before}, now {one.after or 'unknown'}"
             yield from (f"  {reason}" for reason in one.reasons)
-    names = ("equal", "different", "undecided", "not replayable")
-    yield ", ".join(f"{counts[name]} {name}" for name in names)
+    yield (
+        f"{found.equal} equal, {found.different} different, {found.undecided} undecided, "
+        f"{found.not_replayable} not replayable"
+    )
 
 
 def _line(decision: Decision) -> str:

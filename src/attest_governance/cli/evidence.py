@@ -11,8 +11,9 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.attestations import facts
-from attest_governance.attestations.collect import Collected, collect
+from attest_governance.attestations.collect import Collected
 from attest_governance.attestations.images.keys import ImageKey, load_key
+from attest_governance.attestations.images.referring import Beside
 from attest_governance.attestations.images.statement import DIGEST, Asked
 from attest_governance.attestations.manifests import repository
 from attest_governance.attestations.reading import MAX_ARCHIVE
@@ -25,7 +26,7 @@ from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.options import Format, application
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import show, tell, tell_error
-from attest_governance.cli.session import docker_configuration, settings_here
+from attest_governance.cli.session import collected, settings_here
 from attest_governance.errors import ConfigurationError, InputError, UsageError
 from attest_governance.load.files import Files
 from attest_governance.report import evidence as report
@@ -62,6 +63,12 @@ def verify_command(
     signature: Annotated[
         Path | None, typer.Option("--signature", metavar="FILE", help="The signature of a payload of cosign's.")
     ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="The certificate (PEM) of who signed so.")
+    ] = None,
+    log_entry: Annotated[
+        Path | None, typer.Option("--log-entry", metavar="FILE", help="What a log promised of that signature (JSON).")
+    ] = None,
     image_key: Annotated[
         list[str] | None,
         typer.Option("--image-key", metavar="URI", help="The --key that `attest image verify` was given; repeats."),
@@ -75,10 +82,15 @@ def verify_command(
 
     Exits with 0 when every file is accepted, 1 when one is refused, and 2 when one can't be read.
     """
-    given = _named(trust_store or (), key or ()) or sources(settings_here(files), system_clock(), Files())
+    given = named_trust(trust_store or (), key or ()) or sources(settings_here(files), system_clock(), Files())
     asked = _asked(image, given, predicate_type) if image else None
     terms = msgspec.structs.replace(given.terms, image_keys=(*given.terms.image_keys, *(image_key or ())))
-    question = Question(trust=given.trust, terms=terms, image=asked, signature=_text(signature))
+    question = Question(
+        trust=given.trust,
+        terms=terms,
+        image=asked,
+        beside=Beside(_text(signature), _text(certificate), _text(log_entry)),
+    )
     found, errors = _judged(files, question)
     told = [str(error) for error in errors]
     show(report.document(found, told), report.lines(found, explain=explain), shown_as)
@@ -101,16 +113,22 @@ def collect_command(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where the facts go; else standard output.")
     ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say of every proof what was found.")] = False,
+    resolve_tags: Annotated[
+        bool, typer.Option("--resolve-tags", help="Say which digest each tag in manifests names; a tag proves nothing.")
+    ] = False,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Ask and verify all anew, and keep nothing of it for the next run.")
+    ] = False,
 ) -> int:
     """Verify proofs as `evidence` in the configuration says, and write the facts that hold for --evidence.
 
     What is refused or can't be read is told, and proves nothing. Exits with 0, and 2 when nothing could be decided.
     """
-    found = _collected(paths, receipts or ())
+    found = _collected(paths, receipts or (), earlier=not no_cache, tags=resolve_tags)
     if output is None:
-        show(facts.document(found.facts), (), "json")
+        show(found.document, (), "json")
     else:
-        write_file(output, lambda out: out.write(f"{to_json(facts.document(found.facts))}\n"))
+        write_file(output, lambda out: out.write(f"{to_json(found.document)}\n"))
     _tell(found, explain=explain)
     return OK
 
@@ -132,24 +150,26 @@ def show_command(
     if not DIGEST.fullmatch(digest):
         hint = "write NAME@sha256:…; a tag may name another image tomorrow"
         raise UsageError(f"`{image}` does not name an image by its digest", hint=hint)
-    found = _collected(paths or (), ())
+    found = _collected(paths or ())
     own = [fact for fact in found.facts if fact.image == digest]
     about = [one for one in found.judged if digest in one.images and not one.accepted]
     show(facts.document(own), report.fact_lines(image, own, about), shown_as)
     return OK if own else DENIED
 
 
-def _collected(paths: Sequence[str], receipts: Sequence[Path]) -> Collected:
-    given = sources(settings_here(paths), system_clock(), Files(), docker_configuration())
-    given = msgspec.structs.replace(given, receipts=(*given.receipts, *receipts))
+def _collected(
+    paths: Sequence[str], receipts: Sequence[Path] = (), *, earlier: bool = True, tags: bool = False
+) -> Collected:
+    settings = settings_here(paths, {"evidence.resolve_tags": tags or None})
     with Progress("verifying proofs"):
-        return collect(given, paths)
+        return collected(settings, paths, Files(), earlier=earlier, receipts=receipts)
 
 
 def _tell(found: Collected, *, explain: bool) -> None:
     """Says beside the facts what was found; every proof that counts for nothing has a line."""
     refused = [one for one in found.judged if not one.accepted]
     tell(*report.lines(found.judged if explain else refused, explain=explain))
+    tell(*found.beside)
     for error in found.unreadable:
         tell(f"can't be read: {error.lines[0]}")
     accepted = len(found.judged) - len(refused)
@@ -159,7 +179,7 @@ def _tell(found: Collected, *, explain: bool) -> None:
 def _asked(image: str, given: Sources, predicate_type: str) -> Asked:
     name, _, digest = image.rpartition("@")
     where = repository(name) if name else ""
-    return Asked(image=digest, keys=given.keys, predicate_type=predicate_type, repository=where)
+    return Asked(image=digest, keys=given.keys, keyless=given.keyless, predicate_type=predicate_type, repository=where)
 
 
 def _judged(files: Sequence[str], question: Question) -> tuple[list[Judgement], list[InputError]]:
@@ -174,7 +194,7 @@ def _judged(files: Sequence[str], question: Question) -> tuple[list[Judgement], 
     return found, errors
 
 
-def _named(stores: Sequence[Path], keys: Sequence[Path]) -> Sources | None:
+def named_trust(stores: Sequence[Path], keys: Sequence[Path]) -> Sources | None:
     """Whom the command line says to trust; None where it says nothing.
 
     Raises:
@@ -212,4 +232,4 @@ def _image_key(path: Path, data: bytes) -> ImageKey:
 
 
 def _text(path: Path | None) -> str:
-    return Files().read(path, "signature", limit=1 << 16).decode("ascii", "replace").strip() if path else ""
+    return Files().read(path, "file beside the proof", limit=1 << 18).decode("ascii", "replace").strip() if path else ""

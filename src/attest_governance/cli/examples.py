@@ -8,10 +8,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest policy show attest-security",
         "attest help policy check",
     ),
+    "fleet": ("attest fleet audit dumps/ --output audit/",),
+    "fleet audit": (
+        "attest fleet audit dumps/ --output audit/",
+        "attest fleet audit s3://dumps/2026-11-28 --output /shared/audit --address ray-head:6379",
+    ),
     "policy": ("attest policy check k8s/", "attest policy init", "attest policy list"),
     "policy check": (
         "attest policy check k8s/",
-        "helm template charts/shop | attest policy check -",
+        "attest policy check charts/shop --values values-prod.yaml",
+        "kubectl get deployments -o yaml | attest policy check -",
         "attest policy check k8s/ --profile strict --format sarif --output results.sarif",
     ),
     "policy scan": (
@@ -77,6 +83,16 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "policy evidence collect": ("attest policy evidence collect k8s/ --output evidence.json",),
     "policy evidence show": ("attest policy evidence show registry.example/shop/web@sha256:3f1c9a7b… k8s/",),
+    "cluster": ("attest cluster audit", "attest cluster watch"),
+    "cluster audit": (
+        "attest cluster audit",
+        "attest cluster audit --namespace shop --kind Pod --since-last",
+        "attest cluster audit --format sarif --output cluster.sarif --reports",
+    ),
+    "cluster watch": (
+        "attest cluster watch",
+        "attest cluster watch --state /var/lib/attest --lease-namespace attest",
+    ),
     "policy exempt": (
         'attest policy exempt --policy attest-security --resource Pod/shop/web --reason "not ours" --duration 30d',
         "attest policy exempt approve 3f2a",
@@ -108,6 +124,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "governance": ("attest governance init --name alice@company.com", "attest governance status"),
     "governance init": ("attest governance init --name alice@company.com",),
     "governance migrate": ("attest governance migrate",),
+    "governance copy-records": (
+        "attest governance copy-records sqlite:records.db",
+        "attest governance copy-records postgresql://attest@db.company.com/records",
+    ),
     "governance propose": ('attest governance propose --reason "ask for limits"',),
     "governance approve": ("attest governance approve 3f2a",),
     "governance status": ("attest governance status",),
@@ -121,6 +141,28 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "governance emergency-override review": (
         'attest governance emergency-override review 3f2a --comment "nothing else was deployed"',
     ),
+    "compliance": (
+        "attest compliance report k8s/ --framework soc2",
+        "attest compliance report k8s/ --framework soc2 --format json --output soc2.json",
+    ),
+    "compliance status": ("attest compliance status k8s/ --framework soc2",),
+    "compliance controls": ("attest compliance controls --framework hipaa",),
+    "compliance coverage": ("attest compliance coverage --framework soc2",),
+    "compliance explain": ("attest compliance explain CC6.1", "attest compliance explain gdpr/Art.32"),
+    "compliance diff": ("attest compliance diff before.json after.json",),
+    "compliance report": (
+        "attest compliance report k8s/ --framework soc2 --framework gdpr",
+        "attest compliance report k8s/ --framework soc2 --format json --output soc2.json",
+        "attest compliance report k8s/ --framework soc2 --history last-month.pack --format html --output soc2.html",
+    ),
+    "compliance pack": (
+        "attest compliance pack k8s/ --framework soc2 --output soc2.pack",
+        "attest compliance pack k8s/ --framework soc2 --framework hipaa --key ~/.ssh/id_ed25519 --output audit.pack",
+    ),
+    "compliance verify": (
+        "attest compliance verify soc2.pack",
+        "attest compliance verify soc2.pack --signers allowed_signers --format json",
+    ),
     "audit": ("attest audit log --since 30d", "attest audit verify"),
     "audit log": ("attest audit log --since 30d", "attest audit log --policy attest-security --format json"),
     "audit verify": ("attest audit verify", "attest audit verify --head head.json"),
@@ -130,10 +172,30 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "attest serve --no-tls",
         "attest serve --listen 0.0.0.0:8443 --tls-cert tls.crt --tls-key tls.key --decision-log decisions.jsonl",
     ),
+    "controller": (
+        "attest controller --context staging",
+        "attest controller --listen 0.0.0.0:8081 --webhook-secret webhook.secret --workers 4",
+    ),
+    "gitops": ("attest gitops app list", "attest gitops app get team-shop/web"),
+    "gitops app": ("attest gitops app list", "attest gitops app sync team-shop/web"),
+    "gitops app list": ("attest gitops app list", "attest gitops app list --namespace team-shop --format json"),
+    "gitops app get": ("attest gitops app get team-shop/web",),
+    "gitops app diff": ("attest gitops app diff team-shop/web",),
+    "gitops app sync": ("attest gitops app sync team-shop/web",),
+    "gitops app history": ("attest gitops app history team-shop/web",),
+    "gitops app suspend": ("attest gitops app suspend team-shop/web",),
+    "gitops app resume": ("attest gitops app resume team-shop/web",),
+    "gitops argocd-plugin": ("attest gitops argocd-plugin --project /attest",),
     "decisions": ("attest decisions list decisions.jsonl", "attest decisions show decisions.jsonl 3f2a"),
     "decisions list": ("attest decisions list decisions.jsonl --verdict deny",),
     "decisions show": ("attest decisions show decisions.jsonl 3f2a",),
     "decisions replay": ("attest decisions replay decisions.jsonl --policy-dir policies/",),
+    "doctor": ("attest doctor", "attest doctor --url https://127.0.0.1:8443 --ca ca.crt --no-cluster"),
+    "deploy": ("attest deploy render",),
+    "deploy render": (
+        "attest deploy render --image registry.example/attest:0.1.0@sha256:3f1c9a7b…",
+        "attest deploy render --policies-from-cluster K8sRequiredLabels --watch-inventory ingresses.networking.k8s.io",
+    ),
     "version": ("attest version", "attest version --format json"),
 }
 """By the words behind `attest`: one or two to copy, with the names that the guides use."""

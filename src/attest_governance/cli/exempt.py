@@ -11,7 +11,6 @@ from attest_governance.cli import saying
 from attest_governance.cli.governing import (
     Comment,
     Id,
-    Key,
     Reason,
     approval,
     decision,
@@ -20,7 +19,7 @@ from attest_governance.cli.governing import (
     session,
     show_record,
 )
-from attest_governance.cli.options import Format, application
+from attest_governance.cli.options import Format, Group, Key, application
 from attest_governance.cli.session import known_policies, settings_here
 from attest_governance.errors import UsageError
 from attest_governance.exempt import declared
@@ -36,7 +35,26 @@ from attest_governance.report.governance import list_lines
 if TYPE_CHECKING:
     from attest_governance.govern.records.judgement import Judgement
 
-app = application("Ask for an exemption from a policy, and decide about requests.", bare=True)
+
+class ExemptGroup(Group):
+    """`attest policy exempt …`."""
+
+    def elsewhere(self) -> dict[str, str]:
+        """The list is that of `exemptions`."""
+        return {"list": "attest policy exemptions list"}
+
+
+class ExemptionsGroup(Group):
+    """`attest policy exemptions …`."""
+
+    def elsewhere(self) -> dict[str, str]:
+        """What is done about one is a command of `exempt`."""
+        return {
+            command.name: f"attest policy exempt {command.name}" for command in app.registered_commands if command.name
+        }
+
+
+app = application("Ask for an exemption from a policy, and decide about requests.", bare=True, cls=ExemptGroup)
 
 Duration = Annotated[str, typer.Option("--duration", metavar="TIME", help="How long, such as 30d or 12h.")]
 
@@ -126,7 +144,7 @@ def _labels(words: list[str]) -> dict[str, str]:
     return {key: glob for key, _, glob in pairs}
 
 
-listing = application("Show the exemptions of the project.")
+listing = application("Show the exemptions of the project.", cls=ExemptionsGroup)
 
 
 Wanted = Literal["pending", "approved", "rejected", "revoked", "expired", "all"]

@@ -14,7 +14,7 @@ from attest_governance.adapters.kubernetes import connect
 from attest_governance.cli.gatekeeping import carry_out, make, show_differences, show_written, told, warn
 from attest_governance.cli.judging import Showing, exit_code, report_options
 from attest_governance.cli.main import DENIED, OK
-from attest_governance.cli.options import DOCUMENTS, Format, application, takes
+from attest_governance.cli.options import DOCUMENTS, Context, Format, Kubeconfig, application, takes
 from attest_governance.cli.session import engine
 from attest_governance.decide import Rules
 from attest_governance.gatekeeper.difference import differences
@@ -43,10 +43,6 @@ Excluded = Annotated[
 ]
 Everywhere = Annotated[
     bool, typer.Option("--all-namespaces", help=f"Do not spare the namespaces of the system: {', '.join(SPARED)}.")
-]
-Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
-Kubeconfig = Annotated[
-    Path | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Let the cluster try it, and change nothing.")]
 Force = Annotated[

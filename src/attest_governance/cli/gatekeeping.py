@@ -38,7 +38,7 @@ def make(policies: Sequence[str], request: Request, excluded_namespaces: Sequenc
         refuse(runtime.problems)
         plan = runtime.plan(Manifests(inputs=(SYSTEM_POD,)), now)
         found = check(runtime.engine, runtime.loaded, plan, now=now).findings
-        tell(*filter(None, (refusal(found, excluded_namespaces), *(f"notice: {one}" for one in runtime.unproven()))))
+        tell(*filter(None, (refusal(found, excluded_namespaces), *(f"notice: {one}" for one in runtime.unproven))))
         for name in runtime.weights.rollout:
             tell(f"notice: `{name}` has a rollout, which its constraint can't have: it does what `enforcement` says")
         recipe = Recipe(

@@ -8,7 +8,6 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.governing import (
-    Key,
     Reason,
     approval,
     decision,
@@ -17,7 +16,7 @@ from attest_governance.cli.governing import (
     session,
     show_record,
 )
-from attest_governance.cli.options import Format, application
+from attest_governance.cli.options import Format, Key, application
 from attest_governance.cli.saying import say, show
 from attest_governance.govern import setup
 from attest_governance.govern.policysets import files
@@ -51,6 +50,17 @@ def init(
 def migrate() -> None:
     """Give the project its id, and adopt the records that were signed before it had one: they stay in force."""
     say(*setup.migrate(session().project))
+
+
+@app.command("copy-records")
+def copy_records(
+    place: Annotated[str, typer.Argument(metavar="PLACE", help="`sqlite:PATH`, `postgresql://…`, or `files`.")],
+) -> None:
+    """Copy all records to a database, or from there into the project's folders; nothing is taken away.
+
+    Where they are read is what `records` in the governance file says.
+    """
+    say(*setup.copy_records(session().project, place))
 
 
 @app.command("propose")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.options import Format
+from attest_governance.cli.options import Format, Key
 from attest_governance.cli.saying import show, tell
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.project import find_root
@@ -26,15 +26,6 @@ if TYPE_CHECKING:
     from attest_governance.govern.records.workflow import Workflow
     from attest_governance.govern.session import Session
 
-Key = Annotated[
-    Path | None,
-    typer.Option(
-        "--key",
-        metavar="FILE",
-        help="The key to sign with: a private key, or a .pub file whose other half your SSH agent holds."
-        " Without it: ATTEST_SIGNING_KEY, the key that signs your commits, or your agent's.",
-    ),
-]
 Id = Annotated[str, typer.Argument(metavar="ID", help="The record's id, or any beginning of it that is unique.")]
 Comment = Annotated[str, typer.Option("--comment", "-m", help="Why; it is signed and kept.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; approvers and reports show it.")]

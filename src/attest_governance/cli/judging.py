@@ -33,7 +33,8 @@ from attest_governance.report import (
 )
 
 if TYPE_CHECKING:
-    from attest_governance.model import Outcome, Verdict
+    from attest_governance.model import Outcome, Rendering, Verdict
+    from attest_governance.model.rendering import RenderOptions
     from attest_governance.request import Request
 
 STDIN = "<stdin>"
@@ -52,6 +53,8 @@ class Showing(msgspec.Struct, frozen=True, kw_only=True):
     detailed: bool = False
     show_exempted: bool = False
     verbose: bool = False
+    rendered: Path | None = None
+    """Where what was rendered is kept."""
     command: str = "attest policy check"
 
     @property
@@ -89,6 +92,7 @@ def judge(request: Request, manifests: Manifests, showing: Showing) -> Outcome:
     """
     targets, now = showing.targets, system_clock()
     outcome = judged(request, manifests, targets, now)
+    keep_rendered(outcome.rendered, showing)
     write_reports(outcome, targets, report_options(showing, now, strict=request.strict), sys.stdout)
     tell_unseen(outcome, targets, showing)
     return outcome
@@ -115,6 +119,18 @@ def judged(request: Request, manifests: Manifests, targets: Sequence[Target], no
         return runtime.judge(manifests, now, progress.advance)
 
 
+def keep_rendered(renderings: Sequence[Rendering], showing: Showing) -> None:
+    """Writes what was rendered, where the user wishes that.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    if showing.rendered is not None and renderings:
+        from attest_governance.report.rendered import write_rendered  # noqa: PLC0415 (few runs keep it)
+
+        write_rendered(renderings, showing.rendered)
+
+
 def report_options(showing: Showing, now: datetime, *, strict: bool = False) -> ReportOptions:
     """How reports are written, given what the user wishes and what standard output is."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
@@ -138,8 +154,15 @@ def exit_code(verdict: Verdict) -> int:
     return {"allow": OK, "deny": DENIED, "error": UNDECIDED}[verdict]
 
 
-def named(paths: Sequence[str], manifests: Manifests | None = None) -> Manifests:
+def named(
+    paths: Sequence[str], manifests: Manifests | None = None, rendering: RenderOptions | None = None
+) -> Manifests:
     """What a command line names: files and folders, standard input where a path is `-`, and pipes.
+
+    Args:
+        paths: as they were typed.
+        manifests: how to look at them.
+        rendering: how charts and kustomizations are rendered; None where they are left as they are.
 
     Raises:
         UsageError: nothing is named.
@@ -155,6 +178,7 @@ def named(paths: Sequence[str], manifests: Manifests | None = None) -> Manifests
         paths=tuple(path for path in paths if path not in texts),
         inputs=tuple({texts[path]: read[texts[path]] for path in paths if path in texts}.values()),
         inventory=tuple(path for path in given.inventory if path not in texts),
+        rendering=rendering,
         inventory_inputs=tuple(read[texts[path]] for path in given.inventory if path in texts),
     )
 

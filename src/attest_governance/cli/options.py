@@ -15,6 +15,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -31,7 +32,21 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
+Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The context of the kubeconfig to use.")]
+"""Which cluster is meant, of those that the kubeconfig knows."""
+Kubeconfig = Annotated[
+    Path | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config.")
+]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", "-f", help="text or json.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        help="The key to sign with: a private key, or a .pub file whose other half your SSH agent holds."
+        " Without it: ATTEST_SIGNING_KEY, the key that signs your commits, or your agent's.",
+    ),
+]
 
 POLICIES = ("folders", "with_shipped", "profile", "names")
 """Of `Request`: which policies are meant."""
@@ -47,9 +62,11 @@ JUDGING = (
     "schemas",
     *DOCUMENTS,
     "verify_evidence",
+    "resolve_tags",
     "jobs",
     "include",
     "exclude",
+    "no_render",
     "governed",
     "no_cache",
     "disallow_exemptions",
@@ -59,7 +76,9 @@ JUDGING = (
 """Of `Request`: all that a check can be told."""
 RESOURCES = ("namespace", "inventory")
 """Of `Manifests`: how to look at what is judged."""
-SHOWING = ("detailed", "show_exempted", "verbose", "formats", "outputs", "no_color")
+RENDERING = ("values", "set_values", "release", "kube_version", "api_versions")
+"""Of `RenderOptions`: how charts are rendered."""
+SHOWING = ("detailed", "show_exempted", "verbose", "formats", "outputs", "rendered", "no_color")
 """Of `Showing`: how to see the result."""
 
 _FORMATS = "text, table, json, yaml, sarif, junit, github or openreports; repeats."
@@ -91,9 +110,27 @@ _FLAGS: dict[str, Any] = {
     "verify_evidence": typer.Option(
         "--verify-evidence", help="Verify receipts and attestations now, as `evidence` in the configuration says."
     ),
+    "resolve_tags": typer.Option(
+        "--resolve-tags", help="While proofs are verified, say which digest each tag names; a tag proves nothing."
+    ),
     "namespace": typer.Option("--namespace", "-n", help="Namespace of resources whose manifest names none."),
     "inventory": typer.Option(
         "--inventory", metavar="PATH", help="Resources that policies may look up but that are not judged; repeats."
+    ),
+    "values": typer.Option(
+        "--values", metavar="FILE", help="Values of the Helm chart that is checked, as for helm; repeats."
+    ),
+    "set_values": typer.Option("--set", metavar="KEY=VALUE", help="A value of the Helm chart, as for helm; repeats."),
+    "release": typer.Option("--release", metavar="NAME", help="Name of the release that charts are rendered for."),
+    "kube_version": typer.Option(
+        "--kube-version", metavar="VERSION", help="Version of Kubernetes that charts are rendered for."
+    ),
+    "api_versions": typer.Option(
+        "--api-versions", metavar="GROUP/VERSION", help="An API that charts find in the cluster, as for helm; repeats."
+    ),
+    "no_render": typer.Option("--no-render", help="Leave charts and kustomizations as they are: check files alone."),
+    "rendered": typer.Option(
+        "--rendered", metavar="DIR", help="Keep what charts and kustomizations render to in this folder."
     ),
     "include": typer.Option(
         "--include", metavar="PATTERN", help="In folders, judge only files that match, as in .gitignore; repeats."
@@ -132,11 +169,17 @@ class Group(HelpfulGroup):
         """
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             path = ctx.command_path
-            calls = self.elsewhere() | {name: f"{path} {name}" for name in self.list_commands(ctx)}
+            own = {name: f"{path} {name}" for name in self.list_commands(ctx)}
+            calls = self.elsewhere() | {"help": f"{path} help"} | own
             near = get_close_matches(args[0].lower(), calls, n=1)
-            hint = f"did you mean `{calls[near[0]]}`?" if near else f"see `{path} --help`"
+            likely = list(own.values()) if len(own) <= _FEW else [f"{path} --help"]
+            hint = f"did you mean `{calls[near[0]]}`?" if near else f"see {' or '.join(f'`{one}`' for one in likely)}"
             raise UsageError(f"`{path}` has no command `{args[0]}`", hint=hint)
         return super().resolve_command(ctx, args)
+
+
+_FEW = 3
+"""Commands that a hint can name one by one."""
 
 
 class Application(typer.Typer):
@@ -197,13 +240,16 @@ def _expanded(
     types = get_type_hints(kind, include_extras=True)
     defaults = {one.name: one.default for one in msgspec.structs.fields(kind)}
     for option in fields[parameter.name]:
-        repeats = get_origin(types[option]) is tuple
-        shown = list[get_args(types[option])[0]] | None if repeats else types[option]  # type: ignore[misc]
+        stated = types[option]
+        said = get_origin(stated) is Annotated
+        plain, flag = (get_args(stated)[0], stated.__metadata__[0]) if said else (stated, _FLAGS[option])
+        repeats = get_origin(plain) is tuple
+        shown = list[get_args(plain)[0]] | None if repeats else plain  # type: ignore[misc]
         yield inspect.Parameter(
             option,
             inspect.Parameter.KEYWORD_ONLY,
             default=None if repeats else defaults[option],
-            annotation=shown if get_origin(shown) is Annotated else Annotated[shown, _FLAGS[option]],
+            annotation=Annotated[shown, flag],
         )
 
 

@@ -29,6 +29,9 @@ def list_policies(
     with open_here(msgspec.structs.replace(request, names=(), draft=True), now) as runtime:
         rows = overview(runtime, request.names)
         shown = due_by(rows, now.date()) if due else rows
+        if due and not shown and shown_as == "text":
+            sys.stdout.write("no policy is due for review\n")
+            return
         write_policies(shown, shown_as, sys.stdout, verbose=verbose)
 
 

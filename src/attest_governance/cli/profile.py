@@ -29,6 +29,7 @@ from attest_governance.evaluate import milliseconds
 from attest_governance.evaluate.requests import MakeSamples
 from attest_governance.model.problem import refuse
 from attest_governance.model.profile import Change
+from attest_governance.model.rendering import RenderOptions
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_stdout
 from attest_governance.report.profiles import FORMATS, ProfileReport, format_of, write_profile
@@ -98,7 +99,9 @@ def _plan(runtime: Runtime, benchmark_data: Path | None, now: datetime) -> Plan:
     refuse(runtime.loaded.problems)
     refuse(runtime.problems)
     if benchmark_data:
-        return runtime.plan(Manifests(paths=(str(benchmark_data),)), now)
+        plan = runtime.plan(Manifests(paths=(str(benchmark_data),), rendering=RenderOptions()), now)
+        refuse((one.problem for one in plan.manifests.renderings if one.problem), lambda _: InputError)
+        return plan
     asked = {one.name for one in runtime.selected}
     measured = [policy for policy in runtime.policies if policy.name in asked]
     with Progress("making inputs") as progress:

@@ -12,13 +12,14 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.conflicts import conflicts_of
-from attest_governance.cli.judging import Showing, exit_code, judged, named, report_options, tell_unseen
+from attest_governance.cli.judging import Showing, exit_code, judged, keep_rendered, named, report_options, tell_unseen
 from attest_governance.cli.main import OK
-from attest_governance.cli.options import JUDGING, RESOURCES, SHOWING, takes
+from attest_governance.cli.options import JUDGING, RENDERING, RESOURCES, SHOWING, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import open_here, validated
 from attest_governance.decide import make_baseline
 from attest_governance.develop.conflicts import met_nothing, scanned
+from attest_governance.model.rendering import RenderOptions
 from attest_governance.model.sources import Manifests
 from attest_governance.report import write_file, write_reports
 from attest_governance.report.json_document import to_json
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from attest_governance.model import Outcome
 
 
-@takes(request=JUDGING, manifests=RESOURCES, showing=SHOWING)
+@takes(request=JUDGING, manifests=RESOURCES, rendering=RENDERING, showing=SHOWING)
 def command(
     paths: Annotated[
         list[str] | None, typer.Argument(metavar="[PATH…]", help="Files and folders; the project's folder if none.")
@@ -36,6 +37,7 @@ def command(
     *,
     request: Request,
     manifests: Manifests,
+    rendering: RenderOptions,
     create_baseline: Annotated[
         Path | None,
         typer.Option("--create-baseline", metavar="FILE", help="Write what is found to a baseline; exits with 0."),
@@ -48,12 +50,13 @@ def command(
     are policies and no resources, the policies themselves are looked at, as `validate` and `conflicts` do.
     """
     shown = msgspec.structs.replace(showing, formats=showing.formats or ("sarif",), command="attest policy scan")
-    given, now = named(paths or ["."], manifests), system_clock()
+    given, now = named(paths or ["."], manifests, rendering), system_clock()
     request = msgspec.structs.replace(request, scans=True, judged=given.paths)
     targets = shown.targets
     outcome = judged(request, given, targets, now)
     if met_nothing(outcome):
         outcome = _policies(given, request, now) or outcome
+    keep_rendered(outcome.rendered, shown)
     write_reports(outcome, targets, report_options(shown, now, strict=request.strict), sys.stdout)
     tell_unseen(outcome, targets, shown)
     if create_baseline is None or outcome.summary.verdict == "error":
@@ -66,7 +69,7 @@ def command(
 def _policies(given: Manifests, request: Request, now: datetime) -> Outcome | None:
     """What there is to say of the policies in the folders that hold no resource; None where there are none."""
     with Progress("looking at policies"):
-        validation = validated(given.paths, request=msgspec.structs.replace(request, scans=False))
+        validation = validated(given, request=msgspec.structs.replace(request, scans=False))
     if not validation.policies:
         return None
     if any(problem.severity == "error" for problem in validation.problems):

@@ -45,10 +45,17 @@ ROOT = {
     "policy": "tree:policy",
     "config": "config:app",
     "serve": "serve:command",
+    "cluster": "cluster:app",
+    "controller": "controller:command",
+    "gitops": "gitops:app",
     "decisions": "decisions:app",
+    "deploy": "deploy:app",
+    "doctor": "doctor:command",
+    "fleet": "fleet:app",
     "gatekeeper": "gatekeeper:app",
     "governance": "governance:app",
     "audit": "audit:app",
+    "compliance": "compliance:app",
     "version": "version:command",
 }
 
@@ -74,8 +81,9 @@ POLICY_SECTIONS = {
 """Under which heads the help lists the commands."""
 ROOT_SECTIONS = {
     "Judge and write policies": ("policy", "config"),
-    "Serve": ("serve", "decisions"),
-    "Govern": ("governance", "audit"),
+    "Serve": ("serve", "decisions", "deploy", "doctor"),
+    "Clusters": ("cluster", "controller", "gitops", "fleet"),
+    "Govern": ("governance", "audit", "compliance"),
     "Gatekeeper": ("gatekeeper",),
     "Help": ("version",),
 }
@@ -101,6 +109,10 @@ class PolicyGroup(LazyGroup):
 
     commands_by_name = POLICY
     sections = POLICY_SECTIONS
+
+    def elsewhere(self) -> dict[str, str]:
+        """Not everything is about policies."""
+        return {name: f"attest {name}" for name in ROOT}
 
 
 class RootGroup(LazyGroup):
@@ -159,7 +171,7 @@ def invoke(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             error.show(file=sys.stderr)  # type: ignore[attr-defined]  # a group alone: its help
             return 2
-        raise _worded(error) from error
+        raise _worded(error, command, arguments) from error
     return result if isinstance(result, int) else 0
 
 
@@ -172,10 +184,45 @@ def _helped(arguments: Sequence[str]) -> Sequence[str]:
     return arguments
 
 
-def _worded(error: Exception) -> Exception:
+_REWORDED = (
+    (r"'([^']*)'", r"`\1`"),
+    (r" \(Possible options: .*\)$", ""),
+    (
+        r"^Invalid value for (`[^`]+`)(?: / `[^`]+`)*: (`[^`]*`) is not a valid \w+( range)?$",
+        r"\2 is no number: the value of \1",
+    ),
+    (
+        r"^Invalid value for (`[^`]+`)(?: / `[^`]+`)*: (`[^`]*`) is not one of (.+)$",
+        r"\2 is no value of \1, which is one of \3",
+    ),
+    (r"^Got unexpected extra arguments?(?:\(s\))? \((.+)\)$", r"too many arguments: `\1`"),
+    (r"^No such option: (\S+)$", r"there is no option `\1`"),
+    (r"^Option (`[^`]+`) requires an argument$", r"\1 needs a value"),
+    (r"^Option (`[^`]+`) does not take a value$", r"\1 takes no value"),
+    (r"^Missing (\w+) (`[^`]+`)(?: / `[^`]+`)*$", r"the \1 \2 is missing"),
+)
+"""What Typer says (patterns), and what is said here."""
+
+
+def _worded(error: Exception, command: Any, arguments: Sequence[str]) -> Exception:  # noqa: ANN401 (Typer's own type)
     """What Typer says of a command line, as an error of ours; any other error as it is."""
-    context, say = getattr(error, "ctx", None), getattr(error, "format_message", None)
-    if context is None or say is None:
+    say = getattr(error, "format_message", None)
+    if say is None:
         return error
-    message = re.sub(r"is not a valid (int|integer|float)( range)?$", "is no number", str(say()).rstrip("."))
-    return UsageError(message[:1].lower() + message[1:], hint=f"see `{context.command_path} --help`")
+    message = str(say()).rstrip(".")
+    for typers, ours in _REWORDED:
+        message = re.sub(typers, ours, message)
+    near = getattr(error, "possibilities", None) or ()
+    hint = f"did you mean `{near[0]}`?" if near else f"see `{_path(command, arguments)} --help`"
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _path(command: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 (Typer's own type)
+    """The names of the command that is meant: not every error of Typer's says where it was."""
+    names = ["attest"]
+    for name in arguments:
+        command = command.get_command(None, name) if hasattr(command, "get_command") else None
+        if command is None:
+            break
+        names.append(name)
+    return " ".join(names)

@@ -15,11 +15,13 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, named, report_options
 from attest_governance.cli.main import OK, UNDECIDED
-from attest_governance.cli.options import Format, takes
+from attest_governance.cli.options import RENDERING, Format, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import configuration_problems, settings_here, validated
 from attest_governance.errors import InputError
 from attest_governance.load.bundles import read_verification, verification
+from attest_governance.model.rendering import RenderOptions
+from attest_governance.model.sources import Manifests
 from attest_governance.report.validation import write_validation
 from attest_governance.request import Request
 
@@ -30,13 +32,17 @@ if TYPE_CHECKING:
     from attest_governance.model.verdict import Validation
 
 
-@takes(request=("include", "exclude", "input_form"), showing=("verbose", "no_color"))
+@takes(request=("include", "exclude", "no_render", "input_form"), rendering=RENDERING, showing=("verbose", "no_color"))
 def command(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH…", help="Policies and manifests: files, folders, or `-` for manifests.")
     ],
     *,
     request: Request,
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Namespace of the release that charts are rendered for.")
+    ] = "",
+    rendering: RenderOptions,
     showing: Showing,
     shown_as: Format = "text",
 ) -> int:
@@ -44,9 +50,9 @@ def command(
 
     Exits with 0 when nothing is wrong, and 2 when something is; warnings are shown only.
     """
-    given = named(paths)
+    given = named(paths, Manifests(namespace=namespace), rendering)
     with Progress("validating"):
-        found = validated(given.paths, given.inputs, request=request)
+        found = validated(given, request=request)
         found = _with_configuration(found, given.paths, request)
     shown = msgspec.structs.replace(showing, command="attest policy validate")
     return _show(found, shown, shown_as, {text.file: text.text for text in given.inputs})
@@ -73,7 +79,7 @@ def bundle_command(
     if "://" in bundle:
         found = _downloaded(bundle, settings, trusted)
     else:
-        found = validated((_named(bundle),), request=Request(), verification=trusted)
+        found = validated(Manifests(paths=(_named(bundle),)), request=Request(), verification=trusted)
     return _show(found, msgspec.structs.replace(showing, command="attest policy validate-bundle"), shown_as, {})
 
 
@@ -114,7 +120,7 @@ def _downloaded(url: str, settings: Settings, trusted: Verification | None) -> V
     with tempfile.TemporaryDirectory(prefix="attest-") as folder:
         path = Path(folder) / "bundle.tar.gz"
         path.write_bytes(answer.body or b"")
-        return validated((str(path),), request=Request(), verification=trusted)
+        return validated(Manifests(paths=(str(path),)), request=Request(), verification=trusted)
 
 
 def _show(found: Validation, showing: Showing, shown_as: str, sources: dict[str, str]) -> int:

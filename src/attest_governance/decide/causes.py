@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from attest_governance.model.finding import SEVERITIES
+from attest_governance.model.finding import SEVERITIES, cause_of
 
 if TYPE_CHECKING:
     from attest_governance.model import Finding
@@ -25,8 +25,7 @@ def one_for_each_cause(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...]
     for finding in findings:
         cause = finding.details.get("cause")
         if isinstance(cause, str) and finding.waiver is None:
-            at = finding.location
-            groups.setdefault((at.file, at.line, at.path, finding.resource.id, cause), []).append(finding)
+            groups.setdefault(cause_of(finding), []).append(finding)
     instead: dict[int, Finding] = {}
     folded: dict[int, Finding] = {}
     for group in groups.values():
@@ -38,6 +37,27 @@ def one_for_each_cause(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...]
             folded |= {id(one): one for one in others}
     kept = (instead.get(id(one), one) for one in findings if id(one) not in folded)
     return tuple(kept) if folded else tuple(findings), tuple(folded.values())
+
+
+def said_once(findings: Sequence[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """The findings without those that a rendering repeats, and these: one line brought in twice is wrong once.
+
+    Two findings are the same if all that a person sees of them is: policy, rule, message, resource and place. Waived
+    ones stay as they are, so that an exemption of one resource hides nothing of another.
+    """
+    if all(one.rendered is None for one in findings):
+        return tuple(findings), ()
+    first: dict[tuple[Any, ...], Finding] = {}
+    again: list[Finding] = []
+    kept: list[Finding] = []
+    for finding in findings:
+        at = finding.location
+        seen = (finding.policy, finding.rule, finding.message, finding.enforcement, finding.severity)
+        key = (*seen, finding.resource.api_version, finding.resource.id, at)
+        before = first.setdefault(key, finding) if finding.waiver is None else finding
+        repeats = before is not finding and (before.rendered is not None or finding.rendered is not None)
+        (again if repeats else kept).append(finding)
+    return (tuple(kept) if again else tuple(findings)), tuple(again)
 
 
 def _strictest(finding: Finding) -> tuple[int, int, str, str]:

@@ -7,6 +7,9 @@ from attest_governance.evaluate.engine import (
     LoadedPolicies,
     judging,
     milliseconds,
+    set_digest,
 )
+from attest_governance.evaluate.inventory import Inventory
 from attest_governance.evaluate.messages import Batch, Decision, RegoTemplate, TemplatesAnswer, Versions
+from attest_governance.evaluate.pool import EnginePool
 from attest_governance.evaluate.requests import View

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from attest_governance.decoding import decode, decoder
 from attest_governance.errors import EngineError, EngineRequestError, EngineTimeoutError
 from attest_governance.evaluate.process import Process
 from attest_governance.evaluate.wire import Incoming, Origin, frame, read_message
@@ -32,7 +33,7 @@ GRACE = 10.0
 """Seconds that the engine may take to notice that a deadline has passed."""
 _DEADLINE_PASSED = -32001
 
-_origin = msgspec.json.Decoder(Origin).decode
+_origin = decoder(Origin)
 
 
 class Connection:
@@ -215,9 +216,9 @@ class _Flight(Generic[P, A]):
             raise EngineRequestError(message.error.message, code=message.error.code)
         try:
             if self.landed:
-                self.answer = msgspec.json.decode(message.result or b"null", type=self._request.answer)
+                self.answer = decode(message.result or b"null", self._request.answer)
             else:
-                self.part = msgspec.json.decode(message.params, type=self._request.part)
+                self.part = decode(message.params, self._request.part)
         except msgspec.DecodeError as error:
             raise EngineError(
                 f"the engine's answer to `{self._request.method}` can't be understood: {error}",

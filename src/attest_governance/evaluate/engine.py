@@ -14,19 +14,21 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
 from attest_governance import __version__
 from attest_governance.errors import EngineCrashedError, EngineError
 from attest_governance.evaluate.connection import SILENCE, Connection
-from attest_governance.evaluate.requests import Check, Initialize, Load, Unload
-from attest_governance.model.sources import ResultsPlace
+from attest_governance.evaluate.inventory import Inventory
+from attest_governance.evaluate.requests import Check, Initialize, Load, Review, Unload
+from attest_governance.model.sources import Left, ResultsPlace
 
 if TYPE_CHECKING:
     from attest_governance.evaluate.messages import Batch, LoadAnswer, Versions
     from attest_governance.evaluate.requests import Request
-    from attest_governance.model import Policy, Problem
+    from attest_governance.model import LookedUp, Policy, Problem
     from attest_governance.model.sources import Manifests, PolicySources, ReadFile, Selected
 
 PROTOCOL = 1
@@ -42,6 +44,8 @@ class EngineOptions(msgspec.Struct, frozen=True):
 
     memory: int = 2 << 30
     jobs: int = 0
+    lasting: bool = False
+    """Whether it lives on, so that the memory that it holds counts."""
 
 
 class CheckOptions(msgspec.Struct, frozen=True):
@@ -60,26 +64,31 @@ class CheckOptions(msgspec.Struct, frozen=True):
     """Seconds for all of it; 0 for as long as a job of a pipeline may take."""
     timed: bool = False
     """Whether to measure how long evaluation takes (`Batch.spent`)."""
+    inventory: Inventory | None = None
+    """Objects that policies may look up, beside those of the manifests."""
 
 
-def _digest(read: Iterable[ReadFile]) -> str:
-    return f"sha256:{sha256(' '.join(sorted(one.sha256 for one in read)).encode()).hexdigest()}"
+def set_digest(files: Iterable[str]) -> str:
+    """The digest of a policy set that is made of files of these SHA-256 (hexadecimal)."""
+    return f"sha256:{sha256(' '.join(sorted(files)).encode()).hexdigest()}"
 
 
 class LoadedPolicies:
     """A policy set in the engine: what it holds, and what it takes to load it again. Close it when it is done with."""
 
     def __init__(self, sources: PolicySources, answer: LoadAnswer, connection: Connection) -> None:
-        self.sources = sources
+        self.sources, self._kept = sources, answer.kept
         self.policies: tuple[Policy, ...] = answer.policies
         self.problems: tuple[Problem, ...] = answer.problems
         self.read: tuple[ReadFile, ...] = answer.read
         """Every file that the engine read for it, with the digest of the very bytes that it used."""
-        self.digest = _digest(answer.read)
+        self.synced: tuple[LookedUp, ...] = answer.synced
+        """What the Config and SyncSets among the policies put into `data.inventory` of a cluster."""
+        self.digest = set_digest(one.sha256 for one in answer.read)
         """The SHA-256 of all that it is made of, wherever that stands."""
         self.usable = bool(answer.set)
         """Whether the set may judge: no policy in it is invalid."""
-        self._set, self._connection = answer.set, connection
+        self._sets = WeakKeyDictionary({connection: answer.set})
         self._closed = False
         self._lock = threading.Lock()
 
@@ -89,25 +98,29 @@ class LoadedPolicies:
         Raises:
             EngineError: the set is closed, or the policies are no longer what they were.
         """
+        name = self._sets.get(connection)
+        if name is not None and not self._closed:
+            return name  # while another process is given the policies, nobody else waits
         with self._lock:  # many threads may ask for it: one of them loads
             if self._closed:
                 raise EngineError("the policies were unloaded", hint="load them again")
-            if self._connection is not connection:
-                answer = connection.ask(Load(self.sources))
+            if connection not in self._sets:
+                answer = connection.ask(Load(self.sources, kept=self._kept))
                 if not answer.set or answer.read != self.read:
                     raise EngineError(
                         "the policies can't be loaded again: they have changed", hint="run the check again"
                     )
-                self._set, self._connection = answer.set, connection
-            return self._set
+                self._sets[connection] = answer.set
+            return self._sets[connection]
 
     def close(self) -> None:
         """Frees the set. One that went with its process is free already; what is being judged by it goes on."""
         with self._lock:
             closed, self._closed = self._closed, True
-            if self.usable and not closed and self._connection.alive:
-                with contextlib.suppress(EngineError):  # an engine that is gone has nothing to free
-                    self._connection.ask(Unload(self._set))
+            alive = {one: name for one, name in self._sets.items() if name and one.alive}
+        for connection, name in alive.items() if not closed else ():
+            with contextlib.suppress(EngineError):  # an engine that is gone has nothing to free
+                connection.ask(Unload(name))
 
     def __enter__(self) -> Self:
         return self
@@ -168,6 +181,16 @@ class Engine:
                 raise EngineError("the engine runs already, with other limits", hint="close it first")
             self._options = options
 
+    def beside(self) -> Engine:
+        """Another engine with the same options."""
+        return Engine(self._path, self._options, silence=self._silence, clock=self._clock)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process runs."""
+        connection = self._connection
+        return connection is not None and connection.alive
+
     def versions(self) -> Versions:
         """Which engine, OPA and Gatekeeper this is."""
         return self._ready()[1]
@@ -191,14 +214,14 @@ class Engine:
         """
         return self._ready()[0].ask(request, tell, deadline)
 
-    def load(self, sources: PolicySources) -> LoadedPolicies:
-        """Reads and compiles policies.
+    def load(self, sources: PolicySources, *, keep: bool = False) -> LoadedPolicies:
+        """Reads and compiles policies; with `keep`, other processes are given the very same, whatever becomes of files.
 
         Raises:
             EngineError: the engine failed; invalid policies are problems of the answer instead.
         """
         connection, _ = self._ready()
-        return LoadedPolicies(sources, connection.ask(Load(sources)), connection)
+        return LoadedPolicies(sources, connection.ask(Load(sources, keep)), connection)
 
     def check(
         self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions
@@ -209,8 +232,12 @@ class Engine:
             EngineError: the engine failed or a limit was passed; what came before is no verdict.
         """
         connection, name = self._on(loaded)
-        request = judging(name, selected, manifests, options)
-        with contextlib.closing(connection.stream(request, options.deadline)) as stream:
+        held = _held(options, connection)
+        if manifests.review is not None:
+            yield connection.ask(reviewing(name, selected, manifests, options, held), deadline=options.deadline)
+            return
+        whole = judging(name, selected, manifests, options, held)
+        with contextlib.closing(connection.stream(whole, options.deadline)) as stream:
             yield from stream
 
     async def acheck(
@@ -220,7 +247,8 @@ class Engine:
         import asyncio  # noqa: PLC0415 (see `Connection.astream`)
 
         connection, name = await asyncio.to_thread(self._on, loaded)
-        request = judging(name, selected, manifests, options)
+        held = await asyncio.to_thread(_held, options, connection)
+        request = judging(name, selected, manifests, options, held)
         async with contextlib.aclosing(connection.astream(request, options.deadline)) as stream:
             async for batch in stream:
                 yield batch
@@ -236,6 +264,14 @@ class Engine:
         """Is `ask` for requests about a set: `request` makes one with the name that the set has in the process."""
         connection, name = self._on(loaded)
         return connection.ask(request(name), tell, deadline)
+
+    def warm(self, loaded: LoadedPolicies) -> None:
+        """Gives the process a set that another has loaded, so that the next request need not wait for it."""
+        self._on(loaded)
+
+    def tell(self, inventory: Inventory) -> None:
+        """Tells the process all of an inventory, so that the next request need not wait for it."""
+        inventory.on(self._ready()[0])
 
     def close(self) -> None:
         """Ends the process and fails whatever is in flight."""
@@ -255,7 +291,8 @@ class Engine:
             assert self._connection is not None  # noqa: S101 (that is what `start` does)
             if self._versions is None:
                 options = self._options
-                self._versions = self._connection.ask(Initialize(PROTOCOL, __version__, options.memory, options.jobs))
+                agreed = Initialize(PROTOCOL, __version__, options.memory, options.jobs, options.lasting)
+                self._versions = self._connection.ask(agreed)
             return self._connection, self._versions
 
     def _restart(self, dead: Connection) -> None:
@@ -277,13 +314,19 @@ class Engine:
         return connection, loaded.on(connection)
 
 
-def judging(name: str, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions) -> Check:
-    """The check of manifests by the set of that name."""
+def _held(options: CheckOptions, connection: Connection) -> str:
+    return options.inventory.on(connection) if options.inventory is not None else ""
+
+
+def judging(
+    name: str, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions, held: str = ""
+) -> Check:
+    """The check of manifests by the set of that name; `held` names an inventory in the same process."""
     return Check(
         set=name,
         policies=tuple(selected),
         paths=manifests.paths,
-        inputs=manifests.inputs,
+        inputs=manifests.texts,
         namespace=manifests.namespace,
         operation=manifests.operation,
         inventory=manifests.inventory,
@@ -297,7 +340,33 @@ def judging(name: str, selected: Sequence[Selected], manifests: Manifests, optio
         results=options.results,
         leave_out=manifests.leave_out,
         timed=options.timed,
+        enforcement_point=manifests.enforcement_point,
+        held=held,
+        rendered=tuple(
+            Left(path, f"a patch that is judged in what `{rendering.folder}` renders to")
+            for rendering in manifests.renderings
+            for path in rendering.patches
+        ),
+        within={one.name: rendering.folder for rendering in manifests.renderings for one in rendering.documents},
+    )
+
+
+def reviewing(
+    name: str, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions, held: str = ""
+) -> Review:
+    """The judgement of the AdmissionReview of manifests, with what else of them and of options counts for one."""
+    assert manifests.review is not None  # noqa: S101 (whoever asks has looked)
+    return Review(
+        set=name,
+        policies=tuple(selected),
         review=manifests.review,
+        timeout=milliseconds(options.timeout),
+        inventory_inputs=manifests.inventory_inputs,
+        debug=options.debug,
+        checked=options.checked,
+        timed=options.timed,
+        enforcement_point=manifests.enforcement_point,
+        held=held,
     )
 
 

@@ -12,12 +12,14 @@ from attest_governance.model import (
     Enforcement,
     Finding,
     Location,
+    LookedUp,
     Policy,
     Problem,
     Resource,
     Severity,
     Skipped,
 )
+from attest_governance.model.rendering import RenderedFolder
 from attest_governance.model.sources import ReadFile
 from attest_governance.model.testing import Case, Coverage
 
@@ -36,6 +38,7 @@ class Status(msgspec.Struct, frozen=True):
     """Answer of `status`: what the process holds; `memory` is that of the heap, in bytes."""
 
     sets: int
+    inventories: int
     goroutines: int
     memory: int
 
@@ -47,6 +50,23 @@ class LoadAnswer(msgspec.Struct, frozen=True):
     policies: tuple[Policy, ...] = ()
     problems: tuple[Problem, ...] = ()
     read: tuple[ReadFile, ...] = ()
+    kept: str = ""
+    """All that the sources hold, packed, where that was asked for."""
+    synced: tuple[LookedUp, ...] = ()
+    """What the Config and SyncSets among the policies put into `data.inventory` of a cluster."""
+
+
+class InventoryName(msgspec.Struct, frozen=True):
+    """Answer of `inventory/open`."""
+
+    inventory: str
+
+
+class InventorySize(msgspec.Struct, frozen=True):
+    """Answer of `inventory/apply`: how many objects there are, and the bytes of their texts."""
+
+    objects: int
+    bytes: int
 
 
 class WireFinding(msgspec.Struct, frozen=True, gc=False):
@@ -110,8 +130,8 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     """How many resources were judged."""
     unspoken: dict[str, int] = {}
     """Of these, how many no selected policy looks at, by kind."""
-    asked: dict[str, int] = {}
-    """How many of these each policy looked at, by its name."""
+    asked: dict[str, dict[str, int]] = {}
+    """How many of these each policy looked at, by its name and their kind."""
     resources: tuple[Resource, ...] = ()
     """Those of the findings."""
     found: tuple[WireFinding, ...] = msgspec.field(default=(), name="findings")
@@ -137,11 +157,27 @@ class CheckAnswer(msgspec.Struct, frozen=True):
     skipped: int
 
 
+class FoldersAnswer(msgspec.Struct, frozen=True):
+    """Answer of `folders`, in the order of a walk."""
+
+    folders: tuple[RenderedFolder, ...]
+
+
 class QueryAnswer(msgspec.Struct, frozen=True):
     """Answer of `data/query`; `result` is UNSET where the value is undefined."""
 
     result: Any = msgspec.UNSET
     problems: tuple[Problem, ...] = ()
+
+
+class ReachAnswer(msgspec.Struct, frozen=True):
+    """Answer of `policies/reach`: `judged` are indices of the kinds that were asked about."""
+
+    judged: tuple[int, ...] = ()
+    namespaces: bool = False
+    """Whether the Namespaces of resources may count."""
+    definitions: bool = False
+    """Whether resources are held to the types of their CustomResourceDefinitions."""
 
 
 class ResultsAnswer(msgspec.Struct, frozen=True):

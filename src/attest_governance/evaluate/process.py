@@ -6,7 +6,9 @@ Nothing else in the package starts a process that decides.
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
+import select
 import signal
 import subprocess
 import threading
@@ -16,6 +18,7 @@ from typing import IO
 
 import msgspec
 
+from attest_governance.decoding import decode
 from attest_governance.errors import EngineCrashedError, EngineError
 from attest_governance.starting import started
 
@@ -49,6 +52,8 @@ class Process:
             ) from error
         self._errors: deque[str] = deque(maxlen=_KEPT_LINES)
         self._outbox = queue.SimpleQueue[bytes | None]()
+        self._sending, self._behind, self._open = threading.Lock(), 0, True
+        os.set_blocking(_piped(self._child.stdin).fileno(), False)
         threading.Thread(target=self._write, name="attest-engine-stdin", daemon=True).start()
         self._listener = threading.Thread(target=self._listen, name="attest-engine-stderr", daemon=True)
         self._listener.start()
@@ -64,8 +69,15 @@ class Process:
         return _piped(self._child.stdout)
 
     def send(self, data: bytes) -> None:
-        """Sends a frame as soon as the engine reads it. Whoever sends does not wait, nor do those who read answers."""
-        self._outbox.put(data)
+        """Sends a frame as soon as the engine reads it. Whoever sends does not wait, nor do those who read answers.
+
+        What the pipe takes at once needs no other thread.
+        """
+        with self._sending:
+            if not self._behind and not (data := self._unwritten(data)):
+                return
+            self._behind += 1
+            self._outbox.put(data)  # within the lock: the rest of a frame comes before any other
 
     def crash(self, garbage: str = "") -> EngineCrashedError:
         """Why the engine is gone, in words; waits for the process to end. `garbage` is what it said at last."""
@@ -103,12 +115,29 @@ class Process:
         self._child.wait()
         self._outbox.put(None)
 
+    def _unwritten(self, data: bytes) -> bytes:
+        """Writes what the pipe takes, and returns the rest; an engine that is gone takes all: its stdout says so."""
+        try:
+            return data[os.write(_piped(self._child.stdin).fileno(), data) :] if self._open else b""
+        except BlockingIOError:
+            return data
+        except OSError:
+            return b""
+
     def _write(self) -> None:
+        """Writes what the pipe did not take at once, in turn."""
         stdin = _piped(self._child.stdin)
-        with contextlib.suppress(OSError, ValueError), stdin:  # stdout ends with the engine, too, and says so
-            while (data := self._outbox.get()) is not None:
-                stdin.write(data)
-                stdin.flush()
+        room = select.poll()
+        room.register(stdin, select.POLLOUT)
+        while (data := self._outbox.get()) is not None:
+            while data:
+                room.poll()
+                data = self._unwritten(data)
+            with self._sending:
+                self._behind -= 1
+        with self._sending, contextlib.suppress(OSError):
+            self._open = False  # the number of the pipe may soon be that of another file
+            stdin.close()
 
     def _listen(self) -> None:
         stderr = _piped(self._child.stderr)
@@ -119,7 +148,7 @@ class Process:
 
 def _line(text: str) -> _Line:
     try:
-        return msgspec.json.decode(text, type=_Line)
+        return decode(text, _Line)
     except msgspec.DecodeError:  # a Go panic, say
         return _Line(msg=text if text.startswith(("panic:", "fatal error:")) else "")
 

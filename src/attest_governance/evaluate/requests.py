@@ -10,10 +10,14 @@ import msgspec
 from attest_governance.evaluate.messages import (
     Batch,
     CheckAnswer,
+    FoldersAnswer,
+    InventoryName,
+    InventorySize,
     LoadAnswer,
     ProfileProgress,
     Progress,
     QueryAnswer,
+    ReachAnswer,
     ResultsAnswer,
     Status,
     TemplatesAnswer,
@@ -27,6 +31,7 @@ from attest_governance.model.profile import MadeResources, Optimization, Profile
 from attest_governance.model.sources import (
     BundleAnswer,
     LeaveOut,
+    Left,
     PolicySources,
     ResultsPlace,
     Selected,
@@ -56,13 +61,14 @@ class Request(msgspec.Struct, Generic[P, A], frozen=True, rename="camel"):
 
 
 class Initialize(Request[None, Versions], frozen=True):
-    """The two sides agree on the protocol; `memory` is in bytes."""
+    """The two sides agree on the protocol; `memory` is in bytes, `lasting` spares it at the cost of speed."""
 
     method, answer = "initialize", Versions
     protocol: int
     client: str
     memory: int
     jobs: int
+    lasting: bool = False
 
 
 class GetStatus(Request[None, Status], frozen=True):
@@ -72,10 +78,12 @@ class GetStatus(Request[None, Status], frozen=True):
 
 
 class Load(Request[None, LoadAnswer], frozen=True):
-    """Reads and compiles policies."""
+    """Reads and compiles policies; with `keep`, the answer has what it takes to do so again without files: `kept`."""
 
     method, answer = "policies/load", LoadAnswer
     sources: PolicySources
+    keep: bool = False
+    kept: str = ""
 
 
 class Results(Request[None, ResultsAnswer], frozen=True):
@@ -114,8 +122,70 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     fragments: bool
     results: ResultsPlace
     leave_out: LeaveOut
+    rendered: tuple[Left, ...] = ()
+    """Files whose patches of kustomizations are judged in what these render to."""
+    within: Mapping[str, str] = {}
+    """What inputs were rendered from, by their file: two renderings define no duplicates."""
     timed: bool = False
-    review: Text | None = None
+    enforcement_point: str = ""
+    held: str = ""
+    """The name of an open inventory; empty for none."""
+
+
+class Review(Request[None, Batch], frozen=True, omit_defaults=True):
+    """Judges an AdmissionReview (JSON) as an API server sent it; the fields are those of `Check`."""
+
+    method, answer = "review", Batch
+    set: str
+    policies: tuple[Selected, ...]
+    review: Text
+    timeout: int
+    inventory_inputs: tuple[Text, ...] = ()
+    debug: bool = False
+    checked: bool = False
+    timed: bool = False
+    enforcement_point: str = ""
+    held: str = ""
+
+
+class ObjectName(msgspec.Struct, frozen=True, rename="camel"):
+    """What Kubernetes tells objects of a version apart by; `namespace` is empty outside of one."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+
+class OpenInventory(Request[None, InventoryName], frozen=True):
+    """Opens an inventory without objects, whose texts may come to so many `bytes`."""
+
+    method, answer = "inventory/open", InventoryName
+    bytes: int
+
+
+class ApplyInventory(Request[None, InventorySize], frozen=True):
+    """Takes away what is `gone`, then adds `objects` (JSON)."""
+
+    method, answer = "inventory/apply", InventorySize
+    inventory: str
+    objects: tuple[msgspec.Raw, ...]
+    gone: tuple[ObjectName, ...] = ()
+
+
+class CloseInventory(Request[None, None], frozen=True):
+    """Frees an inventory."""
+
+    method, answer = "inventory/close", None
+    inventory: str
+
+
+class FindFolders(Request[None, FoldersAnswer], frozen=True):
+    """Asks for the charts and kustomizations below some paths."""
+
+    method, answer = "folders", FoldersAnswer
+    paths: tuple[str, ...]
+    leave_out: LeaveOut = LeaveOut()
 
 
 class Query(Request[None, QueryAnswer], frozen=True):
@@ -127,6 +197,23 @@ class Query(Request[None, QueryAnswer], frozen=True):
     path: tuple[str, ...]
     input: str
     timeout: int
+
+
+class ServedKind(msgspec.Struct, frozen=True, rename="camel"):
+    """A kind as a cluster serves it."""
+
+    api_version: str
+    kind: str
+    namespaced: bool
+
+
+class Reach(Request[None, ReachAnswer], frozen=True):
+    """Asks at which kinds policies may look."""
+
+    method, answer = "policies/reach", ReachAnswer
+    set: str
+    policies: tuple[Selected, ...]
+    kinds: tuple[ServedKind, ...]
 
 
 class View(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,6 +6,8 @@ from typing import IO
 
 import msgspec
 
+from attest_governance.decoding import decoder
+
 MAX_FRAME = 1 << 30
 """No frame of ours is near this; a longer one means that the stream is garbage."""
 _MAX_LINE = 1024
@@ -35,7 +37,7 @@ class Origin(msgspec.Struct, frozen=True):
     requests: tuple[int, ...] = ()
 
 
-_decode = msgspec.json.Decoder(Incoming).decode
+_decode = decoder(Incoming)
 _encode = msgspec.json.Encoder().encode
 
 

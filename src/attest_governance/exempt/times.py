@@ -62,3 +62,15 @@ def format_duration(length: timedelta) -> str:
         if amount:
             parts.append(f"{amount}{unit}")
     return "".join(parts) or "0s"
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """Reads a time (RFC 3339), or a duration before `now`.
+
+    Raises:
+        ValueError: `text` is neither.
+    """
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        return parse_instant(text)

@@ -89,14 +89,29 @@ def open_project(root: Path) -> Project:
         raise ConfigurationError(
             "the project has no governance file", file=RULES_FILE, hint="`attest governance init` makes one"
         )
+    rules = parse_rules(read_trusted(root, RULES_FILE))
     return Project(
         root=root,
-        rules=parse_rules(read_trusted(root, RULES_FILE)),
+        rules=rules,
         trust=parse_trust(read_trusted(root, SIGNERS_FILE), read_trusted(root, REVOKED_FILE)),
-        stores={subject: FileStore(root / folder, root) for subject, folder in FOLDERS.items()},
+        stores=stores(root, rules.records),
         trail=TrailFile(root / TRAIL_FILE),
         identity=parse_identity(read_trusted(root, IDENTITY_FILE)),
     )
+
+
+def stores(root: Path, records: str) -> Mapping[Subject, Store]:
+    """Where the records of a project are: in a database (see `Governance.records`), or in its folders.
+
+    Raises:
+        ConfigurationError: there can be no such database.
+    """
+    if not records:
+        return {subject: FileStore(root / folder, root) for subject, folder in FOLDERS.items()}
+    from attest_governance.adapters.sql_store import SqlStore, database  # noqa: PLC0415 (few projects need it)
+
+    kept = database(records, root)
+    return {subject: SqlStore(kept, subject) for subject in FOLDERS}
 
 
 def read_trusted(root: Path, name: str) -> str:

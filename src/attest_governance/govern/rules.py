@@ -16,6 +16,7 @@ RULES_FILE = ".attest/governance.yaml"
 LONGEST_OVERRIDE = timedelta(hours=24)
 _MAX_APPROVERS = 100
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_PLACE = re.compile(r"sqlite:[^\x00-\x1f]+|postgresql://[^\x00-\x1f]*")
 
 
 class ApprovalRule(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class Governance(msgspec.Struct, frozen=True):
     """Whether the gate of a pull request may say that it can be merged without a person."""
     audit_required: bool = True
     """Whether an emergency override needs an audit trail that can be written."""
+    records: str = ""
+    """The database that holds the records (`sqlite:PATH`, `postgresql://…`); empty for the project's folders."""
 
     @property
     def change_approval(self) -> ApprovalRule | None:
@@ -78,7 +81,7 @@ class _Rules:
 
     def governance(self) -> Governance:
         self._known((), ["governance"])
-        sections = ("teams", "policy_approval", "exemption_approval", "emergency_override")
+        sections = ("teams", "policy_approval", "exemption_approval", "emergency_override", "records")
         self._known(("governance",), sections)
         self._teams = self._read_teams()
         rules = self._sections()
@@ -96,6 +99,7 @@ class _Rules:
             teams=self._teams,
             bundle_keys=self._digests(("governance", "policy_approval", "bundle_keys")),
             auto_merge=self._flag(("governance", "policy_approval", "auto_merge"), default=False),
+            records=self._place(("governance", "records")),
             audit_required=self._one_of(("governance", "emergency_override", "audit_trail"), ("required", "optional")),
         )
 
@@ -169,6 +173,14 @@ class _Rules:
                 hint = "write what `sha256sum` says of the file of public keys, as `sha256:…`"
                 self._document.refuse((*path, place), f"`{one}` is no digest", hint)
         return frozenset(digests)
+
+    def _place(self, path: Path) -> str:
+        value = self._get(path)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or not _PLACE.fullmatch(value):
+            self._document.refuse(path, "`records` must name a database", "write `sqlite:PATH` or `postgresql://…`")
+        return value
 
     def _duration(self, path: Path) -> timedelta | None:
         value = self._get(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from attest_governance.decoding import convert
 from attest_governance.errors import AttestError, GovernanceError, OutputError, UsageError
 from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
 from attest_governance.govern import PIN
@@ -150,7 +151,7 @@ def parse_resource(text: str) -> tuple[str, str, str]:
 
 def extended_terms(judgement: Judgement, duration: str, reason: str, now: datetime) -> ExemptionTerms:
     """The terms of an extension: the same but for the end, `duration` from now, and a new reason if given."""
-    before = msgspec.convert(judgement.request.terms, ExemptionTerms)
+    before = convert(judgement.request.terms, ExemptionTerms)
     end = format_instant(now + _read(parse_duration, duration))
     return msgspec.structs.replace(before, expires_at=end, reason=reason or before.reason)
 

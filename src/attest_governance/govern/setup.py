@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attest_governance.errors import ConfigurationError
-from attest_governance.govern.project import Project, open_project, read_trusted
+from attest_governance.govern.project import FOLDERS, Project, open_project, read_trusted, stores
 from attest_governance.govern.records.belonging import IDENTITY_FILE
 from attest_governance.govern.records.quorum import tally
 from attest_governance.govern.records.workflow import unbound, with_identity
@@ -15,6 +16,11 @@ from attest_governance.govern.signing.identity import choose_signer
 from attest_governance.govern.trust import REVOKED_FILE, SIGNERS_FILE, Trust, parse_trust
 from attest_governance.load.scaffold import TEMPLATES
 
+if TYPE_CHECKING:
+    from attest_governance.adapters.store import Store
+
+FILES = "files"
+"""Where records are that are in no database: the project's folders."""
 _SIGNERS = """\
 # One line a key: NAME, then the key as its `.pub` file has it. Optional before the key:
 # valid-after="20260101Z",valid-before="20270101Z". A key is one person's; a person may have several.
@@ -78,6 +84,30 @@ def migrate(project: Project) -> list[str]:
         *(f"adopted: {one.id}, {one.terms['policy']}, by {one.actor}: {one.terms['reason']}" for one in adopted),
         *([f"to be approved: `{IDENTITY_FILE}`, with `attest governance propose`"] if unapproved else []),
     ]
+
+
+def copy_records(project: Project, place: str) -> list[str]:
+    """Copies all records, as they are, to a database or (`files`) the project's folders, and says how many there were.
+
+    Raises:
+        GovernanceError: a document of that name is there already, and is another one.
+        ConfigurationError: the place is none.
+    """
+    targets = stores(project.root, "" if place == FILES else place)
+    counted = {subject: _copied(project.stores[subject], targets[subject]) for subject in FOLDERS}
+    said = f"`records: {place}` in" if place != FILES else "no `records` in"
+    return [
+        *(f"copied: {number} of {subject}" for subject, number in counted.items()),
+        f"to be done: write {said} `{RULES_FILE}` under `governance`, and have that approved",
+    ]
+
+
+def _copied(source: Store, target: Store) -> int:
+    records = source.records()
+    for record in records:
+        for one in source.documents(record):
+            target.add(one.record, one.name, one.text)
+    return len(records)
 
 
 def _write(path: Path, shown: str, text: str) -> str:

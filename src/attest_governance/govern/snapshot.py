@@ -94,6 +94,11 @@ class Snapshot:
         self._moments = sorted(moments | ({self._known.latest - CLOCK_SKEW} if self._known.latest else set()))
         self._answers: dict[int, InForce] = {}
 
+    @property
+    def moments(self) -> Sequence[datetime]:
+        """The moments between which the answer is the same, sorted."""
+        return self._moments
+
     def in_force(self, now: datetime) -> InForce:
         """The exemptions of one moment, those included that are over or have not begun.
 
@@ -217,8 +222,9 @@ def _moments(project: Project, records: Records) -> Iterator[datetime]:
     """The moments at which the worth of a record may change."""
     for signed in records.signed:
         yield signed.event.moment - CLOCK_SKEW
-        if end := signed.event.terms.get("expires_at"):
-            yield parse_instant(end)
+        for term in ("not_before", "expires_at"):
+            if moment := signed.event.terms.get(term):
+                yield parse_instant(moment)
     for key in project.trust.known.values():
         yield from filter(None, (key.valid_after, key.valid_before))
 

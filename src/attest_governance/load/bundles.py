@@ -48,6 +48,8 @@ class Fetched(msgspec.Struct, frozen=True):
     path: Path
     revision: str
     problems: tuple[Problem, ...] = ()
+    confirmed: float = 0
+    """When the server last said that this is its bundle, in seconds since 1970."""
 
 
 def remote(settings: Settings) -> Remote | None:

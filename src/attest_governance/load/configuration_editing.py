@@ -58,21 +58,32 @@ def set_value(path: Path, key: str, value: str, *, patience: float = LOCK_SECOND
 
 
 def parsed_value(key: str, value: str) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """The value of a key as text, in the form in which flags give values."""
-    return _parsed(find_target(key), value)
+    """The value of a key as text, in the form in which flags give values.
+
+    Raises:
+        ConfigurationError: it is no value of the key.
+    """
+    target = find_target(key)
+    parsed = _parsed(target, value)
+    _decoded(target, parsed)
+    return parsed
 
 
 def _rendered(target: Target, value: str) -> str:
     from attest_governance.load.yaml_editing import render  # noqa: PLC0415 - the parser is heavy
 
-    parsed = _parsed(target, value)
+    decoded = _decoded(target, _parsed(target, value))
+    # A duration or a size stays as it was written; what has one spelling is written in it.
+    notation = target.extra.get("reader") in QUANTITIES
+    return value if notation else render(decoded)
+
+
+def _decoded(target: Target, parsed: Any) -> Any:  # noqa: ANN401 - whatever the key holds
     decoded, _, errors = decode_value(target, parsed, Source("flag", "value"))
     if errors:
         error = errors[0]
         raise ConfigurationError(error.message.removeprefix("flag value: "), hint=error.hint)
-    # A duration or a size stays as it was written; what has one spelling is written in it.
-    notation = target.extra.get("reader") in QUANTITIES
-    return value if notation else render(decoded)
+    return decoded
 
 
 def _parsed(target: Target, value: str) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -91,16 +91,23 @@ def _entry_target(text: str) -> Target:
 
 def _unknown(text: str) -> ConfigurationError:
     known = [key for key in known_keys() if "NAME" not in key]
-    hint = suggestion(text, known)
-    return ConfigurationError(
-        f"unknown key `{text}`", hint=hint if hint.startswith("did you") else _end_of(text, known)
-    )
+    return ConfigurationError(f"unknown key `{text}`", hint=_nearest(text, known))
 
 
-def _end_of(text: str, known: list[str]) -> str:
-    """A hint by the last part alone (`debug` for `policy.debug`), else where to read on."""
-    near = [key for key in known if key.rpartition(".")[2] == text.rpartition(".")[2]]
-    return f"did you mean `{near[0]}`?" if near else "`attest config show` lists every key"
+_ALL = "`attest config show` lists every key"
+
+
+def _nearest(text: str, known: list[str]) -> str:
+    """A hint by the whole key, or by its last part alone (`debug` for `policy.debug`), else where to read on."""
+    section, _, last = text.rpartition(".")
+    members = {key.removeprefix(f"{section}."): key for key in known if section and key.startswith(f"{section}.")}
+    hint = suggestion(last, list(members)) if members else suggestion(text, known)
+    if hint.startswith("did you mean"):
+        return hint.replace("`", f"`{section}.", 1) if members else hint
+    ends = [key for key in known if key.rpartition(".")[2] == last]
+    if ends:
+        return f"did you mean `{ends[0]}`?"
+    return f"`attest config get {section}` shows the keys of `{section}`" if members else _ALL
 
 
 def as_node(value: object, kind: TypeForm = Any) -> Node:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from attest_governance.decoding import convert
 from attest_governance.errors import ConfigurationError
 from attest_governance.load.configuration_files import Layer
 from attest_governance.load.configuration_keys import Target, decode_value, find_target
@@ -102,7 +103,7 @@ def _put(tree: dict[str, Any], key: Key, value: object) -> None:
 def _contents(tree: dict[str, Any]) -> ConfigurationFile:
     """The values are of their types already; a strict conversion only gives them their places."""
     entries = tuple(PolicyEntry(name, **fields) for name, fields in tree.pop("policies", {}).items())
-    whole = msgspec.convert(tree, ConfigurationFile)
+    whole = convert(tree, ConfigurationFile)
     return msgspec.structs.replace(whole, policies=entries)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from attest_governance.load.compliance import asks
 from attest_governance.load.configuration_keys import find_target
 from attest_governance.load.decoding import fields_of, is_section, label
 from attest_governance.load.settings import DEFAULT, Key, PolicyEntry, PolicyOptions, Settings, Source
@@ -13,7 +14,9 @@ from attest_governance.load.yaml_positions import shown
 from attest_governance.model.sources import ExemptionKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from attest_governance.model import Policy
 
 _UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 
@@ -28,12 +31,14 @@ class Origin(msgspec.Struct, frozen=True, omit_defaults=True):
     column: int = 0
 
 
-class Setting(msgspec.Struct, frozen=True):
+class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """One value in force. Durations are in seconds and sizes in bytes; null is what nothing sets."""
 
     key: str
     value: Any
     source: Origin
+    asks: tuple[str, ...] = ()
+    """Of a key of `compliance`: the policies that it asks for."""
 
 
 class ShowDocument(msgspec.Struct, frozen=True, tag_field="schema", tag="attest.continuu.ms/config-show/v1"):
@@ -57,9 +62,15 @@ class SetDocument(msgspec.Struct, frozen=True, tag_field="schema", tag="attest.c
     changed: bool
 
 
-def show_settings(settings: Settings) -> tuple[Setting, ...]:
-    """Everything in force, defaults included, in the order of the reference page."""
-    return tuple(_all(settings))
+def show_settings(settings: Settings, policies: Sequence[Policy] = ()) -> tuple[Setting, ...]:
+    """Everything in force, defaults included, in the order of the reference page.
+
+    Args:
+        settings: the configuration.
+        policies: those that there are, to say which of them the keys of `compliance` ask for.
+    """
+    asked = {label(key): names for key, names in asks(settings, policies).items()}
+    return tuple(msgspec.structs.replace(one, asks=asked.get(one.key, ())) for one in _all(settings))
 
 
 def get_settings(settings: Settings, key: str) -> tuple[Setting, ...]:
@@ -148,7 +159,8 @@ def setting_line(setting: Setting, width: int) -> str:
     """One line for a person: key, value and source, with the key padded to `width`."""
     source = setting.source
     where = f"{source.file}:{source.line}" if source.kind == "file" else f"{source.kind} {source.name}".rstrip()
-    return f"{setting.key:<{width}}  {shown(value_text(setting)) or '-'}  ({where})"
+    asked = f", asks {', '.join(setting.asks)}" if setting.asks else ""
+    return f"{setting.key:<{width}}  {shown(value_text(setting)) or '-'}  ({where}){asked}"
 
 
 def _quantities() -> dict[str, Callable[[Any], str]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import msgspec
 
+from attest_governance.decoding import decode
 from attest_governance.errors import InputError
 from attest_governance.load.files import Files, decode_text
 from attest_governance.load.yaml_positions import EXACT, SMALL, Mapping, Node, Scalar, plain_scalar
@@ -76,7 +77,7 @@ def convert(document: object, type_: type[T], name: str, what: str, *, hint: str
         InputError: it is of another type, or of another version.
     """
     try:
-        made = msgspec.json.decode(msgspec.json.encode(document), type=type_)
+        made = decode(msgspec.json.encode(document), type_)
     except msgspec.ValidationError as error:
         raise InputError(f"the {what} is not shaped as it must be: {error}", file=name, hint=hint) from None
     if (found := getattr(made, "schema", schema)) != schema:

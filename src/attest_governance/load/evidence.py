@@ -56,12 +56,28 @@ class Receipt(_Fact, frozen=True, forbid_unknown_fields=True, kw_only=True):
     workload: Workload | None = None
 
 
+class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A proof that counts for nothing, and why; for messages, since nothing is proven by it."""
+
+    why: Filled
+    type: str | None = None
+    rests_on: str | None = None
+
+
+class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What was refused, as the facts would stand that it does not prove."""
+
+    attestations: dict[Digest, tuple[Refused, ...]] = {}
+    receipts: dict[Digest, tuple[Refused, ...]] = {}
+
+
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an evidence file holds."""
 
     schema: str = SCHEMA
     attestations: dict[Digest, tuple[Attestation, ...]] = {}
     receipts: dict[Digest, tuple[Receipt, ...]] = {}
+    refused: Refusals | None = None
 
 
 def read_evidence(path: Path, files: Files | None = None) -> dict[str, Any]:

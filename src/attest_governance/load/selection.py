@@ -30,8 +30,8 @@ SCHEMAS = "kubernetes-schemas"
 class Selection(msgspec.Struct, frozen=True):
     """What the user said about policies.
 
-    Without `folders`, the shipped policies and those of the configuration; with them, only theirs,
-    and the shipped ones too where `with_shipped` says so. `names` (globs) narrow either.
+    Without `folders`, the shipped policies and those of the configuration; with them, or those of a cluster, only
+    theirs, and the shipped ones too where `with_shipped` says so. `names` (globs) narrow either.
     """
 
     folders: tuple[str, ...] = ()
@@ -39,6 +39,12 @@ class Selection(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
     schemas: bool = False
     """Whether `SCHEMAS` is asked whatever else is."""
+    from_cluster: bool = False
+
+    @property
+    def chosen(self) -> bool:
+        """Whether the user said where policies are."""
+        return bool(self.folders) or self.from_cluster
 
 
 def policy_sources(
@@ -65,7 +71,7 @@ def policy_sources(
         PolicyError: a named folder does not exist.
     """
     options = settings.policy
-    configured = not selection.folders
+    configured = not selection.chosen
     folders = list(selection.folders)
     if configured:
         folders += [str(path) for path in (*bundle_paths(settings), downloaded) if path]
@@ -88,7 +94,7 @@ def policy_sources(
 
 
 def _shipped(selection: Selection, shipped: Path) -> tuple[str, ...]:
-    if not selection.folders or selection.with_shipped:
+    if not selection.chosen or selection.with_shipped:
         return shipped_folders(shipped)
     return tuple(str(path) for path in shipped.glob(f"*/{SCHEMAS}.rego")) if selection.schemas else ()
 

@@ -321,6 +321,9 @@ class ServerOptions(_Section, frozen=True, forbid_unknown_fields=True):
         Meta(description="Fields of resources that the decision log masks, by path: `spec.token`, `data.*`."),
     ] = ()
     max_request_size: Annotated[DownloadSize, Meta(description="The largest request that is read.")] = 8 * 2**20
+    max_inventory_size: Annotated[
+        DownloadSize, Meta(description="The texts of all objects of a cluster that policies may look up.")
+    ] = 256 * 2**20
 
 
 class PolicyEntry(_Section, frozen=True, forbid_unknown_fields=True):
@@ -362,55 +365,76 @@ class Control(_Section, frozen=True, forbid_unknown_fields=True):
 class Soc2(_Section, frozen=True, forbid_unknown_fields=True):
     """SOC 2 Type II."""
 
-    enabled: Annotated[bool, Meta(description="Whether the framework is reported on.")] = False
+    enabled: Annotated[
+        bool, Meta(description="Whether the policies that serve the framework are asked, and reports cover it.")
+    ] = False
     controls: Annotated[
-        tuple[Control, ...], Meta(description="Controls and their policies.", extra={"keyed_by": "control"})
+        tuple[Control, ...],
+        Meta(
+            description="The project's own controls and policies: only these are asked, and reports go by them.",
+            extra={"keyed_by": "control"},
+        ),
     ] = ()
 
 
 class DataProtection(_Section, frozen=True, forbid_unknown_fields=True):
     """Annotations on workloads that process personal data."""
 
-    require_annotations: Annotated[bool, Meta(description="Whether the annotations are required.")] = False
-    required_annotations: Annotated[tuple[str, ...], Meta(description="The annotations.")] = ()
+    require_annotations: Annotated[bool, Meta(description="Whether the policy `gdpr` requires the annotations.")] = (
+        False
+    )
+    required_annotations: Annotated[
+        tuple[str, ...], Meta(description="What `gdpr` and `attest-compliance` require.")
+    ] = ()
 
 
 class Gdpr(_Section, frozen=True, forbid_unknown_fields=True):
     """GDPR."""
 
-    enabled: Annotated[bool, Meta(description="Whether the framework is reported on.")] = False
+    enabled: Annotated[
+        bool, Meta(description="Whether the policies that serve the framework are asked, and reports cover it.")
+    ] = False
     data_protection: Annotated[DataProtection, Meta(description="Annotations that name the data's handling.")] = (
         DataProtection()
     )
-    privacy_by_design: Annotated[bool, Meta(description="Whether privacy by design is reported on.")] = False
+    privacy_by_design: Annotated[
+        bool, Meta(description="Whether `gdpr` asks for TLS, and for data off the disks of nodes.")
+    ] = False
 
 
 class Encryption(_Section, frozen=True, forbid_unknown_fields=True):
     """Encryption of health data."""
 
-    at_rest: Annotated[Need, Meta(description="Encryption of what is stored.")] = "optional"
-    in_transit: Annotated[Need, Meta(description="Encryption of what is sent.")] = "optional"
+    at_rest: Annotated[Need, Meta(description="Whether `hipaa-encryption` asks it of what is stored.")] = "optional"
+    in_transit: Annotated[Need, Meta(description="Whether `hipaa-encryption` asks it of what is sent.")] = "optional"
 
 
 class AccessControls(_Section, frozen=True, forbid_unknown_fields=True):
     """Access to health data."""
 
-    minimum_necessary: Annotated[bool, Meta(description="Whether access is kept to what a task needs.")] = False
-    audit_logging: Annotated[Need, Meta(description="Records of who saw what.")] = "optional"
+    minimum_necessary: Annotated[
+        bool, Meta(description="Whether `minimum-necessary` asks that access is kept to what a task needs.")
+    ] = False
+    audit_logging: Annotated[
+        Need, Meta(description="Whether `hipaa-audit-logging` asks for records of who saw what.")
+    ] = "optional"
 
 
 class DataClassification(_Section, frozen=True, forbid_unknown_fields=True):
     """Finding health data."""
 
     phi_detection: Annotated[
-        Literal["enabled", "disabled"], Meta(description="Whether protected health information is looked for.")
+        Literal["enabled", "disabled"],
+        Meta(description="Whether `phi-detection` looks for protected health information."),
     ] = "disabled"
 
 
 class Hipaa(_Section, frozen=True, forbid_unknown_fields=True):
     """HIPAA."""
 
-    enabled: Annotated[bool, Meta(description="Whether the framework is reported on.")] = False
+    enabled: Annotated[
+        bool, Meta(description="Whether the policies that serve the framework are asked, and reports cover it.")
+    ] = False
     encryption: Annotated[Encryption, Meta(description="Encryption of health data.")] = Encryption()
     access_controls: Annotated[AccessControls, Meta(description="Access to health data.")] = AccessControls()
     data_classification: Annotated[DataClassification, Meta(description="Finding health data.")] = DataClassification()
@@ -443,6 +467,41 @@ class EvidenceKey(_Section, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class EvidenceIdentity(_Section, frozen=True, forbid_unknown_fields=True):
+    """Somebody who may sign images and attestations with certificates (keyless)."""
+
+    name: Annotated[Name, Meta(description="What reports call them.")]
+    identity: Annotated[
+        str,
+        Meta(
+            description="What certificates say of them, or a glob of it: `release@company.com`,"
+            " `https://git.example/shop/web/.github/workflows/release.yml@refs/tags/*`.",
+            pattern="[A-Za-z0-9]",
+        ),
+    ]
+    issuer: Annotated[
+        str, Meta(description="Who vouches for them, exactly: `https://accounts.example`.", pattern=r"^https?://[^*]+$")
+    ]
+    types: Annotated[
+        tuple[str, ...], Meta(description="Predicate types that they are trusted for; all where there is none.")
+    ] = ()
+    repositories: Annotated[
+        tuple[str, ...], Meta(description="Globs of repositories that they are trusted for; all where there is none.")
+    ] = ()
+
+
+class EvidenceKeyless(_Section, frozen=True, forbid_unknown_fields=True):
+    """The Sigstore instance whose certificates count, and whose."""
+
+    trusted_root: Annotated[
+        str, Meta(description="Its trusted root (`trusted_root.json`); without one, no certificate counts.")
+    ] = ""
+    identities: Annotated[
+        tuple[EvidenceIdentity, ...],
+        Meta(description="Who may sign; nobody else counts.", extra={"keyed_by": "name"}),
+    ] = ()
+
+
 class EvidenceBundle(_Section, frozen=True, forbid_unknown_fields=True):
     """A trust bundle of ATTEST, and who must have issued it."""
 
@@ -468,6 +527,10 @@ class EvidenceRegistry(_Section, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...], Meta(description="Hosts that issue tokens for it, beside itself; they are sent its password.")
     ] = ()
     redirects: Annotated[tuple[str, ...], Meta(description="Hosts where its blobs lie, beside itself.")] = ()
+    mirrors: Annotated[
+        tuple[str, ...],
+        Meta(description="Hosts of this list that are asked before it, which hold the same under the same names."),
+    ] = ()
     ca_file: Annotated[str, Meta(description="Certificates (PEM) that it is trusted by, in place of the system's.")] = (
         ""
     )
@@ -478,7 +541,8 @@ class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
     """Which proofs of other programs are verified, and whom to trust for them."""
 
     verify: Annotated[
-        bool, Meta(description="Whether a check verifies proofs by itself, as with `--verify-evidence`.")
+        bool,
+        Meta(description="Whether checks verify proofs by themselves, as with `--verify-evidence`, and servers do."),
     ] = False
     receipts: Annotated[tuple[str, ...], Meta(description="Folders with receipts, archives and exports.")] = (
         ".attest/receipts",
@@ -499,10 +563,19 @@ class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
         tuple[EvidenceKey, ...],
         Meta(description="Keys that may sign images and attestations.", extra={"keyed_by": "name"}),
     ] = ()
+    keyless: Annotated[EvidenceKeyless, Meta(description="Who may sign images and attestations with certificates.")] = (
+        EvidenceKeyless()
+    )
     max_age: Annotated[
         Span | None, Meta(description="The greatest age of a receipt, which a timestamp must prove.")
     ] = None
     lifetime: Annotated[Span, Meta(description="How long a fact counts after it was verified.")] = 86400.0
+    refresh: Annotated[
+        Span, Meta(description="How long what a registry listed of an image is gone by before it is asked again.")
+    ] = 3600.0
+    resolve_tags: Annotated[
+        bool, Meta(description="Whether registries are asked which digest a tag names, to say so; it proves nothing.")
+    ] = False
     required_steps: Annotated[tuple[str, ...], Meta(description="Steps that every receipt must have.")] = ()
     builders: Annotated[
         tuple[str, ...], Meta(description="Ids of builders that provenance (SLSA) may name; all where there is none.")
@@ -510,6 +583,17 @@ class EvidenceOptions(_Section, frozen=True, forbid_unknown_fields=True):
     scan_max_age: Annotated[
         Span | None, Meta(description="The greatest age of a vulnerability scan, by what its signer says.")
     ] = None
+    source_repositories: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Globs of the repositories of sources that provenance (SLSA) may name, such as"
+            " `https://git.example/shop/*`; all where there is none."
+        ),
+    ] = ()
+    scan_refuses: Annotated[
+        tuple[Literal["critical", "high", "medium", "low"], ...],
+        Meta(description="Severities of which a vulnerability scan may have found nothing."),
+    ] = ()
     clean_tree: Annotated[bool, Meta(description="Whether a receipt must say that its tree was committed.")] = False
     reproducible: Annotated[bool, Meta(description="Whether a receipt must say that building twice gave the same.")] = (
         False

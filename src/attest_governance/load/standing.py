@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from attest_governance.load.settings import Key, PolicySettings, Settings
+from attest_governance.load.compliance import parameters, wanted
+from attest_governance.load.settings import PolicySettings, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
 
 USUAL = ("recommended", "strict")
 """The profiles of a shipped policy that names none."""
-FRAMEWORKS = {"soc2": "SOC2-", "gdpr": "GDPR-", "hipaa": "HIPAA-"}
-"""How the controls of a framework begin in METADATA, by its key in `compliance`."""
-SWITCHES: dict[Key, tuple[str, object]] = {
-    ("compliance", "gdpr", "data_protection", "require_annotations"): ("gdpr", True),
-    ("compliance", "hipaa", "access_controls", "minimum_necessary"): ("minimum-necessary", True),
-    ("compliance", "hipaa", "access_controls", "audit_logging"): ("hipaa-audit-logging", "required"),
-    ("compliance", "hipaa", "data_classification", "phi_detection"): ("phi-detection", "enabled"),
-}
-"""Keys of `compliance` that switch a single policy of their framework, with the value that asks for it."""
-
 _PRODUCTION = "production_namespaces"
 _VERSION = "kubernetes_version"
 
@@ -61,7 +52,8 @@ class Standings(msgspec.Struct, frozen=True):
         options = self.settings.policy
         common = {_PRODUCTION: list(options.production_namespaces), _VERSION: options.kubernetes_version}
         named = {name: value for name, value in common.items() if value and name in policy.defaults}
-        return {**named, **self._by_profile(policy), **dict.fromkeys(self.without_evidence(policy), False)}
+        asked = {**self._by_profile(policy), **parameters(self.settings, policy.name)}
+        return {**named, **asked, **dict.fromkeys(self.without_evidence(policy), False)}
 
     def _by_profile(self, policy: Policy) -> Parameters:
         return (policy.profiles or {}).get(self.settings.policy.profile, {})
@@ -69,33 +61,10 @@ class Standings(msgspec.Struct, frozen=True):
     def _chosen(self, policy: Policy) -> bool:
         """Whether a policy is asked of which `policies` says nothing."""
         shipped = self.settings.policy.shipped
-        if (switched := self._by_compliance(policy)) is not None:
+        if (switched := wanted(self.settings, policy)) is not None:
             return switched
         if policy.shipped and shipped is not None:
             return any(fnmatchcase(policy.name, pattern) for pattern in shipped)
         if policy.profiles is None or (self.named and not policy.shipped):
             return not policy.shipped or self.settings.policy.profile in USUAL
         return self.settings.policy.profile in policy.profiles
-
-    def _by_compliance(self, policy: Policy) -> bool | None:
-        """What the frameworks that are switched on say of a policy: their own keys first; None for nothing."""
-        compliance = self.settings.compliance
-        serving = [name for name, prefix in FRAMEWORKS.items() if _serves(policy, prefix)]
-        enabled = [name for name in serving if getattr(compliance, name).enabled]
-        for key, (name, asked) in SWITCHES.items():
-            if name == policy.name and key[1] in enabled and key in self.settings.sources:
-                return _at(compliance, key[1:]) == asked
-        listed = compliance.soc2.controls if compliance.soc2.enabled else ()
-        if any(control.policy == policy.name for control in listed):
-            return True
-        return True if set(enabled) - ({"soc2"} if listed else set()) else None
-
-
-def _serves(policy: Policy, framework: str) -> bool:
-    return any(control.startswith(framework) for control in policy.controls)
-
-
-def _at(section: object, key: Key) -> object:
-    for part in key:
-        section = getattr(section, str(part))
-    return section

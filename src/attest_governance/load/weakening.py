@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from attest_governance.load.decoding import fields_of
 from attest_governance.load.settings import (
     CustomPolicy,
@@ -34,10 +36,14 @@ STRICTER_ON = {
 }
 EVIDENCE_STRICTER_ON = frozenset(("clean_tree", "reproducible"))
 """Keys of `evidence` that ask for more where they are true."""
+EVIDENCE_SAYS_MORE = frozenset(("resolve_tags",))
+"""Keys of `evidence` that never change a verdict."""
 CAN_NOT_WEAKEN = frozenset(("timeout", "memory", "debug"))
 """Keys of `policy` that can end a run without a verdict, or say more, but never change a verdict."""
 STRICTEST = {"annotations": "ignore"}
 """Values of keys of `policy` that are stricter than any other."""
+ASKS, ASKS_NOT = (True, "required", "enabled"), (False, "optional", "disabled")
+"""Values of keys of `compliance` that ask for something, and those that don't."""
 WEAK_ON_SERVERS = {
     "failure_policy": ("ignore", "servers admit what they can't decide"),
     "annotations": ("honour", "servers honour what resources say of themselves"),
@@ -53,6 +59,7 @@ def weaker(before: Settings, after: Settings) -> dict[Key, str]:
     """What is weaker after than before, in words, by the key that makes it so."""
     return {
         **dict(_options(before.policy, after.policy)),
+        **dict(_compliance(before, after)),
         **dict(_evidence(before.evidence, after.evidence)),
         **dict(_server(before.server, after.server)),
         **dict(_custom(_by_name(before.policy), _by_name(after.policy))),
@@ -64,7 +71,8 @@ def switched_off(settings: Settings) -> list[str]:
     """What a configuration switches off or turns into less than a failure, each with its place."""
     found = weaker(Settings(), settings)
     switches = {"enforcement", "rollout", *STRICTER_ON} - {"strict_errors"}
-    told = {key: words for key, words in found.items() if key[-1] in switches}
+    asked = _asked(settings)
+    told = {key: words for key, words in found.items() if key[-1] in switches or asked.get(key) in ASKS_NOT}
     return [f"{words} ({settings.source(key)})" for key, words in told.items()]
 
 
@@ -77,10 +85,31 @@ def _options(before: PolicyOptions, after: PolicyOptions) -> Iterator[tuple[Key,
             yield ("policy", name), f"`policy.{name}` is another"
 
 
+def _compliance(before: Settings, after: Settings) -> Iterator[tuple[Key, str]]:
+    """What the frameworks that are on ask for; a key that is not given asks for nothing, and takes nothing away."""
+    asked, now = _asked(before), _asked(after)
+    for key in asked | now:
+        old, new = asked.get(key), now.get(key)
+        if old != new and new not in ASKS and not (new is None and old in ASKS_NOT):
+            yield key, f"`{'.'.join(map(str, key))}` is {'switched off' if new in ASKS_NOT else 'another'}"
+
+
+def _asked(settings: Settings) -> dict[Key, object]:
+    given: dict[Key, object] = {}
+    for key in settings.sources:
+        if key[0] == "compliance" and len(key) > 2 and getattr(settings.compliance, str(key[1])).enabled:  # noqa: PLR2004 (its framework, and a field)
+            value: object = settings
+            for part in key:
+                value = getattr(value, str(part), value)  # of a list, the list
+            if not isinstance(value, msgspec.Struct):  # a section is what its keys are
+                given[key] = value
+    return given
+
+
 def _evidence(before: EvidenceOptions, after: EvidenceOptions) -> Iterator[tuple[Key, str]]:
     for name in fields_of(EvidenceOptions):
         old, new = getattr(before, name), getattr(after, name)
-        if old != new and not (name in EVIDENCE_STRICTER_ON and new):
+        if old != new and not (name in EVIDENCE_STRICTER_ON and new) and name not in EVIDENCE_SAYS_MORE:
             yield ("evidence", name), f"`evidence.{name}` is another"
 
 

@@ -65,6 +65,17 @@ class Waiver(msgspec.Struct, frozen=True, rename="camel"):
     """`file:line` of the record, or the resource whose annotation it is."""
 
 
+class Rendered(msgspec.Struct, frozen=True, gc=False):
+    """What was judged of a chart or a kustomization: its finding stands where a person can change it."""
+
+    folder: str
+    tool: Literal["helm", "kustomize", "plain"]
+    line: int
+    """Of what the template or the resource rendered to."""
+    text: str = ""
+    """The rendered lines, where they differ from what stands at the place of the finding."""
+
+
 class Finding(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """One policy's complaint about one resource."""
 
@@ -80,6 +91,8 @@ class Finding(msgspec.Struct, frozen=True, rename="camel", gc=False):
     details: dict[str, Any] = {}
     fix: str = ""
     """What to do, one sentence, from the policy's METADATA (`custom.remediation`)."""
+    rendered: Rendered | None = None
+    """What was rendered there; None for a manifest as it is."""
 
     @property
     def order(self) -> tuple[str, int, str, str, int]:
@@ -91,6 +104,12 @@ class Finding(msgspec.Struct, frozen=True, rename="camel", gc=False):
     def counts(self) -> bool:
         """Whether the finding makes the verdict a denial: strict and not waived."""
         return self.enforcement == "strict" and self.waiver is None
+
+
+def cause_of(finding: Finding) -> tuple[str, int, str, str, str]:
+    """What findings share of which one speaks for the others: their cause, at one field of one resource (ADR 0030)."""
+    at, cause = finding.location, finding.details.get("cause")
+    return (at.file, at.line, at.path, finding.resource.id, cause if isinstance(cause, str) else "")
 
 
 def fingerprint(finding: Finding) -> str:

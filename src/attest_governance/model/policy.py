@@ -7,6 +7,24 @@ from typing import Any, Literal
 import msgspec
 
 
+class LookedUp(msgspec.Struct, frozen=True, rename="camel"):
+    """A kind of objects that policies look up; without `api_version` that of every group, and `*` whatever there is."""
+
+    api_version: str
+    kind: str
+
+
+class GroupKind(msgspec.Struct, frozen=True):
+    """A kind of objects in a group, either of which may be `*`."""
+
+    group: str
+    kind: str
+
+    def includes(self, group: str, kind: str) -> bool:
+        """Whether an object of a group and kind is one of these."""
+        return self.group in ("*", group) and self.kind in ("*", kind)
+
+
 class Policy(msgspec.Struct, frozen=True, rename="camel"):
     """A Rego package with a `violation`, `deny` or `warn` set, or a Gatekeeper constraint."""
 
@@ -41,6 +59,10 @@ class Policy(msgspec.Struct, frozen=True, rename="camel"):
     shipped: bool = False
     replaces: tuple[str, ...] = ()
     """The names of the shipped policies that this one, of the project, stands in for."""
+    looks_up: tuple[LookedUp, ...] = ()
+    """What of `data.inventory` it reads."""
+    judges: tuple[GroupKind, ...] = ()
+    """Kinds outside of which it looks at nothing; where there is none, it may look at anything."""
 
 
 class Row(msgspec.Struct, frozen=True, rename="camel"):

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from attest_governance.errors import place
 from attest_governance.model.problem import Problem
+from attest_governance.model.rendering import Rendering, RenderOptions
 
 
 class Verification(msgspec.Struct, frozen=True):
@@ -99,6 +100,13 @@ class InlinePolicy(msgspec.Struct, frozen=True):
     """Whether it may only add: it must not take the place of a shipped policy."""
 
 
+class Text(msgspec.Struct, frozen=True):
+    """A text that is not in a file, such as standard input, with the name that places give it."""
+
+    file: str
+    text: str
+
+
 class PolicySources(
     msgspec.Struct,
     frozen=True,
@@ -118,6 +126,8 @@ class PolicySources(
     libraries: tuple[str, ...] = ()
     """Folders whose rules other policies may use."""
     modules: tuple[InlinePolicy, ...] = ()
+    documents: tuple[Text, ...] = ()
+    """Gatekeeper objects that are in no file, such as those of a cluster."""
     data: dict[str, Any] = {}
     """The documents under `data`."""
     opa: bool = True
@@ -136,19 +146,12 @@ class PolicySources(
     """What policies that don't ship see as `input`; empty for what those see that do."""
 
 
-class Selected(msgspec.Struct, frozen=True):
+class Selected(msgspec.Struct, frozen=True, omit_defaults=True):
     """A policy that a run asks, with what configuration gives it."""
 
     name: str
     parameters: dict[str, Any] = {}
     severity: str = ""
-
-
-class Text(msgspec.Struct, frozen=True):
-    """A manifest that is not in a file, such as standard input."""
-
-    file: str
-    text: str
 
 
 class ResultsPlace(msgspec.Struct, frozen=True):
@@ -181,6 +184,13 @@ class PathFilter(msgspec.Struct, frozen=True):
     exclude: tuple[PathRule, ...] = ()
 
 
+class Left(msgspec.Struct, frozen=True):
+    """A file that is not looked at, absolute and without links, and why."""
+
+    path: str
+    reason: str
+
+
 class LeaveOut(msgspec.Struct, frozen=True):
     """What of folders is not looked at; what is named itself always is."""
 
@@ -191,6 +201,8 @@ class LeaveOut(msgspec.Struct, frozen=True):
     """Folders of policies."""
     examples: bool = False
     """Whether the examples of policies (`examples/POLICY/pass` and `fail` beside Rego files) are left out, too."""
+    rendered: tuple[Left, ...] = ()
+    """Files that are judged by what they render to."""
 
 
 class Manifests(msgspec.Struct, frozen=True):
@@ -207,6 +219,17 @@ class Manifests(msgspec.Struct, frozen=True):
     leave_out: LeaveOut = LeaveOut()
     review: Text | None = None
     """An AdmissionReview as an API server sent it, which is judged in place of everything else."""
+    enforcement_point: str = ""
+    """Whose actions of Gatekeeper's scoped enforcement count; empty for those of the command line."""
+    rendering: RenderOptions | None = None
+    """How charts and kustomizations in folders are rendered; None where they are left as they are."""
+    renderings: tuple[Rendering, ...] = ()
+    """What they came to."""
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """What is to be judged and is in no file: the inputs, and what was rendered."""
+        return (*self.inputs, *(Text(one.name, one.text) for made in self.renderings for one in made.documents))
 
 
 class ExemptionKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

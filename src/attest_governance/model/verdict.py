@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from attest_governance.model.finding import Finding, Resource
+from attest_governance.model.finding import Finding, Resource, cause_of
 from attest_governance.model.policy import Policy
 from attest_governance.model.problem import Problem
+from attest_governance.model.rendering import Rendering
 
 Verdict = Literal["allow", "deny", "error"]
 
@@ -31,12 +32,31 @@ class Checked(msgspec.Struct, frozen=True, rename="camel"):
     policies: tuple[str, ...] = ()
 
 
-class Evaluated(msgspec.Struct, frozen=True, rename="camel"):
+class AuditedPart(msgspec.Struct, frozen=True, rename="camel"):
+    """Of which cluster an audit is, when it was made, and what it left out."""
+
+    cluster: str
+    """How people call the cluster."""
+    at: str
+    """The moment, RFC 3339 in UTC."""
+    namespaces: tuple[str, ...] = ()
+    """Those that it was of; all if none."""
+    kinds: tuple[str, ...] = ()
+    """Those that it was of, as they were named; all if none."""
+    unseen: tuple[str, ...] = ()
+    """Kinds that the cluster serves, and of which nothing was looked at."""
+
+
+class Evaluated(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """How a policy fared: the resources that it looked at, and those of them about which it said nothing."""
 
     policy: str
     resources: int
     passed: int
+    kinds: dict[str, int] = {}
+    """How many resources it looked at, by kind."""
+    parameters: dict[str, Any] = {}
+    """What it was asked with, but for defaults."""
 
 
 class Summary(msgspec.Struct, frozen=True, rename="camel"):
@@ -71,15 +91,38 @@ class Outcome(msgspec.Struct, frozen=True, dict=True):
     """Sentences that every text report must show (expiring exemptions, overrides in force, …)."""
     spent: dict[str, int] = {}
     """Nanoseconds of evaluation by engine, where that was measured."""
+    rendered: tuple[Rendering, ...] = ()
+    """What charts and kustomizations came to."""
+    folded: tuple[Finding, ...] = ()
+    """Findings that another one speaks for: one cause is told once."""
+    audited: AuditedPart | None = None
+    """Of an audit of a cluster; None for manifests."""
     sources: dict[str, str] = {}
     """Texts that can't be read again, by the name that locations give them (`<stdin>`)."""
 
     def controls(self, finding: Finding) -> tuple[str, ...]:
-        """The controls that a finding is about: those that its rule names, else those of its policy."""
+        """The controls that a finding is about: those that its rule names, else those of its policy.
+
+        One that speaks for findings of other policies is about theirs, too.
+        """
+        own = self._own_controls(finding)
+        if "also" not in finding.details:
+            return own
+        others = self._spoken_for.get(cause_of(finding), ())
+        return tuple(dict.fromkeys((*own, *(control for one in others for control in self._own_controls(one)))))
+
+    def _own_controls(self, finding: Finding) -> tuple[str, ...]:
         named = finding.details.get("controls")
         if isinstance(named, list) and all(isinstance(control, str) for control in named):
             return tuple(named)
         return self._controls_of_policies.get(finding.policy, ())
+
+    @cached_property
+    def _spoken_for(self) -> dict[tuple[str, int, str, str, str], list[Finding]]:
+        found: dict[tuple[str, int, str, str, str], list[Finding]] = {}
+        for one in self.folded:
+            found.setdefault(cause_of(one), []).append(one)
+        return found
 
     @cached_property
     def _controls_of_policies(self) -> dict[str, tuple[str, ...]]:

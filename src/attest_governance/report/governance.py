@@ -119,10 +119,11 @@ def export_csv(entries: Iterable[Entry]) -> Iterator[str]:
     writer.writerow(_COLUMNS)
     for entry in entries:
         cells = [getattr(entry, name) for name in _COLUMNS[:-1]]
-        writer.writerow([*map(_cell, cells), msgspec.json.encode(entry.detail).decode()])
+        writer.writerow([*map(csv_cell, cells), msgspec.json.encode(entry.detail).decode()])
     yield buffer.getvalue()
 
 
-def _cell(value: object) -> str:
+def csv_cell(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula."""
     text = str(value)
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

@@ -12,7 +12,7 @@ import msgspec
 from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert, inert_json
 
 if TYPE_CHECKING:
-    from attest_governance.model import Outcome, Resource
+    from attest_governance.model import Outcome, Rendering, Resource
     from attest_governance.report.registry import ReportOptions
 
 SCHEMA = "attest.continuu.ms/check/v1"
@@ -27,12 +27,18 @@ def document(outcome: Outcome, options: ReportOptions) -> dict[str, Any]:
         **{name: getattr(outcome.summary, name) for name in _COUNTS},
         "files": outcome.summary.files,
         "policySet": outcome.policy_set,
+        **({"audited": outcome.audited} if outcome.audited else {}),
         "evaluated": outcome.evaluated,
         "findings": [],
         "problems": outcome.problems,
         "skipped": outcome.skipped,
         "notices": outcome.notices,
+        **({"rendered": [_rendering(one) for one in outcome.rendered]} if outcome.rendered else {}),
     }
+
+
+def _rendering(made: Rendering) -> dict[str, Any]:
+    return {"folder": made.folder, "tool": made.tool, "documents": len(made.documents)}
 
 
 def entries(outcome: Outcome) -> Iterator[dict[str, Any]]:
@@ -43,7 +49,10 @@ def entries(outcome: Outcome) -> Iterator[dict[str, Any]]:
         shown = known.get(id(resource))
         if shown is None:
             shown = known[id(resource)] = _resource(resource)
-        yield msgspec.structs.asdict(finding) | {"resource": shown, "controls": outcome.controls(finding)}
+        entry = msgspec.structs.asdict(finding) | {"resource": shown, "controls": outcome.controls(finding)}
+        if finding.rendered is None:
+            del entry["rendered"]
+        yield entry
 
 
 def _resource(resource: Resource) -> dict[str, str]:
@@ -93,7 +102,8 @@ def write_with(document: object, key: str, items: Iterable[object], out: TextIO)
     indent = len(before) - before.rfind("\n") - 1
     written = False
     for part in _parts(items, indent // 2 + 1):
-        out.write(f",{part}" if written else part)
+        out.write("," if written else "")
+        out.write(part)
         written = True
     out.write(f"\n{' ' * indent}]" if written else "]")
     out.write(f"{after}\n")

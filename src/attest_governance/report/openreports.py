@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from attest_governance.model.finding import Finding, digest_of
@@ -41,12 +42,77 @@ def _key(resource: Resource, file: str) -> _Key:
     return (file, resource.api_version, resource.kind, resource.namespace, resource.name)
 
 
+class Results:
+    """The entries of reports, all of one moment.
+
+    Args:
+        moment: of the judgement.
+        places: whether findings have lines: those of a cluster's objects have none.
+    """
+
+    def __init__(self, moment: datetime, *, places: bool = True) -> None:
+        seconds = moment.timestamp()
+        self._timestamp = {"seconds": int(seconds // 1), "nanos": moment.microsecond * 1000}
+        self._places = places
+
+    def finding(self, finding: Finding) -> dict[str, Any]:
+        """What a policy complains of."""
+        at = finding.location
+        place = {"file": at.file, "line": str(at.line), "column": str(at.column)} if self._places else {}
+        properties = {
+            "engine": finding.engine,
+            "enforcement": finding.enforcement,
+            **place,
+            "path": at.path,
+            "template": finding.resource.template,
+            "fragment": finding.resource.fragment,
+            "rendered": finding.rendered.folder if finding.rendered else "",
+            "fix": finding.fix,
+            "waiver": words.waiver(finding.waiver) if finding.waiver else "",
+        }
+        result = self._result(finding.policy, _status(finding), finding.rule)
+        result["severity"] = finding.severity
+        result["message"] = clean.block(finding.message)
+        result["properties"] = {name: clean.block(value) for name, value in properties.items() if value}
+        return result
+
+    def problem(self, problem: Problem) -> dict[str, Any]:
+        """What could not be decided, or what a person should know."""
+        status = "error" if problem.severity == "error" else "warn"
+        properties = {"where": problem.where, "hint": problem.hint, "resource": problem.resource}
+        result = self._result(problem.policy or "attest", status, problem.code)
+        result["message"] = clean.block(problem.message)
+        return result | {"properties": {name: clean.block(value) for name, value in properties.items() if value}}
+
+    def passed(self, policy: str) -> dict[str, Any]:
+        """What a policy has nothing to say of."""
+        return self._result(policy, "pass")
+
+    def _result(self, policy: str, status: str, rule: str = "") -> dict[str, Any]:
+        result: dict[str, Any] = {"source": SOURCE, "policy": policy, "result": status}
+        if rule:
+            result["rule"] = rule
+        return result | {"scored": status in ("pass", "fail"), "timestamp": self._timestamp}
+
+
+def report_object(
+    kind: str, metadata: dict[str, Any], scope: dict[str, str] | None, results: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """A `Report` or `ClusterReport` with these entries; the label that says whose it is is added."""
+    counts = Counter(result["result"] for result in results)
+    labels = {**metadata.get("labels", {}), "app.kubernetes.io/managed-by": SOURCE}
+    metadata = {**metadata, "labels": labels}
+    report: dict[str, Any] = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "source": SOURCE}
+    if scope:
+        report["scope"] = scope
+    return report | {"summary": {status: counts[status] for status in _RESULTS}, "results": results}
+
+
 class _Reports:
     """Collects results by resource, then builds the objects."""
 
     def __init__(self, outcome: Outcome, options: ReportOptions) -> None:
-        moment = options.now.timestamp()
-        self._timestamp = {"seconds": int(moment // 1), "nanos": options.now.microsecond * 1000}
+        self._made = Results(options.now)
         self._results: dict[_Key, list[str | Finding | Problem]] = {}
         self._by_id: dict[tuple[str, str], _Key] = {}
         self._loose: list[str | Finding | Problem] = []
@@ -58,14 +124,15 @@ class _Reports:
             if results:
                 yield self._report(key, self._laid_out(results))
         if self._loose:
-            yield self._object("ClusterReport", {"name": "attest-run"}, None, self._laid_out(self._loose))
+            yield report_object("ClusterReport", {"name": "attest-run"}, None, self._laid_out(self._loose))
 
     def _laid_out(self, results: Iterable[str | Finding | Problem]) -> list[dict[str, Any]]:
         """The results of policies that passed (by name), of findings and of problems."""
+        made = self._made
         return [
-            self._result(one, "pass")
+            made.passed(one)
             if isinstance(one, str)
-            else (self._finding(one) if isinstance(one, Finding) else self._problem(one))
+            else (made.finding(one) if isinstance(one, Finding) else made.problem(one))
             for one in results
         ]
 
@@ -86,39 +153,6 @@ class _Reports:
         self._by_id[file, resource.id] = key
         return key
 
-    def _finding(self, finding: Finding) -> dict[str, Any]:
-        at = finding.location
-        properties = {
-            "engine": finding.engine,
-            "enforcement": finding.enforcement,
-            "file": at.file,
-            "line": str(at.line),
-            "column": str(at.column),
-            "path": at.path,
-            "template": finding.resource.template,
-            "fragment": finding.resource.fragment,
-            "fix": finding.fix,
-            "waiver": words.waiver(finding.waiver) if finding.waiver else "",
-        }
-        result = self._result(finding.policy, _status(finding), finding.rule)
-        result["severity"] = finding.severity
-        result["message"] = clean.block(finding.message)
-        result["properties"] = {name: clean.block(value) for name, value in properties.items() if value}
-        return result
-
-    def _problem(self, problem: Problem) -> dict[str, Any]:
-        status = "error" if problem.severity == "error" else "warn"
-        properties = {"where": problem.where, "hint": problem.hint, "resource": problem.resource}
-        result = self._result(problem.policy or "attest", status, problem.code)
-        result["message"] = clean.block(problem.message)
-        return result | {"properties": {name: clean.block(value) for name, value in properties.items() if value}}
-
-    def _result(self, policy: str, status: str, rule: str = "") -> dict[str, Any]:
-        result: dict[str, Any] = {"source": SOURCE, "policy": policy, "result": status}
-        if rule:
-            result["rule"] = rule
-        return result | {"scored": status in ("pass", "fail"), "timestamp": self._timestamp}
-
     def _report(self, key: _Key, results: list[dict[str, Any]]) -> dict[str, Any]:
         _, api_version, kind, namespace, name = key
         scope = {"apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name}
@@ -127,17 +161,7 @@ class _Reports:
         if not cluster and _NAMESPACE.fullmatch(namespace):
             metadata["namespace"] = namespace
         given = {field: value for field, value in scope.items() if value}
-        return self._object("ClusterReport" if cluster else "Report", metadata, given, results)
-
-    def _object(
-        self, kind: str, metadata: dict[str, Any], scope: dict[str, str] | None, results: list[dict[str, Any]]
-    ) -> dict[str, Any]:
-        counts = Counter(result["result"] for result in results)
-        metadata["labels"] = {"app.kubernetes.io/managed-by": SOURCE}
-        report: dict[str, Any] = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "source": SOURCE}
-        if scope:
-            report["scope"] = scope
-        return report | {"summary": {status: counts[status] for status in _RESULTS}, "results": results}
+        return report_object("ClusterReport" if cluster else "Report", metadata, given, results)
 
 
 def _status(finding: Finding) -> str:

@@ -7,13 +7,12 @@ to send anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape
-from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from attest_governance.report import clean, words
+from attest_governance.report import words
+from attest_governance.report.pages import part, rules, text
 from attest_governance.report.words import duration
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _ROW = 20
 _HUES = 24
 _NARROWEST = 0.02
 """Percent of the whole: what is narrower can't be seen, and is left out."""
-_RULES = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'"
 
 
 def page(about: str, flame: Sequence[Frame], tables: Iterable[Table]) -> str:
@@ -32,25 +30,17 @@ def page(about: str, flame: Sequence[Frame], tables: Iterable[Table]) -> str:
     time = sum(root.time for root in flame)
     boxes = list(_boxes(flame, time or 1))
     hidden = _parts(flame) - len(boxes)
-    return Template(_part("profile.html")).substitute(
-        rules=_RULES,
-        style=_part("profile.css"),
-        about=_text(about),
+    return Template(part("profile.html")).substitute(
+        rules=rules(part("profile.js")),
+        style=part("profile.css"),
+        about=text(about),
         total=duration(time),
         hidden=f" {words.count(hidden, 'part')} too narrow to be seen not drawn." if hidden else "",
         height=(max((box.depth for box in boxes), default=0) + 1) * _ROW,
         boxes="".join(map(_drawn, boxes)),
         tables="".join(map(_table, tables)),
-        script=_part("profile.js"),
+        script=part("profile.js"),
     )
-
-
-def _part(name: str) -> str:
-    return files("attest_governance.report").joinpath("static", name).read_text(encoding="utf-8")
-
-
-def _text(text: str) -> str:
-    return escape(clean.one_line(text), quote=True)
 
 
 def _parts(frames: Sequence[Frame]) -> int:
@@ -103,8 +93,8 @@ def _drawn(box: _Box) -> str:
     return (
         f'<g class="{box.kind}" style="--hue:{_hue(box.rule)}" tabindex="0"'
         f' data-x="{box.x:.4f}" data-w="{box.width:.4f}"'
-        f' data-name="{_text(frame.name)}" data-label="{_text(box.label)}">'
-        f"<title>{_text(about)}</title>"
+        f' data-name="{text(frame.name)}" data-label="{text(box.label)}">'
+        f"<title>{text(about)}</title>"
         f'<rect x="{left:.2f}" y="{top}" width="{box.width * 12:.2f}" height="{_ROW}"/>'
         f'<text x="{left + 4:.2f}" y="{top + 14}"></text></g>'
     )
@@ -112,16 +102,16 @@ def _drawn(box: _Box) -> str:
 
 def _table(table: Table) -> str:
     kinds = [""] * (len(table.heads) - table.left) + [' class="left"'] * table.left
-    head = "".join(f"<th{kind}>{_text(cell)}</th>" for kind, cell in zip(kinds, table.heads, strict=True))
+    head = "".join(f"<th{kind}>{text(cell)}</th>" for kind, cell in zip(kinds, table.heads, strict=True))
     body = ""
     for row in table.rows:
         cells = (
-            f"<td{kind}>{_swatch(cell) if of == 'rule' else ''}{_text(cell)}</td>"
+            f"<td{kind}>{_swatch(cell) if of == 'rule' else ''}{text(cell)}</td>"
             for kind, of, cell in zip(kinds, table.heads, row, strict=True)
         )
         body += f"<tr>{''.join(cells)}</tr>\n"
     return (
-        f'<h2>{_text(table.title.capitalize())}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<h2>{text(table.title.capitalize())}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>\n{body}</tbody></table></div>\n"
     )
 

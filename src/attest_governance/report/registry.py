@@ -60,14 +60,14 @@ FORMATS_WITHOUT_NOTICES = frozenset({"junit", "openreports"})
 """Formats that have no place for sentences about the run as a whole."""
 
 
-def check_format(name: str) -> None:
+def check_format(name: str, known: Sequence[str] = FORMATS) -> None:
     """Refuses an unknown format without importing one.
 
     Raises:
         UsageError: when there is no such format.
     """
-    if name not in _MODULES:
-        raise UsageError(f"unknown format `{name}`", hint=f"use one of {', '.join(FORMATS)}")
+    if name not in known:
+        raise UsageError(f"unknown format `{name}`", hint=f"use one of {', '.join(known)}")
 
 
 def writer(name: str) -> Write:
@@ -97,13 +97,26 @@ _ENDINGS = {
 """The first that fits counts."""
 
 
+_OF_OTHERS = frozenset({".csv", ".htm", ".html", ".md", ".pdf", ".toml"})
+"""Endings of formats that no such report has: text under them would be opened in vain."""
+
+
 def format_of(output: str) -> str:
-    """The format that the ending of a file's name says; text where it says none."""
+    """The format that the ending of a file's name says; text where it says none.
+
+    Raises:
+        UsageError: the ending is that of a format that there is not.
+    """
     name = Path(output).name.lower()
+    if Path(name).suffix in _OF_OTHERS:
+        raise UsageError(
+            f"`{output}`: no report has the ending `{Path(name).suffix}`",
+            hint=f"end it with one of {', '.join(_ENDINGS)}, or name its format with --format",
+        )
     return next((shown for ending, shown in _ENDINGS.items() if name.endswith(ending)), "text")
 
 
-def pair_targets(formats: Sequence[str], outputs: Sequence[str]) -> tuple[Target, ...]:
+def pair_targets(formats: Sequence[str], outputs: Sequence[str], known: Sequence[str] = FORMATS) -> tuple[Target, ...]:
     """Pairs the values of `--format` and `--output` by their order.
 
     Formats left without a file go to standard output, which holds one report; `-` and `/dev/stdout`
@@ -114,7 +127,7 @@ def pair_targets(formats: Sequence[str], outputs: Sequence[str]) -> tuple[Target
             two reports for standard output.
     """
     for name in formats:
-        check_format(name)
+        check_format(name, known)
     if len(outputs) > len(formats):
         raise UsageError(
             f"{len(outputs)} outputs for {len(formats)} formats",

@@ -125,6 +125,7 @@ class _Run:
             "name": subject.name,
             **({"template": subject.template} if subject.template else {}),
             **({"fragment": subject.fragment} if subject.fragment else {}),
+            **({"rendered": finding.rendered.folder} if finding.rendered else {}),
             "path": finding.location.path,
             "fix": finding.fix,
         }

@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 _PATH_SAFE = "/-._~!$&'()*+,;=@"
 
 
-def leads_out(path: Path, folder: Path) -> bool:
+def leads_out(path: str | Path, folder: str | Path) -> bool:
     """Whether a path below a folder leads out of it by a link: whoever wrote the link chose what it leads to."""
-    named, inside = (Path(os.path.abspath(one)) for one in (path, folder))  # noqa: PTH100 (it must not follow links)
-    return named.is_relative_to(inside) and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    named, inside = (os.path.abspath(one) for one in (path, folder))  # noqa: PTH100 (it must not follow links)
+    return _is_within(named, inside) and not _is_within(os.path.realpath(path), os.path.realpath(folder))
+
+
+def _is_within(path: str, folder: str) -> bool:
+    # Not by pathlib, which keeps the names of all files for as long as the process lives.
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 class RepositoryPaths:
@@ -49,12 +54,12 @@ class RepositoryPaths:
         if file in self._unreal or file.startswith("<"):
             return file
         try:
-            full = os.path.realpath(Path(self._root, file))
+            full = os.path.realpath(os.path.join(self._root, file))  # noqa: PTH118 (see `_is_within`)
         except ValueError:
             # A name that the system can't even ask for: it holds a NUL or is no text.
             return file
-        inside = full == self._repository or full.startswith(self._repository.rstrip(os.sep) + os.sep)
-        return Path(os.path.relpath(full, self._repository) if inside else full).as_posix()
+        name = os.path.relpath(full, self._repository) if _is_within(full, self._repository) else full
+        return name.replace(os.sep, "/")
 
     def uri(self, file: str) -> str:
         """The name as a URI reference: percent-encoded, `file://` where it is a full path."""
@@ -100,7 +105,7 @@ class SourceReader:
     """
 
     def __init__(self, root: Path, texts: Mapping[str, str], findings: Iterable[Finding] = ()) -> None:
-        self._root = root
+        self._root = str(root)
         self._texts = texts
         self._secrets: dict[str, list[Location]] = {}
         for finding in findings:
@@ -125,7 +130,7 @@ class SourceReader:
         text = self._texts.get(name)
         if text is None:
             try:
-                text = _read(self._root / name, self._root)
+                text = _read(os.path.join(self._root, name), self._root)  # noqa: PTH118 (see `_is_within`)
             except (OSError, ValueError):
                 return _NO_LINES
         if not text:
@@ -160,7 +165,7 @@ def _masked(lines: list[str], place: Location) -> list[str]:
     return [*lines[:first], line, *whole, *lines[first + 1 + len(whole) :]]
 
 
-def _read(path: Path, root: Path) -> str:
+def _read(path: str, root: str) -> str:
     # A link out of the folder was judged like any manifest, but a report is no way to read what it leads to.
     if leads_out(path, root):
         return ""

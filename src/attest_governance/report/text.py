@@ -131,9 +131,10 @@ class _Page:
             self._prose(head, finding.message, f" [{finding.policy}]", color=finding.severity)
         finding = findings[0]
         at = finding.location
-        where = f"{_place(at)} in {words.origin(finding.resource)}"
+        where = f"{_place(at)} in {words.origin(finding.resource)}{words.rendered(finding)}"
         self.lines.append(f"    {self._paint(clean.one_line(where), 'dim')}")
         self._frame(at.file, Span(at.line, at.column, at.end_line, at.end_column), finding.severity)
+        self._rendered(finding)
         if finding.waiver:
             self._prose("    exempted", words.waiver(finding.waiver))
         for fix in dict.fromkeys(finding.fix for finding in findings if finding.fix):
@@ -141,6 +142,12 @@ class _Page:
         if self._options.detailed:
             self._details(finding)
         self.lines.append("")
+
+    def _rendered(self, finding: Finding) -> None:
+        """What a line came to, where that is not what it says."""
+        if finding.rendered is not None and finding.rendered.text:
+            for line in finding.rendered.text.split("\n"):
+                self.lines.append(f"      rendered: {clean.one_line(line)}")
 
     def _exempted(self, findings: list[Finding]) -> None:
         """One line each for what does not count; one together for a baseline, which may be long."""
@@ -206,6 +213,7 @@ class _Page:
             self.lines.append("")
         self._totals([finding for finding in self._outcome.findings if finding.waiver is None])
         total = self._outcome.summary
+        self.lines += [clean.one_line(line) for line in words.renderings(self._outcome, verbose=self._options.verbose)]
         if not self._options.verbose:
             self.lines += words.skipped(self._outcome, verbose=False)
         color = total.verdict if total.verdict in _COLORS else "error"

@@ -46,6 +46,28 @@ def origin(subject: Resource) -> str:
     return ", ".join((resource(subject), *asides(subject)))
 
 
+def rendered(finding: Finding) -> str:
+    """How a finding about what was rendered says so: `, as helm renders charts/web`; empty for a manifest as it is."""
+    made = finding.rendered
+    return f", as {made.tool} renders {made.folder}" if made is not None else ""
+
+
+_RENDERED = 5
+"""How many rendered folders are named."""
+
+
+def renderings(outcome: Outcome, *, verbose: bool) -> list[str]:
+    """Which folders were rendered, and by what; no lines where none was."""
+    made = [f"{one.folder} ({one.tool})" for one in outcome.rendered if one.problem is None]
+    if not made:
+        return []
+    shown = made if verbose else made[:_RENDERED]
+    more = (
+        f" and {count(len(made) - len(shown), 'more folder')}; --verbose names them" if len(made) > len(shown) else ""
+    )
+    return [f"rendered {', '.join(shown)}{more}"]
+
+
 def waiver(cover: Waiver) -> str:
     """`approved exemption by alice, bob until 2026-01-01T00:00:00Z: reason`."""
     by = f" by {', '.join(cover.approved_by)}" if cover.approved_by else ""

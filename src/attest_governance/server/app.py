@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,18 +17,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from attest_governance.errors import AttestError, EngineError
+from attest_governance.decoding import decode
+from attest_governance.errors import AttestError, ClusterError, EngineError
 from attest_governance.report.clean import one_line
 from attest_governance.server.listening import Address
 from attest_governance.server.metrics import CONTENT_TYPE
 from attest_governance.server.openapi import description
+from attest_governance.server.rates import RateLimits, Rates
 from attest_governance.server.refusals import RefusedError
+from attest_governance.server.tokens import TokenReviews
+from attest_governance.server.words import cut
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from attest_governance.server.service import Service
 
     Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
+ADMISSION = "/v1/admit"
 JSON, YAML = "application/json", ("application/yaml", "application/x-yaml", "text/yaml", "text/plain")
 _REASONS = {404: "path", 405: "method"}
 
@@ -38,6 +46,8 @@ class Access(msgspec.Struct, frozen=True):
     tokens: Mapping[str, str] = {}
     """Hashes (SHA-256, hexadecimal) of tokens, by the name of whose they are."""
     anybody: bool = False
+    reviews: TokenReviews | None = None
+    """Asks a cluster about tokens that are not in the file."""
     local: bool = False
     """Whether it is open because only this machine reaches it: then pages in its browsers must not, whose names can be
     made to mean this machine."""
@@ -50,14 +60,26 @@ class Access(msgspec.Struct, frozen=True):
             return False
         return not self.local or Address(name, 0).loopback
 
-    def admits(self, header: str) -> bool:
-        """Whether an `Authorization` header opens the API."""
-        scheme, _, token = header.partition(" ")
-        if self.anybody:
+    async def admits(self, header: str, path: str, method: str) -> bool:
+        """Whether an `Authorization` header opens an address of the API.
+
+        Raises:
+            ClusterError: that can't be told, since the cluster can't be asked.
+        """
+        if self.anybody or self.whose(header):
             return True
+        scheme, _, token = header.partition(" ")
+        if self.reviews is None or scheme.lower() != "bearer":
+            return False
+        work = partial(self.reviews.allow, token.strip(), path, method.lower())
+        return await asyncio.get_running_loop().run_in_executor(self.reviews.threads, work)
+
+    def whose(self, header: str) -> str:
+        """Whose token an `Authorization` header holds; empty where it is none of those that are listed."""
+        scheme, _, token = header.partition(" ")
         digest = hashlib.sha256(token.strip().encode("utf-8", "surrogatepass")).hexdigest()
-        found = [hmac.compare_digest(digest, known) for known in self.tokens.values()]  # all of them: no early end
-        return scheme.lower() == "bearer" and any(found)
+        known = [name for name, one in self.tokens.items() if hmac.compare_digest(digest, one)]  # all: no early end
+        return known[0] if known and scheme.lower() == "bearer" else ""
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -72,11 +94,17 @@ class Limits(msgspec.Struct, frozen=True):
     body_seconds: float = 10.0
 
 
-def application(service: Service, access: Access, limits: Limits = Limits()) -> Starlette:  # noqa: B008 (frozen)
+def application(
+    service: Service,
+    access: Access,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    rates: RateLimits = RateLimits(),  # noqa: B008 (frozen)
+) -> Starlette:
     """The application."""
-    doors = _Doors(service, access, limits)
+    doors = _Doors(service, access, limits, Rates(rates))
+    admit = doors.counted(doors.admit)
     routes = [
-        Route("/v1/admit", doors.counted(doors.admit), methods=["POST"]),
+        Route(ADMISSION, admit, methods=["POST"]),
         Route("/v1/check", doors.counted(doors.check), methods=["POST"]),
         Route("/v1/data/{path:path}", doors.counted(doors.data), methods=["GET", "POST"]),
         Route("/livez", doors.live, methods=["GET"]),
@@ -84,16 +112,31 @@ def application(service: Service, access: Access, limits: Limits = Limits()) -> 
         Route("/metrics", doors.measured, methods=["GET"]),
         Route("/openapi.json", doors.described, methods=["GET"]),
     ]
-    served = Starlette(routes=routes, exception_handlers={HTTPException: doors.unknown})
+    served = _Application(admit, routes=routes, exception_handlers={HTTPException: doors.unknown})
     served.router.redirect_slashes = False  # to a host that the request names
     return served
+
+
+class _Application(Starlette):
+    """Hands admission requests to their handler, past what the routes of other requests need."""
+
+    def __init__(self, admit: Handler, **options: Any) -> None:  # noqa: ANN401 (those of Starlette)
+        super().__init__(**options)
+        self._admit = admit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == ADMISSION and scope["method"] == "POST":
+            response = await self._admit(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class _Doors:
     """What is done at each address."""
 
-    def __init__(self, service: Service, access: Access, limits: Limits) -> None:
-        self._service, self._access, self._limits = service, access, limits
+    def __init__(self, service: Service, access: Access, limits: Limits, rates: Rates) -> None:
+        self._service, self._access, self._limits, self._rates = service, access, limits, rates
 
     def counted(self, handler: Handler) -> Handler:
         """Answers what is refused, and counts it."""
@@ -117,18 +160,19 @@ class _Doors:
         """Kubernetes asks whether an object may be changed."""
         _insist_on(request, JSON)
         body = await self._body(request)
-        return _json(await self._service.admit(body, request.query_params.get("timeout", "")))
+        busy = not self._rates.admission_has_room()
+        return _json(await self._service.admit(body, request.query_params.get("timeout", ""), busy=busy))
 
     async def check(self, request: Request) -> Response:
         """Somebody asks what would be said of manifests."""
-        self._insist_on_access(request)
+        await self._insist_on_access(request)
         _insist_on(request, JSON, *YAML)
         body = await self._body(request)
         return _json(await self._service.check(body, request.query_params.get("namespace", "")))
 
     async def data(self, request: Request) -> Response:
         """Somebody asks as OPA is asked."""
-        self._insist_on_access(request)
+        await self._insist_on_access(request)
         path = request.path_params["path"]
         if request.method == "GET":
             return _json(await self._service.data(path, request.query_params.get("input", "")))
@@ -161,10 +205,18 @@ class _Doors:
         what = f"`{request.method}` is not answered here" if reason == "method" else "there is nothing at this address"
         return failure(status, AttestError(what, hint="see /openapi.json"))
 
-    def _insist_on_access(self, request: Request) -> None:
+    async def _insist_on_access(self, request: Request) -> None:
+        header = request.headers.get("authorization", "")
+        whose = self._access.whose(header)  # a token that nobody knows makes nobody another client
+        self._rates.insist(f"token {whose}" if whose else f"address {request.client.host if request.client else ''}")
         if not self._access.reaches(request.headers.get("host", "")):
             raise RefusedError(403, "authentication", "the API is for this machine", hint="ask for 127.0.0.1")
-        if not self._access.admits(request.headers.get("authorization", "")):
+        try:
+            admitted = await self._access.admits(header, request.url.path, request.method)
+        except ClusterError as error:
+            message = f"the token can't be judged: {error.message}"
+            raise RefusedError(503, "authentication", message, hint="try again") from error
+        if not admitted:
             raise RefusedError(401, "authentication", "the API needs a token", hint="send `Authorization: Bearer …`")
 
     async def _body(self, request: Request) -> bytes:
@@ -197,7 +249,7 @@ def _input(body: bytes) -> str:
     if not body.strip():
         return ""
     try:
-        document = msgspec.json.decode(body, type=_Asked).input
+        document = decode(body, _Asked).input
         return bytes(document).decode() if document else ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RefusedError(400, "malformed", f"the body can't be read: {error}", hint="send `input` in JSON") from error
@@ -205,8 +257,10 @@ def _input(body: bytes) -> str:
 
 def failure(status: int, error: AttestError) -> Response:
     """An error as JSON."""
-    said = {"code": _code(status), "message": one_line(error.message), "hint": one_line(error.hint)}
+    said = {"code": _code(status), "message": cut(error.message), "hint": one_line(error.hint)}
     headers = {"connection": "close"} if status in (408, 413) else {}
+    if isinstance(error, RefusedError) and error.again:
+        headers = {"retry-after": str(error.again)}
     if status == 401:  # noqa: PLR2004 (HTTP)
         headers = {"www-authenticate": "Bearer"}
     return Response(msgspec.json.encode(said), status, headers, JSON)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attest_governance.decide.failure import Failing
+    from attest_governance.evaluate import Batch, Engine, Inventory
     from attest_governance.model import Outcome
     from attest_governance.model.sources import Manifests
     from attest_governance.runtime import Runtime
@@ -32,6 +33,8 @@ class Current:
     def __init__(self, opened: Callable[[], Runtime]) -> None:
         self._runtime = _usable(opened)
         self._lock = threading.Lock()
+        self.observe: Callable[[Batch], None] | None = None
+        """Is shown each part of a result."""
         self.refused = ""
         """Why the newest policies or configuration are not in force; empty where they are."""
 
@@ -41,14 +44,34 @@ class Current:
         return self._runtime
 
     def judge(
-        self, manifests: Manifests, now: datetime, *, deadline: float, recorded: bool = True
+        self,
+        manifests: Manifests,
+        now: datetime,
+        *,
+        deadline: float,
+        recorded: bool = True,
+        inventory: Inventory | None = None,
+        engine: Engine | None = None,
     ) -> tuple[Runtime, Outcome]:
-        """Judges, and says by which runtime.
+        """Judges, and says by which runtime; the parameters are those of `Runtime.judge`.
 
         Raises:
             AttestError: nothing could be decided.
         """
-        return self.use(lambda runtime: (runtime, runtime.judge(manifests, now, deadline=deadline, recorded=recorded)))
+        return self.use(
+            lambda runtime: (
+                runtime,
+                runtime.judge(
+                    manifests,
+                    now,
+                    self.observe,
+                    deadline=deadline,
+                    recorded=recorded,
+                    inventory=inventory,
+                    engine=engine,
+                ),
+            )
+        )
 
     def use(self, work: Callable[[Runtime], T]) -> T:
         """Does something with the runtime in force.

@@ -1,80 +1,31 @@
-"""The decision log: one line of JSON for each decision, in a file that is rotated, and how it is read again."""
+"""The decision log: one line of JSON for each decision, in a file that is rotated."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 
-from attest_governance.errors import InputError, OutputError
-from attest_governance.model import Waiver
+from attest_governance.errors import OutputError
+from attest_governance.model.decision import Decision
+from attest_governance.server.spool import append_whole
 
-SCHEMA = "attest.continuu.ms/decision/v1"
+LIST_SCHEMA = "attest.continuu.ms/decisions/v1"
 LARGEST = 64 << 20
 """Bytes of a file after which the next one is begun."""
 KEPT = 5
 """How many full files are kept."""
-_LONGEST_LINE = 64 << 20
 
 
-class LoggedFinding(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A finding as the log keeps it."""
+class DecisionList(msgspec.Struct, frozen=True, kw_only=True):
+    """Decisions of a log."""
 
-    policy: str
-    rule: str
-    severity: str
-    enforcement: str
-    message: str
-    path: str = ""
-    waiver: Waiver | None = None
-
-
-class LoggedResource(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a request was about, as it says itself."""
-
-    api_version: str
-    kind: str
-    name: str = ""
-    namespace: str = ""
-    sub_resource: str = ""
-
-    @property
-    def id(self) -> str:
-        """`Kind/namespace/name`, with the subresource where there is one."""
-        whole = "/".join(part for part in (self.kind, self.namespace, self.name) if part)
-        return f"{whole} ({self.sub_resource})" if self.sub_resource else whole
-
-
-class Decision(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """One answer of the server, with what it came from."""
-
-    schema: str = SCHEMA
-    id: str
-    time: str
-    """RFC 3339 in UTC."""
-    door: Literal["admit", "check", "data"]
-    verdict: Literal["allow", "deny", "error"]
-    """*error*: it could not be decided, and `allowed` is what the failure policy made of that."""
-    allowed: bool
-    uid: str = ""
-    operation: str = ""
-    resource: LoggedResource | None = None
-    user: str = ""
-    dry_run: bool = False
-    findings: tuple[LoggedFinding, ...] = ()
-    problems: tuple[str, ...] = ()
-    policy_set: str = ""
-    milliseconds: float = 0
-    input_digest: str = ""
-    """SHA-256 of the bytes that were judged."""
-    input: dict[str, Any] | None = None
-    """What was judged, where that is kept."""
-    masked: bool = False
-    """Whether something was taken out of `input`."""
+    schema: str = LIST_SCHEMA
+    decisions: tuple[Decision, ...]
 
 
 class DecisionLog:
@@ -84,10 +35,18 @@ class DecisionLog:
         path: the file; full ones are `path.1`, the newest, to `path.N`.
         largest: bytes after which another is begun.
         kept: how many full ones are kept.
+        also: is given each line before the file is.
     """
 
-    def __init__(self, path: Path, *, largest: int = LARGEST, kept: int = KEPT) -> None:
-        self._path, self._largest, self._kept = path, largest, kept
+    def __init__(
+        self,
+        path: Path,
+        *,
+        largest: int = LARGEST,
+        kept: int = KEPT,
+        also: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._path, self._largest, self._kept, self._also = path, largest, kept, also
         self._lock = threading.Lock()
         self._descriptor = self._open()
         self.failure = ""
@@ -102,14 +61,24 @@ class DecisionLog:
         line = msgspec.json.encode(decision) + b"\n"
         with self._lock:
             try:
+                if self._also is not None:
+                    self._also(line)
                 self._rotate(len(line))
-                self._write(line)
+                append_whole(self._descriptor, line)
+            except OutputError as error:
+                self.failure = error.message
+                raise
             except OSError as error:
                 self.failure = (error.strerror or str(error)).lower()
                 raise OutputError(
                     f"the decision log can't be written: {self.failure}", file=str(self._path), hint="free some space"
                 ) from error
             self.failure = ""
+
+    @property
+    def free(self) -> float:
+        """Bytes that the disk has room for."""
+        return float(shutil.disk_usage(self._path.parent).free)
 
     def close(self) -> None:
         """Ends writing."""
@@ -126,17 +95,6 @@ class DecisionLog:
                 hint="name a file in a folder that can be written",
             ) from error
 
-    def _write(self, line: bytes) -> None:
-        """A line that the disk has no room for is taken back: half of one would make the next unreadable, too."""
-        before = os.fstat(self._descriptor).st_size
-        try:
-            written = os.write(self._descriptor, line)
-            while written < len(line):
-                written += os.write(self._descriptor, line[written:])
-        except OSError:
-            os.ftruncate(self._descriptor, before)
-            raise
-
     def _rotate(self, coming: int) -> None:
         size = os.fstat(self._descriptor).st_size
         if not size or size + coming <= self._largest:
@@ -152,36 +110,3 @@ class DecisionLog:
 
 def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.name}.{number}")
-
-
-def read_decisions(path: Path) -> Iterator[Decision]:
-    """The decisions of a file, in their order.
-
-    Raises:
-        InputError: the file can't be read, or a line is no decision.
-    """
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while line := file.readline(_LONGEST_LINE):
-                number += 1
-                yield _decision(line, path, number)
-    except OSError as error:
-        raise InputError(
-            f"the decision log can't be read: {(error.strerror or str(error)).lower()}", file=str(path), hint="check it"
-        ) from error
-
-
-def _decision(line: bytes, path: Path, number: int) -> Decision:
-    try:
-        decision = msgspec.json.decode(line, type=Decision)
-        if decision.schema != SCHEMA:
-            raise msgspec.ValidationError(f"its schema is `{decision.schema}`")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(
-            f"the line is no decision: {error}",
-            file=str(path),
-            line=number,
-            hint="name a log that `attest serve` wrote",
-        ) from error
-    return decision

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from attest_governance.errors import EngineTimeoutError
 from attest_governance.server.refusals import OverloadedError
+from attest_governance.server.spans import NoSpans, Spans
 
 T = TypeVar("T")
 GRACE = 0.25
@@ -23,9 +27,11 @@ class Lane:
         name: of its threads.
         threads: how much is worked at at a time.
         queue: how much may wait.
+        spans: is told how long each work waited.
     """
 
-    def __init__(self, name: str, threads: int, queue: int) -> None:
+    def __init__(self, name: str, threads: int, queue: int, spans: Spans | None = None) -> None:
+        self._spans = spans or NoSpans()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"attest-{name}")
         self._threads, self._room = threads, threads + queue
         self._inside = 0
@@ -35,39 +41,61 @@ class Lane:
         """How much waits for a thread."""
         return max(0, self._inside - self._threads)
 
-    async def run(self, work: Callable[[float], T], seconds: float) -> T:
+    async def run(self, work: Callable[[float], T], seconds: float, *, full: bool = False) -> T:
         """Does the work in a thread, which is told how many seconds are left when its turn comes.
 
         Raises:
-            OverloadedError: there is no room.
+            OverloadedError: there is no room, or `full` says so.
             EngineTimeoutError: the time is over; what the thread does then comes to nothing.
         """
-        if self._inside >= self._room:
+        if full or self._inside >= self._room:
             raise OverloadedError
-        ends = time.monotonic() + seconds
+        ends, since = time.monotonic() + seconds, time.time_ns()
         self._inside += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _in_time, work, ends)
-        future.add_done_callback(self._left)
+        around = contextvars.copy_context()  # what is done in the thread belongs to this request
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._pool.submit(self._turn, partial(around.run, self._in_time, work, ends, since), loop, answer)
+        patience = loop.call_later(seconds + GRACE, _settle, answer, None, _late())
         try:
-            return await asyncio.wait_for(asyncio.shield(future), seconds + GRACE)
-        except TimeoutError:
-            raise _late() from None
+            return await answer
+        finally:
+            patience.cancel()
 
     def close(self) -> None:
         """Takes no more work, and waits for none."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _left(self, future: asyncio.Future[T]) -> None:
+    def _in_time(self, work: Callable[[float], T], ends: float, since: int) -> T:
+        self._spans.waited(since)
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise _late()
+        return work(left)
+
+    def _turn(self, turn: Callable[[], T], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T]) -> None:
+        """Does the work in a thread. One call goes back to the loop: a future of threads would take three."""
+        result, failure = None, None
+        try:
+            result = turn()
+        except Exception as error:  # noqa: BLE001 (it is raised where the answer is awaited)
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits
+            loop.call_soon_threadsafe(self._left, answer, result, failure)
+
+    def _left(self, answer: asyncio.Future[T], result: T | None, failure: Exception | None) -> None:
         self._inside -= 1
-        if not future.cancelled():
-            future.exception()  # whoever waited may be gone
+        _settle(answer, result, failure)
 
 
-def _in_time(work: Callable[[float], T], ends: float) -> T:
-    left = ends - time.monotonic()
-    if left <= 0:
-        raise _late()
-    return work(left)
+def _settle(answer: asyncio.Future[Any], result: object, failure: Exception | None) -> None:
+    """Ends the wait for an answer, unless whoever waited is gone."""
+    if answer.done():
+        return
+    if failure is None:
+        answer.set_result(result)
+    else:
+        answer.set_exception(failure)
 
 
 def _late() -> EngineTimeoutError:

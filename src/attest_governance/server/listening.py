@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +21,17 @@ from attest_governance.errors import UsageError
 from attest_governance.server.protocol import LimitedProtocol
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
+
+if sys.platform == "win32":
+    from asyncio import SelectorEventLoop as Loop
+else:
+    from uvloop import Loop
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
+HANDSHAKE_SECONDS = 10.0
+"""From a connection's beginning to the end of its TLS handshake. Until then nothing counts it."""
 _CONNECTIONS = 4096
 """Connections beyond these are answered with 503."""
 
@@ -65,7 +74,7 @@ def address_of(text: str) -> Address:
 
 
 def listen(
-    application: Starlette,
+    application: ASGIApp,
     address: Address,
     context: ssl.SSLContext | None,
     *,
@@ -91,10 +100,12 @@ def listen(
     """
     config = uvicorn.Config(
         application,
+        loop=f"{__name__}:PatientLoop",
         http=LimitedProtocol,
         ws="none",
         limit_concurrency=_CONNECTIONS,
         lifespan="off",
+        proxy_headers=False,  # nobody's word counts for where a request comes from
         log_config=None,
         access_log=False,
         server_header=False,
@@ -103,6 +114,7 @@ def listen(
         timeout_graceful_shutdown=30,
         ssl_context_factory=(lambda *_: context) if context else None,
     )
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # a line for each garbled request would be a flood
     with _bound(address) as listener:
         host = f"[{address.host}]" if ":" in address.host else address.host
         url = f"{'https' if context else 'http'}://{host}:{listener.getsockname()[1]}"
@@ -133,16 +145,6 @@ def tls_context(certificate: Certificate) -> ssl.SSLContext:
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    load_certificate(context, certificate)
-    return context
-
-
-def load_certificate(context: ssl.SSLContext, certificate: Certificate) -> None:
-    """Gives a context a certificate; connections that are open keep theirs.
-
-    Raises:
-        UsageError: its files can't be read, or don't belong together.
-    """
     try:
         context.load_cert_chain(certificate.chain, certificate.key)
         if certificate.clients is not None:
@@ -153,6 +155,35 @@ def load_certificate(context: ssl.SSLContext, certificate: Certificate) -> None:
         raise UsageError(
             f"the certificate can't be used: {what}", file=str(certificate.chain), hint="name a chain and its key (PEM)"
         ) from error
+    return context
+
+
+def renew(context: ssl.SSLContext, certificate: Certificate) -> None:
+    """Gives new connections of a context another certificate; those that are open keep theirs.
+
+    The context itself stays as it is: whoever shakes hands while a chain is loaded and its key is not would be refused.
+
+    Raises:
+        UsageError: its files can't be read, or don't belong together.
+    """
+    newest = tls_context(certificate)
+
+    def choose(connection: ssl.SSLSocket | ssl.SSLObject, *_: object) -> None:
+        connection.context = newest
+
+    context.sni_callback = choose
+
+
+class PatientLoop(Loop):
+    """A loop that waits only so long for a client to shake hands."""
+
+    handshake_seconds = HANDSHAKE_SECONDS
+
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (the loop's own)
+        """Listens."""
+        if options.get("ssl"):
+            options["ssl_handshake_timeout"] = self.handshake_seconds
+        return await super().create_server(*arguments, **options)
 
 
 class _Server(uvicorn.Server):

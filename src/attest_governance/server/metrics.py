@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter as Tally
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -30,22 +31,22 @@ ENGINES = ("opa", "gatekeeper")
 MOST_POLICIES = 2000
 """Policies that have series of their own: names come and go with policy sets, series stay."""
 OTHERS = "(others)"
+LONGEST_NAME = 200
+"""Characters of a policy's name that its series have."""
 _QUANTILES = (0.5, 0.9, 0.99)
 _WINDOW = 1000
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Metrics:
-    """The series of one server. Any thread may count.
+class Evaluations:
+    """The series of what was judged, by a server or by a run. Any thread may count."""
 
-    Args:
-        gauges: what is asked when somebody reads, by name: a sentence, and how much it is.
-    """
-
-    def __init__(self, gauges: Mapping[str, tuple[str, Callable[[], float]]] | None = None) -> None:
+    def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, of which nobody asks
         self._registry = CollectorRegistry()
-        self._policies: set[str] = set()
+        self._policies: dict[str, str] = {}
+        self._results: dict[tuple[str, str], Counter] = {}
+        self._gauges: dict[str, Gauge] = {}
         self._lock = threading.Lock()
         self.evaluations = self._counter("attest_policy_evaluations", "Evaluations by result.", "policy", "result")
         self._severities = _Bare("attest_policy_violation_severity", "Violations by severity; it only grows.")
@@ -59,40 +60,25 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self.requests = self._counter("attest_requests", "Requests by door and answer.", "door", "answer")
-        self.refused = self._counter("attest_requests_refused", "Requests that were refused unread.", "reason")
-        self.seconds = Histogram(
-            "attest_request_duration_seconds", "Time from request to answer.", ("door",), buckets=_BUCKETS,
-            registry=self._registry,
-        )  # fmt: skip
-        self.reloads = self._counter("attest_reloads", "Times that policies were loaded anew.", "result")
-        self.unlogged = self._counter("attest_decision_log_failures", "Decisions that could not be logged.")
         self.reported = Gauge("attest_policy_set_info", "The policies in force.", ("digest",), registry=self._registry)
-        for name, (text, read) in (gauges or {}).items():
-            Gauge(name, text, registry=self._registry).set_function(read)
-        ProcessCollector(registry=self._registry)
-        PlatformCollector(registry=self._registry)
 
-    def loaded(self, runtime: Runtime) -> None:
-        """Starts the series of the policies that are asked at zero, so that `increase()` sees their first violation."""
-        for one in runtime.selected:
-            policy = self._named(one.name)
+    def known(self, policies: Iterable[str], digest: str) -> None:
+        """Starts the series of policies at zero, so that `increase()` sees their first violation."""
+        for policy in map(self._named, policies):
             for result in ("passed", "failed"):
-                self.evaluations.labels(policy, result)
-            for severity in SEVERITIES:
-                self._severities.add(severity, policy, 0)
+                self._count(policy, result, 0)
+            self._severities.add({(severity, policy): 0 for severity in SEVERITIES})
         self.reported.clear()
-        self.reported.labels(runtime.loaded.digest).set(1)
+        self.reported.labels(digest).set(1)
 
     def judged(self, outcome: Outcome) -> None:
         """Counts what a judgement came to; a finding that is waived is none."""
         for one in outcome.evaluated:
             policy = self._named(one.policy)
-            self.evaluations.labels(policy, "passed").inc(one.passed)
-            self.evaluations.labels(policy, "failed").inc(one.resources - one.passed)
-        for finding in outcome.findings:
-            if finding.waiver is None:
-                self._severities.add(finding.severity, self._named(finding.policy), 1)
+            self._count(policy, "passed", one.passed)
+            self._count(policy, "failed", one.resources - one.passed)
+        counting = (one for one in outcome.findings if one.waiver is None)
+        self._severities.add(Tally((one.severity, self._named(one.policy)) for one in counting))
         for engine, nanoseconds in outcome.spent.items():
             self._took.labels(engine).observe(nanoseconds / 1e9)
             self._durations.add(engine, nanoseconds / 1e9)
@@ -101,15 +87,72 @@ class Metrics:
         """All of it, as Prometheus reads it."""
         return generate_latest(self._registry)
 
+    def gauge(self, name: str, text: str, read: Callable[[], float], **labels: str) -> None:
+        """Adds what is asked when somebody reads; series of one name have labels of the same names."""
+        if name not in self._gauges:
+            self._gauges[name] = Gauge(name, text, tuple(labels), registry=self._registry)
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set_function(read)
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self._registry)
 
+    def _count(self, policy: str, result: str, number: int) -> None:
+        """Counts evaluations. A series is looked up once: the client library takes its time for that."""
+        key = (policy, result)
+        if key not in self._results:
+            self._results[key] = self.evaluations.labels(policy, result)
+        if number:
+            self._results[key].inc(number)
+
     def _named(self, policy: str) -> str:
+        """The name of the series of a policy."""
+        name = self._policies.get(policy)
+        if name is not None:
+            return name
         with self._lock:
-            if policy not in self._policies and len(self._policies) >= MOST_POLICIES:
+            if len(self._policies) >= MOST_POLICIES:
                 return OTHERS
-            self._policies.add(policy)
-        return policy
+            return self._policies.setdefault(policy, policy[:LONGEST_NAME])
+
+
+class Metrics(Evaluations):
+    """The series of one server.
+
+    Args:
+        gauges: what is asked when somebody reads, by name: a sentence, and how much it is.
+    """
+
+    def __init__(self, gauges: Mapping[str, tuple[str, Callable[[], float]]] | None = None) -> None:
+        super().__init__()
+        self.requests = self._counter("attest_requests", "Requests by door and answer.", "door", "answer")
+        self.refused = self._counter("attest_requests_refused", "Requests that were refused unread.", "reason")
+        self.seconds = Histogram(
+            "attest_request_duration_seconds", "Time from request to answer.", ("door",), buckets=_BUCKETS,
+            registry=self._registry,
+        )  # fmt: skip
+        self.reloads = self._counter("attest_reloads", "Times that policies were loaded anew.", "result")
+        self.unlogged = self._counter("attest_decision_log_failures", "Decisions that could not be logged.")
+        self._bundle = Gauge("attest_bundle_info", "The bundle in force.", ("revision",), registry=self._registry)
+        for name, (text, read) in (gauges or {}).items():
+            self.gauge(name, text, read)
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+
+    def loaded(self, runtime: Runtime) -> None:
+        """Starts the series of the policies that are asked, and names their set."""
+        self.known((one.name for one in runtime.selected), runtime.loaded.digest)
+        self._bundle.clear()
+        if runtime.prepared.bundle is not None:
+            self._bundle.labels(runtime.prepared.bundle.revision[:LONGEST_NAME]).set(1)
+
+
+def of_run(outcome: Outcome) -> bytes:
+    """What one run came to, under the names that a server uses."""
+    metrics = Evaluations()
+    metrics.known((one.policy for one in outcome.evaluated), outcome.policy_set)
+    metrics.judged(outcome)
+    return metrics.text()
 
 
 class _Bare:
@@ -120,9 +163,10 @@ class _Bare:
         self._counts: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
-    def add(self, severity: str, policy: str, number: float) -> None:
+    def add(self, numbers: Mapping[tuple[str, str], float]) -> None:
         with self._lock:
-            self._counts[severity, policy] = self._counts.get((severity, policy), 0) + number
+            for key, number in numbers.items():
+                self._counts[key] = self._counts.get(key, 0) + number
 
     def collect(self) -> Iterator[Metric]:
         metric = Metric(self._name, self._text, "unknown")

@@ -45,7 +45,7 @@ def _check() -> dict[str, Any]:
         "security": [{"token": []}],
         "parameters": [_parameter("namespace", "Of resources whose manifest names none.")],
         "requestBody": {"required": True, "content": kinds},
-        "responses": {"200": _json("Check"), **_refusals(400, 401, 403, 408, 413, 415, 500, 503)},
+        "responses": {"200": _json("Check"), **_refusals(400, 401, 403, 408, 413, 415, 429, 500, 503)},
     }
 
 
@@ -55,7 +55,7 @@ def _data() -> dict[str, Any]:
         "summary": "OPA's Data API, for listed packages: what rules come to, which is no verdict.",
         "security": [{"token": []}],
         "parameters": [path, _parameter("input", "The input document (JSON), of a GET.")],
-        "responses": {"200": _json("Data"), **_refusals(400, 401, 403, 404, 408, 413, 415, 500, 503)},
+        "responses": {"200": _json("Data"), **_refusals(400, 401, 403, 404, 408, 413, 415, 429, 500, 503)},
     }
 
 

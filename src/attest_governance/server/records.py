@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.exempt.times import format_instant
-from attest_governance.server.decisions import Decision, LoggedFinding, LoggedResource
+from attest_governance.model.decision import Decision, LoggedFinding, LoggedResource
 from attest_governance.server.masking import MASK, hidden, masked, secrets_of
 
 if TYPE_CHECKING:
-    from attest_governance.model import Finding
+    from attest_governance.model import Finding, Outcome
     from attest_governance.server.review import ReviewRequest
 
 
@@ -44,8 +44,13 @@ def milliseconds(began: float) -> float:
     return round((time.monotonic() - began) * 1000, 3)
 
 
-def logged(finding: Finding) -> LoggedFinding:
-    """A finding as the log keeps it."""
+def logged(outcome: Outcome) -> tuple[LoggedFinding, ...]:
+    """The findings of an outcome as the log keeps them."""
+    return tuple(_logged(one, outcome.controls(one)) for one in outcome.findings)
+
+
+def _logged(finding: Finding, controls: tuple[str, ...]) -> LoggedFinding:
+    also = finding.details.get("also")
     return LoggedFinding(
         finding.policy,
         finding.rule,
@@ -54,6 +59,8 @@ def logged(finding: Finding) -> LoggedFinding:
         finding.message,
         finding.location.path,
         finding.waiver,
+        controls,
+        tuple(one for one in also if isinstance(one, str)) if isinstance(also, list) else (),
     )
 
 

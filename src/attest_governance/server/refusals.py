@@ -16,17 +16,18 @@ Reason = Literal[
     "malformed",
     "version",
     "overloaded",
+    "rate",
     "draining",
 ]
 """All that requests are refused for: a label of a metric, so the list is short and closed."""
 
 
 class RefusedError(AttestError):
-    """A request that is answered with an HTTP status and no verdict."""
+    """A request that is answered with an HTTP status and no verdict; `again` says in how many seconds to ask again."""
 
-    def __init__(self, status: int, reason: Reason, message: str, *, hint: str = "") -> None:
+    def __init__(self, status: int, reason: Reason, message: str, *, hint: str = "", again: int = 0) -> None:
         super().__init__(message, hint=hint)
-        self.status = status
+        self.status, self.again = status, again
         self.reason: Reason = reason
 
 

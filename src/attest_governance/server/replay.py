@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -14,9 +15,10 @@ from attest_governance.model.sources import Manifests, Text
 from attest_governance.server.current import failing
 
 if TYPE_CHECKING:
+    from attest_governance.model.decision import Decision
     from attest_governance.runtime import Runtime
-    from attest_governance.server.decisions import Decision
 
+SCHEMA = "attest.continuu.ms/replay/v1"
 Replayed = Literal["equal", "different", "undecided", "not replayable"]
 
 
@@ -32,6 +34,30 @@ class Replay(msgspec.Struct, frozen=True, rename="camel"):
     """The verdict that would be."""
     reasons: tuple[str, ...] = ()
     """`[policy] message` of what would be said, or why it can't be told."""
+
+
+class ReplayReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What became of the decisions of a log."""
+
+    schema: str = SCHEMA
+    equal: int
+    different: int
+    undecided: int
+    not_replayable: int
+    decisions: tuple[Replay, ...]
+    """Those that are not equal."""
+
+
+def report(replays: Sequence[Replay]) -> ReplayReport:
+    """Counts what became of decisions."""
+    counts = Counter(one.became for one in replays)
+    return ReplayReport(
+        equal=counts["equal"],
+        different=counts["different"],
+        undecided=counts["undecided"],
+        not_replayable=counts["not replayable"],
+        decisions=tuple(one for one in replays if one.became != "equal"),
+    )
 
 
 def replay(runtime: Runtime, decisions: Iterable[Decision]) -> Iterator[Replay]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from attest_governance.decoding import decoder
 from attest_governance.server.refusals import RefusedError
 
 API_VERSION, KIND = "admission.k8s.io/v1", "AdmissionReview"
@@ -52,7 +53,7 @@ class _Head(msgspec.Struct, frozen=True, rename="camel"):
     request: ReviewRequest | None = None
 
 
-_head = msgspec.json.Decoder(_Head).decode
+_head = decoder(_Head)
 
 
 def read_review(body: bytes) -> ReviewRequest:

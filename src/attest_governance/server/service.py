@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,29 +17,38 @@ import msgspec
 from attest_governance import __version__
 from attest_governance.decide.failure import answer
 from attest_governance.errors import AttestError, EngineError, EngineRequestError, OutputError, PolicyError
+from attest_governance.evaluate import EnginePool
 from attest_governance.evaluate.requests import BAD_PARAMETERS
 from attest_governance.exempt.times import format_instant
+from attest_governance.model.decision import Decision
 from attest_governance.model.problem import refuse
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.report.json_document import write
 from attest_governance.report.registry import ReportOptions
 from attest_governance.server import words
 from attest_governance.server.current import Current, failing
-from attest_governance.server.decisions import Decision, DecisionLog
+from attest_governance.server.gauges import RuntimeGauges
 from attest_governance.server.lane import Lane
 from attest_governance.server.metrics import Metrics
 from attest_governance.server.records import logged, milliseconds, undecided, with_input
 from attest_governance.server.refusals import OverloadedError, RefusedError
 from attest_governance.server.review import ReviewRequest, Said, read_review, seconds_of, write_review
+from attest_governance.server.spans import NoSpans, Spans
 
 if TYPE_CHECKING:
+    from attest_governance.evaluate import Engine, Inventory
     from attest_governance.model import Outcome
     from attest_governance.runtime import Runtime
+    from attest_governance.server.cluster_policies import ClusterPolicies
     from attest_governance.server.current import Swapped
-    from attest_governance.server.namespaces import Namespaces
+    from attest_governance.server.decisions import DecisionLog
+    from attest_governance.server.evidence import ServedEvidence
+    from attest_governance.server.inventory import ClusterInventory
 
 REQUEST = "<request>"
 """What findings and problems call the text of a request."""
+_UNASKED = 2
+"""Threads for what no policy speaks of: nothing is done but to log it."""
 API_SECONDS = 30.0
 """The time of a request to the API."""
 
@@ -58,7 +68,10 @@ class Service:
         clock: the moment of a judgement.
         log: where decisions are kept; None for nowhere.
         room: see `Room`.
-        namespaces: knows the Namespaces of the cluster; None where nobody asks it.
+        inventory: what policies look up in a cluster; None where nobody asks one.
+        policies: the policies of a cluster; None where they are files alone.
+        pool: engines for admission requests; None where the one that loads policies answers these, too.
+        spans: is told of the parts of each request.
     """
 
     def __init__(
@@ -67,21 +80,42 @@ class Service:
         clock: Callable[[], datetime],
         log: DecisionLog | None = None,
         room: Room = Room(),  # noqa: B008 (frozen)
-        namespaces: Namespaces | None = None,
+        *,
+        inventory: ClusterInventory | None = None,
+        policies: ClusterPolicies | None = None,
+        pool: EnginePool | None = None,
+        spans: Spans | None = None,
     ) -> None:
-        self._namespaces = namespaces
+        self._spans = spans or NoSpans()
+        self._inventory, self._policies = inventory, policies
+        self._pool = pool or EnginePool((current.runtime.engine,))
+        self._pool.prepare = self._prepare
+        self._evidence: ServedEvidence | None = None
+        self._opened: Callable[[], Runtime] | None = None
         self.current, self._clock, self._log = current, clock, log
-        self._admission = Lane("admission", room.threads, room.queue)
-        self._api = Lane("api", room.threads, room.queue)
+        self._admission = Lane("admission", room.threads, room.queue, self._spans)
+        self._api = Lane("api", room.threads, room.queue, self._spans)
+        self._unasked = Lane("unasked", _UNASKED, room.queue, self._spans)
         self.certificate_refused = ""
         """Why the newest certificate is not in use; empty where it is."""
+        self.told: dict[str, Callable[[], str]] = {}
+        """What else may have gone wrong, by part: says what it is, or nothing."""
         self.draining = False
         """Whether the server is about to end."""
         self.metrics = Metrics(self._gauges())
+        RuntimeGauges(current, clock).add_to(self.metrics)
         self.metrics.loaded(current.runtime)
+        if inventory is not None:
+            inventory.tell = self._tell
+            inventory.want(current.runtime)
 
-    async def admit(self, body: bytes, timeout: str) -> bytes:
-        """Answers an AdmissionReview with another; `timeout` is what the caller says of its time (`10s`).
+    async def admit(self, body: bytes, timeout: str, *, busy: bool = False) -> bytes:
+        """Answers an AdmissionReview with another.
+
+        Args:
+            body: the review.
+            timeout: what the caller says of its time (`10s`).
+            busy: whether there is no room for it.
 
         Raises:
             RefusedError: it is no review that could be answered.
@@ -90,7 +124,10 @@ class Service:
         request = read_review(body)
         seconds = seconds_of(timeout)
         try:
-            said = await self._admission.run(partial(self._admit, request, body, began), seconds)
+            if not self.current.runtime.speaks_of(request.kind.group, request.kind.kind):
+                said = await self._unasked.run(partial(self._pass, request, body, began), seconds, full=busy)
+                return write_review(request.uid, said)
+            said = await self._admission.run(partial(self._admit, request, body, began), seconds, full=busy)
         except OverloadedError as error:
             self.metrics.refused.labels(error.reason).inc()
             said = self._failed(request, body, began, error)
@@ -137,8 +174,8 @@ class Service:
         found = {}
         if self.draining:
             found["server"] = "it is about to end"
-        if self._namespaces is not None and not self._namespaces.synced:
-            found["namespaces"] = "they are not known yet"
+        if self._inventory is not None and self._inventory.watches.unknown:
+            found["inventory"] = self._inventory.watches.unknown
         if self._log is not None and self._log.failure and self._log_must_hold():
             found["decision-log"] = self._log.failure
         return found
@@ -149,31 +186,98 @@ class Service:
         found = {}
         if self.current.refused:
             found["policies"] = f"the newest are refused, the ones before are in force: {self.current.refused}"
-        if self._namespaces is not None and self._namespaces.failure:
-            found["namespaces"] = f"they may be old: {self._namespaces.failure}"
+        if self._inventory is not None and self._inventory.watches.failure:
+            found["inventory"] = f"it may be old: {self._inventory.watches.failure}"
+        if self._policies is not None and (self._policies.watches.failure or self._policies.watches.unknown):
+            why = self._policies.watches.failure or self._policies.watches.unknown
+            found["cluster-policies"] = f"those in force may be old: {why}"
+        if not runtime.selected:
+            found["empty"] = "there is no policy: nothing is denied"
         if self.certificate_refused:
             found["certificate"] = f"the newest is refused, the one before is in use: {self.certificate_refused}"
         if self._log is not None and self._log.failure:
             found["decision-log"] = self._log.failure
+        found |= {part: why for part, ask in self.told.items() if (why := ask())}
+        if self._evidence is not None and self._evidence.failure:
+            found["evidence"] = f"proofs can't be verified: {self._evidence.failure}"
         if runtime.prepared.evidence is None:
             found["evidence"] = "there is no source of evidence: images are not asked for attestations and receipts"
         return found
+
+    @property
+    def restarts(self) -> int:
+        """How many engines took the place of one that died."""
+        return self._pool.restarts_with(self.current.runtime.engine)
+
+    def prove(self, evidence: ServedEvidence | None, opened: Callable[[], Runtime]) -> None:
+        """From now on, images of requests are asked about, and what is proven of them is put in force by opening."""
+        self._evidence, self._opened = evidence, opened
+
+    def _learn(self, manifests: Manifests) -> None:
+        """Asks about images that are not known yet, where proofs are verified.
+
+        Raises:
+            AttestError: what is configured can't be asked.
+        """
+        settings = self.current.runtime.settings
+        if self._evidence is None or self._opened is None or not settings.evidence.verify:
+            return
+        for text in (manifests.review, *manifests.inputs):
+            if isinstance(text, Text) and self._evidence.learn(settings, text.text):
+                self.reload(self._opened)
 
     def close(self) -> None:
         """Ends the threads, and frees the policies."""
         self._admission.close()
         self._api.close()
+        self._unasked.close()
+        self._pool.close_but(self.current.runtime.engine)
         self.current.close()
         if self._log is not None:
             self._log.close()
 
     def reload(self, opened: Callable[[], Runtime]) -> Swapped:
         """Puts another runtime in force, if it can be opened and is another."""
-        swapped = self.current.swap(opened)
+        swapped = self.current.swap(lambda: self._informed(opened()))
+        if self._inventory is not None:
+            self._inventory.want(self.current.runtime)
         self.metrics.reloads.labels(swapped).inc()
         if swapped == "swapped":
             self.metrics.loaded(self.current.runtime)
         return swapped
+
+    def _informed(self, runtime: Runtime) -> Runtime:
+        """A runtime, once all that its policies look up is known, and all engines have them."""
+        try:
+            if self._inventory is not None:
+                self._inventory.insist(runtime)
+            self._pool.each(lambda engine: engine.warm(runtime.loaded))
+        except AttestError:
+            runtime.close()
+            raise
+        return runtime
+
+    def _prepare(self, engine: Engine) -> None:
+        engine.warm(self.current.runtime.loaded)
+        if self._inventory is not None:
+            engine.tell(self._inventory.held)
+
+    def _tell(self, held: Inventory) -> None:
+        self.current.runtime.engine.tell(held)
+        self._pool.each(lambda engine: engine.tell(held))
+
+    def _pass(self, request: ReviewRequest, body: bytes, began: float, _: float) -> Said:
+        """Admits what no policy speaks of, on record as any."""
+        decision = msgspec.structs.replace(
+            undecided(request, body, began, self._clock()),
+            verdict="allow",
+            allowed=True,
+            policy_set=self.current.runtime.loaded.digest,
+        )
+        unlogged = self._keep(decision, body)
+        if unlogged is not None:
+            return self._told("undecided", Said(allowed=False, code=500, message=words.undecided(unlogged.message)))
+        return self._told("allowed", Said(allowed=True, annotations=words.audited(decision.id, None, None)))
 
     def _admit(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
         """Judges in a thread."""
@@ -188,16 +292,17 @@ class Service:
 
     def _admitted(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
         now = self._clock()
-        around = self._namespaces.around(request.namespace) if self._namespaces else ()
+        around = self._inventory.around(request.namespace) if self._inventory else ()
         manifests = Manifests(review=Text(REQUEST, _text(body)), inventory_inputs=around)
-        runtime, outcome = self._judged(manifests, now, left, recorded=not request.dry_run)
+        with self._pool.lend() as engine:
+            runtime, outcome = self._judged(manifests, now, left, recorded=not request.dry_run, engine=engine)
         decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
         decision = msgspec.structs.replace(
             undecided(request, body, began, self._clock()),
             time=format_instant(now),
             verdict=decided.verdict,
             allowed=decided.allowed,
-            findings=tuple(map(logged, outcome.findings)),
+            findings=logged(outcome) if self._log is not None else (),
             problems=tuple(one.message for one in (*decided.failures, *decided.ignored)),
             policy_set=outcome.policy_set,
         )
@@ -216,10 +321,23 @@ class Service:
         return self._told({"allow": "allowed", "deny": "denied", "error": "undecided"}[decided.verdict], said)
 
     def _judged(
-        self, manifests: Manifests, now: datetime, left: float, *, recorded: bool = True
+        self,
+        manifests: Manifests,
+        now: datetime,
+        left: float,
+        *,
+        recorded: bool = True,
+        engine: Engine | None = None,
     ) -> tuple[Runtime, Outcome]:
+        self._learn(manifests)
+        held = self._inventory.held if self._inventory else None
         try:
-            return self.current.judge(manifests, now, deadline=left, recorded=recorded)
+            with self._spans.part("judge"):
+                judged = self.current.judge(
+                    manifests, now, deadline=left, recorded=recorded, inventory=held, engine=engine
+                )
+                self._spans.judged(judged[1])
+                return judged
         except EngineRequestError as error:
             if error.code != BAD_PARAMETERS:
                 raise
@@ -244,7 +362,8 @@ class Service:
 
     def _check(self, text: str, namespace: str, began: float, left: float) -> bytes:
         now = self._clock()
-        manifests = Manifests(inputs=(Text(REQUEST, text),), namespace=namespace)
+        around = self._inventory.around(namespace) if self._inventory else ()
+        manifests = Manifests(inputs=(Text(REQUEST, text),), namespace=namespace, inventory_inputs=around)
         _, outcome = self._judged(manifests, now, left)
         decision = Decision(
             id=token_hex(16),
@@ -252,7 +371,7 @@ class Service:
             door="check",
             verdict=outcome.summary.verdict,
             allowed=outcome.summary.verdict == "allow",
-            findings=tuple(map(logged, outcome.findings)),
+            findings=logged(outcome),
             problems=tuple(one.message for one in outcome.problems if one.severity == "error"),
             policy_set=outcome.policy_set,
             milliseconds=milliseconds(began),
@@ -270,7 +389,8 @@ class Service:
     def _data(self, path: str, document: str, left: float) -> bytes:
         package, rest = listed(path, self.current.runtime.settings.server.data_packages)
         try:
-            answered = self.current.use(lambda runtime: runtime.query(package, rest, document, left))
+            with self._spans.part("query"):
+                answered = self.current.use(lambda runtime: runtime.query(package, rest, document, left))
         except EngineRequestError as error:
             if error.code != BAD_PARAMETERS:
                 raise
@@ -289,7 +409,8 @@ class Service:
         if body and (options.decision_log_inputs or kind == "Secret"):
             decision = with_input(decision, body, options.decision_log_masks, kept=options.decision_log_inputs)
         try:
-            self._log.append(decision)
+            with self._spans.part("log"):
+                self._log.append(decision)
         except OutputError as error:
             self.metrics.unlogged.inc()
             return error if self._log_must_hold() else None
@@ -304,16 +425,36 @@ class Service:
             "attest_api_queue": ("Requests to the API that wait for a thread.", lambda: self._api.waiting),
             "attest_engine_restarts": (
                 "Engines that took the place of one that died.",
-                lambda: self.current.runtime.engine.restarts,
+                lambda: self.restarts,
             ),
             "attest_policies_refused": (
                 "Whether the newest policies or configuration are refused.",
                 lambda: bool(self.current.refused),
             ),
             "attest_policies_age_seconds": ("Seconds since the policies in force were opened.", self._age),
+            "attest_inventory_objects": (
+                "Objects of the cluster that policies may look up.",
+                lambda: len(self._inventory.held) if self._inventory else 0,
+            ),
+            "attest_inventory_bytes": (
+                "Bytes of their texts.",
+                lambda: self._inventory.held.size if self._inventory else 0,
+            ),
             "attest_evidence_source": (
                 "Whether there is a source of evidence.",
                 lambda: self.current.runtime.prepared.evidence is not None,
+            ),
+            "attest_decision_log_free_bytes": (
+                "Room on the disk of the decision log; NaN without one.",
+                lambda: self._log.free if self._log else math.nan,
+            ),
+            "attest_evidence_images": (
+                "Images of which something is proven.",
+                lambda: self._evidence.images if self._evidence else 0,
+            ),
+            "attest_evidence_failing": (
+                "Whether proofs could not be verified when they were last asked for.",
+                lambda: bool(self._evidence and self._evidence.failure),
             ),
             "attest_decision_log_failing": (
                 "Whether the last decision could not be logged.",

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import random
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from attest_governance.errors import UsageError
-from attest_governance.server.listening import Certificate, load_certificate, tls_context
+from attest_governance.errors import GovernanceError, UsageError
+from attest_governance.server.listening import Certificate, renew
 
 if TYPE_CHECKING:
     from attest_governance.runtime import Runtime
-    from attest_governance.server.service import Service
+    from attest_governance.server.current import Current
 
 INTERVAL = 2.0
 """Seconds from one look to the next."""
 _AGAIN = 60.0
 """Seconds after which what was refused is tried once more, though nothing has changed."""
+_SPREAD = 0.2
 _MOST = 100_000
 """Files that are looked at: a folder of policies is smaller."""
 _NOT_WALKED = {".git", "node_modules"}
+
+
+class Reloaded(Protocol):
+    """What goes by a runtime that can be swapped."""
+
+    certificate_refused: str
+    """Why the newest certificate is not in use; empty where it is."""
+
+    @property
+    def current(self) -> Current:
+        """Holds the runtime in force."""
+
+    def reload(self, opened: Callable[[], Runtime]) -> object:
+        """Puts another runtime in force, if it can be opened."""
 
 
 class Watch:
@@ -36,19 +53,23 @@ class Watch:
         place: the working directory, in or above which configuration may appear.
         certificate: the files of TLS, with the context that uses them; None without.
         clock: counts seconds.
+        mark: says what the runtime is made of that is in no file, so that a change is seen.
     """
 
     def __init__(
         self,
-        service: Service,
+        service: Reloaded,
         opened: Callable[[], Runtime],
         place: Path,
         certificate: tuple[Certificate, ssl.SSLContext] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        mark: Callable[[], str] = str,
     ) -> None:
+        self._mark, self._recorded = mark, ""
         self._service, self._opened, self._certificate, self._clock = service, opened, certificate, clock
         self._place = place
-        self._seen = fingerprint(self._made_of())
+        self._seen = self._fingerprint(self._made_of())
         self._due = self._next()
         self._shown = self._of_certificate()
 
@@ -57,13 +78,13 @@ class Watch:
         renewed = self._renew()
         # Before opening: what changes meanwhile is seen by the next look.
         made = set(self._made_of())
-        now = fingerprint(made)
+        now = self._fingerprint(made)
         if now == self._seen and self._clock() < self._due:
             return renewed
         self._service.reload(self._opened)
         # What the new one is made of may be other files; of those of the old one it is known how they were before.
         same = self._service.current.refused or set(self._made_of()) == made
-        self._seen = now if same else fingerprint(self._made_of())
+        self._seen = now if same else self._fingerprint(self._made_of())
         self._due = self._next()
         return True
 
@@ -73,10 +94,23 @@ class Watch:
             await asyncio.sleep(INTERVAL)
             await asyncio.to_thread(self.look)
 
+    def _fingerprint(self, made_of: Iterable[Path]) -> str:
+        return fingerprint(made_of) + self._mark() + self._records()
+
+    def _records(self) -> str:
+        """The state of the records in a database. While it can't be asked, they are taken for what they were."""
+        with contextlib.suppress(GovernanceError):
+            kept = self._service.current.runtime.records_database
+            self._recorded = kept.mark() if kept else ""
+        return self._recorded
+
     def _next(self) -> float:
-        """When to try without a change: after a refusal, and where policies come from a server."""
-        policy = self._service.current.runtime.settings.policy
-        wait = policy.policy_bundle_max_age if policy.policy_bundle_url else float("inf")
+        """When to try without a change: after a refusal, and where policies or proofs come from elsewhere."""
+        settings = self._service.current.runtime.settings
+        policy, evidence = settings.policy, settings.evidence
+        wait = later(policy.policy_bundle_max_age) if policy.policy_bundle_url else float("inf")
+        if evidence.verify:
+            wait = min(wait, evidence.refresh, evidence.lifetime / 4)  # facts are made anew after half their life
         return self._clock() + (min(wait, _AGAIN) if self._service.current.refused else wait)
 
     def _renew(self) -> bool:
@@ -87,8 +121,7 @@ class Watch:
         self._shown = shown
         files, context = self._certificate
         try:
-            tls_context(files)  # a key of another certificate would spoil the one in use
-            load_certificate(context, files)
+            renew(context, files)
         except UsageError as error:
             self._service.certificate_refused = error.message
             return True
@@ -109,6 +142,11 @@ class Watch:
             return ""
         files = self._certificate[0]
         return fingerprint(one for one in (files.chain, files.key, files.clients) if one)
+
+
+def later(seconds: float) -> float:
+    """Up to a fifth more: replicas that were started together don't ask a server together for ever."""
+    return seconds * random.uniform(1, 1 + _SPREAD)  # noqa: S311 (no secret)
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

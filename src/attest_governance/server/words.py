@@ -20,15 +20,16 @@ def denial(outcome: Outcome, answer: Answer, *, governed: bool) -> str:
     """Why a request is refused, and what its author can do."""
     found = [one for one in outcome.findings if one.waiver is None and one.enforcement != "dryrun"]
     denying = [one for one in found if one.counts] or found
-    lines = [*map(_finding, denying), *map(_failure, answer.failures)]
-    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    lines = [*map(_finding, denying[:_SHOWN]), *map(_failure, answer.failures[:_SHOWN])]
+    left = len(denying) + len(answer.failures) - _SHOWN
+    more = [f"and {left} more"] if left > 0 else []
     ways = [_way(denying[0], governed=governed)] if denying else []
     return "\n".join((*lines[:_SHOWN], *more, *ways))
 
 
 def undecided(message: str) -> str:
     """Why nothing was decided."""
-    return _cut(f"could not decide: {message}")
+    return cut(f"could not decide: {message}")
 
 
 def warnings(outcome: Outcome, ignored: Sequence[Problem]) -> tuple[str, ...]:
@@ -52,23 +53,23 @@ def audited(decision: str, outcome: Outcome | None, answer: Answer | None) -> di
 
 
 def _listed(values: Iterable[str]) -> str:
-    return _cut(",".join(sorted({one_line(value) for value in values})))
+    return cut(",".join(sorted({one_line(value) for value in set(values)})))
 
 
 def _finding(finding: Finding) -> str:
     at = f" ({finding.location.path})" if finding.location.path else ""
-    return _cut(f"[{finding.policy}] {finding.message}{at}")
+    return cut(f"[{finding.policy}] {finding.message}{at}")
 
 
 def _failure(problem: Problem) -> str:
-    return _cut(f"[{problem.policy}] {problem.message}" if problem.policy else problem.message)
+    return cut(f"[{problem.policy}] {problem.message}" if problem.policy else problem.message)
 
 
 def _overridden(outcome: Outcome) -> list[str]:
     used = {
         (one.waiver.id, one.waiver.reason) for one in outcome.findings if one.waiver and one.waiver.kind == "override"
     }
-    return [_cut(f"EMERGENCY OVERRIDE IN FORCE ({name}): {reason}") for name, reason in sorted(used)]
+    return [cut(f"EMERGENCY OVERRIDE IN FORCE ({name}): {reason}") for name, reason in sorted(used)]
 
 
 def _way(finding: Finding, *, governed: bool) -> str:
@@ -79,6 +80,7 @@ def _way(finding: Finding, *, governed: bool) -> str:
     return one_line(f"to ask for an exemption: {shlex.join(words)} --reason … --duration …")
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A text of others as one line that is not too long."""
     line = one_line(text)
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from attest_governance.decoding import decode
 from attest_governance.model.play import Documents
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
         if int(length[:20]) > MAX_BODY:
             raise Refused(413, f"the documents are larger than {MAX_BODY >> 20} MiB")
         try:
-            return msgspec.json.decode(self.rfile.read(int(length)), type=Documents)
+            return decode(self.rfile.read(int(length)), Documents)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise Refused(400, f"this is no request: {error}") from error
 

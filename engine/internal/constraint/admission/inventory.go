@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -29,45 +30,56 @@ type Inventory struct {
 }
 
 type namespace struct {
-	object *corev1.Namespace
-	term   *ast.Term
+	resource *ast.Term // as it was told
+	object   *corev1.Namespace
+	term     *ast.Term
 }
 
 // NewInventory arranges resources as Gatekeeper's `data.inventory`: by scope, namespace, apiVersion,
 // kind and name; of two with the same name the later wins. Namespaces are remembered for selectors.
 func NewInventory(ctx context.Context, resources []*ast.Term) (*Inventory, error) {
-	return newInventory(ctx, resources, true)
+	return inventoryOn(ctx, &Snapshot{}, resources, true)
 }
 
 // NewNamespaces is an inventory without `data.inventory`, for sets that do not read it.
 func NewNamespaces(ctx context.Context, resources []*ast.Term) (*Inventory, error) {
-	return newInventory(ctx, resources, false)
+	return inventoryOn(ctx, &Snapshot{}, resources, false)
 }
 
-func newInventory(ctx context.Context, resources []*ast.Term, referential bool) (*Inventory, error) {
-	inv := &Inventory{namespaces: map[string]*namespace{}}
-	tree, before := branch{}, earlier{}
+// inventoryOn adds resources to a state, which stays as it is.
+func inventoryOn(ctx context.Context, base *Snapshot, resources []*ast.Term, referential bool) (*Inventory, error) {
+	inv := &Inventory{namespaces: maps.Clone(base.namespaces)}
+	if inv.namespaces == nil {
+		inv.namespaces = map[string]*namespace{}
+	}
+	tree, before := editOf(base.root), earlier{}
 	for _, resource := range resources {
 		if err := inv.remember(resource); err != nil {
 			return nil, err
 		}
-		if !referential {
+		name := named(resource)
+		if !referential || name.APIVersion == "" || name.Kind == "" {
 			continue
 		}
-		if path, ok := inventoryPath(resource); ok {
-			before.note(path, tree.put(path, resource))
+		// What is added takes the place of what is in the state; two that are added may both be meant.
+		if replaced, own := tree.put(name.path(), resource, 0); own {
+			before.note(name.path(), replaced.object)
 		}
 	}
+	latest := tree.root.value()
+	inv.whole = before.added(tree.root, latest)
+	return inv, inv.store(ctx, latest)
+}
+
+// store makes the store of a tree, and a transaction to read it in.
+func (inv *Inventory) store(ctx context.Context, tree *ast.Term) (err error) {
 	inv.Store = inmem.NewWithOpts(inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	latest := tree.term()
-	inv.whole = before.added(tree, latest)
-	inv.Stored = ast.NewObject(ast.Item(ast.StringTerm("inventory"), latest))
-	if err := inv.write(ctx, latest); err != nil {
-		return nil, err
+	inv.Stored = ast.NewObject(ast.Item(ast.StringTerm("inventory"), tree))
+	if err := inv.write(ctx, tree); err != nil {
+		return err
 	}
-	txn, err := inv.Store.NewTransaction(ctx)
-	inv.Txn = txn
-	return inv, err
+	inv.Txn, err = inv.Store.NewTransaction(ctx)
+	return err
 }
 
 // Whole is what plain policies see as `data.inventory`: that of Gatekeeper, and of objects that several files define
@@ -97,16 +109,17 @@ func (e earlier) note(path []string, replaced *ast.Term) {
 }
 
 // added is the tree with them, or as it is where there are none.
-func (e earlier) added(tree branch, latest *ast.Term) *ast.Term {
+func (e earlier) added(root *node, latest *ast.Term) *ast.Term {
 	if len(e) == 0 {
 		return latest
 	}
+	tree := editOf(root)
 	for _, one := range e {
 		if one.object != nil {
-			tree.put(one.path, one.object)
+			tree.put(one.path, one.object, 0)
 		}
 	}
-	return tree.term()
+	return tree.root.value()
 }
 
 func (inv *Inventory) write(ctx context.Context, tree *ast.Term) error {
@@ -115,52 +128,9 @@ func (inv *Inventory) write(ctx context.Context, tree *ast.Term) error {
 	})
 }
 
-func inventoryPath(resource *ast.Term) ([]string, bool) {
-	apiVersion, kind := terms.Text(resource, "apiVersion"), terms.Text(resource, "kind")
-	if apiVersion == "" || kind == "" {
-		return nil, false
-	}
-	name, ns := terms.Text(resource, "metadata", "name"), terms.Text(resource, "metadata", "namespace")
-	if ns == "" {
-		return []string{"cluster", apiVersion, kind, name}, true
-	}
-	return []string{"namespace", ns, apiVersion, kind, name}, true
-}
-
-// branch is a nested object under construction: its members are branches or terms.
-type branch map[string]any
-
-// put sets a leaf and returns the one that it replaces.
-func (b branch) put(path []string, leaf *ast.Term) *ast.Term {
-	for _, key := range path[:len(path)-1] {
-		next, ok := b[key].(branch)
-		if !ok {
-			next = branch{}
-			b[key] = next
-		}
-		b = next
-	}
-	last := path[len(path)-1]
-	replaced, _ := b[last].(*ast.Term)
-	b[last] = leaf
-	return replaced
-}
-
-func (b branch) term() *ast.Term {
-	items := make([][2]*ast.Term, 0, len(b))
-	for key, member := range b {
-		leaf, ok := member.(*ast.Term)
-		if !ok {
-			leaf = member.(branch).term()
-		}
-		items = append(items, ast.Item(ast.StringTerm(key), leaf))
-	}
-	return ast.ObjectTerm(items...)
-}
-
 // remember keeps a Namespace object.
 func (inv *Inventory) remember(resource *ast.Term) error {
-	if terms.Text(resource, "apiVersion") != "v1" || terms.Text(resource, "kind") != "Namespace" {
+	if !isNamespace(terms.Text(resource, "apiVersion"), terms.Text(resource, "kind")) {
 		return nil
 	}
 	ns, err := namespaceOf(resource)
@@ -176,7 +146,7 @@ func namespaceOf(t *ast.Term) (*namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &namespace{object: &corev1.Namespace{}}
+	out := &namespace{resource: t, object: &corev1.Namespace{}}
 	if err := json.Unmarshal(raw, out.object); err != nil {
 		return nil, fmt.Errorf("namespace `%s`: %w", terms.Text(t, "metadata", "name"), err)
 	}

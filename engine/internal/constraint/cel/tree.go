@@ -1,6 +1,8 @@
 package cel
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/google/cel-go/cel"
@@ -20,8 +22,16 @@ type tree struct {
 var asWritten = sync.OnceValues(func() (*parser.Parser, error) { return parser.NewParser(parser.EnableOptionalSyntax(true)) })
 
 // partsEnv is the environment for parts of expressions. They are not checked, since variables of macros have no declared type.
+// It has all that Kubernetes' own has but the counting of costs, which is half of an evaluation: what is evaluated here was
+// evaluated within its budget before, and maxParts bounds how often.
 var partsEnv = sync.OnceValues(func() (*cel.Env, error) {
-	return environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).Env(environment.StoredExpressions)
+	counting, err := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).Env(environment.StoredExpressions)
+	if err != nil {
+		return nil, err
+	}
+	functions := slices.Collect(maps.Values(counting.Functions()))
+	return cel.NewCustomEnv(cel.CustomTypeAdapter(counting.CELTypeAdapter()), cel.CustomTypeProvider(counting.CELTypeProvider()),
+		cel.FunctionDecls(functions...), cel.Macros(counting.Macros()...), cel.OptionalTypes(), cel.CrossTypeNumericComparisons(true))
 })
 
 // newTree is nil where the expression is not as expected: then no field is found.
@@ -56,7 +66,7 @@ func compilePart(part ast.Expr, info *ast.SourceInfo) cel.Program {
 	if issues.Err() != nil {
 		return nil
 	}
-	program, err := env.Program(parsed)
+	program, err := env.Program(parsed, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil
 	}

@@ -11,18 +11,24 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"attest.continuu.ms/engine/internal/model"
 )
 
 // Expander makes the resources that a workload's controller would create.
 type Expander struct {
 	system  *expansion.System
 	sources map[string]string // by name of the ExpansionTemplate: where its parents hold the template
+	Parents []model.GroupKind // what others follow from
 }
 
 // New knows no ExpansionTemplate yet.
 func New() *Expander {
 	return &Expander{system: expansion.NewSystem(nil), sources: map[string]string{}}
 }
+
+// Empty says whether nothing is made of anything.
+func (e *Expander) Empty() bool { return len(e.sources) == 0 }
 
 // Knows says whether there is an ExpansionTemplate of a name.
 func (e *Expander) Knows(name string) bool {
@@ -36,6 +42,9 @@ func (e *Expander) Add(template *unversioned.ExpansionTemplate) error {
 		return err
 	}
 	e.sources[template.Name] = template.Spec.TemplateSource
+	for _, one := range template.Spec.ApplyTo {
+		e.Parents = append(e.Parents, model.GroupKinds(one.Groups, one.Kinds)...)
+	}
 	return nil
 }
 

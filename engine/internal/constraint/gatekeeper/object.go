@@ -64,7 +64,7 @@ const (
 	RoleTemplate
 	RoleConstraint
 	RoleConfig
-	roleSyncSet
+	RoleSyncSet
 	RoleExpansion
 	RoleProvider
 	RoleMutator
@@ -73,7 +73,7 @@ const (
 var roles = map[string]Role{
 	groupTemplates + "/ConstraintTemplate": RoleTemplate,
 	groupConfig + "/Config":                RoleConfig,
-	groupSyncSet + "/SyncSet":              roleSyncSet,
+	groupSyncSet + "/SyncSet":              RoleSyncSet,
 	groupExpansion + "/ExpansionTemplate":  RoleExpansion,
 	groupProvider + "/Provider":            RoleProvider,
 }

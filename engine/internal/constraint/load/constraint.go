@@ -1,12 +1,15 @@
 package load
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/apis/constraints"
+	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/match"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
@@ -151,12 +154,36 @@ func (l *loader) describe(o *gatekeeper.Object) model.Policy {
 	u := o.Unstructured()
 	t := l.templates[u.GetKind()]
 	parameters, _ := gatekeeper.Lookup(o.Value, "spec", "parameters").(map[string]any)
-	return model.Policy{
+	policy := model.Policy{
 		Name: gatekeeper.PolicyName(u), Engine: gatekeeper.Engine, Title: t.Annotations[annotationTitle], Description: t.Annotations["description"],
 		Severity:   severity(u.GetAnnotations(), t.Annotations),
 		Parameters: parameters, File: o.File, Line: o.Line, Enforcement: enforcement.Declared(u),
-		Compiled: t.rego != nil && t.rego.Compiled(),
 	}
+	policy.Judges = l.judges(o)
+	if t.rego != nil {
+		policy.Compiled, policy.LooksUp = t.rego.Compiled(), t.rego.LooksUp()
+	}
+	return policy
+}
+
+// judges are the kinds that a constraint may look at: those that it names, and those from which these may follow. None is all.
+func (l *loader) judges(o *gatekeeper.Object) []model.GroupKind {
+	listed := &struct {
+		Spec struct {
+			Match struct {
+				Kinds []match.Kinds `json:"kinds"`
+			} `json:"match"`
+		} `json:"spec"`
+	}{}
+	raw, err := json.Marshal(o.Value)
+	if err != nil || json.Unmarshal(raw, listed) != nil || len(listed.Spec.Match.Kinds) == 0 {
+		return nil
+	}
+	kinds := slices.Clone(l.Expander.Parents)
+	for _, one := range listed.Spec.Match.Kinds {
+		kinds = append(kinds, model.GroupKinds(one.APIGroups, one.Kinds)...)
+	}
+	return kinds
 }
 
 // neverFiring warns of constraints whose Rego reads fields that no resource which they match can have:

@@ -13,6 +13,8 @@ import (
 	"github.com/open-policy-agent/frameworks/constraint/pkg/apis/externaldata/unversioned"
 	configv1alpha1 "github.com/open-policy-agent/gatekeeper/v3/apis/config/v1alpha1"
 	expansionunversioned "github.com/open-policy-agent/gatekeeper/v3/apis/expansion/unversioned"
+	syncsetv1alpha1 "github.com/open-policy-agent/gatekeeper/v3/apis/syncset/v1alpha1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	k8sjson "k8s.io/apimachinery/pkg/util/json"
 	strictjson "sigs.k8s.io/json"
 
@@ -117,6 +119,23 @@ func (l *loader) config(o *gatekeeper.Object) {
 		return
 	}
 	l.Excluder.Add(config.Spec.Match)
+	for _, one := range config.Spec.Sync.SyncOnly {
+		l.sync(one.Group, one.Version, one.Kind)
+	}
+}
+
+func (l *loader) syncSet(o *gatekeeper.Object) {
+	set := &syncsetv1alpha1.SyncSet{}
+	if !l.decode(o, set) {
+		return
+	}
+	for _, one := range set.Spec.GVKs {
+		l.sync(one.Group, one.Version, one.Kind)
+	}
+}
+
+func (l *loader) sync(group, version, kind string) {
+	l.Synced = model.Kinds(append(l.Synced, model.Kind{APIVersion: schema.GroupVersion{Group: group, Version: version}.String(), Kind: kind}))
 }
 
 func (l *loader) expansion(o *gatekeeper.Object) {

@@ -7,6 +7,7 @@ import (
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/templates"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/controller/config/process"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/constraint/cel"
@@ -37,6 +38,7 @@ type Constraints struct {
 	Client   *client.Client    // judges
 	Expander *expand.Expander  // makes what follows from a workload
 	Excluder *process.Excluder // knows which namespaces the Config exempts
+	Synced   []model.Kind      // what the Config and SyncSets put into `data.inventory` of a cluster, sorted
 
 	driver    *rego.Driver
 	handler   *match.Handler
@@ -85,6 +87,17 @@ func (s *Constraints) Outside() bool { return s.driver.Outside() }
 // building beforehand.
 func (s *Constraints) NeedsInventory() bool { return s.driver.Referential() }
 
+// Reaches says whether one of the constraints that are selected may apply to objects of a kind. Where workloads are
+// expanded it may be to what follows from them.
+func (s *Constraints) Reaches(selected map[string]bool, kind schema.GroupVersionKind) bool {
+	for name, constraint := range s.policies {
+		if selected[name] && (!s.Expander.Empty() || match.Reaches(constraint, kind)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Close lets go what is kept from one review to the next; reviews that have begun may end.
 func (s *Constraints) Close() { s.driver.Close() }
 
@@ -110,6 +123,7 @@ func Load(ctx context.Context, objects []gatekeeper.Object, opts Options) (*Cons
 	l.each(byRole[gatekeeper.RoleTemplate], l.template)
 	l.link()
 	l.each(byRole[gatekeeper.RoleConfig], l.config)
+	l.each(byRole[gatekeeper.RoleSyncSet], l.syncSet)
 	l.each(byRole[gatekeeper.RoleExpansion], l.expansion)
 	l.each(byRole[gatekeeper.RoleConstraint], l.constraint)
 	l.each(byRole[gatekeeper.RoleMutator], l.mutator)

@@ -7,8 +7,10 @@ import (
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/core/constraints"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/match"
+	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/target"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
@@ -111,4 +113,21 @@ func (m *matcher) failure(err error) model.Problem {
 		p.File, p.Line, p.Column = m.origin.File, l.Line, l.Column
 	}
 	return p
+}
+
+// Reaches says whether a constraint may apply to objects of a kind, whatever else they are. What can't be read as a
+// match block is no reason to leave them out.
+func Reaches(constraint *gatekeeper.Object, kind schema.GroupVersionKind) bool {
+	raw, err := json.Marshal(gatekeeper.Lookup(constraint.Value, "spec", "match", "kinds"))
+	if err != nil {
+		return true
+	}
+	kinds := match.Match{}
+	if err := json.Unmarshal(raw, &kinds.Kinds); err != nil {
+		return true
+	}
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(kind)
+	matched, err := match.Matches(&kinds, &match.Matchable{Object: object, Source: types.SourceTypeOriginal})
+	return matched || err != nil
 }

@@ -47,7 +47,9 @@ type Driver struct {
 	locate     func(*ast.Location) (file string, line, column int)
 	mode       compiled.Mode
 	runner     *compiled.Runner
-	looksUp    bool // some template reads `data.inventory`
+	looksUp    bool           // some template reads `data.inventory`
+	reads      []virtual.Read // what templates read of a review
+	memory     memory
 }
 
 // Options of a driver: what its templates may ask, whether errors of builtins are errors, who evaluates.
@@ -180,7 +182,8 @@ func (d *Driver) compile(kinds []string) error {
 		}
 	}
 	d.lasting = lasting(d.compiler)
-	d.looksUp = slices.ContainsFunc(kinds, func(kind string) bool { return d.templates[kind].referential() })
+	d.learnReads()
+	d.looksUp = slices.ContainsFunc(kinds, func(kind string) bool { return len(d.templates[kind].LooksUp()) > 0 })
 	return nil
 }
 
@@ -195,7 +198,7 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 	if err != nil {
 		return nil, err
 	}
-	response := &drivers.QueryResponse{}
+	response, seen := &drivers.QueryResponse{}, d.view(r, term)
 	for _, c := range constraints {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -203,6 +206,7 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 		name := gatekeeper.PolicyName(c)
 		input := ast.ObjectTerm(terms.Pair("review", term), terms.Pair("parameters", d.parameters[name]))
 		e := &evaluation{driver: d, template: d.templates[c.GetKind()], policy: name, input: input, request: r}
+		e.question, e.remembers = seen.question(d, e.template, name)
 		for _, found := range e.run(ctx) {
 			response.Results = append(response.Results, &types.Result{
 				Msg: found.message, Constraint: c, Metadata: map[string]any{"details": found.details, evidenceKey: found.evidence},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -13,6 +14,7 @@ import (
 	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/constraint/terms"
 	"attest.continuu.ms/engine/internal/deadline"
+	"attest.continuu.ms/engine/internal/locate"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/virtual"
 )
@@ -25,6 +27,10 @@ type evaluation struct {
 	input    *ast.Term
 	request  *admission.Request
 	derived  []compiled.Derivation // of the entries, where the compiled evaluator made them
+
+	question  question // under which what is said is remembered
+	remembers bool
+	said      []found
 }
 
 type found struct {
@@ -34,6 +40,9 @@ type found struct {
 }
 
 func (e *evaluation) run(ctx context.Context) []found {
+	if said, known := e.recall(); known {
+		return said
+	}
 	var entries []*ast.Term
 	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
@@ -45,9 +54,10 @@ func (e *evaluation) run(ctx context.Context) []found {
 	}
 	answers, answered := e.compiled(ctx, cancel)
 	if answered && e.driver.runner.Mode == compiled.Compiled {
-		return e.read(answers)
+		return e.readToRemember(answers)
 	}
-	e.derived = nil // the entries are OPA's
+	e.remembers = false // what OPA meets with, an error of a builtin say, is told each time
+	e.derived = nil     // the entries are OPA's
 	query := e.query(cancel, &builtinErrors)
 	done := func() {}
 	var kept *virtual.Kept
@@ -77,6 +87,31 @@ func (e *evaluation) run(ctx context.Context) []found {
 		e.compare(entries, answers)
 	}
 	return e.read(entries)
+}
+
+func (e *evaluation) recall() (said []found, known bool) {
+	if !e.remembers {
+		return nil, false
+	}
+	return e.driver.memory.recall(e.question)
+}
+
+// readToRemember reads entries that are remembered once it is known where they stand. A problem is told each time, and an
+// entry that names a field itself may name one that another resource has not.
+func (e *evaluation) readToRemember(entries []*ast.Term) []found {
+	problems := len(e.request.Problems)
+	e.said = e.read(entries)
+	e.remembers = e.remembers && len(e.request.Problems) == problems && !slices.ContainsFunc(entries, locate.NamesField)
+	if len(e.said) == 0 {
+		e.remember()
+	}
+	return e.said
+}
+
+func (e *evaluation) remember() {
+	if e.remembers {
+		e.driver.memory.remember(e.question, e.said)
+	}
 }
 
 // compiled asks the compiled evaluator; who watches an evaluation watches OPA's.
@@ -135,7 +170,7 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 			e.problem(model.Error, "violation_details", model.OneLine(err.Error()), "", nil)
 			continue
 		}
-		out = append(out, found{string(text), value, &Evidence{e, entry}})
+		out = append(out, found{string(text), value, &Evidence{evaluation: e, entry: entry}})
 	}
 	return out
 }

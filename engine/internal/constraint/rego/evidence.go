@@ -13,52 +13,61 @@ import (
 )
 
 // Evidence is an entry of a template's `violation` with the evaluation that produced it: enough to
-// evaluate it again and see which field of the resource it is about.
+// evaluate it again and see which field of the resource it is about. Of an earlier resource it is the path alone.
 type Evidence struct {
 	*evaluation
 	entry *ast.Term
+	path  []any
 }
 
 // Locate are the paths of the field that each violation is about, nil where there is no evidence or it can't be told. It
 // costs a slow evaluation for each constraint that was violated.
 func Locate(ctx context.Context, proofs []*Evidence) [][]any {
-	byEvaluation := map[*evaluation][]int{}
+	byEvaluation := map[*evaluation][]*Evidence{}
 	var order []*evaluation
-	for i, proof := range proofs {
-		if proof == nil {
+	for _, proof := range proofs {
+		if proof == nil || proof.evaluation == nil {
 			continue
 		}
 		if byEvaluation[proof.evaluation] == nil {
 			order = append(order, proof.evaluation)
 		}
-		byEvaluation[proof.evaluation] = append(byEvaluation[proof.evaluation], i)
+		byEvaluation[proof.evaluation] = append(byEvaluation[proof.evaluation], proof)
 	}
-	sketches, copies := map[*ast.Term]*locate.Sketch{}, map[*ast.Term]*locate.Copy{}
-	out := make([][]any, len(proofs))
+	copies := map[*ast.Term]*locate.Copy{}
 	for _, e := range order {
 		resource := e.request.Judged()
-		if _, drawn := sketches[resource]; !drawn {
-			sketches[resource], copies[resource] = locate.NewSketch(resource), locate.NewCopy(resource)
+		if copies[resource] == nil {
+			copies[resource] = locate.NewCopy(resource)
 		}
-		var entries []*ast.Term
-		for _, i := range byEvaluation[e] {
-			entries = append(entries, proofs[i].entry)
-		}
-		for j, path := range e.paths(ctx, entries, sketches[resource], copies[resource]) {
-			out[byEvaluation[e][j]] = path
+		e.locate(ctx, byEvaluation[e], copies[resource])
+	}
+	out := make([][]any, len(proofs))
+	for i, proof := range proofs {
+		if proof != nil {
+			out[i] = proof.path
 		}
 	}
 	return out
 }
 
-// paths of entries; an error costs those that were not found until then, not the findings.
-func (e *evaluation) paths(ctx context.Context, entries []*ast.Term, sketch *locate.Sketch, same *locate.Copy) [][]any {
-	paths, _ := locate.Paths(ctx, locate.Query{
+// locate finds the paths of entries; an error costs those that were not found until then, not the findings.
+func (e *evaluation) locate(ctx context.Context, proofs []*Evidence, same *locate.Copy) {
+	entries := make([]*ast.Term, len(proofs))
+	for i, proof := range proofs {
+		entries[i] = proof.entry
+	}
+	paths, err := locate.Paths(ctx, locate.Query{
 		Compiler: e.driver.compiler, Store: e.request.Inventory.Store, Input: e.input, Rule: e.template.query.ref,
-		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Sketch: sketch, Copy: same, Derived: e.derived,
+		Roots: []ast.Ref{terms.ReviewObject}, Resource: e.request.Judged(), Plans: &e.template.plans, Copy: same, Derived: e.derived,
 		Prepare: func(q *topdown.Query) *topdown.Query { return e.driver.equip(q) },
 	}, entries)
-	return paths
+	for i, proof := range proofs {
+		proof.path = paths[i]
+	}
+	if err == nil && ctx.Err() == nil && len(proofs) == len(e.said) {
+		e.remember()
+	}
 }
 
 // equip gives a query the builtins and caches that every evaluation has.

@@ -14,6 +14,8 @@ import (
 
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/locate"
+	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // root is the package under which every template lives: `data.templates[kind]`.
@@ -30,6 +32,7 @@ type Template struct {
 	entry   *ast.Module
 	modules map[string]*ast.Module // by file name
 	query   query
+	reads   []int // of the driver's, what it can read of a review; nil where it is asked each time
 }
 
 // query is the compiled `data.templates[kind].template.violation[entry]`.
@@ -211,16 +214,12 @@ func (t *Template) prepare(c *ast.Compiler, runner *compiled.Runner) error {
 	return nil
 }
 
-// referential says whether the template reads `data.inventory`.
-func (t *Template) referential() bool {
-	found := false
+// LooksUp are the kinds of `data.inventory` that the template reads.
+func (t *Template) LooksUp() (kinds []model.Kind) {
 	for _, module := range t.modules {
-		ast.WalkRefs(module, func(ref ast.Ref) bool {
-			found = found || len(ref) > 1 && ref[0].Equal(ast.DefaultRootDocument) && ref[1].Equal(ast.StringTerm("inventory"))
-			return found
-		})
+		kinds = append(kinds, virtual.LookedUp(module)...)
 	}
-	return found
+	return model.Kinds(kinds)
 }
 
 // ViolationRule is the place of the first violation rule.

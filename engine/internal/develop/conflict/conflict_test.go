@@ -497,6 +497,11 @@ func TestNeverFires(t *testing.T) {
 		"limits that exclude each other": {policy("a", `input.resource.spec.replicas < 2; input.resource.spec.replicas > 3`), nil, []string{"certain never_fires a.rego:3"}},
 		"limits with room":               {policy("a", `input.resource.spec.replicas < 4; input.resource.spec.replicas > 2`), nil, nil},
 		"a constant that is false":       {files{"a.rego": "package p.a\n\nviolation contains \"x\" if on\n\non if false\n"}, nil, []string{"certain never_fires a.rego:3"}},
+		"all is allowed by default": {files{"a.rego": "package p.a\n\nallowed := object.get(input.parameters, \"allowed\", [\"a\", \"b\"])\n\n" +
+			"violation contains \"x\" if {\n\tinput.resource.spec.type in {\"a\", \"b\"}\n\tnot input.resource.spec.type in allowed\n}\n"}, nil, nil},
+		"what is looked up may be elsewhere": {
+			files{"a.rego": "package p.a\n\nviolation contains \"x\" if {\n\tsome other in data.inventory.namespace.shop.v1.Secret\n\tcount(other.data) > 1\n\tcount(other.data) < 1\n}\n"}, nil, nil,
+		},
 		"switched off by its parameters": {parameter, selected("p-a", map[string]any{"strict": false}), []string{"certain never_fires a.rego:3"}},
 		"switched on by its parameters":  {parameter, selected("p-a", map[string]any{"strict": true}), nil},
 		"an option that is off":          {parameter, nil, nil},

@@ -194,7 +194,7 @@ func (f *finder) search(j *judge, examples []explore.Example) {
 		return
 	}
 	j.pool = explore.Search(f.ctx, j.subject, seeds, budget)
-	if !j.allFired() && !j.pool.Exhausted() {
+	if !j.fired() && !j.pool.Exhausted() {
 		j.pool = explore.Search(f.ctx, j.subject, seeds, f.thorough()*budget)
 	}
 }
@@ -240,9 +240,11 @@ func (f *finder) each(done string, do func(*judge)) error {
 	return failed
 }
 
-func (j *judge) allFired() bool {
+// fired says whether all rules have, but for those that look up other objects: of these few are among the inputs, however
+// many are tried.
+func (j *judge) fired() bool {
 	for i, rule := range j.subject.Rules {
-		if rule.Entry && len(j.pool.Holding(i)) == 0 {
+		if rule.Entry && len(j.pool.Holding(i)) == 0 && !looksUp(j.subject.Set.Compiler, rule.Rule) {
 			return false
 		}
 	}

@@ -43,14 +43,15 @@ func (f *finder) neverRule(u *unit) (off bool) {
 		return false
 	}
 	switch {
-	case u.subject.Freely().Never(f.ctx, u.number) || u.impossible():
+	case u.subject.Freely().Never(f.ctx, u.number) || !u.readsParameters() && u.impossible():
 		f.add(Conflict{
 			Kind: NeverFires, Certainty: Certain, Sides: []Side{u.side(u.condition())},
 			Message: fmt.Sprintf("a rule of `%s` can never find fault with anything", u.name),
 			Hint:    "its conditions exclude each other: mend or drop it",
 		})
-	case u.subject.Never(f.ctx, u.number):
+	case u.subject.Never(f.ctx, u.number) || u.impossible():
 		return true
+	case looksUp(u.subject.Set.Compiler, u.rule.Rule): // what it looks for was not there, and may be in a cluster
 	case !slices.Contains(u.subject.Reads(u.number), "parameters") && !u.pool.Climb(f.ctx, u.number):
 		f.suspectNever(u)
 	}

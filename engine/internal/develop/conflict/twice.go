@@ -124,10 +124,19 @@ func (u *unit) sameConditions(other *unit) bool {
 
 // readsParameters says whether a rule, or what it depends on, reads parameters.
 func (u *unit) readsParameters() bool {
+	return mentions(u.subject.Set.Compiler, u.rule.Rule, ast.InputRootDocument, "parameters")
+}
+
+// looksUp says whether a rule, or what it depends on, reads other objects of the cluster.
+func looksUp(compiler *ast.Compiler, rule *ast.Rule) bool {
+	return mentions(compiler, rule, ast.DefaultRootDocument, "inventory")
+}
+
+func mentions(compiler *ast.Compiler, rule *ast.Rule, root *ast.Term, field string) bool {
 	reached := map[*ast.Rule]bool{}
-	virtual.Follow(u.subject.Set.Compiler, u.rule.Rule, reached)
-	for rule := range reached {
-		if virtual.Mentions(rule, ast.InputRootDocument, "parameters") {
+	virtual.Follow(compiler, rule, reached)
+	for other := range reached {
+		if virtual.Mentions(other, root, field) {
 			return true
 		}
 	}

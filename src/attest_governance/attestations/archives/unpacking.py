@@ -5,14 +5,20 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from typing import TYPE_CHECKING
 
 from attest_governance.attestations.reading import MAX_ARCHIVE
 from attest_governance.errors import ConfigurationError, InputError
+
+if TYPE_CHECKING:
+    from zstandard import ZstdDecompressionObj
 
 MAGIC = b"\x28\xb5\x2f\xfd"
 MOST_ENTRIES = 10_000
 _MAX_WINDOW = 1 << 27
 """Bytes that a frame may ask to be kept, as the command-line program allows without being asked."""
+_BLOCK = 1 << 10
+"""Bytes that are decompressed at once; they stand for 32 MiB at most."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
@@ -45,13 +51,28 @@ def _decompressed(data: bytes, name: str) -> bytes:
         raise ConfigurationError("archives need the package `zstandard`", file=name, hint=hint) from None
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
     try:
-        with decompressor.stream_reader(data, read_across_frames=True) as stream:
-            plain: bytes = stream.read(MAX_ARCHIVE + 1)
-    except zstandard.ZstdError as error:
+        return _one_frame(data, decompressor.decompressobj())
+    except (zstandard.ZstdError, ValueError) as error:
         raise InputError(f"the archive can't be read: {error}", file=name, hint="take it as it was made") from None
-    if len(plain) > MAX_ARCHIVE:
-        raise InputError(f"the archive expands to more than {MAX_ARCHIVE >> 20} MiB", file=name)
-    return plain
+
+
+def _one_frame(data: bytes, frame: ZstdDecompressionObj) -> bytes:
+    """What one frame holds, fed in blocks so small that none expands to too much.
+
+    Raises:
+        ValueError: it holds too much, has no end, or something is behind it: nobody would account for that.
+    """
+    plain, at = bytearray(), 0
+    while at < len(data) and not frame.eof:
+        plain += frame.decompress(data[at : at + _BLOCK])
+        at += _BLOCK
+        if len(plain) > MAX_ARCHIVE:
+            raise ValueError(f"it expands to more than {MAX_ARCHIVE >> 20} MiB")
+    if not frame.eof:
+        raise ValueError("its end is missing")
+    if frame.unused_data or at < len(data):
+        raise ValueError("it goes on behind its end")
+    return bytes(plain)
 
 
 def _entries(archive: tarfile.TarFile, name: str) -> dict[str, bytes]:

@@ -29,11 +29,10 @@ MIN_RSA_BITS = 2048
 _HASHES: dict[str, type[HashAlgorithm]] = {"secp256r1": SHA256, "secp384r1": SHA384, "secp521r1": SHA512}
 
 
-class ImageKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key with its role: without types or repositories, it may speak of any."""
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signer may speak of: without types or repositories, of any."""
 
     name: str
-    key: PublicKey
     types: tuple[str, ...] = ()
     """Predicate types that it is trusted for."""
     repositories: tuple[str, ...] = ()
@@ -42,17 +41,39 @@ class ImageKey(msgspec.Struct, frozen=True, kw_only=True):
     valid_until: int | None = None
     """The times between which it is trusted, in nanoseconds since 1970."""
 
+    @property
+    def what(self) -> str:
+        """What kind of signer it is, in a word."""
+        return "key"
+
+    @property
+    def signer(self) -> str:
+        """What it is called in reports."""
+        return self.name
+
     def unfit(self, predicate_type: str, repository: str, now: int) -> str:
-        """Why the key does not count for this; empty where it does. A role by repository needs one that is known."""
+        """Why it does not count for this; empty where it does. A role by repository needs one that is known."""
+        named = f"the {self.what} `{self.name}`"
         if self.types and predicate_type not in self.types:
-            return f"the key `{self.name}` is not trusted for `{predicate_type}`"
+            return f"{named} is not trusted for `{predicate_type}`"
         if self.repositories and not any(fnmatchcase(repository, glob) for glob in self.repositories):
-            return f"the key `{self.name}` is not trusted for the repository `{repository or 'unknown'}`"
+            return f"{named} is not trusted for the repository `{repository or 'unknown'}`"
         if self.valid_from is not None and now < self.valid_from:
-            return f"the key `{self.name}` is trusted from {written(self.valid_from)} on"
+            return f"{named} is trusted from {written(self.valid_from)} on"
         if self.valid_until is not None and now >= self.valid_until:
-            return f"the key `{self.name}` was trusted until {written(self.valid_until)}"
+            return f"{named} was trusted until {written(self.valid_until)}"
         return ""
+
+
+class ImageKey(Role, frozen=True, kw_only=True):
+    """A key with its role."""
+
+    key: PublicKey
+
+    @property
+    def signer(self) -> str:
+        """Its fingerprint."""
+        return fingerprint(self.key)
 
 
 def load_key(data: bytes) -> PublicKey:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from attest_governance.attestations.images.referring import Descriptor, Manifest, Proof, proofs_of, read_manifest
+from attest_governance.attestations.images.referring import Descriptor, Manifest, Reference, proofs_of, read_manifest
 from attest_governance.attestations.reading import MAX_ARCHIVE
 from attest_governance.errors import InputError
 from attest_governance.load.files import Files
@@ -43,13 +43,13 @@ class Layout:
         for _, data, _ in self._manifests():
             yield data
 
-    def proofs(self) -> Iterator[Proof]:
+    def proofs(self) -> Iterator[Reference]:
         """The blobs of every manifest that refers to an image, by its subject or by a tag of cosign's older layout."""
         for descriptor, _, manifest in self._manifests():
             older = _OLDER_TAG.fullmatch(descriptor.annotations.get(_REF, ""))
             image = manifest.subject.digest if manifest.subject else f"sha256:{older[1]}" if older else ""
             if image:
-                yield from proofs_of(manifest, image, self.name, self.blob)
+                yield from proofs_of(manifest, image, self.name)
 
     def blob(self, digest: str, limit: int = MAX_ARCHIVE) -> bytes:
         """The bytes of a digest.

@@ -14,10 +14,11 @@ from attest_governance.attestations.reading import strict_json, typed
 from attest_governance.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 MOST_LAYERS = 64
 _SIGNATURE = "dev.cosignproject.cosign/signature"
+_CERTIFICATE, _ENTRY = "dev.sigstore.cosign/certificate", "dev.sigstore.cosign/bundle"
 
 
 class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
@@ -37,16 +38,26 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     subject: Descriptor | None = None
 
 
-class Proof(msgspec.Struct, frozen=True):
+class Beside(msgspec.Struct, frozen=True):
+    """What stands beside a blob of cosign's older layout, in the words of whoever put it there."""
+
+    signature: str = ""
+    """The base64 of the signature of a payload."""
+    certificate: str = ""
+    """The certificate (PEM) of who signed; empty where that was a key."""
+    entry: str = ""
+    """What a log promised of the signature, JSON."""
+
+
+class Reference(msgspec.Struct, frozen=True):
     """A blob that may be a proof about an image."""
 
     name: str
     """Where it lies, for messages."""
     image: str
     """The digest that it claims to be about; whether it is, is for the proof to show."""
-    data: bytes
-    signature: str = ""
-    """The base64 beside a payload of cosign's older layout."""
+    digest: str
+    beside: Beside = Beside()
 
 
 def read_manifest(data: bytes, name: str) -> Manifest:
@@ -62,18 +73,14 @@ def read_manifest(data: bytes, name: str) -> Manifest:
         raise InputError(f"this is no manifest of an image: {error}", file=name) from None
 
 
-def proofs_of(manifest: Manifest, image: str, place: str, read: Callable[[str], bytes]) -> Iterator[Proof]:
+def proofs_of(manifest: Manifest, image: str, place: str) -> Iterator[Reference]:
     """The layers of a manifest that refers to an image.
 
     Args:
         manifest: the manifest.
         image: what it refers to.
         place: where it lies, for messages.
-        read: brings the blob of a digest.
-
-    Raises:
-        AttestError: a blob can't be brought.
     """
     for layer in manifest.layers[:MOST_LAYERS]:
-        signature = layer.annotations.get(_SIGNATURE, "")
-        yield Proof(f"{place}@{layer.digest}", image, read(layer.digest), signature)
+        beside = Beside(*(layer.annotations.get(name, "") for name in (_SIGNATURE, _CERTIFICATE, _ENTRY)))
+        yield Reference(f"{place}@{layer.digest}", image, layer.digest, beside)

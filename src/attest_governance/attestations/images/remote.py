@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attest_governance.attestations.images.referring import Manifest, Proof, proofs_of, read_manifest
+from attest_governance.attestations.images.referring import Manifest, Reference, proofs_of, read_manifest
 from attest_governance.errors import InputError
 
 if TYPE_CHECKING:
@@ -13,30 +13,19 @@ if TYPE_CHECKING:
     from attest_governance.adapters.registry import Registries
 
 MOST_REFERRERS = 256
-MOST_BYTES = 64 << 20
-"""Of all proofs about one image."""
 
 
-def proofs_in(registries: Registries, repository: str, image: str) -> Iterator[Proof | InputError]:
-    """The blobs that may be proofs about an image, and the errors of those that can't be read.
+def proofs_in(registries: Registries, repository: str, image: str) -> Iterator[Reference | InputError]:
+    """The blobs that may be proofs about an image, and the errors of manifests that can't be read.
 
     Raises:
         NetworkError: the registry can't be asked, or lists without end.
     """
-    left = MOST_BYTES
     for name, manifest in _manifests(registries, repository, image):
         if isinstance(manifest, InputError):
             yield manifest
-            continue
-        try:
-            for proof in proofs_of(manifest, image, name, lambda digest: registries.blob(repository, digest)):
-                left -= len(proof.data)
-                if left < 0:
-                    yield InputError(f"what refers to it is larger than {MOST_BYTES >> 20} MiB", file=repository)
-                    return
-                yield proof
-        except InputError as error:
-            yield error
+        else:
+            yield from proofs_of(manifest, image, name)
 
 
 def _manifests(registries: Registries, repository: str, image: str) -> Iterator[tuple[str, Manifest | InputError]]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from attest_governance.attestations.images.conditions import with_conditions
-from attest_governance.attestations.images.keys import ImageKey, fingerprint, signers
+from attest_governance.attestations.images.keyless import Keyless
+from attest_governance.attestations.images.keys import ImageKey, Role, signers
 from attest_governance.attestations.instants import of, written
 from attest_governance.attestations.reading import strict_base64, strict_json, typed
 from attest_governance.attestations.statements.dsse import IN_TOTO, Envelope
@@ -16,6 +17,8 @@ from attest_governance.attestations.verdict import Check, Judgement, failed, pas
 from attest_governance.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attest_governance.attestations.terms import Terms
 
 STATEMENTS = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
@@ -32,6 +35,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[ImageKey, ...]
     predicate_type: str = ""
     """The type that it must have; empty for any."""
+    keyless: Keyless | None = None
+    """Who may sign with certificates; None for nobody."""
     repository: str = ""
     """Where the image is used from, as keys' roles see it; empty where it is not known."""
 
@@ -56,13 +61,15 @@ class Statement(msgspec.Struct, frozen=True, rename="camel"):
         return any(f"sha256:{one.digest.get('sha256', '')}" == image for one in self.subject)
 
 
-def judge_statement(envelope: Envelope, name: str, asked: Asked, terms: Terms) -> Judgement:
-    """Judges an envelope with a statement about an image."""
+def judge_statement(
+    envelope: Envelope, name: str, asked: Asked, terms: Terms, signed: tuple[Check, Sequence[Role]] | None = None
+) -> Judgement:
+    """Judges an envelope with a statement about an image; `signed` is who did, where that was looked at already."""
     try:
         statement = read_statement(envelope, name)
     except ValueError as error:
         return Judgement(file=name, kind="attestation", checks=(failed("schema", str(error)),))
-    signature, keys = check_signature(envelope, asked.keys)
+    signature, keys = signed or check_signature(envelope, asked.keys)
     role = check_role(keys, statement.predicate_type, asked, terms)
     checks = (
         passed("schema", "envelope and statement have their shapes"),
@@ -90,6 +97,8 @@ def read_statement(envelope: Envelope, name: str) -> Statement:
         raise ValueError(error.message) from None
     if statement.type not in STATEMENTS:
         raise ValueError(f"the statement is `{statement.type}`, not one of {', '.join(STATEMENTS)}")
+    if not statement.predicate_type:
+        raise ValueError("the statement does not say of what type its predicate is")
     return statement
 
 
@@ -109,12 +118,12 @@ def signature_check(keys: list[ImageKey]) -> Check:
     return passed("signature", f"a good signature by the key `{keys[0].name}`")
 
 
-def check_role(keys: list[ImageKey], predicate_type: str, asked: Asked, terms: Terms) -> Check:
+def check_role(keys: Sequence[Role], predicate_type: str, asked: Asked, terms: Terms) -> Check:
     """Whether one of the keys that signed may speak of this."""
     if not keys:
-        return skipped("role", "no key signed")
+        return skipped("role", "nobody who is trusted signed")
     reasons = [key.unfit(predicate_type, asked.repository, of(terms.now)) for key in keys]
-    return failed("role", reasons[0]) if all(reasons) else passed("role", "the key may speak of this")
+    return failed("role", reasons[0]) if all(reasons) else passed("role", f"the {keys[0].what} may speak of this")
 
 
 def check_subject(image: str, *, covered: bool) -> Check:
@@ -124,13 +133,13 @@ def check_subject(image: str, *, covered: bool) -> Check:
     return passed("subject", f"about {image}") if covered else failed("subject", f"not about {image}")
 
 
-def fitting(keys: list[ImageKey], predicate_type: str, asked: Asked, terms: Terms) -> list[ImageKey]:
+def fitting(keys: Sequence[Role], predicate_type: str, asked: Asked, terms: Terms) -> list[Role]:
     """Those of the keys that signed which may speak of this."""
     return [key for key in keys if not key.unfit(predicate_type, asked.repository, of(terms.now))]
 
 
 def judgement(
-    kind: str, name: str, asked: Asked, checks: tuple[Check, ...], keys: list[ImageKey], *, said: str
+    kind: str, name: str, asked: Asked, checks: tuple[Check, ...], keys: Sequence[Role], *, said: str
 ) -> Judgement:
     """What was found, with the key that counts, which is the first, and when it ends."""
     ends = keys[0].valid_until if keys else None
@@ -138,7 +147,7 @@ def judgement(
         file=name,
         kind=kind,
         checks=checks,
-        signer=fingerprint(keys[0].key) if keys else "",
+        signer=keys[0].signer if keys else "",
         images=(asked.image,),
         types=(said,),
         expires_at="" if ends is None else written(ends),

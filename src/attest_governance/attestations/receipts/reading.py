@@ -18,7 +18,10 @@ def parse_receipt(data: bytes, name: str) -> Receipt:
     if len(data) > MAX_RECEIPT:
         raise InputError(f"the receipt is larger than {MAX_RECEIPT >> 20} MiB", file=name)
     value = strict_yaml(data, name, "receipt")
-    version = value.get("schema_version") if isinstance(value, dict) else None
+    members = value if isinstance(value, dict) else {}
+    if "format" in members:
+        raise ValueError(f"this is `{str(members['format'])[:80]}`, which is no receipt and proves nothing by itself")
+    version = members.get("schema_version")
     if type(version) is int and version > LATEST_SCHEMA:
         raise ValueError(f"schema_version {version} is newer than {LATEST_SCHEMA}, the latest that is known here")
     receipt = typed({} if value is None else value, Receipt)

@@ -78,11 +78,18 @@ def read_bundle(data: bytes, name: str) -> Bundle:
         raise InputError(f"the trust bundle is larger than {MAX_BUNDLE >> 20} MiB", file=name)
     try:
         bundle = typed(strict_json(data, name, "trust bundle"), Bundle)
-        for text in (bundle.issued_at, bundle.valid_until, *_revocations(bundle)):
-            nanoseconds(text)
+        _check_values(bundle)
     except ValueError as error:
         raise InputError(f"this is no trust bundle: {error}", file=name) from None
     return bundle
+
+
+def _check_values(bundle: Bundle) -> None:
+    """Times must be times, and the sequence one that its issuer can count to."""
+    if bundle.sequence >> 64:
+        raise ValueError("the sequence is larger than 64 bits hold")
+    for text in (bundle.issued_at, bundle.valid_until, *_revocations(bundle)):
+        nanoseconds(text)
 
 
 def judge_trust_bundle(data: bytes, name: str, terms: Terms) -> Judgement:

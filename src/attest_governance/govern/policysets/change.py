@@ -16,6 +16,7 @@ from attest_governance.adapters import git
 from attest_governance.adapters.store import Stored
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.govern.policysets.files import (
+    CONFIGURATION_FILE,
     DEFAULT_ROOTS,
     belongs,
     configured,
@@ -179,7 +180,9 @@ def _with_changes(
 ) -> Gate:
     """The gate with what differs. Where policies are not governed, only trust and what weakens needs an approval."""
     settled, history = histories
-    roots = [*(history.current.terms.roots if history.current else DEFAULT_ROOTS), *configured(base.root)]
+    blobs = git.blobs_at(base.root, gate.base)
+    nested = [name for name in blobs if name.endswith(f"/{CONFIGURATION_FILE}")]  # of which some may be gone here
+    roots = [*(history.current.terms.roots if history.current else DEFAULT_ROOTS), *configured(base.root), *nested]
     here = read_files(base.root, roots)
     tree = {**before, **git.tree_at(base.root, gate.base, roots)}
     there = {
@@ -191,7 +194,7 @@ def _with_changes(
     gate = msgspec.structs.replace(gate, changed=tuple(changed), auto_merge=base.rules.auto_merge)
     if base.rules.policy_approval is not None:
         return _with_missing(gate, base, history, _Wanted(here), now)
-    weaker = weakened(base.root, tree, changed, git.blobs_at(base.root, gate.base))
+    weaker = weakened(base.root, tree, changed, blobs)
     begun = {IDENTITY_FILE} - before.keys()  # a first request makes the file: it gives the project its id
     names = {*(one.path for one in changed if one.path in TRUST_FILES), *(one.file for one in weaker)} - begun
     gate = msgspec.structs.replace(gate, weakened=tuple(one.words for one in weaker))

@@ -24,9 +24,12 @@ WEAKENS = {
     "allow_empty": "`--allow-empty` allows a run that judges nothing",
     "include": "`--include` leaves files out",
     "exclude": "`--exclude` leaves files out",
+    "no_render": "`--no-render` leaves out what charts and kustomizations render to",
 }
 """Fields of a request that can turn a denial into something else, whatever they say."""
-COMPARED = frozenset(("folders", "with_shipped", "parameters", "data", "evidence", "baseline"))
+COMPARED = frozenset(
+    ("folders", "from_cluster", "documents", "with_shipped", "parameters", "data", "evidence", "baseline")
+)
 """Fields that name files: the gate compares those, and looks for approved ones that are left out."""
 HARMLESS = frozenset(
     (
@@ -37,14 +40,27 @@ HARMLESS = frozenset(
             "governed",
             "schemas",
         ),  # they only tighten
+        "resolve_tags",  # it only says more
+        "frameworks",  # more policies are asked; its files are compared as all that is read
         "verify_evidence",  # whom to trust for it is configured, and compared as all that is read
-        *("jobs", "no_cache", "checked", "serving", "prints", "draft"),  # they change what is shown, or how fast
+        *(
+            "jobs",
+            "no_cache",
+            "checked",
+            "serving",
+            "timed",
+            "prints",
+            "draft",
+        ),  # they change what is shown, or how fast
         "scans",  # in a governed project, it leaves out the folder of policies that is configured, and no other
         "judged",  # what is judged, which is the user's to say
         *("profile", "input_form"),  # the settings tell them as keys of theirs that are others
     )
 )
-VARIABLES = {"ATTEST_ENGINE": "`ATTEST_ENGINE` names another engine"}
+VARIABLES = {
+    "ATTEST_ENGINE": "`ATTEST_ENGINE` names another engine",
+    "ATTEST_RENDER": "`ATTEST_RENDER` names another program that renders",
+}
 HARMLESS_VARIABLES = frozenset(("ATTEST_TRUST_ROOT", "ATTEST_SIGNING_KEY", "ATTEST_HANDED_TO"))
 
 
@@ -55,10 +71,12 @@ def departures(given: Mapping[str, object], variables: Mapping[str, str], settin
     """
     configured = settings.modules or settings.bundle or settings.policy.policy_bundle_url
     left_out = []
-    if given.get("folders") and not given.get("with_shipped"):
-        left_out.append("`--policy-dir` leaves the shipped policies out")
-    if given.get("folders") and configured:
-        left_out.append("`--policy-dir` leaves out the policies that are configured")
+    option = "--policies-from-cluster" if given.get("from_cluster") else "--policy-dir"
+    chosen = given.get("folders") or given.get("from_cluster")
+    if chosen and not given.get("with_shipped"):
+        left_out.append(f"`{option}` leaves the shipped policies out")
+    if chosen and configured:
+        left_out.append(f"`{option}` leaves out the policies that are configured")
     return (
         *(words for name, words in WEAKENS.items() if given.get(name)),
         *left_out,

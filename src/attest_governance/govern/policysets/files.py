@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attest_governance.govern.records.judgement import Judgement
 
 CONFIGURATION_FILE = ".attest/policies.yaml"
+FRAMEWORKS_FOLDER = ".attest/frameworks"
 TRAIL_FOLDER = ".attest/audit"
 DEFAULT_ROOTS = ("policies",)
 _ENDINGS = (".rego", ".yaml", ".yml", ".json", ".tar.gz", ".tgz", "/.manifest")
@@ -109,11 +110,12 @@ def propose_terms(project: Project, history: History, roots: Sequence[str] | Non
 
 
 def configured(root: Path) -> Iterator[str]:
-    """What belongs to a set without being named: the bundle, its key, and `.attest` in folders below."""
+    """What belongs to a set without being named: bundle, key, frameworks, and `.attest` in folders below."""
     file = root / CONFIGURATION_FILE
     contents = read_layer(file, CONFIGURATION_FILE, root).contents if file.is_file() else ConfigurationFile()
     policy = contents.policy
-    named = (policy.policy_bundle_path, policy.policy_bundle_key, *trust_files(root, contents.evidence))
+    trusted = trust_files(root, contents.evidence)
+    named = (policy.policy_bundle_path, policy.policy_bundle_key, FRAMEWORKS_FOLDER, *trusted)
     for path in filter(None, named):
         found = Path(os.path.normpath(root / path))
         if found.exists() and found != root and found.is_relative_to(root):
@@ -126,8 +128,10 @@ def configured(root: Path) -> Iterator[str]:
 
 
 def trust_files(root: Path, evidence: EvidenceOptions) -> Iterator[str]:
-    """The files by which proofs are trusted: keys, trust bundles, and what is in trust stores."""
+    """The files by which proofs and registries are trusted: keys, certificates, trust bundles, trust stores."""
     yield from (key.path for key in evidence.keys)
+    yield from filter(None, (evidence.keyless.trusted_root,))
+    yield from (registry.ca_file for registry in evidence.registries if registry.ca_file)
     yield from (bundle.path for bundle in evidence.bundles)
     for store in evidence.trust_stores:
         folder = root / store

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -17,11 +17,13 @@ import msgspec
 from attest_governance.decide.baseline import SCHEMA
 from attest_governance.errors import AttestError, ConfigurationError
 from attest_governance.govern.policysets.files import CONFIGURATION_FILE
+from attest_governance.govern.policysets.saying import claims, standing
 from attest_governance.load.configuration_files import parse_layer
 from attest_governance.load.configuration_layers import merged
 from attest_governance.load.documents import read_document
 from attest_governance.load.files import decode_text
 from attest_governance.load.weakening import weaker
+from attest_governance.resources import shipped_policies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from attest_governance.model.governance import Difference
 
 _CONSTRAINT = b"constraints.gatekeeper.sh"
-_STANDING = re.compile(rb"(?m)^\s*#.*\b(?:enforcement|severity)\b.*$")
+_ARCHIVES = (".tar.gz", ".tgz")
 
 
 class Weakened(msgspec.Struct, frozen=True):
@@ -55,38 +57,84 @@ def weakened(
     Raises:
         ConfigurationError: a configuration can't be read.
     """
-    here = (root / CONFIGURATION_FILE).read_bytes() if (root / CONFIGURATION_FILE).is_file() else b""
-    there = before[CONFIGURATION_FILE].content if CONFIGURATION_FILE in before else b""
-    found = weaker(_settings(there, root), _settings(here, root)) if here != there else {}
     return [
-        *(Weakened(CONFIGURATION_FILE, words) for words in found.values()),
+        *_configuration(root, before, CONFIGURATION_FILE),
+        *(
+            found
+            for one in changed
+            if one.path.endswith(f"/{CONFIGURATION_FILE}") and one.change != "added"  # a new one can only tighten
+            for found in _configuration(root, before, one.path)
+        ),
         *_policies(root, before, changed),
         *_baselines(root, blobs),
     ]
 
 
-def _settings(text: bytes, root: Path) -> Settings:
-    shown = CONFIGURATION_FILE
+def _configuration(root: Path, before: Mapping[str, Entry], name: str) -> Iterator[Weakened]:
+    here = (root / name).read_bytes() if (root / name).is_file() else b""
+    there = before[name].content if name in before else b""
+    if here == there:
+        return
+    old, new = _settings(there, root, name), _settings(here, root, name)
+    for words in weaker(old, new).values():
+        yield Weakened(name, words if name == CONFIGURATION_FILE else f"in `{name}`, {words}")
+    known = {one.name: one.rego_code for one in old.policy.custom_policies}
+    for one in new.policy.custom_policies:
+        if known.get(one.name) != one.rego_code and (taken := _taken(one.rego_code, one.name)):
+            yield Weakened(name, f"the policy `{one.name}` takes the place of the shipped `{taken}`")
+
+
+def _settings(text: bytes, root: Path, shown: str) -> Settings:
     return merged([parse_layer(decode_text(text, "configuration", shown, ConfigurationError), shown, root)])
 
 
 def _policies(root: Path, before: Mapping[str, Entry], changed: Sequence[Difference]) -> Iterator[Weakened]:
     for one in changed:
-        if one.path.startswith(".attest/") or one.change == "added":
+        if f"/{one.path}".startswith("/.attest/") or one.path.endswith(f"/{CONFIGURATION_FILE}"):
             continue
-        old = before[one.path].content
-        if one.change == "removed":
-            yield Weakened(one.path, f"`{one.path}` is removed")
-        elif _CONSTRAINT in old or PurePosixPath(one.path).stem == "data":
-            yield Weakened(one.path, f"the constraints or data of `{one.path}` are others")
-        elif _STANDING.findall(old) != _STANDING.findall((root / one.path).read_bytes()):
-            yield Weakened(one.path, f"`{one.path}` says another enforcement or severity")
+        if words := _words(root, before, one):
+            yield Weakened(one.path, words)
+
+
+def _words(root: Path, before: Mapping[str, Entry], one: Difference) -> str:
+    """How a file of policies excuses something by its change; empty where it does not."""
+    name = PurePosixPath(one.path)
+    if name.stem == "data" or name.name == ".manifest":  # what is new there is as good as what is another
+        return f"the data of `{one.path}` are {'new' if one.change == 'added' else 'others'}"
+    old = before[one.path].content if one.path in before else b""
+    if one.change == "removed":
+        return f"`{one.path}` is removed"
+    if old and one.path.endswith(_ARCHIVES):
+        return f"`{one.path}` is another archive"
+    if _CONSTRAINT in old:
+        return f"the constraints of `{one.path}` are others"
+    return _module(one.path, old, (root / one.path).read_bytes()) if name.suffix == ".rego" else ""
+
+
+def _module(name: str, old: bytes, new: bytes) -> str:
+    before, after = (text.decode("utf-8", "surrogateescape") for text in (old, new))
+    if old and standing(before) != standing(after):
+        return f"`{name}` says something else of itself, such as its severity"
+    taken = _taken(after) if not old or claims(before) != claims(after) else ""
+    return f"`{name}` takes the place of the shipped `{taken}`" if taken else ""
+
+
+def _taken(text: str, *names: str) -> str:
+    """Which shipped policy a module stands in for; empty for none."""
+    return min({*claims(text), *names} & _shipped(), default="")
+
+
+@cache
+def _shipped() -> frozenset[str]:
+    """What shipped policies are known by, and what a module may be that does not say."""
+    files = shipped_policies().rglob("*.rego")
+    return frozenset("?").union(*(claims(path.read_text(encoding="utf-8")) for path in files))
 
 
 def _baselines(root: Path, blobs: Mapping[str, str]) -> Iterator[Weakened]:
     """Baselines that are new or others here, whatever they are called."""
     for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in (".git", ".attest"))
+        folders[:] = sorted(name for name in folders if name != ".git")
         for path in sorted(Path(folder) / name for name in files):
             name = path.relative_to(root).as_posix()
             if path.is_file() and _object(path, blobs.get(name, "")) != blobs.get(name) and _is_baseline(path):

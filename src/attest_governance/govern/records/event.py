@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from attest_governance.decoding import convert
 from attest_governance.errors import ConfigurationError, GovernanceError
 from attest_governance.exempt.times import format_instant, parse_instant
 from attest_governance.govern import strictyaml
@@ -142,7 +143,7 @@ def _parse(stored: Stored) -> tuple[Event, str]:
     signature = fields.pop("signature", "")
     if not isinstance(signature, str):
         raise ValueError("`signature` is no text")  # noqa: TRY004 - one error for what is malformed
-    event = msgspec.convert(fields, Event)  # msgspec.ValidationError is a ValueError
+    event = convert(fields, Event)  # msgspec.ValidationError is a ValueError
     check_event(event)
     return event, signature
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.decoding import convert
 from attest_governance.exempt import Scope
 from attest_governance.exempt.times import format_instant, parse_instant
 
@@ -84,7 +85,7 @@ def terms_of(event: Event) -> Terms:
     Raises:
         ValueError: they are not the terms of such an event.
     """
-    terms = msgspec.convert(event.terms, _TYPES[event.subject])
+    terms = convert(event.terms, _TYPES[event.subject])
     check_terms(terms)
     return terms
 

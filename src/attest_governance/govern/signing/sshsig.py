@@ -1,7 +1,7 @@
-"""SSH signatures of files (OpenSSH's PROTOCOL.sshsig), in the one namespace of this project.
+"""SSH signatures of files (OpenSSH's PROTOCOL.sshsig), each in a namespace that says what it was made for.
 
-The namespace keeps a signature made for a Git commit or a login from being taken for an approval,
-and the other way round. `ssh-keygen -Y verify -n attest-governance` accepts what is made here.
+The namespace keeps a signature made for a Git commit, a login or a compliance pack from being taken for an approval,
+and the other way round. `ssh-keygen -Y verify -n attest-governance` accepts an approval that is made here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from attest_governance.govern.signing import keys
 from attest_governance.govern.signing.wire import Reader, string
 
 NAMESPACE = "attest-governance"
+"""Of approvals, and all else that people do to records."""
+PACKS = "attest-compliance-pack"
+"""Of compliance packs."""
 _MAGIC = b"SSHSIG"
 _HASHES: dict[str, Callable[[bytes], bytes]] = {
     "sha512": lambda data: hashlib.sha512(data).digest(),
@@ -46,19 +49,25 @@ class Signature(msgspec.Struct, frozen=True):
     key: keys.PublicKey
     hash: str
     blob: bytes
+    namespace: str = NAMESPACE
+
+    @property
+    def armoured(self) -> str:
+        """The one way in which `sign` writes it."""
+        fields = (self.key.blob, self.namespace.encode(), b"", self.hash.encode(), self.blob)
+        body = _MAGIC + (1).to_bytes(4, "big") + b"".join(map(string, fields))
+        encoded = base64.b64encode(body).decode()
+        lines = [encoded[at : at + 70] for at in range(0, len(encoded), 70)]
+        return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
 
 
-def sign(message: bytes, signer: Signer) -> str:
-    """Signs a message and returns the armoured signature, which ends with a newline."""
-    blob = signer.sign(_signed_data(message, "sha512"))
-    fields = (signer.key.blob, NAMESPACE.encode(), b"", b"sha512", blob)
-    body = _MAGIC + (1).to_bytes(4, "big") + b"".join(map(string, fields))
-    encoded = base64.b64encode(body).decode()
-    lines = [encoded[at : at + 70] for at in range(0, len(encoded), 70)]
-    return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
+def sign(message: bytes, signer: Signer, namespace: str = NAMESPACE) -> str:
+    """Signs a message for a purpose and returns the armoured signature, which ends with a newline."""
+    blob = signer.sign(_signed_data(message, "sha512", namespace))
+    return Signature(signer.key, "sha512", blob, namespace).armoured
 
 
-def parse(armoured: str) -> Signature:
+def parse(armoured: str, namespace: str = NAMESPACE) -> Signature:
     """Parses an armoured signature.
 
     Raises:
@@ -73,7 +82,7 @@ def parse(armoured: str) -> Signature:
         raise ValueError("the signature is no base64") from error
     if reader.raw(len(_MAGIC)) != _MAGIC or reader.uint32() != 1:
         raise ValueError("this is no SSH signature of version 1")
-    key, namespace, reserved, hash_name, blob = (
+    key, made_for, reserved, hash_name, blob = (
         reader.string(),
         reader.text(),
         reader.string(),
@@ -81,11 +90,11 @@ def parse(armoured: str) -> Signature:
         reader.string(),
     )
     reader.end()
-    if namespace != NAMESPACE:
-        raise ValueError(f"the signature was made for `{namespace}`, not for `{NAMESPACE}`")
+    if made_for != namespace:
+        raise ValueError(f"the signature was made for `{made_for}`, not for `{namespace}`")
     if reserved or hash_name not in _HASHES:
         raise ValueError("the signature uses what this version does not know")
-    return Signature(keys.parse_blob(key), hash_name, blob)
+    return Signature(keys.parse_blob(key), hash_name, blob, namespace)
 
 
 def verify(message: bytes, signature: Signature) -> keys.PublicKey:
@@ -96,10 +105,10 @@ def verify(message: bytes, signature: Signature) -> keys.PublicKey:
     Raises:
         ValueError: the signature is not one of this message by this key.
     """
-    keys.verify(signature.key, signature.blob, _signed_data(message, signature.hash))
+    keys.verify(signature.key, signature.blob, _signed_data(message, signature.hash, signature.namespace))
     return signature.key
 
 
-def _signed_data(message: bytes, hash_name: str) -> bytes:
-    fields = (NAMESPACE.encode(), b"", hash_name.encode(), _HASHES[hash_name](message))
+def _signed_data(message: bytes, hash_name: str, namespace: str) -> bytes:
+    fields = (namespace.encode(), b"", hash_name.encode(), _HASHES[hash_name](message))
     return _MAGIC + b"".join(map(string, fields))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.decoding import decode
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt.times import format_instant, parse_instant
 from attest_governance.govern.signing import sshsig
@@ -64,7 +65,7 @@ def append(trail: TrailFile, happenings: Iterable[Happening]) -> None:
     wanted = list(happenings)
 
     def make(last: bytes | None) -> list[bytes]:
-        entries = [decode(last, trail.name, 0)] if last is not None else []
+        entries = [entry_of(last, trail.name, 0)] if last is not None else []
         beginning = [] if entries else [_beginning(wanted)]
         for happening in [*beginning, *wanted]:
             entries.append(_next(entries[-1] if entries else None, happening))
@@ -82,7 +83,7 @@ def entries(trail: TrailFile) -> Iterator[Entry]:
     """
     every = (line for block in trail.blocks() for line in block[:-1].split(b"\n"))
     for number, line in enumerate(every, 1):
-        yield decode(line, trail.name, number)
+        yield entry_of(line, trail.name, number)
 
 
 def verify(trail: TrailFile) -> list[Entry]:
@@ -111,6 +112,34 @@ def check_head(chain: list[Entry], head: Head, trust: Trust) -> str:
     Raises:
         GovernanceError: the head is forged or of another trail, or entries are missing at the end.
     """
+    person = signer_of_head(head, trust)
+    if not chain or head.trail != chain[0].hash:
+        raise GovernanceError("the signed head is that of another trail, or the trail was replaced")
+    if len(chain) < head.length or chain[head.length - 1].hash != head.hash:
+        raise GovernanceError(
+            f"the trail was cut: {head.length} entries were signed for by `{person}` at {head.at}, {len(chain)} remain"
+        )
+    return person
+
+
+def read_head(data: bytes, name: str) -> Head:
+    """Reads a signed head, of which nothing is known yet; `name` is what messages call it.
+
+    Raises:
+        GovernanceError: it is none.
+    """
+    try:
+        return decode(data, Head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise GovernanceError(f"the head of the audit trail can't be read: {error}", file=name) from error
+
+
+def signer_of_head(head: Head, trust: Trust) -> str:
+    """Says who signed a head, whatever has become of its trail.
+
+    Raises:
+        GovernanceError: the head is forged.
+    """
     try:
         key = sshsig.verify(_signed_part(head), sshsig.parse(head.signature))
         person = trust.person(key, parse_instant(head.at))
@@ -118,12 +147,6 @@ def check_head(chain: list[Entry], head: Head, trust: Trust) -> str:
         raise GovernanceError(f"the signed head is not genuine: {error}") from error
     if person != head.actor:
         raise GovernanceError(f"the signed head says `{head.actor}`, but the key is that of `{person}`")
-    if not chain or head.trail != chain[0].hash:
-        raise GovernanceError("the signed head is that of another trail, or the trail was replaced")
-    if len(chain) < head.length or chain[head.length - 1].hash != head.hash:
-        raise GovernanceError(
-            f"the trail was cut: {head.length} entries were signed for by `{person}` at {head.at}, {len(chain)} remain"
-        )
     return person
 
 
@@ -149,14 +172,14 @@ def _hash(entry: Entry) -> str:
     return digest(msgspec.to_builtins(msgspec.structs.replace(entry, hash="")))
 
 
-def decode(line: bytes, name: str, number: int) -> Entry:
+def entry_of(line: bytes, name: str, number: int) -> Entry:
     """Reads one line of the trail.
 
     Raises:
         GovernanceError: it is no entry.
     """
     try:
-        return msgspec.json.decode(line, type=Entry)
+        return decode(line, Entry)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise GovernanceError(f"the audit trail is damaged: {error}", file=name, line=number) from error
 

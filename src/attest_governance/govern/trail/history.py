@@ -14,7 +14,7 @@ import msgspec
 
 from attest_governance.errors import GovernanceError, UsageError
 from attest_governance.exempt.exemption import matches
-from attest_governance.exempt.times import format_instant, parse_duration, parse_instant
+from attest_governance.exempt.times import format_instant, parse_moment
 from attest_governance.govern.project import FOLDERS, HEAD_FILE, Project
 from attest_governance.govern.records.record import read_events, read_record
 from attest_governance.govern.records.workflow import happening
@@ -113,9 +113,9 @@ def _check_heads(project: Project, chain: list[Entry], head: Path | None, broken
     kept = project.root / HEAD_FILE
     for path in ([kept] if kept.exists() else []) + ([head] if head else []):
         try:
-            read = msgspec.json.decode(path.read_bytes(), type=audit.Head)
+            read = audit.read_head(path.read_bytes(), path.name)
             person = audit.check_head(chain, read, project.trust)
-        except (GovernanceError, msgspec.DecodeError, OSError, RecursionError) as error:
+        except (GovernanceError, OSError) as error:
             broken.append(f"{path}: {error}")
         else:
             sealed, sealed_by = max((sealed, sealed_by), (read.length, person))
@@ -137,10 +137,6 @@ def _check_records(project: Project, now: datetime, broken: list[str]) -> tuple[
 
 def _since(text: str, now: datetime) -> datetime:
     try:
-        return now - parse_duration(text)
-    except ValueError:
-        pass
-    try:
-        return parse_instant(text)
+        return parse_moment(text, now)
     except ValueError as error:
         raise UsageError(f"`--since`: {error}", hint="or give a duration, such as 30d") from error

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from attest_governance.decoding import decode
 from attest_governance.errors import GovernanceError
 from attest_governance.exempt.times import parse_instant
 from attest_governance.govern.records.event import TAKING, ensure_clock
-from attest_governance.govern.trail.audit import decode
+from attest_governance.govern.trail.audit import entry_of
 from attest_governance.model.governance import Entry
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def known(trail: TrailFile) -> Known:
     before = _kept(trail)
     after = before
     for block in trail.blocks(before.size):
-        last = decode(block[block.rfind(b"\n", 0, -1) + 1 : -1], trail.name, 0)
+        last = entry_of(block[block.rfind(b"\n", 0, -1) + 1 : -1], trail.name, 0)
         taken = (*after.taken, *_taken(block, trail.name))
         after = Known(after.size + len(block), last.hash, max(after.last, last.at), taken)
     if after.size - before.size > _KEEP_FROM:
@@ -77,16 +78,16 @@ def known(trail: TrailFile) -> Known:
 
 def _kept(trail: TrailFile) -> Known:
     try:
-        kept = msgspec.json.decode(trail.index() or b"{}", type=Known)
+        kept = decode(trail.index() or b"{}", Known)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Known()
     line = trail.line_before(kept.size) if kept.size > 0 else b""
-    return kept if line and decode(line, trail.name, 0).hash == kept.hash else Known()
+    return kept if line and entry_of(line, trail.name, 0).hash == kept.hash else Known()
 
 
 def _taken(block: bytes, name: str) -> Iterator[Entry]:
     for start in sorted({block.rfind(b"\n", 0, at) + 1 for at in _places(block)}):
-        entry = decode(block[start : block.index(b"\n", start)], name, 0)
+        entry = entry_of(block[start : block.index(b"\n", start)], name, 0)
         if entry.kind.rpartition(".")[2] in TAKING:
             yield entry
 

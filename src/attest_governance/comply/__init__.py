@@ -1,0 +1,1 @@
+"""Compliance: frameworks as data, and what a run shows of their controls."""

@@ -1,0 +1,1 @@
+"""The audit of a fleet: the same judgement over millions of resources of many clusters, on Ray."""

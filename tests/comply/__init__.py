@@ -1,0 +1,1 @@
+"""Compliance: frameworks, reports and the configuration that asks for them."""
