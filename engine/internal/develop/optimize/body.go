@@ -28,6 +28,15 @@ func (v variables) with(more variables) variables {
 	return out
 }
 
+// without are those of these variables that no others by the same name stand in front of.
+func (v variables) without(hidden variables) variables {
+	out := v.with(nil)
+	for name := range hidden {
+		delete(out, name)
+	}
+	return out
+}
+
 // holds says whether all of some variables are among these.
 func (v variables) holds(all variables) bool {
 	for name := range all {
@@ -67,8 +76,9 @@ func (s *source) body(b *body, bound variables) []*body {
 	around, outer := b.around, b.outer
 	inside := func(node any, bound variables) {
 		for _, closure := range s.closures(node) {
-			closure.body.rule, closure.body.around, closure.body.outer = b.rule, around, outer
-			out = append(out, s.body(closure.body, bound.with(closure.own))...)
+			hidden := closure.hides()
+			closure.body.rule, closure.body.around, closure.body.outer = b.rule, around, outer.without(hidden)
+			out = append(out, s.body(closure.body, bound.without(hidden).with(closure.own))...)
 		}
 	}
 	for _, statement := range b.statements {
@@ -91,6 +101,16 @@ func (s *source) body(b *body, bound variables) []*body {
 type closure struct {
 	body *body
 	own  variables
+}
+
+// hides are the names that mean other variables in a closure than around it: all through it, though a declaration
+// holds from its statement on only. So nothing is known of what stands before it.
+func (c closure) hides() variables {
+	out := c.own.with(nil)
+	for _, statement := range c.body.statements {
+		out = out.with(declarations(statement))
+	}
+	return out
 }
 
 // closures are the bodies directly inside a statement or a term.
@@ -152,6 +172,34 @@ func declares(statement *ast.Expr) bool {
 	}
 	_, member := decl.Symbols[0].Value.(ast.Call)
 	return !member
+}
+
+// declarations are the variables that a statement makes, whatever has their names before it.
+func declarations(statement *ast.Expr) variables {
+	out := variables{}
+	look := func(node any) {
+		ast.WalkVars(node, func(v ast.Var) bool {
+			out[v] = true
+			return false
+		})
+	}
+	switch terms := statement.Terms.(type) {
+	case *ast.SomeDecl:
+		for _, symbol := range terms.Symbols {
+			if call, ok := symbol.Value.(ast.Call); ok {
+				for _, target := range call[1 : len(call)-1] {
+					look(target)
+				}
+			} else {
+				look(symbol)
+			}
+		}
+	case []*ast.Term:
+		if statement.IsAssignment() {
+			look(terms[1])
+		}
+	}
+	return out
 }
 
 // iterates says whether a statement may hold for several values of its variables.

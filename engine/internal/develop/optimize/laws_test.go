@@ -20,6 +20,7 @@ var statements = []string{
 	"not upper(c.name) == \"A\"", "upper(c.name) != upper(d.name)", "z := [e | some e in input.resource.spec.containers; e.name == c.name]",
 	"count(z) > 1", "count({n | some n in split(input.parameters.words, \",\")}) > 1", "every e in input.resource.spec.containers { upper(e.name) != \"B\" }",
 	"every c in input.resource.spec.containers { upper(c.name) != \"C\" }", "count([upper(c.name) | some c in input.resource.spec.containers]) > 1",
+	"count([1 | some c in input.resource.spec.containers; upper(c.name) != \"A\"]) > 1", "{c.name | c := input.resource.spec.containers[_]; count(split(c.image, \"/\")) > 1} != set()",
 	"split(input.parameters.words, \",\")[i] == c.name", "input.resource.spec.containers[i].name == split(input.parameters.words, \",\")[j]",
 	"lower(input.resource.kind) == \"pod\" with input.resource.kind as \"POD\"", "w := lower(input.resource.metadata.name)",
 	"to_number(c.name) > 1", "object.get(input.parameters, \"words\", \"\") != \"\"", "not is_odd(c)", "helper(c.name) == \"A\"", "walk(input.resource.spec, [p, \"A\"])",

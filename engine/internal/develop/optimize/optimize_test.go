@@ -141,6 +141,20 @@ func TestRepeatedWork(t *testing.T) {
 		"a variable of the same name in a comprehension": {
 			pods + "\tupper(c.name) == \"A\"\n\tmsg := concat(\"\", [upper(c.name) | some c in [{\"name\": \"x\"}]])\n}\n", nil, nil,
 		},
+		"a loop in a comprehension over a variable of the same name": {
+			pods + "\tmsg := concat(\",\", [c.image | some c in input.resource.spec.containers; upper(c.name) != \"A\"])\n}\n", nil, nil,
+		},
+		"a value in a comprehension under the same name": {
+			pods + "\tmsg := concat(\",\", [c.image | some d in input.resource.spec.containers; c := d; upper(c.name) != \"A\"])\n}\n", nil, nil,
+		},
+		"a variable of an `every` of the same name": {
+			pods + "\tevery c in input.resource.spec.containers { some d in input.resource.spec.containers; upper(c.name) != lower(d.name) }\n\tmsg := c.name\n}\n",
+			[]string{"`upper(c.name)` is worked out for each element of the loop in line 6"}, nil,
+		},
+		"a branch without braces, whose expressions have no places": {
+			"package p\n\nviolation contains {\"msg\": name(c)} if some c in input.resource.spec.containers\n\n" +
+				"name(c) := c.title if c.title\n\nelse := upper(c.name) if upper(c.name) != \"A\"\n", nil, nil,
+		},
 		"comparisons and sums cost nothing": {pods + "\tc.x + 1 > 2\n\tc.x + 1 < 9\n\tmsg := c.name\n}\n", nil, nil},
 		"a random value is another one each time": {
 			pods + "\trand.intn(c.name, 2) == 0\n\tmsg := format_int(rand.intn(c.name, 2), 10)\n}\n", nil, nil,

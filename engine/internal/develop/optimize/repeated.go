@@ -212,30 +212,12 @@ func (o *optimizer) declared(every *ast.Every, names variables) bool {
 
 // declaresAny says whether a statement makes new variables of these names.
 func declaresAny(statement *ast.Expr, names variables) bool {
-	found := false
-	look := func(node any) {
-		ast.WalkVars(node, func(v ast.Var) bool {
-			found = found || names[v]
-			return found
-		})
-	}
-	switch terms := statement.Terms.(type) {
-	case *ast.SomeDecl:
-		for _, symbol := range terms.Symbols {
-			if call, ok := symbol.Value.(ast.Call); ok {
-				for _, target := range call[1 : len(call)-1] {
-					look(target)
-				}
-			} else {
-				look(symbol)
-			}
-		}
-	case []*ast.Term:
-		if statement.IsAssignment() {
-			look(terms[1])
+	for name := range declarations(statement) {
+		if names[name] {
+			return true
 		}
 	}
-	return found
+	return false
 }
 
 // hoist is the rewrite that does some work once, in a variable.

@@ -1,6 +1,7 @@
 package optimize
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -84,9 +85,13 @@ func declared(module *ast.Module) variables {
 	return names
 }
 
+// otherwise is how the text of a branch begins: OPA's parser gives its place to all that stands in its body where
+// that has no braces.
+var otherwise = regexp.MustCompile(`^else\b`)
+
 // stretch is the place of a location's text; it fails where the parser's idea of it is not what stands there.
 func (s *source) stretch(loc *ast.Location) (span, bool) {
-	if loc == nil || len(loc.Text) == 0 || loc.Offset < 0 || loc.Offset+len(loc.Text) > len(s.text) {
+	if loc == nil || len(loc.Text) == 0 || loc.Offset < 0 || loc.Offset+len(loc.Text) > len(s.text) || otherwise.Match(loc.Text) {
 		return span{}, false
 	}
 	at := span{loc.Offset, loc.Offset + len(loc.Text)}
