@@ -214,7 +214,15 @@ def _worded(error: Exception, command: Any, arguments: Sequence[str]) -> Excepti
         message = re.sub(typers, ours, message)
     near = getattr(error, "possibilities", None) or ()
     hint = f"did you mean `{near[0]}`?" if near else f"see `{_path(command, arguments)} --help`"
+    if message.startswith("too many arguments") and _takes(error, "--policy-dir"):
+        hint = f"policies are named with `--policy-dir`; {hint}"
     return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _takes(error: Exception, option: str) -> bool:
+    """Whether the command that an error of Typer's is about has an option."""
+    parameters = getattr(getattr(getattr(error, "ctx", None), "command", None), "params", ())
+    return any(option in parameter.opts for parameter in parameters)
 
 
 def _path(command: Any, arguments: Sequence[str]) -> str:  # noqa: ANN401 (Typer's own type)

@@ -47,6 +47,26 @@ func TestReferences(t *testing.T) {
 			`violation contains m if { m := [x | some x in [input.resource.kind]][0] }`,
 			[]string{"[x | some x in [input.review.object.kind]][0]"},
 		},
+		"a comparison of comparisons": {
+			`violation contains "x" if not (input.resource.a == 1) == (input.resource.b in [2])`,
+			[]string{"not (input.review.object.a == 1) == [input.review.object.b in [2]][0]"},
+		},
+		"a comparison with a comparison": {
+			`violation contains "x" if input.resource.a == (input.resource.b == false)`,
+			[]string{"input.review.object.a == (input.review.object.b == false)"},
+		},
+		"a comparison with a membership": {
+			`violation contains "x" if { y := [input.resource.a == (input.resource.b in [2])]; y[0] }`,
+			[]string{"input.review.object.a == [input.review.object.b in [2]][0]"},
+		},
+		"a membership of a membership": {
+			`violation contains "x" if input.resource.a in (input.resource.b in [2])`,
+			[]string{"input.review.object.a in [input.review.object.b in [2]][0]"},
+		},
+		"comparisons of sums": {`violation contains "x" if input.resource.a + 1 < (2 + 3) * 4`, []string{"(input.review.object.a + 1) < ((2 + 3) * 4)"}},
+		"a comparison that a variable holds": {
+			`violation contains x if { x := input.resource.a == 1 }`, []string{"x := input.review.object.a == 1"},
+		},
 		"the operation": {`violation contains input.operation`, []string{"violation contains input.review.operation"}},
 		"the user": {
 			`violation contains m if { m := input.user.username }`,

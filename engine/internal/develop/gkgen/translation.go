@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/format"
 
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -80,12 +79,11 @@ func (t *translation) packagesInOrder() []string {
 }
 
 func (t *translation) print(module *ast.Module) string {
-	text, err := format.AstWithOpts(module, format.Opts{RegoVersion: ast.RegoV1, SkipDefensiveCopying: true})
+	text, err := written(module)
 	if err != nil {
 		t.fail(module.Package.Location, "the policy can't be written as Rego v1: "+model.OneLine(err.Error()), "see `attest policy validate`")
-		return ""
 	}
-	return spaced(string(text))
+	return spaced(text)
 }
 
 // spaced indents with spaces: YAML readers and people cope better with them. Text that holds a line
