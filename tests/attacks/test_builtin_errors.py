@@ -26,7 +26,7 @@ VALUES: tuple[Any, ...] = (
     [], [None], [7], [[]], [{}], {}, {"a": None}, {"a": {"b": []}}, {"name": 7},
 )  # fmt: skip
 """A value of each type of JSON, and some that functions stumble over."""
-SAMPLE, LARGE_SAMPLE = 300, 3000
+SAMPLE, LARGE_SAMPLE = 300, 1000
 """Mutations of one policy's examples, for itself and for all policies."""
 DIGEST = "sha256:9b7c8d1f0e2a4c6b8d0f1e3a5c7b9d2f4e6a8c0b1d3f5e7a9c2b4d6f8e0a1c3d"
 

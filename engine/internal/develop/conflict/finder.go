@@ -194,8 +194,8 @@ func (f *finder) search(j *judge, examples []explore.Example) {
 		return
 	}
 	j.pool = explore.Search(f.ctx, j.subject, seeds, budget)
-	if !j.fired() && !j.pool.Exhausted() {
-		j.pool = explore.Search(f.ctx, j.subject, seeds, f.thorough()*budget)
+	if !j.fired(f.ctx) && !j.pool.Exhausted() {
+		j.pool.GoOn(f.ctx, f.thorough()*budget)
 	}
 }
 
@@ -240,11 +240,11 @@ func (f *finder) each(done string, do func(*judge)) error {
 	return failed
 }
 
-// fired says whether all rules have, but for those that look up other objects: of these few are among the inputs, however
-// many are tried.
-func (j *judge) fired() bool {
+// fired says whether all rules have, but for those that look up other objects, of which few are among the inputs however
+// many are tried, and those that the parameters switch off.
+func (j *judge) fired(ctx context.Context) bool {
 	for i, rule := range j.subject.Rules {
-		if rule.Entry && len(j.pool.Holding(i)) == 0 && !looksUp(j.subject.Set.Compiler, rule.Rule) {
+		if rule.Entry && len(j.pool.Holding(i)) == 0 && !looksUp(j.subject.Set.Compiler, rule.Rule) && !j.subject.Never(ctx, i) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package explore
 import (
 	"context"
 	"encoding/json"
+	"hash/maphash"
 	"slices"
 	"strings"
 
@@ -23,11 +24,13 @@ type Pool struct {
 	Corpus  []Found // in the order of discovery
 	Tried   []Found // every world, bounded by maxTried
 	known   map[feature]int
-	seen    map[string]bool
+	seen    map[uint64]bool // digests of the worlds that were tried: their texts are large, and many
 	shapes  map[string]bool
 	types   map[string]string
 	Failed  int   // how many evaluations failed
 	Failure error // the first failure
+
+	edited, spliced map[int]bool // worlds of the corpus that had their turn
 
 	treasures []string // texts of worlds that did something new
 	roots     []Edit   // what worlds have beside the input
@@ -48,7 +51,10 @@ func (p *Pool) remember(found Found) {
 // Search explores a policy from seeds until nothing new is found or so many worlds have been tried.
 // It is deterministic: nothing in it depends on time or chance.
 func Search(ctx context.Context, s *Subject, seeds []World, budget int) *Pool {
-	p := &Pool{Subject: s, known: map[feature]int{}, seen: map[string]bool{}, types: map[string]string{}, shapes: map[string]bool{}}
+	p := &Pool{
+		Subject: s, known: map[feature]int{}, seen: map[uint64]bool{}, types: map[string]string{}, shapes: map[string]bool{},
+		edited: map[int]bool{}, spliced: map[int]bool{},
+	}
 	for _, seed := range seeds {
 		p.learn(seed)
 		p.stock(seed)
@@ -58,25 +64,30 @@ func Search(ctx context.Context, s *Subject, seeds []World, budget int) *Pool {
 			p.Try(ctx, seed)
 		}
 	}
-	edited, spliced := map[int]bool{}, map[int]bool{}
+	p.GoOn(ctx, budget)
+	return p
+}
+
+// GoOn continues a search until nothing new is found or so many worlds have been tried in all.
+func (p *Pool) GoOn(ctx context.Context, budget int) {
+	s := p.Subject
 	for turn := 0; len(p.seen) < budget && ctx.Err() == nil && !p.Exhausted(); turn++ {
 		i := -1
 		if turn%3 < 2 {
-			i = p.pick(edited, turn%2 == 1)
+			i = p.pick(p.edited, turn%2 == 1)
 		}
 		if i >= 0 {
 			w := p.Corpus[i].World
 			for _, edits := range [][]Edit{s.Hints(ctx, w), s.parameterEdits(w), havoc(w, s.Words)} {
 				p.tryAll(ctx, w, edits, budget)
 			}
-		} else if i := p.pick(spliced, turn%2 == 1); i >= 0 {
+		} else if i := p.pick(p.spliced, turn%2 == 1); i >= 0 {
 			p.tryAll(ctx, p.Corpus[i].World, p.splices(p.Corpus[i].World), budget)
-		} else if len(edited) == len(p.Corpus) {
+		} else if len(p.edited) == len(p.Corpus) {
 			break
 		}
 	}
 	p.pursue(ctx, budget)
-	return p
 }
 
 // pick takes a world of the corpus that has not had its turn: the first, or the last, which came far.
@@ -108,6 +119,9 @@ func (p *Pool) tryAll(ctx context.Context, w World, edits []Edit, budget int) {
 	}
 }
 
+// digests tell worlds apart. That two of a search have the same one does not happen.
+var digests = maphash.MakeSeed()
+
 // settled says that a place is not for a search to change.
 func (s *Subject) settled(path Path) bool {
 	return s.Fixed != nil && len(path) > 1 && path[1] == "parameters"
@@ -115,7 +129,7 @@ func (s *Subject) settled(path Path) bool {
 
 // Try evaluates a world, and keeps it where it does something new, or does it with less.
 func (p *Pool) Try(ctx context.Context, w World) {
-	key := w.Key()
+	key := maphash.String(digests, w.Key())
 	if p.seen[key] {
 		return
 	}
