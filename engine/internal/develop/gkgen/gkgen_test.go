@@ -130,6 +130,11 @@ func TestReferences(t *testing.T) {
 			"violation[{\"msg\": m}] { m := input.resource.kind; input.resource.kind in [\"Pod\"] }",
 			[]string{`violation contains {"msg": m} if {`},
 		},
+		"Rego v0 with values of heads and branches": {
+			"level(x) = 1 { x > 3 } else = 2 { x == (2 == x) }\ndefault high = false\nhigh = true { level(3) == 1 }\nkinds[x] = y { x := 1; y := [x][_] }\n" +
+				"violation[{\"msg\": m}] { m := level(1); high; kinds[1]; input.resource }",
+			[]string{"x == (2 == x)", "else := 2", "default high := false"},
+		},
 		"text that spans lines keeps its tabs": {
 			"violation contains m if { m := `one\n\ttwo`; input.resource }", []string{"`one\n\ttwo`"},
 		},
