@@ -74,7 +74,11 @@ MISTYPED = {
         "see `attest policy check --help`",
     ),
     "an argument too many": ("controller run", "too many arguments: `run`", "see `attest controller --help`"),
-    "policies as an argument": ("policy conflicts policies/", "too many arguments: `policies/`", "named with `--policy-dir`"),
+    "policies as an argument": (
+        "policy conflicts policies/",
+        "too many arguments: `policies/`",
+        "named with `--policy-dir`",
+    ),
     "one of few commands": ("deploy prnt", "`attest deploy` has no command `prnt`", "see `attest deploy render`"),
     "help": ("helpp", "`attest` has no command `helpp`", "did you mean `attest help`?"),
     "no argument": ("policy check", "the argument `PATH…` is missing", "see `attest policy check --help`"),
