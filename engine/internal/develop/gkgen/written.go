@@ -71,7 +71,7 @@ var wildcard = regexp.MustCompile(`\$[0-9]+`)
 
 // meaning are the rules of a module in the form in which OPA shows them: calls as calls, whatever they look like.
 func meaning(module *ast.Module) string {
-	module.SetRegoVersion(ast.RegoV1)
+	module.SetRegoVersionSpan(ast.RegoVersionSpanOf(ast.RegoV1))
 	ast.WalkRules(module, func(rule *ast.Rule) bool {
 		rule.Head.Assign = true // `=` and `:=` are the same in a head
 		return false
