@@ -14,7 +14,17 @@ import typer
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import Showing, exit_code, report_options, tell_unseen
 from attest_governance.cli.main import OK
-from attest_governance.cli.options import DOCUMENTS, POLICIES, SHOWING, Context, Kubeconfig, application, takes
+from attest_governance.cli.options import (
+    DOCUMENTS,
+    POLICIES,
+    SHOWING,
+    Context,
+    Kubeconfig,
+    TlsCert,
+    TlsKey,
+    application,
+    takes,
+)
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import tell
 from attest_governance.cli.session import open_here, state_folder
@@ -175,10 +185,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where metrics are; port 0: any.")] = (
         "127.0.0.1:9464"
     )
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", metavar="FILE", help="The certificate with its chain (PEM).")
-    ] = None
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")] = None
+    tls_cert: TlsCert = None
+    tls_key: TlsKey = None
 
 
 @app.command("watch")
@@ -206,12 +214,11 @@ def watch(*, request: Request, reached: Reached, kept: Kept) -> int:
 def _watching(cluster: KubernetesCluster, reached: Reached, kept: Kept) -> Watching:
     from attest_governance.controller.audit.keeper import Room  # noqa: PLC0415 (an extra)
     from attest_governance.controller.audit.running import Watching  # noqa: PLC0415
-    from attest_governance.server.listening import Certificate, address_of  # noqa: PLC0415
+    from attest_governance.server.listening import address_of, certificate_of  # noqa: PLC0415
 
     address = address_of(kept.listen)
-    if bool(kept.tls_cert) != bool(kept.tls_key):
-        raise UsageError("--tls-cert and --tls-key go together", hint="give a certificate and its key")
-    if kept.tls_cert is None and not address.loopback:
+    certificate = certificate_of(kept.tls_cert, kept.tls_key)
+    if certificate is None and not address.loopback:
         raise UsageError(
             f"`{address.host}` is no loopback address, and what is found would be readable on the way",
             hint="give --tls-cert and --tls-key",
@@ -220,7 +227,7 @@ def _watching(cluster: KubernetesCluster, reached: Reached, kept: Kept) -> Watch
         cluster=cluster,
         state=kept.state or _folder(cluster),
         address=address,
-        certificate=Certificate(kept.tls_cert, kept.tls_key) if kept.tls_cert and kept.tls_key else None,
+        certificate=certificate,
         scope=reached.scope,
         room=Room(interval=kept.interval),
         namespace=kept.lease_namespace,

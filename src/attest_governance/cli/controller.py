@@ -16,7 +16,7 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import OK
-from attest_governance.cli.options import POLICIES, Context, Kubeconfig, takes
+from attest_governance.cli.options import POLICIES, Context, Kubeconfig, TlsCert, TlsKey, takes
 from attest_governance.cli.saying import tell
 from attest_governance.cli.session import docker_configuration, engine, environment
 from attest_governance.errors import UsageError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from attest_governance.controller.gitops.judging import Means
     from attest_governance.controller.gitops.loop import Loop
     from attest_governance.controller.gitops.syncing import World
-    from attest_governance.server.listening import Certificate
 
 _JUDGING = (*POLICIES, "strict", "fail_on", "parameters", "data", "jobs", "governed", "disallow_exemptions")
 _OPTIONS = (
@@ -58,10 +57,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Where probes, metrics and pushes are answered.")
     ] = "127.0.0.1:8081"
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", metavar="FILE", help="The certificate with its chain (PEM).")
-    ] = None
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")] = None
+    tls_cert: TlsCert = None
+    tls_key: TlsKey = None
     kubeconfig: Kubeconfig = None
     context: Context = ""
     namespace: Annotated[
@@ -102,13 +99,13 @@ def command(*, request: Request, options: Options) -> int:
     """
     try:
         from attest_governance.controller.gitops.app import application  # noqa: PLC0415 (an extra)
-        from attest_governance.server.listening import address_of, listen, tls_context  # noqa: PLC0415
+        from attest_governance.server.listening import address_of, certificate_of, listen, tls_context  # noqa: PLC0415
     except ImportError as error:
         raise UsageError(
             f"the controller needs packages that are not installed: {error.name}",
             hint="run `pip install lightkube starlette uvicorn httptools uvloop prometheus-client`",
         ) from error
-    certificate = _certificate(options)
+    certificate = certificate_of(options.tls_cert, options.tls_key)
     secret = _secret(options.webhook_secret)
     untrusted = Engine(engine_path())
     try:
@@ -187,16 +184,6 @@ def world_of(cluster: Cluster, means: Means, options: Options) -> World:
         permitted=Permitted(options.allow_host),
         limits=FetchLimits(seconds=options.fetch_timeout),
     )
-
-
-def _certificate(options: Options) -> Certificate | None:
-    from attest_governance.server.listening import Certificate  # noqa: PLC0415 (an extra)
-
-    if options.tls_cert is None and options.tls_key is None:
-        return None
-    if options.tls_cert is None or options.tls_key is None:
-        raise UsageError("--tls-cert and --tls-key go together", hint="give a certificate and its key")
-    return Certificate(options.tls_cert, options.tls_key)
 
 
 def _secret(path: Path | None) -> bytes:

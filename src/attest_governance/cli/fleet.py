@@ -12,7 +12,7 @@ import typer
 from attest_governance import __version__
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.judging import exit_code
-from attest_governance.cli.options import POLICIES, application, takes
+from attest_governance.cli.options import DOCUMENTS, POLICIES, application, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import tell
 from attest_governance.cli.session import environment, open_here
@@ -33,9 +33,7 @@ _JUDGING = (
     "input_form",
     "strict",
     "fail_on",
-    "parameters",
-    "data",
-    "evidence",
+    *DOCUMENTS,
     "governed",
     "disallow_exemptions",
     "disallow_annotation_exemptions",

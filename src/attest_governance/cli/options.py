@@ -37,6 +37,10 @@ Context = Annotated[str, typer.Option("--context", metavar="NAME", help="The con
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig; else KUBECONFIG or ~/.kube/config.")
 ]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", metavar="FILE", help="The certificate with its chain (PEM).")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")]
 Format = Annotated[Literal["text", "json"], typer.Option("--format", "-f", help="text or json.")]
 Key = Annotated[
     Path | None,

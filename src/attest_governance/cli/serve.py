@@ -12,7 +12,7 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.main import OK
-from attest_governance.cli.options import POLICIES, Context, Kubeconfig, takes
+from attest_governance.cli.options import DOCUMENTS, POLICIES, Context, Kubeconfig, TlsCert, TlsKey, takes
 from attest_governance.cli.session import open_here, served_sources
 from attest_governance.errors import UsageError
 from attest_governance.request import Request
@@ -31,9 +31,7 @@ _SERVING = (
     "input_form",
     "strict",
     "fail_on",
-    "parameters",
-    "data",
-    "evidence",
+    *DOCUMENTS,
     "jobs",
     "governed",
     "disallow_exemptions",
@@ -65,10 +63,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0: any.")] = (
         "127.0.0.1:8443"
     )
-    tls_cert: Annotated[
-        Path | None, typer.Option("--tls-cert", metavar="FILE", help="The certificate with its chain (PEM).")
-    ] = None
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key (PEM).")] = None
+    tls_cert: TlsCert = None
+    tls_key: TlsKey = None
     client_ca: Annotated[
         Path | None,
         typer.Option("--client-ca", metavar="FILE", help="Take only clients that these authorities know (PEM)."),
@@ -180,7 +176,6 @@ def command(*, request: Request, options: Options) -> int:
             f"the server needs packages that are not installed: {error.name}",
             hint="run `pip install starlette uvicorn httptools uvloop prometheus-client`",
         ) from error
-    from attest_governance.server.evidence import ServedEvidence  # noqa: PLC0415 (an extra)
     from attest_governance.server.journal import Journal, Outlet  # noqa: PLC0415
 
     serving, served = _serving(options), ServedEvidence(served_sources)

@@ -49,8 +49,9 @@ class Objects:
         Raises:
             InventoryFullError: there is no room for them; nothing has changed.
         """
+        away = set(gone)
         with self._lock:
-            left = {name: text for name, text in self._texts.items() if name not in set(gone)} | dict(objects)
+            left = {name: text for name, text in self._texts.items() if name not in away} | dict(objects)
             self.insist_on_room(sum(map(len, left.values())))
             self._texts = left
 

@@ -61,6 +61,19 @@ class Certificate(msgspec.Struct, frozen=True):
     clients: Path | None = None
 
 
+def certificate_of(chain: Path | None, key: Path | None) -> Certificate | None:
+    """The files of `--tls-cert` and `--tls-key`; None where neither is given.
+
+    Raises:
+        UsageError: one of them is missing.
+    """
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        raise UsageError("--tls-cert and --tls-key go together", hint="give a certificate and its key")
+    return Certificate(chain, key)
+
+
 def address_of(text: str) -> Address:
     """`HOST:PORT`, an IPv6 address in brackets.
 

@@ -141,15 +141,14 @@ def owner_of(live: Object | None) -> str:
     return str(labels.get(OWNER_LABEL, ""))
 
 
-def prune(cluster: Cluster, application: Application, inventory: Sequence[str], kept: Iterable[str]) -> tuple[str, ...]:
-    """Deletes what an inventory lists beyond what is kept, and returns what of it had to stay.
+def prune(cluster: Cluster, application: Application, gone: Iterable[str]) -> tuple[str, ...]:
+    """Deletes what of an inventory is gone from the repository, and returns what of it had to stay.
 
     Raises:
         ClusterError: the cluster can't be asked, or refuses.
     """
-    wanted = set(kept)
-    gone = sorted((one for one in inventory if one not in wanted), key=lambda one: rank(one.split("|")[1]))
-    return tuple(one for one in reversed(gone) if not _prune_one(cluster, application, one))
+    ranked = sorted(gone, key=lambda one: rank(one.split("|")[1]))
+    return tuple(one for one in reversed(ranked) if not _prune_one(cluster, application, one))
 
 
 def _prune_one(cluster: Cluster, application: Application, entry: str) -> bool:

@@ -183,8 +183,9 @@ def carry_out(world: World, application: Application, candidate: Candidate) -> A
     try:
         rehearse(writing, application, candidate.objects)
         lives = apply_all(writing, application, candidate.objects, world.patience)
-        gone = tuple(one for one in before if one not in set(names))
-        left = prune(writing, application, before, names) if _prunes(application) else gone
+        wanted = set(names)
+        gone = tuple(one for one in before if one not in wanted)
+        left = prune(writing, application, gone) if _prunes(application) else gone
     except AttestError as error:
         failed = _failed("Error", error)
         return tell(world, application, msgspec.structs.replace(failed, syncing=candidate.commit, inventory=both))
@@ -283,7 +284,7 @@ def remove(world: World, application: Application) -> None:
         ClusterError: the cluster refuses.
     """
     if application.spec.sync_policy.deletion == "Delete":
-        prune(_writing(world, application), application, tuple(application.status.get("inventory") or ()), ())
+        prune(_writing(world, application), application, application.status.get("inventory") or ())
 
 
 def _recovered(world: World, application: Application, refusal: Report) -> Application:
