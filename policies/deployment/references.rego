@@ -19,22 +19,28 @@
 #   severity: medium
 #   remediation: Correct the name, or add the resource that it names to the files that are checked.
 #   inventory:
-#     - ClusterRole
-#     - ConfigMap
-#     - CronJob
-#     - DaemonSet
-#     - Deployment
-#     - Job
-#     - PersistentVolumeClaim
-#     - Pod
-#     - PodTemplate
-#     - ReplicaSet
-#     - ReplicationController
-#     - Role
-#     - Secret
-#     - Service
-#     - ServiceAccount
-#     - StatefulSet
+#     - ClusterRole: []
+#     - ConfigMap: &entries [binaryData, data, stringData]
+#     - CronJob:
+#         - spec.jobTemplate.spec.template.metadata.labels
+#         - spec.jobTemplate.spec.template.spec.containers.ports
+#         - spec.jobTemplate.spec.template.spec.initContainers.ports
+#     - DaemonSet: &workload
+#         - spec.template.metadata.labels
+#         - spec.template.spec.containers.ports
+#         - spec.template.spec.initContainers.ports
+#     - Deployment: *workload
+#     - Job: *workload
+#     - PersistentVolumeClaim: []
+#     - Pod: [metadata.labels, spec.containers.ports, spec.initContainers.ports]
+#     - PodTemplate: [template.metadata.labels, template.spec.containers.ports, template.spec.initContainers.ports]
+#     - ReplicaSet: *workload
+#     - ReplicationController: *workload
+#     - Role: []
+#     - Secret: *entries
+#     - Service: [metadata.labels, spec.ports]
+#     - ServiceAccount: []
+#     - StatefulSet: *workload
 #   profiles:
 #     strict: {complete_kinds: [ConfigMap, PersistentVolumeClaim, Pod, Role, Service, ServiceAccount]}
 #   controls:

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -17,14 +16,12 @@ import (
 	"attest.continuu.ms/engine/internal/version"
 )
 
-// gcPercent trades memory for speed: a run is short, and what it holds at a time is small. Where it is not, as in a search
-// for conflicts, memory is collected more often from softLimit (bytes) on.
-const (
-	gcPercent = 400
-	softLimit = 1 << 30
-	// lastingPercent is for a process that lives on beside others: three engines of a server took 470 MB by the one, 300 MB
-	// by the other, for a sixth more of processor.
-	lastingPercent = 100
+// A run is short, and what it holds at a time is small: garbage may be much more than that, but for a large project (ADR 0070).
+// A process that lives on beside others has no room to spare: three engines of a server took 470 MB by the one, 300 MB by the
+// other, for a sixth more of processor.
+var (
+	briefly = &pace{Most: 400, Least: 100, Room: 256 << 20}
+	lasting = &pace{Most: 100, Least: 100}
 )
 
 func main() {
@@ -38,10 +35,7 @@ func main() {
 	// Ctrl-C in a terminal reaches the whole process group; what it means is the parent's decision,
 	// and our stdin closes when the parent goes.
 	signal.Ignore(os.Interrupt)
-	debug.SetGCPercent(gcPercent)
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(softLimit)
-	}
+	briefly.keep()
 	deadline.Stuck = stuck
 	if *ahead != "" {
 		begin(*ahead)

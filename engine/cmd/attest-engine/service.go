@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
@@ -101,7 +100,7 @@ func (s *service) initialize(_ context.Context, r *rpc.Request) (any, error) {
 		runtime.GOMAXPROCS(params.Jobs)
 	}
 	if params.Lasting {
-		debug.SetGCPercent(lastingPercent)
+		lasting.keep()
 	}
 	s.once.Do(func() { rpc.Ceiling(params.Memory, s.stderr) })
 	return initializeResult{

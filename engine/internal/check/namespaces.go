@@ -25,7 +25,7 @@ func (r *run) lookAround() error {
 	if r.review != nil || !looks {
 		around = inventory
 	}
-	wanted.Kinds = append(wanted.Kinds, "Namespace", customDefinition)
+	wanted = wanted.And(rego.Wanted{Kinds: map[string]rego.Fields{"Namespace": nil, customDefinition: nil}})
 	var definitions []map[string]any
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
@@ -134,17 +134,18 @@ func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (
 			file.Problems, file.Skipped = nil, nil
 		}
 	}()
-	if !inventory && !wanted.All && !load.MayHold(&source, wanted.Kinds, r.limits) {
+	if !inventory && !wanted.All && !load.MayHold(&source, wanted.Names(), r.limits) {
 		return load.File{}
 	}
 	file = load.Read(source, r.limits)
 	file.Documents = slices.DeleteFunc(file.Documents, func(document *load.Document) bool {
-		unwanted := !wanted.All && !slices.Contains(wanted.Kinds, document.Resource.Kind)
-		return unwanted || r.patches.Of(source, document) != "" // a patch makes no object
-	})
-	for _, document := range file.Documents {
+		if r.patches.Of(source, document) != "" { // a patch makes no object
+			return true
+		}
 		r.placeIn(document)
-	}
+		document.Term = wanted.Of(document.Resource, document.Term)
+		return document.Term == nil
+	})
 	return file
 }
 

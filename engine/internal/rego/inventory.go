@@ -3,7 +3,6 @@ package rego
 import (
 	"context"
 	"maps"
-	"slices"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -48,17 +47,6 @@ func (s *Set) WithInventory(ctx context.Context, inventory *ast.Term) (*Set, err
 	return &with, err
 }
 
-// Wanted is the part of `data.inventory` that policies look at: all of it, or the resources of some
-// kinds. A policy says which in its METADATA (`custom.inventory: [PodDisruptionBudget]`), so that a
-// run need not hold every resource in memory for the sake of a few.
-type Wanted struct {
-	All   bool
-	Kinds []string
-}
-
-// Any says whether a policy looks at the inventory at all.
-func (w Wanted) Any() bool { return w.All || len(w.Kinds) > 0 }
-
 // Reading is what policies look at beside the resource that they judge. Whoever asks them gathers no more than that.
 type Reading struct {
 	Namespace bool // `input.namespace`, the object of the resource's Namespace
@@ -73,20 +61,18 @@ func (s *Set) Reads(selections []Selection) (all Reading) {
 	for _, selection := range selections {
 		all.add(s.reads[selection.Name])
 	}
-	slices.Sort(all.Inventory.Kinds)
-	all.Inventory.Kinds = slices.Compact(all.Inventory.Kinds)
 	return all
 }
 
 // reader finds what policies look at. Each rule is read once, since most policies reach the same libraries.
 type reader struct {
-	declared map[string][]string // kinds that files say they look up
+	declared map[string]map[string]Fields // what files say they look up
 	known    map[*ast.Rule]Reading
 }
 
 // of follows the rules of a policy to all that they depend on: a library that nobody calls reads nothing.
 // A library that does not say what it looks up does so for its policy, whose kinds are own.
-func (r *reader) of(reached map[*ast.Rule]bool, own []string) (out Reading) {
+func (r *reader) of(reached map[*ast.Rule]bool, own map[string]Fields) (out Reading) {
 	for rule := range reached {
 		one, known := r.known[rule]
 		if !known {
@@ -121,8 +107,8 @@ func (r *reader) alone(rule *ast.Rule) Reading {
 }
 
 // anyVersion are kinds as METADATA names them.
-func anyVersion(kinds []string) (out []model.Kind) {
-	for _, kind := range kinds {
+func anyVersion(kinds map[string]Fields) (out []model.Kind) {
+	for kind := range kinds {
 		out = append(out, model.Kind{Kind: kind})
 	}
 	return out
@@ -132,8 +118,7 @@ func (r *Reading) add(other Reading) {
 	r.Namespace = r.Namespace || other.Namespace
 	r.Schema = r.Schema || other.Schema
 	r.Outside = r.Outside || other.Outside
-	r.Inventory.All = r.Inventory.All || other.Inventory.All
-	r.Inventory.Kinds = append(r.Inventory.Kinds, other.Inventory.Kinds...)
+	r.Inventory = r.Inventory.And(other.Inventory)
 	r.LookedUp = append(r.LookedUp, other.LookedUp...)
 }
 
@@ -148,10 +133,10 @@ func (s *Set) reached(policy []member) map[*ast.Rule]bool {
 	return seen
 }
 
-// kindsOf are those that the files of a policy say they look up.
-func kindsOf(policy []member, declared map[string][]string) (kinds []string) {
+// declaredOf is what the files of a policy say they look up.
+func declaredOf(policy []member, declared map[string]map[string]Fields) (kinds map[string]Fields) {
 	for _, m := range policy {
-		kinds = append(kinds, declared[m.File]...)
+		kinds = merged(kinds, declared[m.File])
 	}
 	return kinds
 }
@@ -165,23 +150,15 @@ func (s *Set) reachedByAny(parsed []member) map[*ast.Rule]bool {
 	return all
 }
 
-func declaredBy(parsed []member) map[string][]string {
-	declared := map[string][]string{}
+func declaredBy(parsed []member) map[string]map[string]Fields {
+	declared := map[string]map[string]Fields{}
 	for _, m := range parsed {
-		declared[m.File] = declaredKinds(m.Parsed.Module)
-	}
-	return declared
-}
-
-func declaredKinds(module *ast.Module) []string {
-	var kinds []string
-	for _, a := range module.Annotations {
-		listed, _ := a.Custom["inventory"].([]any)
-		for _, kind := range listed {
-			if s, ok := kind.(string); ok && a.Scope == "package" {
-				kinds = append(kinds, s)
+		for _, a := range m.Parsed.Module.Annotations {
+			if a.Scope == "package" {
+				kinds, _ := declaredKinds(a.Custom["inventory"])
+				declared[m.File] = merged(declared[m.File], kinds)
 			}
 		}
 	}
-	return kinds
+	return declared
 }

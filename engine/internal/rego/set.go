@@ -197,7 +197,7 @@ func (s *Set) prepare(parsed []member) []model.Problem {
 		}
 		s.Policies = append(s.Policies, policy)
 		own := s.reached(group)
-		reading := reader.of(own, kindsOf(group, reader.declared))
+		reading := reader.of(own, declaredOf(group, reader.declared))
 		s.reads[policy.Name], policy.LooksUp = reading, model.Kinds(reading.LookedUp)
 		maps.Copy(reached, own)
 	}

@@ -114,6 +114,9 @@ func metadataProblems(policy model.Policy, group []member) []model.Problem {
 	}
 	for _, m := range group {
 		for _, a := range m.Parsed.Module.Annotations {
+			if _, wrong := declaredKinds(a.Custom["inventory"]); wrong != "" && a.Scope == "package" {
+				warn("metadata_inventory", "`custom.inventory` says what the policy looks up: %s", wrong)
+			}
 			schema, stated := a.Custom["parameters"]
 			if _, isObject := schema.(map[string]any); stated && !isObject && a.Scope == "package" {
 				warn("metadata_parameters", "`custom.parameters` must be a JSON schema (an object)")

@@ -234,11 +234,12 @@ class Engine:
         connection, name = self._on(loaded)
         held = _held(options, connection)
         if manifests.review is not None:
-            yield connection.ask(reviewing(name, selected, manifests, options, held), deadline=options.deadline)
+            yield connection.ask(reviewing(name, selected, manifests, options, held), deadline=options.deadline).held()
             return
         whole = judging(name, selected, manifests, options, held)
         with contextlib.closing(connection.stream(whole, options.deadline)) as stream:
-            yield from stream
+            for batch in stream:
+                yield batch.held()
 
     async def acheck(
         self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions
@@ -251,7 +252,7 @@ class Engine:
         request = judging(name, selected, manifests, options, held)
         async with contextlib.aclosing(connection.astream(request, options.deadline)) as stream:
             async for batch in stream:
-                yield batch
+                yield batch.held()
 
     def ask_about(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import lru_cache
+from sys import intern
 from typing import Any, Literal
 
 import msgspec
 
+from attest_governance.decoding import decode
 from attest_governance.model import (
     Checked,
     Enforcement,
@@ -80,25 +82,44 @@ class WireFinding(msgspec.Struct, frozen=True, gc=False):
     message: str
     resource: int
     location: Location
-    details: dict[str, Any] = {}
+    details: msgspec.Raw = msgspec.Raw(b"{}")
     fix: str = ""
 
     def finding(self, resources: tuple[Resource, ...]) -> Finding:
-        """The finding with its resource."""
+        """The finding with its resource. What very many findings repeat, they share."""
+        at = self.location
         # By position, since names cost half as much again, and a run may have very many.
         return Finding(
-            self.policy,
+            intern(self.policy),
             self.engine,
-            self.rule,
+            intern(self.rule),
             self.severity,
             self.enforcement,
             self.message,
             resources[self.resource],
-            self.location,
+            Location(intern(at.file), at.line, at.column, at.end_line, at.end_column, intern(at.path)),
             None,
-            self.details,
-            self.fix,
+            _details(bytes(self.details)),
+            intern(self.fix),
         )
+
+
+_SHORT = 256
+"""Bytes of details that are kept to be shared."""
+
+
+def _details(text: bytes) -> dict[str, Any]:
+    return _short_details(text) if len(text) <= _SHORT else decode(text, dict[str, Any])
+
+
+@lru_cache(maxsize=1024)
+def _short_details(text: bytes) -> dict[str, Any]:
+    return decode(text, dict[str, Any])
+
+
+@lru_cache(maxsize=1024)
+def _shared(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(intern, names))
 
 
 class Decision(msgspec.Struct, frozen=True, rename="camel"):
@@ -120,9 +141,7 @@ class Decision(msgspec.Struct, frozen=True, rename="camel"):
     problems: tuple[str, ...] = ()
 
 
-class Batch(msgspec.Struct, frozen=True, dict=True):
-    """A notification `check/batch`: what some files came to, complete, in the order of the files."""
-
+class _Batch(msgspec.Struct, frozen=True):
     files: int = 0
     total: int = 0
     """How many files there are in the whole run."""
@@ -132,9 +151,6 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     """Of these, how many no selected policy looks at, by kind."""
     asked: dict[str, dict[str, int]] = {}
     """How many of these each policy looked at, by its name and their kind."""
-    resources: tuple[Resource, ...] = ()
-    """Those of the findings."""
-    found: tuple[WireFinding, ...] = msgspec.field(default=(), name="findings")
     problems: tuple[Problem, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     checked: tuple[Checked, ...] = ()
@@ -142,10 +158,27 @@ class Batch(msgspec.Struct, frozen=True, dict=True):
     spent: dict[str, int] = {}
     """Nanoseconds of evaluation by engine, where that is measured."""
 
-    @cached_property
-    def findings(self) -> tuple[Finding, ...]:
-        """The findings with their resources."""
-        return tuple(one.finding(self.resources) for one in self.found)
+
+class Batch(_Batch, frozen=True):
+    """What some files came to, complete, in the order of the files."""
+
+    findings: tuple[Finding, ...] = ()
+
+
+class WireBatch(_Batch, frozen=True):
+    """A notification `check/batch`."""
+
+    resources: tuple[Resource, ...] = ()
+    """Those of the findings."""
+    findings: tuple[WireFinding, ...] = ()
+
+    def held(self) -> Batch:
+        """The batch as it is held until the run ends: its findings with their resources."""
+        told = {name: getattr(self, name) for name in _Batch.__struct_fields__}
+        told["checked"] = tuple(
+            Checked(one.resource, intern(one.file), one.line, _shared(one.policies)) for one in self.checked
+        )
+        return Batch(**told, findings=tuple(one.finding(self.resources) for one in self.findings))
 
 
 class CheckAnswer(msgspec.Struct, frozen=True):

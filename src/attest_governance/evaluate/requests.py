@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 
 from attest_governance.evaluate.messages import (
-    Batch,
     CheckAnswer,
     FoldersAnswer,
     InventoryName,
@@ -24,6 +23,7 @@ from attest_governance.evaluate.messages import (
     TestAnswer,
     TestBatch,
     Versions,
+    WireBatch,
 )
 from attest_governance.model.authoring import Conflicts, GeneratedTests
 from attest_governance.model.play import Measured, Tested
@@ -102,10 +102,10 @@ class Unload(Request[None, None], frozen=True):
     set: str
 
 
-class Check(Request[Batch, CheckAnswer], frozen=True):
+class Check(Request[WireBatch, CheckAnswer], frozen=True):
     """Judges manifests; `timeout` is that of one evaluation, in milliseconds."""
 
-    method, answer, part, limit = "check", CheckAnswer, Batch, LONG
+    method, answer, part, limit = "check", CheckAnswer, WireBatch, LONG
     set: str
     policies: tuple[Selected, ...]
     paths: tuple[str, ...]
@@ -132,10 +132,10 @@ class Check(Request[Batch, CheckAnswer], frozen=True):
     """The name of an open inventory; empty for none."""
 
 
-class Review(Request[None, Batch], frozen=True, omit_defaults=True):
+class Review(Request[None, WireBatch], frozen=True, omit_defaults=True):
     """Judges an AdmissionReview (JSON) as an API server sent it; the fields are those of `Check`."""
 
-    method, answer = "review", Batch
+    method, answer = "review", WireBatch
     set: str
     policies: tuple[Selected, ...]
     review: Text
