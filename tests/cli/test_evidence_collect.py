@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,20 @@ UNPROVEN: dict[str, tuple[dict[str, Any], str]] = {
         f"{WHERE}success: the step `build` ended with exit code 1",
     ),
 }
+
+
+def test_several_at_once_write_one_whole_document_and_keep_what_they_brought(attest: Attest, shop: Shop) -> None:
+    shop.configure(**TRUST, layouts=["layout"])
+    for number in range(20):
+        shop.prove(name=f"build-{number}")
+    with ThreadPoolExecutor(4) as several:
+        arguments = ("policy", "evidence", "collect", "k8s", "--output", "evidence.json")
+        ran = list(several.map(lambda _: attest(*arguments), range(8)))
+    assert {(one.code, one.out, one.err) for one in ran} == {(0, "", "proofs: 20 accepted, 0 refused, 0 unreadable\n")}
+    facts = json.loads((shop.folder / "evidence.json").read_text())
+    assert len(facts["receipts"][shop.image]) == 20
+    assert sorted(path.name for path in shop.folder.glob("*evidence*")) == ["evidence.json"]
+    assert checked(attest, "--evidence", "evidence.json") == (0, [])
 
 
 @pytest.mark.parametrize("name", UNPROVEN)
