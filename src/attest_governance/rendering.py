@@ -117,4 +117,4 @@ def _left(made: Sequence[Rendering], *, bases: bool) -> Iterator[Left]:
     """The files that need not be looked at once more, with the reason."""
     for one in made:
         for path in (*one.templates, *(one.bases if bases else ())):
-            yield Left(path, f"judged as `{one.folder}` renders it")
+            yield Left(path, one.instead)

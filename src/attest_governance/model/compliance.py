@@ -200,7 +200,7 @@ class NotLookedAt(msgspec.Struct, frozen=True, rename="camel"):
     """Controls that no policy serves, as `framework/id`."""
     policies: tuple[PolicyGap, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    """Documents that are no resources."""
+    """Documents that are no resources, and files and folders that were left out."""
     namespaces: tuple[str, ...] = ()
     """Namespaces that a policy was told not to look at, with its name."""
     other: tuple[str, ...] = ()

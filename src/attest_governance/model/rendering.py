@@ -98,6 +98,11 @@ class Rendering(msgspec.Struct, frozen=True):
     """The folders of charts and kustomizations that took part, as the user would type them."""
     problem: Problem | None = None
 
+    @property
+    def instead(self) -> str:
+        """Why a file is left out that is judged as a part of it."""
+        return f"judged as `{self.folder}` renders it"
+
     def origin(self, document: RenderedDocument, line: int) -> tuple[str, int]:
         """The file and the line that made a line (from 1) of a document; line 0 where only the file is known."""
         at = (line - 1) * _PER_LINE

@@ -16,10 +16,11 @@ Verdict = Literal["allow", "deny", "error"]
 
 
 class Skipped(msgspec.Struct, frozen=True, rename="camel"):
-    """A document that is not a Kubernetes resource, and why we think so."""
+    """A document that is not a Kubernetes resource, or a file or folder that was left out, and why."""
 
     file: str
     line: int
+    """0 for a file or folder."""
     reason: str
 
 

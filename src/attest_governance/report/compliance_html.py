@@ -292,10 +292,10 @@ class _Page:
         yield from _list("Policies that were not asked, or do not deny", gaps)
         yield from _list("Namespaces outside", unseen.namespaces)
         yield from _list("Else", unseen.other)
-        skipped = [f"{one.file}:{one.line}: {one.reason}" for one in unseen.skipped[:_MOST_SKIPPED]]
+        skipped = [f"{words.place(one)}: {one.reason}" for one in unseen.skipped[:_MOST_SKIPPED]]
         more = len(unseen.skipped) - len(skipped)
         told = f"and {more} more, which --format json lists"
-        yield from _list("Documents that are no resources", (*skipped, *((told,) if more else ())))
+        yield from _list("What is no resource, or left out", (*skipped, *((told,) if more else ())))
         yield "</section>\n"
 
     def _policies(self) -> Iterator[str]:

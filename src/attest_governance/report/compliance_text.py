@@ -99,8 +99,7 @@ def not_looked_at(report: Report) -> Iterator[str]:
         *([f"controls that no policy serves: {', '.join(missing.controls)}"] if missing.controls else []),
         *(f"`{one.policy}` {one.reason}" for one in missing.policies),
         *([f"namespaces that are spared: {', '.join(missing.namespaces)}"] if missing.namespaces else []),
-        *([words.count(len(missing.skipped), "document that is no resource", "documents that are no resources")]
-          if missing.skipped else []),
+        *([words.kinds_of(missing.skipped)] if missing.skipped else []),
         *missing.other,
     ]  # fmt: skip
     if lines:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attest_governance.model import Enforcement, Finding, Outcome, Resource, Summary, Verdict, Waiver
+    from collections.abc import Sequence
+
+    from attest_governance.model import Enforcement, Finding, Outcome, Resource, Skipped, Summary, Verdict, Waiver
     from attest_governance.model.trace import Complaint
 
 VERDICTS: dict[Verdict, str] = {"allow": "allowed", "deny": "denied", "error": "could not decide"}
@@ -101,12 +103,29 @@ def _why(total: Summary) -> str:
 
 
 def skipped(outcome: Outcome, *, verbose: bool) -> list[str]:
-    """What was no resource: each under `--verbose`, else their number; no lines where everything was one."""
+    """What was no resource, and the files and folders that were left out: each under `--verbose`, else their number.
+
+    That number is without files that were judged all the same, as they are rendered.
+    """
     if verbose:
-        return [f"skipped: {one.file}:{one.line}: {one.reason}" for one in outcome.skipped]
-    total = outcome.summary.skipped
-    what = count(total, "document that is no resource", "documents that are no resources")
-    return [f"skipped {what}; --verbose says why"] if total else []
+        return [f"skipped: {place(one)}: {one.reason}" for one in outcome.skipped]
+    judged = {one.instead for one in outcome.rendered}
+    unseen = [one for one in outcome.skipped if one.reason not in judged]
+    return [f"skipped {kinds_of(unseen)}; --verbose says why"] if unseen else []
+
+
+def kinds_of(skipped: Sequence[Skipped]) -> str:
+    """How much was no resource, and how much was left out, in words; empty for nothing."""
+    documents = sum(one.line > 0 for one in skipped)
+    left_out = len(skipped) - documents
+    what = [count(documents, "document that is no resource", "documents that are no resources")] if documents else []
+    what += [count(left_out, "file or folder", "files or folders")] if left_out else []
+    return " and ".join(what)
+
+
+def place(one: Skipped) -> str:
+    """Where a document stands; of what was left out as a whole, the path."""
+    return f"{one.file}:{one.line}" if one.line else one.file
 
 
 def duration(nanoseconds: float) -> str:
