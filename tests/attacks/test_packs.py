@@ -516,7 +516,11 @@ NO_PACK: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "a time in the compression": (lambda data: altered(data, 4), "this is no compliance pack"),
     "cut in the middle": (lambda data: data[: len(data) // 2], "the pack is cut"),
     "cut at the end": (lambda data: data[:-1], "goes on behind its end, or its sum is wrong"),
-    "its compression damaged": (lambda data: altered(data, 10), "can't be read"),
+    "a block of no type in its compression": (
+        lambda data: data[:10] + bytes([data[10] | 6]) + data[11:],
+        "can't be read",
+    ),
+    "its last block is not the last": (lambda data: altered(data, 10), "the pack"),
     "its sum altered": (lambda data: altered(data, len(data) - 5), "its sum is wrong"),
     "something behind it": (lambda data: data + b"x", "goes on behind its end"),
     "a second archive behind it": (lambda data: data + data, "goes on behind its end"),
