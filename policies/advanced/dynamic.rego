@@ -99,6 +99,7 @@ answers[path] := http.send({
 	"force_cache": true,
 	"force_cache_duration_seconds": lib.parameter("cache_seconds", 300),
 }) if {
+	service
 	some path, _ in lib.images
 }
 

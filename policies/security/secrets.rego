@@ -155,6 +155,7 @@ all_arguments := object.union(lib.arguments, lib.exec_arguments)
 
 option_of(path, argument) := ["", command] if {
 	not regex.match(`\s`, argument)
+	speaking[list_of(path)]
 	command := concat(" ", [all_arguments[before] | some i in numbers.range(0, path[count(path) - 1]); before := nth(path, i)])
 	says_something(command_ends[_], command)
 } else := [name, value] if {
@@ -166,7 +167,15 @@ option_of(path, argument) := ["", command] if {
 } else := ["", argument]
 
 # The path of another element of the same list.
-nth(path, i) := array.concat(array.slice(path, 0, count(path) - 1), [i])
+nth(path, i) := array.concat(list_of(path), [i])
+
+list_of(path) := array.slice(path, 0, count(path) - 1)
+
+# The lists of arguments that speak of a command that may be given a password.
+speaking contains list if {
+	some list in {list_of(path) | some path, _ in all_arguments}
+	is_of_commands(concat(" ", [word | some word in object.get(input.resource, list, []); is_string(word)]))
+}
 
 # What a value is, how bad, and on which of its lines it says so (0 for the whole).
 kind_of(name, value) := ["A private key", "critical", line_of(value, `PRIVATE KEY-----`)] if {
@@ -182,9 +191,10 @@ kind_of(name, value) := ["A private key", "critical", line_of(value, `PRIVATE KE
 	regex.match(pattern, value)
 } else := ["A URL with its password", "high", line_of(value, url_with_password)] if {
 	contains(value, "://")
+	contains(value, "@")
 	regex.match(url_with_password, value)
 } else := ["A password in a connection string", "high", line_of(value, concat("|", connection_strings))] if {
-	regex.match(`[;&?(]`, value)
+	is_of_connections(value)
 	says_something(connection_strings[_], value)
 } else := ["Credentials of a request", "high", line_of(value, credentials)] if {
 	contains(lower(value), "authorization")
@@ -237,6 +247,13 @@ connection_strings := [
 	`(?i)^(?:password|pwd)=([^;&\s"']{4,});`,
 	`\b[\w.-]+:([^@:/\s]+)@(?:tcp|unix)\(`,
 ]
+
+# What each of them has, which rules out most texts quickly.
+is_of_connections(text) if {
+	lowered := lower(text)
+	some word in ["password=", "pwd=", "accountkey=", "sharedaccesskey=", "@tcp(", "@unix("]
+	contains(lowered, word)
+}
 
 credentials := `(?i)\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)\s+([\w+/=.~-]{16,})`
 
@@ -332,8 +349,14 @@ pgpass := `(?m)^[^\s:#]+:(?:[0-9]{1,5}|\*):[^\s:]+:[^\s:]+:(\S{4,})$`
 # Does a text speak of secrets at all? It rules out most quickly.
 is_of_secrets(text) if {
 	lowered := lower(text)
-	some word in ["passw", "passphrase", "secret", "token", "key", "\"auth\""]
+	some word in words_of_secrets
 	contains(lowered, word)
+}
+
+# One of them stands in whatever has one of the forms below.
+words_of_secrets := {"passw", "passphrase", "secret", "token>", "\"auth\"", ":_auth"} | {sprintf("%s%s%s", [of, dash, what]) |
+	some [of, what] in [["api", "key"], ["access", "key"], ["access", "token"], ["auth", "token"], ["bearer", "token"]]
+	some dash in ["", "_", ".", "-"]
 }
 
 # How files give secrets: lines of settings, elements of XML, .netrc, the configuration of Docker.
