@@ -77,11 +77,13 @@ test-go: $(VENV)/.go ## run the fast Go tests
 	@$(GO); export PATH; for module in $(MODULES); do (cd $$module && go test -short ./...) || exit 1; done
 
 .PHONY: test-all
-test-all: test test-slow test-browser test-cluster ## run every test there is
+test-all: test $(VENV)/.browser ## run every test there is
+	@echo 'the other tests, two kinds at a time, since those of a cluster wait more than they work; each tells when it is done'
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-cluster test-slow test-browser
 
 .PHONY: test-slow
 test-slow: $(VENV)/.installed-dev $(ENGINE) $(RENDER) ## run the long tests, those against opa, gator, conftest, helm and promtool among them
-	@$(GO); export PATH; cd engine && go test -timeout 30m $$(grep -rl --include='*_test.go' 'testing[.]Short()' internal | xargs dirname | sort -u | sed 's|^|./|')
+	@$(GO); export PATH; for module in $(MODULES); do $(BIN)/python tools/long_go_tests.py $$module || exit 1; done
 	@$(GO); export PATH; tools/with-peers opa gator conftest helm kustomize promtool -- $(PYTEST) -m slow || $(NONE)
 
 .PHONY: test-browser
