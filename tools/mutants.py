@@ -72,7 +72,12 @@ AREAS = (
     Area(
         "runtime", "src/attest_governance/runtime.py", ("tests/runtime", f"{_GOVERN}judging.py", "tests/selection"), 1
     ),
-    Area("evaluate", "src/attest_governance/evaluate", ("tests/evaluate",), 3),
+    Area(
+        "evaluate",
+        "src/attest_governance/evaluate",
+        ("tests/evaluate", "tests/server/test_pool.py", "tests/runtime", "tests/selection/test_looked_up.py"),
+        3,
+    ),
     Area("check", "engine/internal/check", ("internal/check",), 2, ("TestPodSecurity",)),
     Area("bundle", "engine/internal/bundle", ("internal/bundle",), 2),
     Area("locate", "engine/internal/locate", ("internal/locate",), 2, ("TestShippedPolicies",)),

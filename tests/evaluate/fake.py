@@ -105,6 +105,33 @@ def wrong_part(request: dict[str, Any]) -> None:
     batch(request, files="many")
 
 
+def at_its_ceiling(_: dict[str, Any]) -> None:
+    """Ends as an engine does that needs more memory than it may."""
+    ended(70, '{"level": "error", "code": "memory", "msg": "more than the memory limit of 2048 MiB"}')
+
+
+def stuck(_: dict[str, Any]) -> None:
+    ended(71, '{"level": "error", "code": "stuck", "msg": "an evaluation of p could not be stopped"}')
+
+
+def panicking(_: dict[str, Any]) -> None:
+    ended(2, "panic: index out of range\n\ngoroutine 1 [running]:\nmain.main()")
+
+
+def muttering(_: dict[str, Any]) -> None:
+    ended(3, "what a library prints")
+
+
+def killing_itself(_: dict[str, Any]) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def ended(code: int, said: str) -> None:
+    sys.stderr.write(said + "\n")
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def garbage(_: dict[str, Any]) -> None:
     raw(b"panic: this is no frame\n\n")
 

@@ -90,6 +90,42 @@ def test_an_engine_that_breaks_off_fails_what_was_asked(part: str, said: str, fa
     assert engine.ask(GetStatus()), "another process takes its place"
 
 
+ENDS = {
+    "at its memory ceiling": (
+        "at_its_ceiling",
+        "the engine ended: more than the memory limit of 2048 MiB",
+        "raise `policy.memory`",
+    ),
+    "stuck in an evaluation": (
+        "stuck",
+        "the engine ended: an evaluation of p could not be stopped",
+        "change the policy",
+    ),
+    "by a panic": ("panicking", "the engine exited with 2: panic: index out of range", "nothing was decided"),
+    "with words of others": ("muttering", "the engine exited with 3", "nothing was decided"),
+    "by a signal": ("killing_itself", "the engine was killed by signal 15", "nothing was decided"),
+}
+
+
+@pytest.mark.parametrize(("part", "said", "hint"), ENDS.values(), ids=ENDS)
+def test_how_an_engine_ended_is_said(part: str, said: str, hint: str, fake: Fake) -> None:
+    engine = fake(part)
+    loaded = engine.load(sources())
+    with pytest.raises(EngineCrashedError) as failed:
+        judge(engine, loaded)
+    assert failed.value.message == said
+    assert (failed.value.hint or "").startswith(hint)
+
+
+def test_an_engine_that_is_no_program_is_said(tmp_path: Path) -> None:
+    (tmp_path / "engine").write_text("no program")
+    with pytest.raises(EngineError, match="can't be started: Permission denied") as failed:
+        Engine(tmp_path / "engine").start()
+    assert failed.value.hint == "install the package for this platform"
+    with pytest.raises(EngineError, match="can't be started: No such file"):
+        Engine(tmp_path / "nowhere").start()
+
+
 @pytest.mark.parametrize("part", ["wrong", "wrong_part"])
 def test_an_answer_of_another_form_is_an_error_and_names_the_method(part: str, fake: Fake) -> None:
     engine = fake(part)
