@@ -88,10 +88,10 @@ func (f *finder) add(c Conflict) {
 // open compiles every policy file and constraint in force by itself, with what it uses.
 func (f *finder) open() []model.Problem {
 	var problems []model.Problem
-	seen := map[string]bool{}
+	seen, mayBeAsked := map[string]bool{}, f.mayBeAsked()
 	for _, m := range f.sources.Modules {
 		key := m.File + fmt.Sprint(m.Line)
-		if m.Library || !hasEntries(m) || seen[key] {
+		if m.Library || !mayBeAsked(m) || !hasEntries(m) || seen[key] {
 			continue
 		}
 		seen[key] = true
@@ -106,6 +106,20 @@ func (f *finder) open() []model.Problem {
 		}
 	}
 	return problems
+}
+
+// mayBeAsked tells modules of policies that were selected, as far as can be told before they are compiled.
+func (f *finder) mayBeAsked() func(rego.Module) bool {
+	if len(f.params.Policies) == 0 {
+		return func(rego.Module) bool { return true }
+	}
+	names := rego.NamesOf(f.sources.Modules)
+	return func(m rego.Module) bool {
+		return slices.ContainsFunc(names[rego.PackageOf(m.Source)], func(name string) bool {
+			_, selected := f.selection(name)
+			return selected
+		})
+	}
 }
 
 func hasEntries(m rego.Module) bool {

@@ -131,9 +131,9 @@ func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []m
 func FromModules(ctx context.Context, o Options, main rego.Module, others []rego.Module) (*Subject, []model.Problem) {
 	byPackage := map[string][]rego.Module{}
 	have := []rego.Module{main}
-	own := packageOf(main)
+	own := rego.PackageOf(main.Source)
 	for _, m := range others {
-		name := packageOf(m)
+		name := rego.PackageOf(m.Source)
 		switch {
 		case m.File == main.File && m.Line == main.Line && m.Text == main.Text:
 		case m.Library || name == own && m.Origin == main.Origin:
@@ -144,14 +144,6 @@ func FromModules(ctx context.Context, o Options, main rego.Module, others []rego
 		}
 	}
 	return build(ctx, o, append(have, used(have, byPackage)...))
-}
-
-func packageOf(m rego.Module) string {
-	parsed, _ := rego.Parse(m.Source)
-	if parsed == nil {
-		return ""
-	}
-	return parsed.Module.Package.Path.String()
 }
 
 // With is the same subject with another text of its file; nil where that does not compile.
