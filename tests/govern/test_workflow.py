@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from datetime import timedelta
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from attest_governance.adapters.store import FileStore
 from attest_governance.errors import GovernanceError, OutputError
 from attest_governance.exempt import Annotations
 from attest_governance.govern.project import open_project
+from attest_governance.govern.records.record import resolve
 from attest_governance.govern.signing.canonical import canonical
 from attest_governance.govern.snapshot import by_status, survey
 from attest_governance.govern.strictyaml import read
@@ -84,6 +87,32 @@ def test_any_unique_prefix_names_a_record(tmp_path: Path) -> None:
         person.find("exemption", "zzz")
     with pytest.raises(GovernanceError, match="no record matches"):
         person.find("exemption", "")
+
+
+PREFIXES = {
+    "a digit": ("b", "exemption-b7f9"),
+    "a digit with which the kind begins, too": ("e", "exemption-ec46"),
+    "some digits": ("ec4", "exemption-ec46"),
+    "the whole": ("exemption-ec46", "exemption-ec46"),
+    "the kind and a digit": ("exemption-b", "exemption-b7f9"),
+    "the beginning of the only one of its kind": ("ov", "override-c001"),
+    "a digit of two": ("c", "matches exemption-c002, override-c001"),
+    "a kind of several": ("exemption", "matches exemption-b7f9, exemption-c002, exemption-ec46"),
+    "nobody's": ("f", "no record matches `f`"),
+    "nothing": ("", "no record matches ``"),
+}
+
+
+@pytest.mark.parametrize(("prefix", "said"), PREFIXES.values(), ids=PREFIXES)
+def test_which_record_a_prefix_names(tmp_path: Path, prefix: str, said: str) -> None:
+    for name in ("exemption-b7f9", "exemption-ec46", "override-c001", "exemption-c002"):
+        (tmp_path / name).mkdir()
+    store = FileStore(tmp_path)
+    if said.startswith(("exemption-", "override-")):
+        assert resolve(store, prefix) == said
+    else:
+        with pytest.raises(GovernanceError, match=re.escape(said)):
+            resolve(store, prefix)
 
 
 REFUSED_REQUESTS = {

@@ -101,11 +101,15 @@ def _check_links(known: dict[str, SignedEvent]) -> None:
 def resolve(store: Store, prefix: str) -> str:
     """Finds the one record whose id, or the part after its kind, begins with `prefix`.
 
+    One whose digits alone begin so comes first: the beginning of a kind (`e`) may be a digit, too.
+
     Raises:
         GovernanceError: no record or several records match.
     """
-    named = ((one, one.rpartition("-")[2]) for one in store.records())
-    found = [one for one, digits in named if prefix and (one.startswith(prefix) or digits.startswith(prefix))]
+    known = tuple(store.records()) if prefix else ()
+    found = [one for one in known if one.rpartition("-")[2].startswith(prefix)]
+    if len(found) != 1:
+        found += [one for one in known if one.startswith(prefix) and one not in found]
     if prefix in found:
         return prefix
     if len(found) == 1:
