@@ -20,7 +20,7 @@ import (
 // A process that lives on beside others has no room to spare: three engines of a server took 470 MB by the one, 300 MB by the
 // other, for a sixth more of processor.
 var (
-	briefly = &pace{Most: 400, Least: 100, Room: 256 << 20}
+	briefly = &pace{Most: 400, Least: 100, Room: 224 << 20}
 	lasting = &pace{Most: 100, Least: 100}
 )
 

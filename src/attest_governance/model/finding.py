@@ -37,7 +37,7 @@ class Resource(msgspec.Struct, frozen=True, rename="camel", gc=False):
     @property
     def id(self) -> str:
         """`Kind/namespace/name`, or `Kind/name` for a resource without a namespace."""
-        return "/".join(part for part in (self.kind, self.namespace, self.name) if part)
+        return "/".join(filter(None, (self.kind, self.namespace, self.name)))
 
 
 class Location(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -124,5 +124,5 @@ def digest_of(parts: Iterable[str], digits: int = 32) -> str:
     from hashlib import sha256  # noqa: PLC0415 (OpenSSL takes 10 ms to load; few runs need it)
 
     # The length before each part keeps two lists of parts from running into the same text.
-    text = "".join(f"{len(part)}:{part}" for part in parts)
+    text = "".join([f"{len(part)}:{part}" for part in parts])
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:digits]
