@@ -50,7 +50,7 @@ func (r *run) worker() func(int) fileResult {
 			return failedFile(source, err.Error())
 		}
 		out = r.orKnown(evaluator, source, func(source load.Source) fileResult {
-			out := r.file(evaluator, watcher, source)
+			out := r.file(evaluator, watcher, i, source)
 			out.decisions = log.take()
 			out.conceal()
 			return out
@@ -63,8 +63,8 @@ func (r *run) worker() func(int) fileResult {
 }
 
 // file judges all that a source holds.
-func (r *run) file(evaluator *rego.Evaluator, watcher Watcher, source load.Source) fileResult {
-	file := r.read(source)
+func (r *run) file(evaluator *rego.Evaluator, watcher Watcher, i int, source load.Source) fileResult {
+	file := r.read(i, source)
 	out := fileResult{problems: file.Problems, skipped: file.Skipped, asked: &builtins.Asked{}}
 	for _, document := range file.Documents {
 		if r.ctx.Err() != nil {

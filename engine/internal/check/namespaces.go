@@ -2,7 +2,6 @@ package check
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -30,7 +29,7 @@ func (r *run) lookAround() error {
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
 	reader := func() func(int) load.File {
-		return func(i int) load.File { return r.wantedOf(around[i], wanted, i < len(inventory)) }
+		return func(i int) load.File { return r.wantedOf(i-len(inventory), around[i], wanted) }
 	}
 	inOrder(r.ctx, len(around), r.params.Jobs, reader, func(file load.File) bool {
 		r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, file.Problems...), append(r.pending.Skipped, file.Skipped...)
@@ -123,9 +122,15 @@ func (r *run) namespaceOf(name string) *ast.Term {
 	return r.params.State.Namespace(name)
 }
 
-// wantedOf reads the resources of a file that policies may look up. What is wrong with a file of the inventory, or
-// skipped in it, is told here; a file that is judged has a turn of its own.
-func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (file load.File) {
+// roomForRead bounds the texts of files that are kept from here until they are judged (bytes): as values they take some ten
+// times as much.
+const roomForRead = 4 << 20
+
+// wantedOf reads the resources of a file that policies may look up: that of a number which is judged, or one of the
+// inventory (a negative number). What is wrong with a file of the inventory, or skipped in it, is told here; a file that is
+// judged has a turn of its own.
+func (r *run) wantedOf(i int, source load.Source, wanted rego.Wanted) (file load.File) {
+	inventory := i < 0
 	defer func() {
 		if p := recover(); p != nil { // a bug of ours
 			file = load.File{Problems: failedFile(source, fmt.Sprint(p)).problems}
@@ -138,14 +143,22 @@ func (r *run) wantedOf(source load.Source, wanted rego.Wanted, inventory bool) (
 		return load.File{}
 	}
 	file = load.Read(source, r.limits)
-	file.Documents = slices.DeleteFunc(file.Documents, func(document *load.Document) bool {
+	if !inventory {
+		r.once.Keep(i, source.Text, file)
+	}
+	var held []*load.Document
+	for _, document := range file.Documents {
 		if r.patches.Of(source, document) != "" { // a patch makes no object
-			return true
+			continue
 		}
 		r.placeIn(document)
-		document.Term = wanted.Of(document.Resource, document.Term)
-		return document.Term == nil
-	})
+		if term := wanted.Of(document.Resource, document.Term); term != nil {
+			part := *document // which is still to be judged
+			part.Term = term
+			held = append(held, &part)
+		}
+	}
+	file.Documents = held
 	return file
 }
 

@@ -27,12 +27,12 @@ func (r *run) takeReview() error {
 	return nil
 }
 
-// read decodes a source, unless it is the review, which is at hand.
-func (r *run) read(source load.Source) load.File {
+// read decodes the source of a number, unless it is the review, which is at hand.
+func (r *run) read(i int, source load.Source) load.File {
 	if r.review != nil {
 		return load.File{Documents: []*load.Document{r.review.Document}}
 	}
-	return load.Read(source, r.limits)
+	return r.once.Read(i, source, r.limits)
 }
 
 // asReviewed gives a plain policy the request as it came.

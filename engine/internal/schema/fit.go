@@ -11,11 +11,16 @@ import (
 	"strings"
 	"sync"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+
 	"attest.continuu.ms/engine/internal/model"
 )
 
 // fitting holds a decoded value to a Go type as strict decoding would, and goes on after an error.
-type fitting struct{ errors []Error }
+type fitting struct {
+	errors  []Error
+	lenient bool // of fields that are not known nothing is said
+}
 
 func (f *fitting) fail(path []any, message, hint string) {
 	f.errors = append(f.errors, Error{Path: path, Message: message, Hint: hint})
@@ -29,7 +34,9 @@ func (f *fitting) fit(value any, typ reflect.Type, path []any) {
 		return // null is absent, whatever the type
 	}
 	if reflect.PointerTo(typ).Implements(unmarshaler) {
-		f.own(value, typ, path)
+		if !f.schema(value, typ, path) {
+			f.own(value, typ, path)
+		}
 		return
 	}
 	switch typ.Kind() {
@@ -70,6 +77,38 @@ func (f *fitting) own(value any, typ reflect.Type, path []any) {
 	f.fail(path, fmt.Sprintf("%s is no %s: %v", named(path), typ.Name(), err), "see `kubectl explain` for what it may be")
 }
 
+var oneSchema = reflect.TypeFor[apiextensionsv1.JSONSchemaProps]()
+
+// schemas are types for a schema within that of a custom resource, with what the elements are of a list in its place; nil
+// where there may be none.
+var schemas = map[reflect.Type]reflect.Type{
+	reflect.TypeFor[apiextensionsv1.JSONSchemaPropsOrBool]():        nil,
+	reflect.TypeFor[apiextensionsv1.JSONSchemaPropsOrArray]():       oneSchema,
+	reflect.TypeFor[apiextensionsv1.JSONSchemaPropsOrStringArray](): reflect.TypeFor[string](),
+}
+
+// schema looks into such a type, which reads itself at each level anew; false where a value is no schema, and no list of
+// what may stand there. Like the type itself it says nothing of fields that are not known.
+func (f *fitting) schema(value any, typ reflect.Type, path []any) bool {
+	element, known := schemas[typ]
+	before := f.lenient
+	f.lenient = true
+	defer func() { f.lenient = before }()
+	switch value := value.(type) {
+	case map[string]any:
+		if known {
+			f.fit(value, oneSchema, path)
+		}
+		return known
+	case []any:
+		if element != nil {
+			f.list(value, reflect.SliceOf(element), path)
+		}
+		return element != nil
+	}
+	return false
+}
+
 // forms are what the types that read themselves take, in words.
 var forms = map[string]struct{ what, example string }{
 	"Quantity":    {"a quantity", "`250m`, `128Mi` or `2`"},
@@ -100,6 +139,9 @@ func (f *fitting) members(members map[string]any, fields map[string]reflect.Type
 }
 
 func (f *fitting) unknown(path []any, key string, fields []string) {
+	if f.lenient {
+		return
+	}
 	hint := nearest(key, fields)
 	if hint == "" {
 		hint = "take it out, or put it where it belongs"

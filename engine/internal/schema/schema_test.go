@@ -198,6 +198,33 @@ func TestCustomResourcesAreHeldToTheirDefinitions(t *testing.T) {
 	}
 }
 
+func TestDefinitionsAreHeldToTheirType(t *testing.T) {
+	catalog := New(Newest(), nil)
+	const doors = "[spec versions 0 schema openAPIV3Schema properties spec properties doors"
+	for name, test := range map[string]struct{ old, changed, want string }{
+		"what is right":                         {"", "", ""},
+		"a schema of elements":                  {"minimum: 1", "minimum: one", doors + " items properties width minimum] "},
+		"a list of such schemas":                {"items: {type: object, properties: {width: {type: integer, minimum: 1}}}", "items: [{type: string}, {type: 7}]", doors + " items 1 type] "},
+		"no schema, which the type takes":       {"items: {type: object, properties: {width: {type: integer, minimum: 1}}}", "items: 7", ""},
+		"a field that such a schema lacks":      {"minimum: 1", "minimun: 1", ""},
+		"one that the schema around it lacks":   {"required: [size, colour]", "requiered: [size]", "[spec versions 0 schema openAPIV3Schema properties spec requiered] "},
+		"true for other members":                {"additionalProperties: {type: object, properties: {text: {type: string}}}", "additionalProperties: true", ""},
+		"a text for other members":              {"additionalProperties: {type: object, properties: {text: {type: string}}}", "additionalProperties: yes please", "[spec versions 0 schema openAPIV3Schema properties spec properties labels additionalProperties] "},
+		"a list for other members":              {"additionalProperties: {type: object, properties: {text: {type: string}}}", "additionalProperties: [{}]", "[spec versions 0 schema openAPIV3Schema properties spec properties labels additionalProperties] "},
+		"names that depend on others":           {"required: [size, colour]", "dependencies: {a: [b, 7]}", "[spec versions 0 schema openAPIV3Schema properties spec dependencies a 1] "},
+		"a default of any kind":                 {"default: red", "default: {red: [1]}", ""},
+		"a schema within a schema of elements":  {"minimum: 1", "items: {items: {type: [1]}}", doors + " items properties width items items type] "},
+		"an error behind a schema of elements":  {"enum: [small, large]", "enum: small", "[spec versions 0 schema openAPIV3Schema properties spec properties size enum] "},
+		"a field that is none, beside elements": {"doors: {type: array,", "doors: {typo: array,", doors + " typo] "},
+	} {
+		text := strings.Replace(definitionOfShops, test.old, test.changed, 1)
+		got := told(catalog.Errors(read(t, text)))
+		if test.want == "" && got != nil || test.want != "" && (len(got) != 1 || !strings.HasPrefix(got[0], test.want)) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 func TestHostileResourcesDoNoHarm(t *testing.T) {
 	catalog := New(Newest(), []map[string]any{read(t, definitionOfShops)})
 	for _, resource := range []map[string]any{
