@@ -122,8 +122,8 @@ func (r *run) namespaceOf(name string) *ast.Term {
 	return r.params.State.Namespace(name)
 }
 
-// roomForRead bounds the texts of files that are kept from here until they are judged (bytes): as values they take some ten
-// times as much.
+// roomForRead bounds the texts of files that are kept from here until they are judged (bytes), which larger runs read twice: as
+// values they take some ten times as much.
 const roomForRead = 4 << 20
 
 // wantedOf reads the resources of a file that policies may look up: that of a number which is judged, or one of the

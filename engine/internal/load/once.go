@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Once keeps files that were read, for whoever reads the same again in the same run. It is for several goroutines; nil keeps
-// nothing.
+// Once keeps files that were read, for whoever reads the same again in the same run. Where they have no room it keeps none of
+// them. It is for several goroutines; nil keeps nothing.
 type Once struct {
 	mu    sync.Mutex
 	room  int // bytes of texts that may still be kept
@@ -29,7 +29,12 @@ func (o *Once) Keep(at int, text []byte, file File) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if text == nil || len(text) > o.room || len(file.Problems)+len(file.Skipped) > 0 {
+	if text == nil || len(file.Problems)+len(file.Skipped) > 0 {
+		return
+	}
+	if len(text) > o.room {
+		clear(o.files)
+		o.room = 0
 		return
 	}
 	o.room -= len(text)

@@ -51,3 +51,16 @@ func TestAFileIsReadOnceAsLongAsItStaysAsItIs(t *testing.T) {
 		})
 	}
 }
+
+func TestFilesThatHaveNoRoomTogetherAreNotKept(t *testing.T) {
+	source := Source{Path: "a.yaml", Text: []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")}
+	once, before := NewOnce(len(source.Text)+5), Read(source, Limits{})
+	for at := range 3 {
+		once.Keep(at, source.Text, before)
+	}
+	for at := range 3 {
+		if got := once.Read(at, source, Limits{}); got.Documents[0] == before.Documents[0] {
+			t.Errorf("file %d is kept", at)
+		}
+	}
+}
