@@ -95,7 +95,7 @@ type Result struct {
 // Run judges the inputs and streams the result to emit, in order. An error means that the run itself
 // failed; whatever is wrong with an input or a policy is a problem in a batch.
 func Run(ctx context.Context, set *policyset.Set, params Params, emit func(Batch) error) (Result, error) {
-	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]definition{}, once: load.NewOnce(roomForRead)}
+	run := &run{ctx: ctx, set: set, rego: set.Rego, params: params, emit: emit, seen: map[object]definition{}, once: load.Once{Room: roomForRead}}
 	defer run.close()
 	leaving, err := params.LeaveOut.Ready()
 	if err != nil {
@@ -174,7 +174,7 @@ type run struct {
 	sources    []load.Source
 	patches    *kustomize.Patches // nil where no kustomization lists any, or nobody asks
 	limits     load.Limits
-	once       *load.Once // files that were read when policies looked around
+	once       load.Once // files that were read when policies looked around
 	user       *ast.Term
 	review     *load.Review // nil where manifests are judged
 	namespaces map[string]*ast.Term

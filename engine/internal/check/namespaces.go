@@ -28,8 +28,9 @@ func (r *run) lookAround() error {
 	var definitions []map[string]any
 	r.namespaces = map[string]*ast.Term{}
 	var resources []*ast.Term
+	kinds := wanted.Names()
 	reader := func() func(int) load.File {
-		return func(i int) load.File { return r.wantedOf(i-len(inventory), around[i], wanted) }
+		return func(i int) load.File { return r.wantedOf(i-len(inventory), around[i], wanted, kinds) }
 	}
 	inOrder(r.ctx, len(around), r.params.Jobs, reader, func(file load.File) bool {
 		r.pending.Problems, r.pending.Skipped = append(r.pending.Problems, file.Problems...), append(r.pending.Skipped, file.Skipped...)
@@ -128,8 +129,8 @@ const roomForRead = 4 << 20
 
 // wantedOf reads the resources of a file that policies may look up: that of a number which is judged, or one of the
 // inventory (a negative number). What is wrong with a file of the inventory, or skipped in it, is told here; a file that is
-// judged has a turn of its own.
-func (r *run) wantedOf(i int, source load.Source, wanted rego.Wanted) (file load.File) {
+// judged has a turn of its own. Kinds are the names of those that are wanted.
+func (r *run) wantedOf(i int, source load.Source, wanted rego.Wanted, kinds []string) (file load.File) {
 	inventory := i < 0
 	defer func() {
 		if p := recover(); p != nil { // a bug of ours
@@ -139,7 +140,7 @@ func (r *run) wantedOf(i int, source load.Source, wanted rego.Wanted) (file load
 			file.Problems, file.Skipped = nil, nil
 		}
 	}()
-	if !inventory && !wanted.All && !load.MayHold(&source, wanted.Names(), r.limits) {
+	if !inventory && !wanted.All && !load.MayHold(&source, kinds, r.limits) {
 		return load.File{}
 	}
 	file = load.Read(source, r.limits)

@@ -14,13 +14,13 @@ func TestAFileIsReadOnceAsLongAsItStaysAsItIs(t *testing.T) {
 		once        *Once
 		same        bool
 	}{
-		"the same bytes":               {first, first, 1, NewOnce(1000), true},
-		"other bytes":                  {first, "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n", 1, NewOnce(1000), false},
-		"bytes that are no file":       {first, "kind: [\n", 1, NewOnce(1000), false},
-		"another file":                 {first, first, 2, NewOnce(1000), false},
-		"no room":                      {first, first, 1, NewOnce(10), false},
-		"one of which there is to say": {first + "---\n- a list\n", first + "---\n- a list\n", 1, NewOnce(1000), false},
-		"nobody keeps":                 {first, first, 1, nil, false},
+		"the same bytes":               {first, first, 1, &Once{Room: 1000}, true},
+		"other bytes":                  {first, "apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n", 1, &Once{Room: 1000}, false},
+		"bytes that are no file":       {first, "kind: [\n", 1, &Once{Room: 1000}, false},
+		"another file":                 {first, first, 2, &Once{Room: 1000}, false},
+		"no room":                      {first, first, 1, &Once{Room: 10}, false},
+		"one of which there is to say": {first + "---\n- a list\n", first + "---\n- a list\n", 1, &Once{Room: 1000}, false},
+		"nobody keeps":                 {first, first, 1, &Once{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.yaml")
@@ -54,7 +54,7 @@ func TestAFileIsReadOnceAsLongAsItStaysAsItIs(t *testing.T) {
 
 func TestFilesThatHaveNoRoomTogetherAreNotKept(t *testing.T) {
 	source := Source{Path: "a.yaml", Text: []byte("apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n")}
-	once, before := NewOnce(len(source.Text)+5), Read(source, Limits{})
+	once, before := &Once{Room: len(source.Text) + 5}, Read(source, Limits{})
 	for at := range 3 {
 		once.Keep(at, source.Text, before)
 	}

@@ -91,15 +91,16 @@ var schemas = map[reflect.Type]reflect.Type{
 // what may stand there. Like the type itself it says nothing of fields that are not known.
 func (f *fitting) schema(value any, typ reflect.Type, path []any) bool {
 	element, known := schemas[typ]
+	if !known {
+		return false
+	}
 	before := f.lenient
 	f.lenient = true
 	defer func() { f.lenient = before }()
 	switch value := value.(type) {
 	case map[string]any:
-		if known {
-			f.fit(value, oneSchema, path)
-		}
-		return known
+		f.fit(value, oneSchema, path)
+		return true
 	case []any:
 		if element != nil {
 			f.list(value, reflect.SliceOf(element), path)
