@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from attest_governance.errors import place
 from attest_governance.model.finding import Finding, Resource, cause_of
 from attest_governance.model.policy import Policy
 from attest_governance.model.problem import Problem
@@ -22,6 +23,11 @@ class Skipped(msgspec.Struct, frozen=True, rename="camel"):
     line: int
     """0 for a file or folder."""
     reason: str
+
+    @property
+    def where(self) -> str:
+        """`file:line`, or the path of a file or folder."""
+        return place(self.file, self.line, 0)
 
 
 class Checked(msgspec.Struct, frozen=True, rename="camel"):

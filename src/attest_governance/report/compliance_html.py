@@ -292,7 +292,7 @@ class _Page:
         yield from _list("Policies that were not asked, or do not deny", gaps)
         yield from _list("Namespaces outside", unseen.namespaces)
         yield from _list("Else", unseen.other)
-        skipped = [f"{words.place(one)}: {one.reason}" for one in unseen.skipped[:_MOST_SKIPPED]]
+        skipped = [f"{one.where}: {one.reason}" for one in unseen.skipped[:_MOST_SKIPPED]]
         more = len(unseen.skipped) - len(skipped)
         told = f"and {more} more, which --format json lists"
         yield from _list("What is no resource, or left out", (*skipped, *((told,) if more else ())))

@@ -108,7 +108,7 @@ def skipped(outcome: Outcome, *, verbose: bool) -> list[str]:
     That number is without files that were judged all the same, as they are rendered.
     """
     if verbose:
-        return [f"skipped: {place(one)}: {one.reason}" for one in outcome.skipped]
+        return [f"skipped: {one.where}: {one.reason}" for one in outcome.skipped]
     judged = {one.instead for one in outcome.rendered}
     unseen = [one for one in outcome.skipped if one.reason not in judged]
     return [f"skipped {kinds_of(unseen)}; --verbose says why"] if unseen else []
@@ -121,11 +121,6 @@ def kinds_of(skipped: Sequence[Skipped]) -> str:
     what = [count(documents, "document that is no resource", "documents that are no resources")] if documents else []
     what += [count(left_out, "file or folder", "files or folders")] if left_out else []
     return " and ".join(what)
-
-
-def place(one: Skipped) -> str:
-    """Where a document stands; of what was left out as a whole, the path."""
-    return f"{one.file}:{one.line}" if one.line else one.file
 
 
 def duration(nanoseconds: float) -> str:
