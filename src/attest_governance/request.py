@@ -135,6 +135,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a server asks: evaluation is measured, and a resource's own word is not taken unless configured."""
     timed: bool = False
     """Whether evaluation is measured."""
+    kept: bool = False
+    """Whether the policies are kept, for processes that may not find their files: see `Runtime.packed`."""
     prints: bool = False
     """Whether calls of `print` are kept, for the tools that show what they say."""
     frameworks: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ import msgspec
 from attest_governance.check import Exempting, Plan, check
 from attest_governance.decide import Rules, Step, Weights
 from attest_governance.errors import EngineError, GovernanceError
-from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies, milliseconds
+from attest_governance.evaluate import CheckOptions, Engine, KeptPolicies, LoadedPolicies, milliseconds
 from attest_governance.evaluate.messages import ReachAnswer
 from attest_governance.evaluate.requests import Query, Reach
 from attest_governance.exempt import Annotations, declared
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from attest_governance.exempt import Exemption
     from attest_governance.govern.policysets.departures import Download
     from attest_governance.govern.policysets.gate import Run
-    from attest_governance.govern.snapshot import InForce, Snapshot
+    from attest_governance.govern.snapshot import InForce, Snapshot  # noqa: TC004 (a member, of a module that is slow to import)
     from attest_governance.load.settings import PolicySettings, Settings
     from attest_governance.model import Finding, Outcome, Policy
     from attest_governance.model.policy import GroupKind
@@ -83,6 +83,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     users: _Users
     render: RenderFolder | None = None
     """Renders what is rendered before it is deployed."""
+    settled: InForce | None = None
+    """What governance exempts, where that was settled when the runtime was packed; None where records are read."""
 
     @property
     def settings(self) -> Settings:
@@ -227,6 +229,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             GovernanceError: the records can't be trusted.
         """
+        if self.settled is not None:
+            return self.settled
         return self._records.in_force(now) if self._records else None
 
     @cached_property
@@ -257,6 +261,16 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
         place = open_project(self.root).rules.records
         return database(place, self.root) if place else None
+
+    def packed(self, now: datetime) -> Packed:
+        """All that a judgement at `now` goes by, for a process that has none of the files; the request asks for `kept`.
+
+        Raises:
+            GovernanceError: the records can't be trusted.
+        """
+        in_force = self.in_force(now)
+        settled = msgspec.structs.replace(in_force, project=None) if in_force else None
+        return Packed(policies=self.loaded.kept, settled=settled, **{name: getattr(self, name) for name in _TRAVELS})
 
     def drafted(self, loaded: LoadedPolicies) -> Runtime:
         """The same with another policy set, which stays the caller's: for a policy that is being written."""
@@ -357,6 +371,35 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
+_TRAVELS = ("prepared", "selected", "weights", "root", "opened", "pin", "problems", "notices")
+"""What of a runtime is the same on another machine."""
+
+
+class Packed(msgspec.Struct, frozen=True, kw_only=True):
+    """A runtime on its way to another process, for judgements at one moment; its members are those of `Runtime`."""
+
+    policies: KeptPolicies
+    prepared: Prepared
+    selected: tuple[Selected, ...]
+    weights: Weights
+    root: Path | None
+    opened: datetime
+    pin: str
+    problems: tuple[Problem, ...]
+    notices: tuple[str, ...]
+    settled: InForce | None
+
+    def unpacked(self, engine: Engine) -> Runtime:
+        """The runtime again, with an engine that is given the very same policies. No file is read.
+
+        Raises:
+            EngineError: the engine failed, or comes to other policies.
+        """
+        loaded = engine.load_kept(self.policies)
+        same = {name: getattr(self, name) for name in _TRAVELS}
+        return Runtime(engine=engine, loaded=loaded, users=_Users(loaded), settled=self.settled, **same)
+
+
 def open_runtime(engine: Engine, request: Request, environment: Environment, *, now: datetime) -> Runtime:
     """Opens what a request asks for, by policies that must be approved at `now`, which has an offset.
 
@@ -372,7 +415,7 @@ def open_runtime(engine: Engine, request: Request, environment: Environment, *, 
         # What looks like an example of a policy may be deployed all the same.
         leave_out = msgspec.structs.replace(prepared.leave_out, examples=prepared.leave_out.examples and root is None)
         prepared = msgspec.structs.replace(prepared, sources=sources, leave_out=leave_out)
-    loaded = engine.load(prepared.sources, keep=request.serving)
+    loaded = engine.load(prepared.sources, keep=request.serving or request.kept)
     users = _Users(loaded)
     try:
         notices = _passed_gate(prepared, loaded, environment, root, now)

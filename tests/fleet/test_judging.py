@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pickle
+import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,10 +16,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
 from pyarrow import parquet
+from ray import cloudpickle
 
-from attest_governance.errors import UsageError
+from attest_governance.errors import EngineError, InputError, UsageError
 from attest_governance.evaluate import Engine
 from attest_governance.fleet.judging import CHECKS, COLUMNS, Judged, judge
 from attest_governance.fleet.running import Fleet, run
@@ -24,6 +31,7 @@ from attest_governance.resources import engine_path, shipped_policies
 from attest_governance.runtime import Runtime, open_runtime
 from tests.cli.conftest import Attest
 from tests.fleet.conftest import pod, write_lines
+from tests.govern import people
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "reference" / "schemas" / "check.schema.json"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -48,7 +56,12 @@ def engine() -> Iterator[Engine]:
 
 def opened(engine: Engine, folder: Path, *folders: str) -> Runtime:
     around = Environment(cwd=folder, home=folder, variables={}, shipped=shipped_policies())
-    return open_runtime(engine, Request(folders=folders, checked=True, allow_empty=True), around, now=NOW)
+    request = Request(folders=folders, checked=True, allow_empty=True, kept=True)
+    return open_runtime(engine, request, around, now=NOW)
+
+
+def indented(text: str) -> str:
+    return "".join(f"        {line}\n" for line in text.splitlines())
 
 
 def audited(runtime: Runtime, source: Path, output: Path) -> list[Judged]:
@@ -157,15 +170,69 @@ def test_whoever_judges_a_unit_again_writes_the_same(dumps: Path, engine: Engine
     assert not list((tmp_path / "one").rglob("*.part"))
 
 
-def test_a_ray_that_does_not_start_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_that_does_not_start_is_told(project: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def init(**_: object) -> None:
         raise Exception("the node timed out")  # noqa: TRY002 (as Ray does)
 
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
-    around = Environment(cwd=project, home=project, variables={}, shipped=shipped_policies())
-    fleet = Fleet(sources=(), output=project, request=Request(), environment=around, now=NOW)
+    with opened(engine, project) as runtime:
+        fleet = Fleet(output=project, policies=runtime.packed(NOW), now=NOW)
     with pytest.raises(UsageError, match="can't be started: the node timed out"):
         run(fleet, (), lambda _: None)
+
+
+def test_what_is_absent_is_told_before_ray_starts(
+    project: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init(**_: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with opened(engine, project) as runtime:
+        fleet = Fleet(output=project / "out", policies=runtime.packed(NOW), now=NOW)
+    with pytest.raises(InputError, match="`absent` does not exist"):
+        run(fleet, units(["absent"]), lambda _: None)
+    assert not (project / "out").exists()
+
+
+@pytest.mark.parametrize("governed", [False, True], ids=["of anybody", "governed"])
+def test_policies_travel_without_their_files(
+    engine: Engine, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, governed: bool
+) -> None:
+    """What a worker on another machine comes to: it has no file of the project, and another engine."""
+    (project / ".attest").mkdir(exist_ok=True)
+    (project / ".attest" / "policies.yaml").write_text(
+        f"policy:\n  custom_policies:\n    - name: own\n      rego_code: |\n{indented(FATAL)}"
+    )
+    privileged = pod(5)
+    dump = write_lines(tmp_path / "a.jsonl", [pod(4), privileged, pod(10)])
+    if governed:
+        people.govern(project)
+        name, namespace = privileged["metadata"]["name"], privileged["metadata"]["namespace"]
+        record = people.ask(project, now=NOW, policy="own", kind="Pod", namespace=namespace, name=name)
+        people.approve(project, record, now=NOW)
+    with opened(engine, project) as runtime:
+        here, travelling = audited(runtime, dump, tmp_path / "here"), cloudpickle.dumps(runtime.packed(NOW))  # type: ignore[no-untyped-call]
+        generation, waivers = runtime.generation, [one["waiver"] for one in rows(tmp_path / "here", "findings")]
+    shutil.rmtree(project)
+    monkeypatch.chdir(tmp_path)
+    other = Engine(engine_path())
+    with contextlib.closing(other), pickle.loads(travelling).unpacked(other) as runtime:  # noqa: S301 (our own)
+        assert runtime.generation == generation
+        assert audited(runtime, dump, tmp_path / "there") == here
+        os.kill(other.pid, signal.SIGKILL)  # another process is given what has travelled
+        assert audited(runtime, dump, tmp_path / "again") == here
+    for folder in COLUMNS:
+        assert rows(tmp_path / "there", folder) == rows(tmp_path / "here", folder)
+    assert any(one.startswith("approved:") for one in waivers) is governed, waivers
+
+
+def test_a_worker_that_comes_to_other_policies_judges_nothing(engine: Engine, project: Path) -> None:
+    with opened(engine, project) as runtime:
+        packed = runtime.packed(NOW)
+    other = msgspec.structs.replace(packed.policies, read=packed.policies.read[1:])
+    with pytest.raises(EngineError, match="not those that were kept"):
+        msgspec.structs.replace(packed, policies=other).unpacked(engine)
 
 
 def test_hostile_names_stay_in_their_cells(engine: Engine, project: Path) -> None:

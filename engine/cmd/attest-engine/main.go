@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/policyset"
@@ -40,7 +41,7 @@ func main() {
 	if *ahead != "" {
 		begin(*ahead)
 	}
-	rpc.Serve(context.Background(), stdio{}, newService(os.Stderr).methods())
+	rpc.Serve(context.Background(), stdio{polled(os.Stdin), polled(os.Stdout)}, newService(os.Stderr).methods())
 }
 
 // begin compiles policies before they are asked for. What is wrong with them is told when they are.
@@ -61,8 +62,19 @@ func stuck(what string) {
 }
 
 // stdio is the stream to the parent.
-type stdio struct{}
+type stdio struct{ in, out *os.File }
 
-func (stdio) Read(p []byte) (int, error)  { return os.Stdin.Read(p) }
-func (stdio) Write(p []byte) (int, error) { return os.Stdout.Write(p) }
-func (stdio) Close() error                { return os.Stdin.Close() }
+func (s stdio) Read(p []byte) (int, error)  { return s.in.Read(p) }
+func (s stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
+func (s stdio) Close() error                { return s.in.Close() }
+
+// polled is a pipe whose readers and writers wait without a thread of the system: where each message is waited for in a call
+// of the system, the runtime wakes up every 20 µs to see whether the thread comes back. Anything else stays as it is, since
+// others may share it.
+func polled(file *os.File) *os.File {
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeNamedPipe == 0 || syscall.SetNonblock(int(file.Fd()), true) != nil {
+		return file
+	}
+	return os.NewFile(file.Fd(), file.Name())
+}

@@ -209,6 +209,17 @@ def _gone(revision: str) -> CommitGoneError:
     )
 
 
+_KEPT = (
+    ("PATH", "PATH"),
+    ("SSL_CERT_FILE", "SSL_CERT_FILE"),
+    ("SSL_CERT_DIR", "SSL_CERT_DIR"),
+    # Which of these counts depends on the TLS library that git was built with.
+    ("SSL_CERT_FILE", "GIT_SSL_CAINFO"),
+    ("SSL_CERT_DIR", "GIT_SSL_CAPATH"),
+)
+"""What of our environment git is given, and under which name."""
+
+
 class _Git:
     """Runs git against one place."""
 
@@ -257,7 +268,7 @@ class _Git:
         )
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+        kept = {name: os.environ[given] for given, name in _KEPT if given in os.environ}
         more = {
             "HOME": str(self._folder),
             "LC_ALL": "C",

@@ -15,7 +15,7 @@ from attest_governance.cli.judging import exit_code
 from attest_governance.cli.options import DOCUMENTS, POLICIES, application, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import tell
-from attest_governance.cli.session import environment, open_here
+from attest_governance.cli.session import open_here
 from attest_governance.errors import InputError, UsageError
 from attest_governance.report.json_document import to_json
 from attest_governance.request import Request
@@ -82,24 +82,13 @@ def audit(
             hint="run `pip install 'ray[data]' fsspec`",
         ) from error
     folder, now = _new(output), system_clock()
-    wanted = msgspec.structs.replace(request, jobs=1, checked=True, no_cache=True, judged=())
+    wanted = msgspec.structs.replace(request, jobs=1, checked=True, no_cache=True, judged=(), kept=True)
     with open_here(wanted, now) as runtime:
         _insist(runtime)
-        generation, digest = runtime.generation, runtime.loaded.digest
+        packed, digest = runtime.packed(now), runtime.loaded.digest
         for notice in (*runtime.notices, *runtime.unproven):
             tell(f"notice: {notice}")
-    around = environment()
-    fleet = Fleet(
-        sources=tuple(sources),
-        output=folder,
-        request=msgspec.structs.replace(wanted, allow_empty=True),
-        environment=msgspec.structs.replace(around, variables=dict(around.variables)),
-        now=now,
-        address=address,
-        workers=workers,
-        checks=checks,
-        generation=generation,
-    )
+    fleet = Fleet(output=folder, policies=packed, now=now, address=address, workers=workers, checks=checks)
     with Progress("auditing") as progress:
         totals = run(fleet, units(sources), lambda done: progress.show("resources", done))
     document = _document(totals, sources, digest, now.isoformat(timespec="seconds"))

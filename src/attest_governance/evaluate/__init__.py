@@ -4,6 +4,7 @@ from attest_governance.evaluate.engine import (
     CheckOptions,
     Engine,
     EngineOptions,
+    KeptPolicies,
     LoadedPolicies,
     judging,
     milliseconds,

@@ -23,13 +23,13 @@ from attest_governance.errors import EngineCrashedError, EngineError
 from attest_governance.evaluate.connection import SILENCE, Connection
 from attest_governance.evaluate.inventory import Inventory
 from attest_governance.evaluate.requests import Check, Initialize, Load, Review, Unload
-from attest_governance.model.sources import Left, ResultsPlace
+from attest_governance.model.sources import Left, PolicySources, ReadFile, ResultsPlace
 
 if TYPE_CHECKING:
     from attest_governance.evaluate.messages import Batch, LoadAnswer, Versions
     from attest_governance.evaluate.requests import Request
     from attest_governance.model import LookedUp, Policy, Problem
-    from attest_governance.model.sources import Manifests, PolicySources, ReadFile, Selected
+    from attest_governance.model.sources import Manifests, Selected
 
 PROTOCOL = 1
 _RESTARTS, _WITHIN = 5, 60.0
@@ -73,6 +73,14 @@ def set_digest(files: Iterable[str]) -> str:
     return f"sha256:{sha256(' '.join(sorted(files)).encode()).hexdigest()}"
 
 
+class KeptPolicies(msgspec.Struct, frozen=True):
+    """A policy set on its way to another machine: all that it is made of, and the digests of that."""
+
+    sources: PolicySources
+    content: str
+    read: tuple[ReadFile, ...]
+
+
 class LoadedPolicies:
     """A policy set in the engine: what it holds, and what it takes to load it again. Close it when it is done with."""
 
@@ -91,6 +99,11 @@ class LoadedPolicies:
         self._sets = WeakKeyDictionary({connection: answer.set})
         self._closed = False
         self._lock = threading.Lock()
+
+    @property
+    def kept(self) -> KeptPolicies:
+        """What it takes to load the very same elsewhere, where it was loaded to be kept."""
+        return KeptPolicies(self.sources, self._kept, self.read)
 
     def on(self, connection: Connection) -> str:
         """The name of the set in a process, which is given the policies if it is another than had them.
@@ -222,6 +235,20 @@ class Engine:
         """
         connection, _ = self._ready()
         return LoadedPolicies(sources, connection.ask(Load(sources, keep)), connection)
+
+    def load_kept(self, kept: KeptPolicies) -> LoadedPolicies:
+        """Loads policies that another process has kept; no file of theirs is read.
+
+        Raises:
+            EngineError: the engine failed, or they are not what was kept.
+        """
+        connection, _ = self._ready()
+        answer = connection.ask(Load(kept.sources, keep=True, kept=kept.content))
+        if not answer.set or answer.read != kept.read:
+            raise EngineError(
+                "the policies are not those that were kept", hint="install the same version of attest on each machine"
+            )
+        return LoadedPolicies(kept.sources, answer, connection)
 
     def check(
         self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions

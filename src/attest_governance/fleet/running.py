@@ -13,6 +13,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ import msgspec
 
 from attest_governance.errors import InputError, UsageError
 from attest_governance.fleet.judging import CHECKS, COLUMNS, TOLD, Judged, judge
-from attest_governance.request import Environment, Request
+from attest_governance.runtime import Packed
 
 if TYPE_CHECKING:
     from attest_governance.fleet.sources import Unit
@@ -39,10 +40,9 @@ _OBJECTS = 80 << 20
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     """What is audited, by what, and where it goes."""
 
-    sources: tuple[str, ...]
     output: Path
-    request: Request
-    environment: Environment
+    policies: Packed
+    """All that is judged by. It travels once, whatever the number of workers, and no worker reads a file of it."""
     now: datetime
     address: str = ""
     """Of a Ray cluster; without it one starts here, and ends with the audit."""
@@ -50,8 +50,6 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     """0 for all cores."""
     checks: bool = False
     """Whether the documents that checks would print are written, too."""
-    generation: str = ""
-    """Of the runtime that the driver has opened; a worker that comes to another one judges nothing."""
 
 
 class Totals(msgspec.Struct):
@@ -104,35 +102,30 @@ def run(fleet: Fleet, units: Iterable[Unit], progress: Callable[[int], object]) 
     """Judges all units; `progress` is told how many resources are done.
 
     Raises:
-        AttestError: Ray can't be had, no worker can judge, or the output can't be written.
+        AttestError: there is nothing to judge, Ray can't be had, no worker can judge, or the output can't be written.
     """
+    every = iter(units)
+    first = list(islice(every, 1))  # what is absent is told before Ray is started, which takes seconds
     for folder in (*COLUMNS, *([CHECKS] if fleet.checks else [])):
         (fleet.output / folder).mkdir()
     # What Ray has to say must not stand among the results.
     with contextlib.redirect_stdout(sys.stderr), _Ray(fleet) as workers:
         totals = Totals()
-        for judged in workers.judged(units, totals):
+        for judged in workers.judged(chain(first, every), totals):
             totals.add(judged)
             progress(totals.counts.get("resources", 0))
         return totals
 
 
 class Worker:
-    """An actor: a runtime with an engine, opened once."""
+    """An actor: a runtime with an engine of its own."""
 
     def __init__(self, fleet: Fleet) -> None:
         from attest_governance.evaluate import Engine  # noqa: PLC0415 (on the worker's machine)
-        from attest_governance.resources import engine_path, shipped_policies  # noqa: PLC0415
-        from attest_governance.runtime import open_runtime  # noqa: PLC0415
+        from attest_governance.resources import engine_path  # noqa: PLC0415
 
         self._fleet = fleet
-        around = msgspec.structs.replace(fleet.environment, shipped=shipped_policies())
-        self._runtime = open_runtime(Engine(engine_path()), fleet.request, around, now=fleet.now)
-        if self._runtime.generation != fleet.generation:
-            raise UsageError(
-                "a worker does not come to the same policies",
-                hint="give each machine the same version and the project at the same path, and audit again",
-            )
+        self._runtime = _by_units(fleet.policies).unpacked(Engine(engine_path()))
 
     def ready(self) -> None:
         """Returns once the policies are loaded."""
@@ -140,6 +133,12 @@ class Worker:
     def judge(self, unit: Unit) -> Judged:
         """What a unit came to."""
         return judge(self._runtime, unit, self._fleet.now, self._fleet.output)
+
+
+def _by_units(policies: Packed) -> Packed:
+    """The same, for runs of which each may hold nothing to judge: whether all of them do is told at the end."""
+    request = msgspec.structs.replace(policies.prepared.request, allow_empty=True)
+    return msgspec.structs.replace(policies, prepared=msgspec.structs.replace(policies.prepared, request=request))
 
 
 class _Ray:
