@@ -43,31 +43,47 @@ KINDS = {
     "ServiceAccount": Kind("v1", "ServiceAccount", "serviceaccounts", namespaced=True),
 }
 OTHERS = tuple(name for name in KINDS if name != "Pod")
+BROKEN = 10
+"""Of so many Pods one breaks most rules."""
+PROBES = {name: {"httpGet": {"path": "/", "port": 80}} for name in ("livenessProbe", "readinessProbe")}
 THREADS, AT_ONCE = 16, 1000
 _SUM = re.compile(r"^gatekeeper_audit_duration_seconds_(sum|count)\S* (\S+)$", re.MULTILINE)
 
 
 def objects(count: int) -> Iterator[dict[str, Any]]:
-    """Half of them Pods that break most rules, the rest of other kinds."""
+    """Half of them Pods, of which one in ten breaks most rules; the rest of other kinds."""
     for number in range(count):
         kind = "Pod" if number % 2 else OTHERS[number // 2 % len(OTHERS)]
-        metadata = {"name": f"o-{number:06}", "namespace": f"team-{number % NAMESPACES}", "labels": {"team": "Web"}}
+        labels = {"team": "Web"} if _breaks(number) else {"team": "web", "owner": "shop"}
+        metadata = {"name": f"o-{number:06}", "namespace": f"team-{number % NAMESPACES}", "labels": labels}
         yield {"apiVersion": "v1", "kind": kind, "metadata": metadata, **_content(kind, number)}
+
+
+def _breaks(number: int) -> bool:
+    return number // 2 % BROKEN == 0
 
 
 def _content(kind: str, number: int) -> dict[str, Any]:
     if kind == "Pod":
-        limits = {"cpu": "2", "memory": "2Gi"}
-        context = {"privileged": number % 3 == 0, "capabilities": {"add": ["SYS_TIME"]}}
-        image = f"docker.io/team-{number % 7}/app:1.{number % 30}"
-        bad = {"name": "app", "image": image, "resources": {"limits": limits}, "securityContext": context}
-        return {"spec": {"containers": [bad, {"name": "sidecar", "image": "registry.company.com/base/proxy:1.0"}]}}
+        sidecar = {"name": "sidecar", "image": "registry.company.com/base/proxy:1.0", **PROBES}
+        return {"spec": {"containers": [_container(number), sidecar]}}
     contents: dict[str, dict[str, Any]] = {
         "ConfigMap": {"data": {"settings": "x" * 500}},
         "Secret": {"stringData": {"key": "x" * 100}},
         "Service": {"spec": {"ports": [{"port": 80}], "clusterIP": "None"}},
     }
     return contents.get(kind, {})
+
+
+def _container(number: int) -> dict[str, Any]:
+    if not _breaks(number):
+        image = f"registry.company.com/team-{number % 7}/app:1.{number % 30}"
+        limits = {"cpu": f"{100 + number % 400}m", "memory": "256Mi"}
+        return {"name": "app", "image": image, "resources": {"limits": limits}, **PROBES}
+    image = f"docker.io/team-{number % 7}/app:1.{number % 30}"
+    context = {"privileged": number % 3 == 0, "capabilities": {"add": ["SYS_TIME"]}}
+    limits = {"cpu": "2", "memory": "2Gi"}
+    return {"name": "app", "image": image, "resources": {"limits": limits}, "securityContext": context}
 
 
 def fill(cluster: KubernetesCluster, count: int) -> None:
@@ -162,13 +178,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure the audit of a cluster")
     parser.add_argument("--kubeconfig", type=Path, required=True)
     parser.add_argument("--objects", type=int, default=100_000)
+    parser.add_argument("--filled", action="store_true", help="an earlier run has made the objects")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--gatekeeper", default="", help="where its metrics are")
     parser.add_argument("--print", action="store_true", help="print the results and leave benchmarks/README.md alone")
     arguments = parser.parse_args()
     with closing(connect(kubeconfig=arguments.kubeconfig)) as cluster, scratch_folder() as scratch:
-        _say(f"making {arguments.objects:,} objects")
-        fill(cluster, arguments.objects)
+        if not arguments.filled:
+            _say(f"making {arguments.objects:,} objects")
+            fill(cluster, arguments.objects)
         rows = measure(cluster, arguments.kubeconfig, Path(scratch), arguments)
     head = [
         "| what | judged, of objects made | violations | median | peak memory | times as long as attest |",

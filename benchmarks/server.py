@@ -175,11 +175,11 @@ def attest_server(scratch: Path, *policies: str | Path) -> Iterator[Served]:
 
 
 def memory(process: int) -> int:
-    """Bytes that a process and its children held at most."""
+    """Bytes that a process and its children hold; what several of them share counts once."""
     tasks = Path(f"/proc/{process}/task").glob("*/children")
     those = [process, *(int(child) for task in tasks for child in task.read_text().split())]
-    lines = [line for one in those for line in Path(f"/proc/{one}/status").read_text().splitlines()]
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+    lines = [line for one in those for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()]
+    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
 
 
 def rows(served: list[Served], bodies: list[bytes], arguments: argparse.Namespace, of: str = "") -> list[str]:

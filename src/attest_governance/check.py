@@ -92,7 +92,33 @@ def check(
     Raises:
         EngineError: the engine failed. There is no verdict then.
     """
-    batches, origins = _judge(engine, loaded, plan, progress), Origins(plan.manifests.renderings)
+    return conclude(loaded, plan, _judge(engine, loaded, plan, progress), now=now)
+
+
+async def acheck(
+    engine: Engine,
+    loaded: LoadedPolicies,
+    plan: Plan,
+    *,
+    now: datetime,
+    progress: Callable[[Batch], None] | None = None,
+) -> Outcome:
+    """Is `check` of an AdmissionReview, for tasks: no thread waits while the engine judges it.
+
+    Raises:
+        EngineError: the engine failed. There is no verdict then.
+    """
+    if not loaded.usable:
+        return conclude(loaded, plan, (), now=now)
+    batch = await engine.areview(loaded, plan.selected, plan.manifests, plan.options)
+    if progress is not None:
+        progress(batch)
+    return conclude(loaded, plan, (batch,), now=now)
+
+
+def conclude(loaded: LoadedPolicies, plan: Plan, batches: Sequence[Batch], *, now: datetime) -> Outcome:
+    """What a run comes to at the moment `now`, by what the engine has said: steps 3 and 4."""
+    origins = Origins(plan.manifests.renderings)
     found = (origins.finding(finding) for batch in batches for finding in batch.findings)
     weighed = weigh((one for one in found if one.policy not in plan.weights(one).off), plan, now)
     once, again = said_once(weighed.findings)

@@ -21,11 +21,11 @@ from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
-from attest_governance.check import Exempting, Plan, check
+from attest_governance.check import Exempting, Plan, acheck, check
 from attest_governance.decide import Rules, Step, Weights
 from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, KeptPolicies, LoadedPolicies, milliseconds
@@ -57,6 +57,10 @@ if TYPE_CHECKING:
     from attest_governance.model.policy import GroupKind
     from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -171,13 +175,45 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             in_force = self.in_force(now)
             plan = self._plan(manifests, in_force, deadline, inventory)
             outcome = check(engine or self.engine, self.loaded, plan, now=now, progress=progress)
-        outcome = msgspec.structs.replace(outcome, notices=(*outcome.notices, *self.unproven))
-        recorded = recorded and not self.prepared.request.draft
-        if in_force is not None and in_force.project is not None and recorded:
-            from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
+        if recorded:
+            self._record(outcome, in_force, now)
+        return self._noticed(outcome)
 
-            record_enforcement(in_force.project, outcome.findings, now)
-        return outcome
+    async def areview(
+        self,
+        manifests: Manifests,
+        now: datetime,
+        progress: Callable[[Batch], None] | None = None,
+        *,
+        deadline: float = 0,
+        recorded: bool = True,
+        inventory: Inventory | None = None,
+        engine: Engine | None = None,
+    ) -> Outcome:
+        """Is `judge` of an AdmissionReview, for tasks: whatever has to be waited for blocks nobody else.
+
+        Raises:
+            AttestError: as `judge` does.
+        """
+        with self.users.one_more():
+            known = self.root is None or "_records" in self.__dict__
+            in_force = self.in_force(now) if known else await _in_thread(self.in_force, now)
+            plan = self._plan(manifests, in_force, deadline, inventory)
+            outcome = await acheck(engine or self.engine, self.loaded, plan, now=now, progress=progress)
+        if recorded and in_force is not None and any(one.waiver is not None for one in outcome.findings):
+            await _in_thread(self._record, outcome, in_force, now)
+        return self._noticed(outcome)
+
+    def _record(self, outcome: Outcome, in_force: InForce | None, now: datetime) -> None:
+        """Puts the use of exemptions on record, unless what is judged is a draft."""
+        if in_force is None or in_force.project is None or self.prepared.request.draft:
+            return
+        from attest_governance.govern.snapshot import record_enforcement  # noqa: PLC0415 (see `governed_root`)
+
+        record_enforcement(in_force.project, outcome.findings, now)
+
+    def _noticed(self, outcome: Outcome) -> Outcome:
+        return msgspec.structs.replace(outcome, notices=(*outcome.notices, *self.unproven))
 
     def query(self, package: str, path: tuple[str, ...], document: str, deadline: float) -> QueryAnswer:
         """What rules of a package come to with an input document (JSON, or empty): no verdict, and nothing is exempted.
@@ -587,6 +623,12 @@ def _exempting(request: Request, settings: Settings, in_force: InForce | None) -
     ignored = untold or request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
     annotations = Annotations.IGNORED if ignored else worth
     return Exempting(exemptions=exemptions, annotations=annotations)
+
+
+async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    import asyncio  # noqa: PLC0415 (only a server needs it, and it is a tenth of a short run)
+
+    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 class _Users:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -20,6 +21,22 @@ from attest_governance.resources import engine_path
 from tests.evaluate.fake import asked, fake_engine
 
 POD = Manifests(inputs=(Text("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"),))
+REVIEW = Manifests(
+    review=Text(
+        "request",
+        json.dumps(
+            {
+                "apiVersion": "admission.k8s.io/v1",
+                "kind": "AdmissionReview",
+                "request": {
+                    "uid": "1",
+                    "operation": "CREATE",
+                    "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"}},
+                },
+            }
+        ),
+    )
+)
 SELECTED = (Selected("p"),)
 ENDLESS = """package p
 deny contains "never" if {
@@ -183,27 +200,22 @@ def test_a_task_that_is_cancelled_cancels_the_request(fake: Fake, tmp_path: Path
 
     async def run() -> None:
         loaded = await asyncio.to_thread(engine.load, sources())
-        arrived = asyncio.Event()
-
-        async def look() -> None:
-            async for _ in engine.acheck(loaded, SELECTED, POD, CheckOptions()):
-                arrived.set()
-
-        task = asyncio.create_task(look())
-        await arrived.wait()
+        task = asyncio.create_task(engine.areview(loaded, SELECTED, REVIEW, CheckOptions()))
+        while "review" not in asked(tmp_path):
+            await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.to_thread(engine.ask, GetStatus())
 
     asyncio.run(run())
-    assert asked(tmp_path) == ["initialize", "policies/load", "check", "$/cancelRequest", "status"]
+    assert asked(tmp_path) == ["initialize", "policies/load", "review", "$/cancelRequest", "status"]
 
 
 def test_tasks_are_told_of_a_silent_and_of_a_dying_engine(fake: Fake) -> None:
-    async def run(engine: Engine) -> list[Batch]:
+    async def run(engine: Engine) -> Batch:
         loaded = await asyncio.to_thread(engine.load, sources())
-        return [batch async for batch in engine.acheck(loaded, SELECTED, POD, CheckOptions())]
+        return await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())
 
     with pytest.raises(EngineTimeoutError):
         asyncio.run(run(fake("silent", silence=3.0)))
@@ -390,7 +402,7 @@ def test_frames_that_no_pipe_takes_at_once_stay_whole(engine: Engine) -> None:
 
 def test_tasks_wait_without_a_thread_each(engine: Engine) -> None:
     async def look(loaded: LoadedPolicies) -> list[str]:
-        return messages([batch async for batch in engine.acheck(loaded, SELECTED, POD, CheckOptions())])
+        return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
 
     async def run() -> None:
         with await asyncio.to_thread(engine.load, sources()) as loaded:

@@ -172,14 +172,14 @@ def test_what_no_policy_speaks_of_is_admitted_without_the_engine(
 ) -> None:
     asked: list[str] = []
 
-    def judge(manifests: Any, *_: Any, **__: Any) -> Any:
+    async def judge(manifests: Any, *_: Any, **__: Any) -> Any:
         asked.append(manifests.review.text)
         raise EngineError("nobody is at home")
 
     cluster.also = (NO_HOST, EXPANSION)
     cluster.apply(EXPANSION, WORKLOADS)
     changing.look()
-    monkeypatch.setattr(changing.service.current, "judge", judge)
+    monkeypatch.setattr(changing.service.current, "areview", judge)
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "shop"}}
     for value in (service, workload("StatefulSet")):
         answer = changing.server.admit(value)

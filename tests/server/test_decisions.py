@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,7 @@ def test_what_could_not_be_decided_is_logged_too(start: Start, tmp_path: Path, m
     def fails(*_: Any, **__: Any) -> Any:
         raise OSError("gone")
 
-    monkeypatch.setattr(server.service.current, "judge", fails)
+    monkeypatch.setattr(server.service.current, "areview", fails)
     server.admit(pod())
     [entry] = logged(tmp_path)
     assert (entry["verdict"], entry["allowed"], entry["problems"]) == (
@@ -70,6 +72,34 @@ def test_what_could_not_be_decided_is_logged_too(start: Start, tmp_path: Path, m
         False,
         ["internal error: OSError: gone"],
     )
+
+
+@pytest.mark.parametrize("value", [pod(), {"apiVersion": "v1", "kind": "Other", "metadata": {"name": "a"}}])
+@pytest.mark.parametrize("insists", [True, False])
+def test_a_disk_that_hangs_holds_up_nobody_else(
+    start: Start, monkeypatch: pytest.MonkeyPatch, value: dict[str, Any], *, insists: bool
+) -> None:
+    configuration = "server: {decision_log_failure: fail}\n" if insists else "server: {decision_log_failure: ignore}\n"
+    server = start(configuration=configuration, log=True)
+    hangs = threading.Event()
+    monkeypatch.setattr(DecisionLog, "append", lambda *_: hangs.wait(60))
+
+    async def crowd() -> tuple[dict[str, Any], list[int]]:
+        body = json.dumps(review(value)).encode()
+        stuck = asyncio.create_task(server.aask("POST", "/v1/admit?timeout=500ms", body))
+        others = []
+        while not stuck.done():
+            others.append((await server.aask("GET", "/livez")).status)
+            await asyncio.sleep(0.01)
+        return (await stuck).response, others
+
+    response, others = asyncio.run(crowd())
+    hangs.set()
+    assert response["allowed"] is not insists
+    assert not insists or "the decision log does not keep up" in response["status"]["message"]
+    assert len(others) > 5
+    assert set(others) == {200}
+    assert server.metrics()["attest_decision_log_failures_total"] == 1
 
 
 def test_inputs_are_kept_where_configured(start: Start, tmp_path: Path) -> None:

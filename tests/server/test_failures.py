@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -93,21 +92,20 @@ def test_what_finds_no_room_is_answered_at_once(
     start: Start, configuration: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = start(configuration=configuration, room=Room(threads=1, queue=1))
-    held, going = threading.Event(), threading.Event()
-    real = server.service.current.judge
+    held, going = asyncio.Event(), asyncio.Event()
+    real = server.service.current.areview
 
-    def judge(*given: Any, **more: Any) -> tuple[Any, Outcome]:
+    async def judge(*given: Any, **more: Any) -> tuple[Any, Outcome]:
         going.set()
-        assert held.wait(60)
-        return real(*given, **more)
+        await held.wait()
+        return await real(*given, **more)
 
-    monkeypatch.setattr(server.service.current, "judge", judge)
+    monkeypatch.setattr(server.service.current, "areview", judge)
     body = json.dumps(review(pod())).encode()
 
     async def crowd() -> tuple[dict[str, Any], list[dict[str, Any]]]:
         first = [asyncio.create_task(server.aask("POST", "/v1/admit", body)) for _ in range(2)]
-        while not going.is_set():
-            await asyncio.sleep(0)
+        await going.wait()
         refused = await server.aask("POST", "/v1/admit", body)
         held.set()
         return refused.response, [(await one).response for one in first]
@@ -124,7 +122,7 @@ def test_a_fault_of_ours_is_no_verdict(start: Start, monkeypatch: pytest.MonkeyP
     def fails(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("by us")
 
-    monkeypatch.setattr(server.service.current, "judge", fails)
+    monkeypatch.setattr(server.service.current, "areview", fails)
     answered_as_configured(server.admit(pod()), FAIL, "internal error: ZeroDivisionError: by us")
 
 

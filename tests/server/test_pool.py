@@ -85,6 +85,28 @@ def test_one_that_can_not_be_made_ready_is_tried_again(made: Callable[[], Engine
         assert (engine, one.alive) == (two, True)
 
 
+def test_an_engine_of_other_work_stands_in_for_the_only_one(made: Callable[[], Engine]) -> None:
+    one, other = made(), made()
+    works: list[Callable[[], object]] = []
+    pool = EnginePool((one,), run=works.append, reserve=other)
+    pool.each(Engine.start)
+    with pool.lend() as engine, pool.lend() as again:
+        assert engine is again is one, "it has other work"
+    assert not other.alive, "it is not the pool's to start"
+    other.start()
+    kill(one)
+    with pool.lend() as engine, pool.lend() as again:
+        assert engine is again is other
+    works.pop()()
+    with pool.lend() as engine:
+        assert engine is one
+    assert (works, pool.restarts_with(other)) == ([], 1)
+    kill(other)
+    pool.close_but(other)
+    with pool.lend() as engine:
+        assert engine is one, "where none lives, it is started"
+
+
 def test_where_all_are_dead_one_is_started(made: Callable[[], Engine]) -> None:
     pool = EnginePool((made(),), run=lambda work: work())
     with pool.lend() as engine:

@@ -99,7 +99,7 @@ def test_a_part_that_fails_says_so_and_quotes_nothing(
     def fails(*_: Any, **__: Any) -> Any:
         raise EngineError("hunter22")
 
-    monkeypatch.setattr(server.service.current, "judge", fails)
+    monkeypatch.setattr(server.service.current, "areview", fails)
     server.admit(pod())
     span = spans(kept)["judge"]
     assert (span.status.status_code, span.status.description, span.events) == (StatusCode.ERROR, None, ())

@@ -138,7 +138,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     engines: Annotated[
         int,
         typer.Option("--engines", min=1, max=64, help="How many engines judge admission requests."),
-    ] = 2
+    ] = 1
     concurrency: Annotated[
         int, typer.Option("--concurrency", min=1, max=256, help="How many requests are judged at a time.")
     ] = 8

@@ -8,7 +8,8 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
@@ -20,6 +21,8 @@ from attest_governance.evaluate.process import Process
 from attest_governance.evaluate.wire import Incoming, Origin, frame, read_message
 
 if TYPE_CHECKING:
+    import asyncio
+
     from attest_governance.evaluate.requests import Request
 
     Deliver: TypeAlias = Callable[[Incoming | EngineError], object]
@@ -39,7 +42,7 @@ _origin = decoder(Origin)
 class Connection:
     """A process and the requests that are in flight on it. It never comes back to life: see `Engine`.
 
-    Threads wait in `stream` and `ask`, tasks in `astream`, which blocks no thread.
+    Threads wait in `stream` and `ask`, tasks in `aask`, which blocks no thread.
     """
 
     def __init__(self, path: Path, silence: float = SILENCE) -> None:
@@ -105,24 +108,17 @@ class Connection:
                     yield flight.part
         return flight.answer
 
-    async def astream(self, request: Request[P, A], deadline: float = 0) -> AsyncGenerator[P, None]:
-        """The parts that `stream` yields, for tasks."""
-        import asyncio  # noqa: PLC0415 (only tasks need it, and it is a tenth of a short run)
-
-        loop, inbox = asyncio.get_running_loop(), asyncio.Queue[Incoming | EngineError]()
-
-        def deliver(message: Incoming | EngineError) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(inbox.put_nowait, message)
-
-        with self._flight(request, deadline, deliver) as flight:
+    async def aask(self, request: Request[P, A], deadline: float = 0) -> A:
+        """Is `ask` for tasks, of requests whose answer is all there is. Cancelling it cancels the request."""
+        inbox = _Inbox()
+        with self._flight(request, deadline, inbox.put) as flight:
             while not flight.landed:
                 try:
-                    message = await asyncio.wait_for(inbox.get(), flight.patience())
+                    message = await inbox.get(flight.patience())
                 except TimeoutError:
                     raise self._give_up(flight) from None
-                if flight.take(message):
-                    yield flight.part
+                flight.take(message)
+        return flight.answer
 
     def close(self, why: EngineError | None = None) -> None:
         """Ends the process and fails whatever is in flight."""
@@ -178,6 +174,46 @@ class Connection:
             waiting = list(self._waiting.values())
         for inbox in waiting:
             inbox(error)
+
+
+class _Inbox:
+    """Messages that a thread puts in and one task takes out."""
+
+    def __init__(self) -> None:
+        import asyncio  # noqa: PLC0415 (only tasks need it, and it is a tenth of a short run)
+
+        self._loop = asyncio.get_running_loop()
+        self._arrived: deque[Incoming | EngineError] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def put(self, message: Incoming | EngineError) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._arrive, message)
+
+    async def get(self, seconds: float) -> Incoming | EngineError:
+        """The next message.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        if not self._arrived:
+            self._waiter = self._loop.create_future()
+            patience = self._loop.call_later(seconds, self._settle)
+            try:
+                await self._waiter
+            finally:
+                patience.cancel()
+        if not self._arrived:
+            raise TimeoutError
+        return self._arrived.popleft()
+
+    def _arrive(self, message: Incoming | EngineError) -> None:
+        self._arrived.append(message)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
 
 class _Flight(Generic[P, A]):

@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -111,8 +111,8 @@ class LoadedPolicies:
         Raises:
             EngineError: the set is closed, or the policies are no longer what they were.
         """
-        name = self._sets.get(connection)
-        if name is not None and not self._closed:
+        name = self.at_hand(connection)
+        if name is not None:
             return name  # while another process is given the policies, nobody else waits
         with self._lock:  # many threads may ask for it: one of them loads
             if self._closed:
@@ -125,6 +125,10 @@ class LoadedPolicies:
                     )
                 self._sets[connection] = answer.set
             return self._sets[connection]
+
+    def at_hand(self, connection: Connection) -> str | None:
+        """The name of the set in a process; None where it has none, or must not judge any more."""
+        return None if self._closed else self._sets.get(connection)
 
     def close(self) -> None:
         """Frees the set. One that went with its process is free already; what is being judged by it goes on."""
@@ -258,8 +262,7 @@ class Engine:
         Raises:
             EngineError: the engine failed or a limit was passed; what came before is no verdict.
         """
-        connection, name = self._on(loaded)
-        held = _held(options, connection)
+        connection, name, held = self._given(loaded, options)
         if manifests.review is not None:
             yield connection.ask(reviewing(name, selected, manifests, options, held), deadline=options.deadline).held()
             return
@@ -268,18 +271,22 @@ class Engine:
             for batch in stream:
                 yield batch.held()
 
-    async def acheck(
+    async def areview(
         self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions
-    ) -> AsyncIterator[Batch]:
-        """Is `check` for tasks: while the engine works no thread waits."""
-        import asyncio  # noqa: PLC0415 (see `Connection.astream`)
+    ) -> Batch:
+        """Is `check` of an AdmissionReview, for tasks, of which no thread waits. Cancelling it cancels the request.
 
-        connection, name = await asyncio.to_thread(self._on, loaded)
-        held = await asyncio.to_thread(_held, options, connection)
-        request = judging(name, selected, manifests, options, held)
-        async with contextlib.aclosing(connection.astream(request, options.deadline)) as stream:
-            async for batch in stream:
-                yield batch.held()
+        Raises:
+            EngineError: the engine failed or a limit was passed.
+        """
+        import asyncio  # noqa: PLC0415 (only tasks need it)
+
+        given = self._at_hand(loaded, options)
+        if given is None:
+            given = await asyncio.to_thread(self._given, loaded, options)
+        connection, name, held = given
+        asked = reviewing(name, selected, manifests, options, held)
+        return (await connection.aask(asked, options.deadline)).held()
 
     def ask_about(
         self,
@@ -336,14 +343,29 @@ class Engine:
         dead.close()
         self._connection = None
 
+    def _given(self, loaded: LoadedPolicies, options: CheckOptions) -> tuple[Connection, str, str]:
+        """The running process, and the names of a set and of the inventory in it; it is given what it has not."""
+        connection, name = self._on(loaded)
+        return connection, name, options.inventory.on(connection) if options.inventory is not None else ""
+
+    def _at_hand(self, loaded: LoadedPolicies, options: CheckOptions) -> tuple[Connection, str, str] | None:
+        """What `_given` returns; None where that may have to wait for something."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            connection = self._connection
+            if connection is None or not connection.alive or self._versions is None:
+                return None
+        finally:
+            self._lock.release()
+        name = loaded.at_hand(connection)
+        held = options.inventory.at_hand(connection) if options.inventory is not None else ""
+        return (connection, name, held) if name is not None and held is not None else None
+
     def _on(self, loaded: LoadedPolicies) -> tuple[Connection, str]:
         """The running process, and the name of a set in it, which it is given if another had it."""
         connection, _ = self._ready()
         return connection, loaded.on(connection)
-
-
-def _held(options: CheckOptions, connection: Connection) -> str:
-    return options.inventory.on(connection) if options.inventory is not None else ""
 
 
 def judging(

@@ -100,12 +100,12 @@ class Inventory:
         Raises:
             EngineError: the process failed.
         """
+        if (name := self.at_hand(connection)) is not None:
+            return name
         with self._lock:
             there = self._there.get(connection)
             if there is None:
                 there = self._there[connection] = _There(dict(self._texts))
-            if there.whole and not there.pending:
-                return there.name
         with there.lock:  # not ours: while one process is told, others are asked
             if not there.name:
                 there.name = connection.ask(OpenInventory(self._most)).inventory
@@ -113,6 +113,12 @@ class Inventory:
                 self._tell(connection, there, part)
             there.whole = True
             return there.name
+
+    def at_hand(self, connection: Connection) -> str | None:
+        """The name of the inventory in a process that knows all of it; None where it does not."""
+        with self._lock:
+            there = self._there.get(connection)
+            return there.name if there is not None and there.whole and not there.pending else None
 
     def _part(self, there: _There) -> dict[ObjectName, bytes | None]:
         """Takes as much of what is pending as one request may tell."""

@@ -28,10 +28,13 @@ class EnginePool:
     Args:
         engines: at least one.
         run: how one is made ready again.
+        reserve: has other work, and is lent while none of them lives; None for no such engine. It is somebody else's to
+            prepare and to close.
     """
 
-    def __init__(self, engines: Sequence[Engine], run: Run = in_thread) -> None:
-        self._lent = dict.fromkeys(engines, 0)
+    def __init__(self, engines: Sequence[Engine], run: Run = in_thread, *, reserve: Engine | None = None) -> None:
+        self._engines, self._reserve = tuple(engines), (reserve,) if reserve is not None else ()
+        self._lent = dict.fromkeys((*engines, *self._reserve), 0)
         self._reviving: set[Engine] = set()
         self._run, self._lock = run, threading.Lock()
         self.prepare: Callable[[Engine], object] = lambda engine: engine.start()
@@ -39,7 +42,7 @@ class EnginePool:
 
     def restarts_with(self, other: Engine) -> int:
         """How many processes took the place of one that died, those of another engine among them."""
-        return sum(one.restarts for one in {*self._lent, other})
+        return sum(one.restarts for one in {*self._engines, other})
 
     def each(self, work: Callable[[Engine], object]) -> None:
         """Does something with every engine.
@@ -47,17 +50,18 @@ class EnginePool:
         Raises:
             EngineError: as the work does.
         """
-        for engine in self._lent:
+        for engine in self._engines:
             work(engine)
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[Engine]:
         """An engine for one request."""
         with self._lock:
-            living = [one for one in self._lent if one.alive and one not in self._reviving]
-            dead = [one for one in self._lent if not one.alive and one not in self._reviving] if living else []
+            settled = [one for one in self._engines if one not in self._reviving]
+            living = [one for one in settled if one.alive] or [one for one in self._reserve if one.alive]
+            dead = [one for one in settled if not one.alive] if living else []
             self._reviving.update(dead)
-            engine = min(living or self._lent, key=self._lent.__getitem__)
+            engine = min(living or self._engines, key=self._lent.__getitem__)
             self._lent[engine] += 1
         for one in dead:
             self._run(lambda one=one: self._revive(one))  # type: ignore[misc]
@@ -69,8 +73,9 @@ class EnginePool:
 
     def close_but(self, other: Engine) -> None:
         """Ends all processes, but for that of another engine."""
-        for engine in self._lent.keys() - {other}:
-            engine.close()
+        for engine in self._engines:
+            if engine is not other:
+                engine.close()
 
     def _revive(self, engine: Engine) -> None:
         try:

@@ -73,6 +73,37 @@ class Current:
             )
         )
 
+    async def areview(
+        self,
+        manifests: Manifests,
+        now: datetime,
+        *,
+        deadline: float,
+        recorded: bool,
+        inventory: Inventory | None,
+        engine: Engine,
+    ) -> tuple[Runtime, Outcome]:
+        """Judges an AdmissionReview, and says by which runtime; the parameters are those of `Runtime.areview`.
+
+        Raises:
+            AttestError: nothing could be decided.
+        """
+        while True:
+            runtime = self._runtime
+            try:
+                return runtime, await runtime.areview(
+                    manifests,
+                    now,
+                    self.observe,
+                    deadline=deadline,
+                    recorded=recorded,
+                    inventory=inventory,
+                    engine=engine,
+                )
+            except AttestError:
+                if not self._replaced(runtime):
+                    raise
+
     def use(self, work: Callable[[Runtime], T]) -> T:
         """Does something with the runtime in force.
 
@@ -84,8 +115,12 @@ class Current:
             try:
                 return work(runtime)
             except AttestError:
-                if runtime is self._runtime or not runtime.closed:
-                    raise  # else it was swapped and closed in between
+                if not self._replaced(runtime):
+                    raise
+
+    def _replaced(self, runtime: Runtime) -> bool:
+        """Whether it was swapped and closed while somebody was about to judge by it."""
+        return runtime is not self._runtime and runtime.closed
 
     def swap(self, opened: Callable[[], Runtime]) -> Swapped:
         """Puts another runtime in force. One that can't be opened, or may not judge, leaves the old one where it is."""

@@ -77,10 +77,14 @@ class ClusterInventory:
             raise ClusterError(
                 f"what policies look up in the cluster is not known: {self.watches.unknown}", hint="see /readyz"
             )
-        if not namespace or ObjectName("v1", "Namespace", "", namespace) in self.held:
+        if self.knows(namespace):
             return ()
         found = self._cluster.get(NAMESPACE, namespace)
         return (Text(NAME, text_of({"apiVersion": "v1", "kind": "Namespace", **found}).decode()),) if found else ()
+
+    def knows(self, namespace: str) -> bool:
+        """Whether `around` asks nobody."""
+        return not namespace or ObjectName("v1", "Namespace", "", namespace) in self.held
 
     def want(self, runtime: Runtime, *, more: bool = False) -> None:
         """Watches what the policies of a runtime look up; with `more`, beside what is watched already.

@@ -1,4 +1,4 @@
-"""Threads that judge: so many at a time, and so many that wait. What finds no room is told at once."""
+"""Room for work: so much at a time, and so much that waits. What finds no room is told at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -86,6 +86,50 @@ class Lane:
     def _left(self, answer: asyncio.Future[T], result: T | None, failure: Exception | None) -> None:
         self._inside -= 1
         _settle(answer, result, failure)
+
+
+class Turns:
+    """Is `Lane` for tasks, which need no thread while they wait.
+
+    Args:
+        most: how much is worked at at a time.
+        queue: how much may wait.
+        spans: is told how long each work waited.
+    """
+
+    def __init__(self, most: int, queue: int, spans: Spans | None = None) -> None:
+        self._spans = spans or NoSpans()
+        self._most, self._room = most, most + queue
+        self._inside = 0
+        self._turn = asyncio.Semaphore(most)
+
+    @property
+    def waiting(self) -> int:
+        """How much waits for its turn."""
+        return max(0, self._inside - self._most)
+
+    async def run(self, work: Callable[[float], Awaitable[T]], seconds: float, *, full: bool = False) -> T:
+        """Does the work, which is told how many seconds are left when its turn comes.
+
+        Raises:
+            OverloadedError: there is no room, or `full` says so.
+            EngineTimeoutError: the time is over; the work is cancelled then.
+        """
+        if full or self._inside >= self._room:
+            raise OverloadedError
+        ends, since = time.monotonic() + seconds, time.time_ns()
+        self._inside += 1
+        try:
+            async with asyncio.timeout(seconds + GRACE), self._turn:
+                self._spans.waited(since)
+                left = ends - time.monotonic()
+                if left <= 0:
+                    raise _late()
+                return await work(left)
+        except TimeoutError:
+            raise _late() from None
+        finally:
+            self._inside -= 1
 
 
 def _settle(answer: asyncio.Future[Any], result: object, failure: Exception | None) -> None:

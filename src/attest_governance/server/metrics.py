@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -45,11 +44,15 @@ class Evaluations:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each, of which nobody asks
         self._registry = CollectorRegistry()
         self._policies: dict[str, str] = {}
-        self._results: dict[tuple[str, str], Counter] = {}
         self._gauges: dict[str, Gauge] = {}
         self._lock = threading.Lock()
-        self.evaluations = self._counter("attest_policy_evaluations", "Evaluations by result.", "policy", "result")
-        self._severities = _Bare("attest_policy_violation_severity", "Violations by severity; it only grows.")
+        self._evaluations = _Tallied(
+            "attest_policy_evaluations", "Evaluations by result.", ("policy", "result"), suffix="_total"
+        )
+        self._registry.register(self._evaluations)
+        self._severities = _Tallied(
+            "attest_policy_violation_severity", "Violations by severity; it only grows.", ("severity", "policy")
+        )
         self._registry.register(self._severities)
         self._durations = _Durations()
         self._registry.register(self._durations)
@@ -65,20 +68,19 @@ class Evaluations:
     def known(self, policies: Iterable[str], digest: str) -> None:
         """Starts the series of policies at zero, so that `increase()` sees their first violation."""
         for policy in map(self._named, policies):
-            for result in ("passed", "failed"):
-                self._count(policy, result, 0)
-            self._severities.add({(severity, policy): 0 for severity in SEVERITIES})
+            self._evaluations.add([((policy, result), 0) for result in ("passed", "failed")])
+            self._severities.add([((severity, policy), 0) for severity in SEVERITIES])
         self.reported.clear()
         self.reported.labels(digest).set(1)
 
     def judged(self, outcome: Outcome) -> None:
         """Counts what a judgement came to; a finding that is waived is none."""
-        for one in outcome.evaluated:
-            policy = self._named(one.policy)
-            self._count(policy, "passed", one.passed)
-            self._count(policy, "failed", one.resources - one.passed)
-        counting = (one for one in outcome.findings if one.waiver is None)
-        self._severities.add(Tally((one.severity, self._named(one.policy)) for one in counting))
+        fared = [(self._named(one.policy), one.passed, one.resources - one.passed) for one in outcome.evaluated]
+        self._evaluations.add([((policy, "passed"), number) for policy, number, _ in fared])
+        self._evaluations.add([((policy, "failed"), number) for policy, _, number in fared])
+        self._severities.add(
+            [((one.severity, self._named(one.policy)), 1) for one in outcome.findings if one.waiver is None]
+        )
         for engine, nanoseconds in outcome.spent.items():
             self._took.labels(engine).observe(nanoseconds / 1e9)
             self._durations.add(engine, nanoseconds / 1e9)
@@ -96,14 +98,6 @@ class Evaluations:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self._registry)
-
-    def _count(self, policy: str, result: str, number: int) -> None:
-        """Counts evaluations. A series is looked up once: the client library takes its time for that."""
-        key = (policy, result)
-        if key not in self._results:
-            self._results[key] = self.evaluations.labels(policy, result)
-        if number:
-            self._results[key].inc(number)
 
     def _named(self, policy: str) -> str:
         """The name of the series of a policy."""
@@ -155,25 +149,32 @@ def of_run(outcome: Outcome) -> bytes:
     return metrics.text()
 
 
-class _Bare:
-    """A counter by severity and policy under a name of its own: the client library would append `_total`."""
+class _Tallied:
+    """Counters with two labels. A server counts many at a time, for which the client library takes a lock each.
 
-    def __init__(self, name: str, text: str) -> None:
-        self._name, self._text = name, text
-        self._counts: dict[tuple[str, str], float] = {}
+    Args:
+        name: of the metric.
+        text: what it counts.
+        labels: their names.
+        suffix: what the name of its series ends in; the client library would always append `_total`.
+    """
+
+    def __init__(self, name: str, text: str, labels: tuple[str, str], *, suffix: str = "") -> None:
+        self._name, self._text, self._labels, self._suffix = name, text, labels, suffix
+        self._counts: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
 
-    def add(self, numbers: Mapping[tuple[str, str], float]) -> None:
+    def add(self, numbers: Iterable[tuple[tuple[str, str], int]]) -> None:
         with self._lock:
-            for key, number in numbers.items():
-                self._counts[key] = self._counts.get(key, 0) + number
+            for values, number in numbers:
+                self._counts[values] = self._counts.get(values, 0) + number
 
     def collect(self) -> Iterator[Metric]:
-        metric = Metric(self._name, self._text, "unknown")
+        metric = Metric(self._name, self._text, "counter" if self._suffix else "unknown")
         with self._lock:
             counts = sorted(self._counts.items())
-        for (severity, policy), number in counts:
-            metric.add_sample(self._name, {"severity": severity, "policy": policy}, number)
+        for values, number in counts:
+            metric.add_sample(f"{self._name}{self._suffix}", dict(zip(self._labels, values, strict=True)), number)
         yield metric
 
 

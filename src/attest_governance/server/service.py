@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import contextvars
 import io
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import msgspec
 
 from attest_governance import __version__
 from attest_governance.decide.failure import answer
-from attest_governance.errors import AttestError, EngineError, EngineRequestError, OutputError, PolicyError
+from attest_governance.errors import (
+    AttestError,
+    EngineError,
+    EngineRequestError,
+    OutputError,
+    PolicyError,
+)
 from attest_governance.evaluate import EnginePool
 from attest_governance.evaluate.requests import BAD_PARAMETERS
 from attest_governance.exempt.times import format_instant
@@ -28,16 +38,22 @@ from attest_governance.report.registry import ReportOptions
 from attest_governance.server import words
 from attest_governance.server.current import Current, failing
 from attest_governance.server.gauges import RuntimeGauges
-from attest_governance.server.lane import Lane
+from attest_governance.server.lane import GRACE, Lane, Turns
 from attest_governance.server.metrics import Metrics
 from attest_governance.server.records import logged, milliseconds, undecided, with_input
 from attest_governance.server.refusals import OverloadedError, RefusedError
-from attest_governance.server.review import ReviewRequest, Said, read_review, seconds_of, write_review
+from attest_governance.server.review import (
+    LONGEST_SECONDS,
+    ReviewRequest,
+    Said,
+    read_review,
+    seconds_of,
+    write_review,
+)
 from attest_governance.server.spans import NoSpans, Spans
 
 if TYPE_CHECKING:
     from attest_governance.evaluate import Engine, Inventory
-    from attest_governance.model import Outcome
     from attest_governance.runtime import Runtime
     from attest_governance.server.cluster_policies import ClusterPolicies
     from attest_governance.server.current import Swapped
@@ -45,10 +61,10 @@ if TYPE_CHECKING:
     from attest_governance.server.evidence import ServedEvidence
     from attest_governance.server.inventory import ClusterInventory
 
+P = ParamSpec("P")
+T = TypeVar("T")
 REQUEST = "<request>"
 """What findings and problems call the text of a request."""
-_UNASKED = 2
-"""Threads for what no policy speaks of: nothing is done but to log it."""
 API_SECONDS = 30.0
 """The time of a request to the API."""
 
@@ -93,9 +109,11 @@ class Service:
         self._evidence: ServedEvidence | None = None
         self._opened: Callable[[], Runtime] | None = None
         self.current, self._clock, self._log = current, clock, log
-        self._admission = Lane("admission", room.threads, room.queue, self._spans)
+        self._admission = Turns(room.threads, room.queue, self._spans)
+        self._unasked = Turns(room.threads, room.queue, self._spans)
         self._api = Lane("api", room.threads, room.queue, self._spans)
-        self._unasked = Lane("unasked", _UNASKED, room.queue, self._spans)
+        self._writing = Lane("log", 1, 2 * (room.threads + room.queue))
+        self._waiting = ThreadPoolExecutor(room.threads, thread_name_prefix="attest-waiting")
         self.certificate_refused = ""
         """Why the newest certificate is not in use; empty where it is."""
         self.told: dict[str, Callable[[], str]] = {}
@@ -130,9 +148,9 @@ class Service:
             said = await self._admission.run(partial(self._admit, request, body, began), seconds, full=busy)
         except OverloadedError as error:
             self.metrics.refused.labels(error.reason).inc()
-            said = self._failed(request, body, began, error)
+            said = await self._failed(request, body, began, error)
         except EngineError as error:
-            said = self._failed(request, body, began, error)
+            said = await self._failed(request, body, began, error)
         self.metrics.seconds.labels("admit").observe(time.monotonic() - began)
         return write_review(request.uid, said)
 
@@ -213,24 +231,29 @@ class Service:
         """From now on, images of requests are asked about, and what is proven of them is put in force by opening."""
         self._evidence, self._opened = evidence, opened
 
+    @property
+    def _learns(self) -> bool:
+        """Whether proofs of images are verified."""
+        return self._evidence is not None and self.current.runtime.settings.evidence.verify
+
     def _learn(self, manifests: Manifests) -> None:
         """Asks about images that are not known yet, where proofs are verified.
 
         Raises:
             AttestError: what is configured can't be asked.
         """
-        settings = self.current.runtime.settings
-        if self._evidence is None or self._opened is None or not settings.evidence.verify:
+        if self._evidence is None or self._opened is None or not self._learns:
             return
+        settings = self.current.runtime.settings
         for text in (manifests.review, *manifests.inputs):
             if isinstance(text, Text) and self._evidence.learn(settings, text.text):
                 self.reload(self._opened)
 
     def close(self) -> None:
         """Ends the threads, and frees the policies."""
-        self._admission.close()
         self._api.close()
-        self._unasked.close()
+        self._writing.close()
+        self._waiting.shutdown(wait=False, cancel_futures=True)
         self._pool.close_but(self.current.runtime.engine)
         self.current.close()
         if self._log is not None:
@@ -266,36 +289,44 @@ class Service:
         self.current.runtime.engine.tell(held)
         self._pool.each(lambda engine: engine.tell(held))
 
-    def _pass(self, request: ReviewRequest, body: bytes, began: float, _: float) -> Said:
+    async def _pass(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
         """Admits what no policy speaks of, on record as any."""
+        ends = time.monotonic() + left
         decision = msgspec.structs.replace(
             undecided(request, body, began, self._clock()),
             verdict="allow",
             allowed=True,
             policy_set=self.current.runtime.loaded.digest,
         )
-        unlogged = self._keep(decision, body)
+        unlogged = await self._written(decision, body, ends)
         if unlogged is not None:
             return self._told("undecided", Said(allowed=False, code=500, message=words.undecided(unlogged.message)))
         return self._told("allowed", Said(allowed=True, annotations=words.audited(decision.id, None, None)))
 
-    def _admit(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
-        """Judges in a thread."""
+    async def _admit(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
+        """Judges, whatever comes of it."""
         try:
-            return self._admitted(request, body, began, left)
+            return await self._admitted(request, body, began, left)
         except (RefusedError, EngineError):
             raise
         except AttestError as error:  # a record that can't be trusted, or a trail that can't be written
-            return self._failed(request, body, began, error)
+            return await self._failed(request, body, began, error)
         except Exception as error:  # noqa: BLE001 (a fault of ours is no verdict, and the caller needs an answer)
-            return self._failed(request, body, began, EngineError(f"internal error: {type(error).__name__}: {error}"))
+            fault = EngineError(f"internal error: {type(error).__name__}: {error}")
+            return await self._failed(request, body, began, fault)
 
-    def _admitted(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
-        now = self._clock()
-        around = self._inventory.around(request.namespace) if self._inventory else ()
+    async def _admitted(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
+        now, ends = self._clock(), time.monotonic() + left
+        around = await self._around(request.namespace)
         manifests = Manifests(review=Text(REQUEST, _text(body)), inventory_inputs=around)
-        with self._pool.lend() as engine:
-            runtime, outcome = self._judged(manifests, now, left, recorded=not request.dry_run, engine=engine)
+        if self._learns:
+            await self._elsewhere(self._learn, manifests)
+        with self._pool.lend() as engine, self._judging():
+            held = self._inventory.held if self._inventory else None
+            runtime, outcome = await self.current.areview(
+                manifests, now, deadline=left, recorded=not request.dry_run, inventory=held, engine=engine
+            )
+            self._spans.judged(outcome)
         decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
         decision = msgspec.structs.replace(
             undecided(request, body, began, self._clock()),
@@ -306,7 +337,7 @@ class Service:
             problems=tuple(one.message for one in (*decided.failures, *decided.ignored)),
             policy_set=outcome.policy_set,
         )
-        unlogged = self._keep(decision, body)
+        unlogged = await self._written(decision, body, ends)
         self.metrics.judged(outcome)
         if unlogged is not None:
             return self._told("undecided", Said(allowed=False, code=500, message=words.undecided(unlogged.message)))
@@ -320,36 +351,38 @@ class Service:
         )
         return self._told({"allow": "allowed", "deny": "denied", "error": "undecided"}[decided.verdict], said)
 
-    def _judged(
-        self,
-        manifests: Manifests,
-        now: datetime,
-        left: float,
-        *,
-        recorded: bool = True,
-        engine: Engine | None = None,
-    ) -> tuple[Runtime, Outcome]:
-        self._learn(manifests)
-        held = self._inventory.held if self._inventory else None
+    async def _around(self, namespace: str) -> tuple[Text, ...]:
+        """What is known of the Namespace of a request; whoever has to ask a cluster holds up nobody else."""
+        if self._inventory is None:
+            return ()
+        if self._inventory.knows(namespace):
+            return self._inventory.around(namespace)
+        return await self._elsewhere(self._inventory.around, namespace)
+
+    async def _elsewhere(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Does what waits for others in a thread."""
+        around = contextvars.copy_context()  # what is done there belongs to this request
+        call = partial(around.run, partial(work, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(self._waiting, call)
+
+    @contextlib.contextmanager
+    def _judging(self) -> Iterator[None]:
+        """The part of a request in which it is judged; what is no request is the caller's fault."""
         try:
             with self._spans.part("judge"):
-                judged = self.current.judge(
-                    manifests, now, deadline=left, recorded=recorded, inventory=held, engine=engine
-                )
-                self._spans.judged(judged[1])
-                return judged
+                yield
         except EngineRequestError as error:
             if error.code != BAD_PARAMETERS:
                 raise
             raise RefusedError(400, "malformed", error.message, hint="send what an API server sends") from error
 
-    def _failed(self, request: ReviewRequest, body: bytes, began: float, error: AttestError) -> Said:
+    async def _failed(self, request: ReviewRequest, body: bytes, began: float, error: AttestError) -> Said:
         """The answer where there is no outcome: what the failure policy says."""
         allowed = failing(self.current.runtime)("") == "ignore"
         decision = msgspec.structs.replace(
             undecided(request, body, began, self._clock()), allowed=allowed, problems=(error.message,)
         )
-        allowed = self._keep(decision, body) is None and allowed
+        allowed = await self._written(decision, body, time.monotonic()) is None and allowed
         message = words.undecided(error.message)
         warnings = (message,) if allowed else ()
         annotations = words.audited(decision.id, None, None)
@@ -364,7 +397,11 @@ class Service:
         now = self._clock()
         around = self._inventory.around(namespace) if self._inventory else ()
         manifests = Manifests(inputs=(Text(REQUEST, text),), namespace=namespace, inventory_inputs=around)
-        _, outcome = self._judged(manifests, now, left)
+        self._learn(manifests)
+        held = self._inventory.held if self._inventory else None
+        with self._judging():
+            _, outcome = self.current.judge(manifests, now, deadline=left, inventory=held)
+            self._spans.judged(outcome)
         decision = Decision(
             id=token_hex(16),
             time=format_instant(now),
@@ -399,6 +436,21 @@ class Service:
         self.metrics.requests.labels("data", "answered").inc()
         said: dict[str, Any] = {"decision_id": token_hex(16)}
         return msgspec.json.encode(said if answered.result is msgspec.UNSET else {**said, "result": answered.result})
+
+    async def _written(self, decision: Decision, body: bytes, ends: float) -> OutputError | None:
+        """Logs a decision in a thread, since a disk may take its time; the error where it must be logged and is not.
+
+        It has until shortly after `ends`, of the monotonic clock, when the request itself is given up.
+        """
+        if self._log is None:
+            return None
+        try:
+            async with asyncio.timeout(max(0, ends - time.monotonic()) + GRACE / 2):
+                return await self._writing.run(lambda _: self._keep(decision, body), LONGEST_SECONDS)
+        except (OverloadedError, TimeoutError):
+            self.metrics.unlogged.inc()
+            late = OutputError("the decision log does not keep up", hint="give it a faster disk")
+            return late if self._log_must_hold() else None
 
     def _keep(self, decision: Decision, body: bytes) -> OutputError | None:
         """Logs a decision; the error where that is impossible and the configuration insists on it."""

@@ -59,8 +59,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
     """The policies of a cluster; None where they are files alone."""
     lookups: bool = False
     """Whether policies see the objects of the cluster that they look up, too."""
-    engines: int = 2
-    """How many engines answer admission requests; another one loads policies and answers programs."""
+    engines: int = 1
+    """How many engines answer admission requests; another one loads policies, answers programs, and stands in."""
     rates: RateLimits = RateLimits()
     traces: bool = False
     """Whether requests are traced, as the variables of OpenTelemetry say."""
@@ -93,7 +93,8 @@ def serve(
     if options.cluster is not None:
         most = current.runtime.settings.server.max_inventory_size
         inventory = ClusterInventory(options.cluster, lookups=options.lookups, most=most)
-    pool = EnginePool(tuple(current.runtime.engine.beside() for _ in range(options.engines)))
+    beside = tuple(current.runtime.engine.beside() for _ in range(options.engines))
+    pool = EnginePool(beside, reserve=current.runtime.engine)
     pool.each(lambda engine: engine.warm(current.runtime.loaded))
     service = Service(
         current,
