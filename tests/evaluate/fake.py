@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ ANSWER = {"files": 1, "resources": 1, "skipped": 0, "unspoken": 0}
 
 
 def fake_engine(folder: Path, part: str) -> Path:
-    """An executable that plays a part; what it is asked stands in `log` beside it, a method a line."""
+    """An executable that plays a part; what it is sent stands in `log` beside it, a message a line."""
     path = folder / "engine"
     path.write_text(f"#!/bin/sh\nexec {sys.executable} -I {__file__} {part} {folder / 'log'}\n", encoding="utf-8")
     path.chmod(0o755)
@@ -30,7 +31,12 @@ def fake_engine(folder: Path, part: str) -> Path:
 
 def asked(folder: Path) -> list[str]:
     """The methods that the engines of a folder were asked, in their order."""
-    return (folder / "log").read_text(encoding="utf-8").split()
+    return [message["method"] for message in sent(folder)]
+
+
+def sent(folder: Path) -> list[dict[str, Any]]:
+    """The messages that the engines of a folder were sent, in their order."""
+    return [json.loads(line) for line in (folder / "log").read_text(encoding="utf-8").splitlines()]
 
 
 def read() -> dict[str, Any]:
@@ -41,7 +47,7 @@ def read() -> dict[str, Any]:
         sys.exit(0)  # whoever started us is gone
     message: dict[str, Any] = json.loads(sys.stdin.buffer.read(length))
     with Path(sys.argv[2]).open("a", encoding="utf-8") as log:
-        log.write(message["method"] + "\n")
+        log.write(json.dumps(message) + "\n")
     return message
 
 
@@ -126,6 +132,44 @@ def killing_itself(_: dict[str, Any]) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def killed(_: dict[str, Any]) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def content(_: dict[str, Any]) -> None:
+    ended(0, "")
+
+
+def outlived(_: dict[str, Any]) -> None:
+    """Ends before all that it has to say is written: a child of it does that."""
+    before = os.getpid()
+    if os.fork():
+        os._exit(3)
+    os.close(1)
+    while os.getppid() == before:
+        pass
+    time.sleep(0.1)
+    ended(0, '{"msg": "last words"}')
+
+
+def mumbling(lines: int) -> None:
+    ended(3, "\n".join(['{"msg": "first words"}', *["of a library"] * (lines - 1)]))
+
+
+def mumbling_50(_: dict[str, Any]) -> None:
+    mumbling(50)
+
+
+def mumbling_51(_: dict[str, Any]) -> None:
+    mumbling(51)
+
+
+def mum(_: dict[str, Any]) -> None:
+    """Closes its output and stays."""
+    os.close(1)
+    signal.pause()
+
+
 def ended(code: int, said: str) -> None:
     sys.stderr.write(said + "\n")
     sys.stderr.flush()
@@ -176,6 +220,20 @@ def shut(_: dict[str, Any]) -> None:
     signal.pause()
 
 
+LOADED = {"set": "1", "policies": [{"name": "p"}], "read": [{"file": "/a", "sha256": "0"}]}
+
+
+def useless(request: dict[str, Any]) -> None:
+    """Finds policies to be wrong."""
+    answer(request, {"set": ""})
+
+
+def forgetful(request: dict[str, Any]) -> None:
+    """Finds policies to be right the first time."""
+    loads = Path(sys.argv[2]).read_text(encoding="utf-8").count('"policies/load"')
+    answer(request, {**LOADED, "set": "1" if loads == 1 else ""})
+
+
 def main() -> None:
     name = sys.argv[1].removeprefix("mute_").removesuffix("_load")
     part: Callable[[dict[str, Any]], None] = globals()[name]
@@ -189,7 +247,7 @@ def main() -> None:
             case method if method in played:
                 part(request)
             case "policies/load":
-                answer(request, {"set": "1", "policies": [{"name": "p"}], "read": [{"file": "/a", "sha256": "0"}]})
+                answer(request, LOADED)
             case "status":
                 answer(request, {"sets": 0, "inventories": 0, "goroutines": 0, "memory": 0})
             case "policies/unload":

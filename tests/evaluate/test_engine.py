@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from attest_governance.errors import EngineCrashedError, EngineError, EngineTimeoutError
-from attest_governance.evaluate import Batch, CheckOptions, Engine, EngineOptions, LoadedPolicies
-from attest_governance.evaluate.requests import GetStatus
+from attest_governance import __version__
+from attest_governance.errors import EngineCrashedError, EngineError, EngineRequestError, EngineTimeoutError
+from attest_governance.evaluate import Batch, CheckOptions, Engine, EngineOptions, LoadedPolicies, judging
+from attest_governance.evaluate.messages import CheckAnswer, WireBatch
+from attest_governance.evaluate.requests import BAD_PARAMETERS, Check, GetStatus, Unload
 from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, Selected, Text
 from attest_governance.resources import engine_path
-from tests.evaluate.fake import asked, fake_engine
+from tests.evaluate.fake import asked, fake_engine, sent
 
 POD = Manifests(inputs=(Text("pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n"),))
 REVIEW = Manifests(
@@ -121,6 +123,11 @@ ENDS = {
     "by a panic": ("panicking", "the engine exited with 2: panic: index out of range", "nothing was decided"),
     "with words of others": ("muttering", "the engine exited with 3", "nothing was decided"),
     "by a signal": ("killing_itself", "the engine was killed by signal 15", "nothing was decided"),
+    "by the kernel": ("killed", "the engine was killed by signal 9", "nothing was decided"),
+    "as if all were well": ("content", "the engine exited with 0", "nothing was decided"),
+    "for us alone": ("mum", "the engine stopped answering", "nothing was decided"),
+    "with the first of 50 lines": ("mumbling_50", "the engine exited with 3: first words", "nothing was decided"),
+    "with the first of too many": ("mumbling_51", "the engine exited with 3", "nothing was decided"),
 }
 
 
@@ -132,6 +139,14 @@ def test_how_an_engine_ended_is_said(part: str, said: str, hint: str, fake: Fake
         judge(engine, loaded)
     assert failed.value.message == said
     assert (failed.value.hint or "").startswith(hint)
+
+
+def test_what_is_still_being_said_is_waited_for(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attest_governance.evaluate.process._GRACE", 60)  # however busy the machine is
+    engine = fake("outlived")
+    loaded = engine.load(sources())
+    with pytest.raises(EngineCrashedError, match="exited with 3: last words"):
+        judge(engine, loaded)
 
 
 def test_an_engine_that_is_no_program_is_said(tmp_path: Path) -> None:
@@ -157,9 +172,109 @@ def test_a_silent_engine_is_given_up(part: str, fake: Fake) -> None:
         judge(engine, engine.load(sources()))
 
 
+LATE = {
+    "silent until it is too late": ([0, 14.99, 15], "did not answer `check` within 5 s"),
+    "silent for long enough": ([0, 14.99, 14.99], "did not answer `check` and was silent for 60 s"),
+}
+
+
+@pytest.mark.parametrize(("times", "said"), LATE.values(), ids=LATE)
+def test_the_deadline_of_an_engine_that_does_not_keep_it(times: list[float], said: str, fake: Fake) -> None:
+    """It has ten seconds more: when it is asked, waited for and given up."""
+    left: list[float] = []
+    engine = fake("silent", silence=60, clock=lambda: left.pop(0) if left else 0.0)
+    loaded = engine.load(sources())
+    left += times
+    with pytest.raises(EngineTimeoutError, match=said) as failed:
+        judge(engine, loaded, CheckOptions(deadline=5))
+    assert failed.value.hint == "it was stopped; nothing was decided"
+
+
+def test_the_engine_is_told_how_long_it_may_take(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("alive")
+    loaded = engine.load(sources())
+    for options in (CheckOptions(), CheckOptions(deadline=2.5), CheckOptions(deadline=1e-9)):
+        judge(engine, loaded, options)
+    engine.ask_about(loaded, lambda _: GetStatus())
+    engine.ask(GetStatus(), deadline=3)
+    loaded.close()
+    assert [(one["id"], one["method"], one["deadline"]) for one in sent(tmp_path)] == [
+        (1, "initialize", 600_000),
+        (2, "policies/load", 600_000),
+        (3, "check", 6 * 3_600_000),
+        (4, "check", 2_500),
+        (5, "check", 1),
+        (6, "status", 600_000),
+        (7, "status", 3_000),
+        (8, "policies/unload", 600_000),
+    ]
+
+
+def test_an_engine_is_told_our_version_and_its_options(fake: Fake, tmp_path: Path) -> None:
+    first = fake("alive")
+    first.configure(EngineOptions(memory=7, jobs=3, lasting=True))
+    first.load(sources(), keep=True)
+    second = first.beside()
+    second.ask(GetStatus())
+    second.close()
+    fake("alive").load(sources())
+    told = {"protocol": 1, "client": __version__, "memory": 7, "jobs": 3, "lasting": True}
+    usual = {**told, "memory": 2 << 30, "jobs": 0, "lasting": False}
+    messages = sent(tmp_path)
+    assert [one["params"] for one in messages if one["method"] == "initialize"] == [told, told, usual]
+    assert [one["params"]["keep"] for one in messages if one["method"] == "policies/load"] == [True, False]
+
+
+def test_a_request_that_the_engine_can_t_read_has_the_code_for_that(engine: Engine) -> None:
+    with pytest.raises(EngineRequestError) as failed:
+        engine.ask(Unload(set=1))  # type: ignore[arg-type]
+    assert failed.value.code == BAD_PARAMETERS
+
+
+def test_no_thread_of_ours_keeps_a_program_from_ending(fake: Fake) -> None:
+    before = set(threading.enumerate())
+    engine = fake("alive")
+    engine.load(sources())
+    threads = set(threading.enumerate()) - before
+    assert sorted(one.name for one in threads) == [f"attest-engine-{name}" for name in ("stderr", "stdin", "stdout")]
+    assert all(one.daemon for one in threads)
+    engine.close()
+    for one in threads:
+        one.join(60)
+        assert not one.is_alive(), one.name
+
+
+def test_nothing_is_left_of_what_has_ended(fake: Fake) -> None:
+    before = set(threading.enumerate())
+    engine = fake("alive")
+    loaded = engine.load(sources())
+    connection = engine._connection
+    assert connection is not None
+    judge(engine, loaded)
+    assert not connection._waiting
+    threads = set(threading.enumerate()) - before
+    kill(engine)
+    judge(engine, loaded)
+    for one in threads:
+        one.join(60)
+        assert not one.is_alive(), f"{one.name} of the first process"
+
+
 def test_signs_of_life_are_no_part_of_the_result(fake: Fake) -> None:
     engine = fake("alive")
     assert len(judge(engine, engine.load(sources()))) == 1
+
+
+def test_whoever_wants_to_is_told_each_part(fake: Fake) -> None:
+    engine, parts = fake("alive"), list[WireBatch]()
+    loaded = engine.load(sources())
+
+    def asked(name: str) -> Check:
+        return judging(name, SELECTED, POD, CheckOptions())
+
+    answer = CheckAnswer(files=1, resources=1, skipped=0, unspoken=0)
+    assert engine.ask_about(loaded, asked, parts.append) == engine.ask_about(loaded, asked) == answer
+    assert parts == [WireBatch(files=1, total=1)]
 
 
 def test_frames_may_come_in_pieces(fake: Fake) -> None:
@@ -243,20 +358,66 @@ def kill(engine: Engine) -> None:
 
 
 def test_an_engine_that_keeps_dying_is_not_started_for_ever(fake: Fake, tmp_path: Path) -> None:
-    now = 0.0
-    engine = fake("dying", restarts=3, clock=lambda: now)
+    now = [1000.0]
+    engine = fake("dying", restarts=3, clock=lambda: now[0])
     loaded = engine.load(sources())
-    for _ in range(4):
+    for at in (1000.0, 1000.0, 1010.0, 1020.0):  # the first of them has nothing to restart
+        now[0] = at
         with pytest.raises(EngineCrashedError, match="exited with 3"):
             judge(engine, loaded)
-    for _ in range(3):
-        with pytest.raises(EngineCrashedError, match="ended 4 times within a minute; at last: the engine exited"):
+    for at in (1020.0, 1059.0):
+        now[0] = at
+        with pytest.raises(EngineCrashedError) as failed:
             judge(engine, loaded)
+        assert failed.value.message == "the engine ended 4 times within a minute; at last: the engine exited with 3"
+    assert failed.value.hint == "it is started again in 1 s; change what it dies of"
     assert asked(tmp_path).count("initialize") == 4
-    now = 60.0
+    now[0] = 1060.0
     with pytest.raises(EngineCrashedError, match="the engine exited with 3"):
         judge(engine, loaded)
-    assert asked(tmp_path).count("initialize") == 5
+    assert (asked(tmp_path).count("initialize"), engine.restarts) == (5, 4)
+    engine.close()  # one that was closed begins anew
+    for _ in range(4):
+        with pytest.raises(EngineCrashedError, match="the engine exited with 3"):
+            judge(engine, loaded)
+
+
+def test_five_processes_may_take_the_place_of_one(fake: Fake) -> None:
+    engine = fake("dying", clock=lambda: 0.0)
+    loaded = engine.load(sources())
+    for _ in range(6):
+        with pytest.raises(EngineCrashedError, match="exited with 3"):
+            judge(engine, loaded)
+    with pytest.raises(EngineCrashedError, match="ended 6 times within a minute"):
+        judge(engine, loaded)
+    assert engine.restarts == 5
+
+
+def test_policies_that_are_wrong_by_now_are_not_judged_by(fake: Fake) -> None:
+    engine = fake("forgetful_load")
+    loaded = engine.load(sources())
+    kill(engine)
+    with pytest.raises(EngineError, match="can't be loaded again"):
+        judge(engine, loaded)
+
+
+def test_a_set_that_never_was_needs_no_unloading(fake: Fake, tmp_path: Path) -> None:
+    engine = fake("useless_load")
+    with engine.load(sources()) as loaded:
+        assert not loaded.usable
+    engine.ask(GetStatus())
+    assert "policies/unload" not in asked(tmp_path)
+
+
+def test_whether_a_process_runs(fake: Fake) -> None:
+    engine = fake("alive")
+    assert engine.alive is False
+    engine.start()
+    assert engine.alive is True
+    kill(engine)
+    assert engine.alive is False
+    engine.close()
+    assert engine.alive is False
 
 
 def test_a_set_can_be_asked_about(engine: Engine) -> None:

@@ -1,20 +1,34 @@
-"""What policies look up in an inventory that outlives requests."""
+"""What policies look up in an inventory that outlives requests, and how an engine is told of it."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from msgspec import Raw
 
-from attest_governance.errors import EngineCrashedError, InventoryFullError
+from attest_governance.errors import EngineCrashedError, EngineError, InventoryFullError
 from attest_governance.evaluate import CheckOptions, Engine, Inventory, LoadedPolicies
-from attest_governance.evaluate.requests import GetStatus, ObjectName
+from attest_governance.evaluate.messages import InventoryName
+from attest_governance.evaluate.requests import (
+    ApplyInventory,
+    CloseInventory,
+    GetStatus,
+    ObjectName,
+    OpenInventory,
+    Request,
+)
 from attest_governance.model.sources import Manifests, PolicySources, Selected, Text
 from attest_governance.resources import engine_path
+
+if TYPE_CHECKING:
+    from attest_governance.evaluate.connection import Connection
 
 POLICY = """package lone
 
@@ -186,3 +200,107 @@ def test_many_objects_are_told_in_parts(engine: Engine, loaded: LoadedPolicies) 
     assert engine.ask(GetStatus()).inventories == 1
     inventory.close()
     assert engine.ask(GetStatus()).inventories == 0
+
+
+class Asked:
+    """A connection that notes what it is asked; `fails` names a type of request that it refuses once."""
+
+    def __init__(self, fails: type[Request[Any, Any]] | None = None) -> None:
+        self.requests: list[Request[Any, Any]] = []
+        self.alive, self.fails = True, fails
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def ask(self, request: Request[Any, Any]) -> object:
+        self.requests.append(request)
+        self.meanwhile()
+        if type(request) is self.fails:
+            self.fails = None
+            raise EngineError("no")
+        return InventoryName("i") if isinstance(request, OpenInventory) else None
+
+    def told(self) -> list[tuple[int, int]]:
+        """How many objects, and how many that are gone, each of its requests told."""
+        return [(len(one.objects), len(one.gone)) for one in self.requests if isinstance(one, ApplyInventory)]
+
+
+def on(inventory: Inventory, asked: Asked) -> str:
+    return inventory.on(cast("Connection", asked))
+
+
+def names(number: int) -> list[ObjectName]:
+    return [ObjectName("v1", "Service", "shop", f"s-{one}") for one in range(number)]
+
+
+PARTS = {
+    "nothing": (0, 2, []),
+    "as many objects as one request tells": (2000, 2, [(2000, 0)]),
+    "more": (4001, 2, [(2000, 0), (2000, 0), (1, 0)]),
+    "as many bytes as one request tells, and one object beyond": (10, 2**20, [(9, 0), (1, 0)]),
+}
+
+
+@pytest.mark.parametrize(("number", "size", "told"), PARTS.values(), ids=PARTS)
+def test_so_much_is_told_at_once(number: int, size: int, told: list[tuple[int, int]]) -> None:
+    inventory, asked = Inventory(), Asked()
+    text = b'"%b"' % (b"x" * (size - 2))
+    inventory.change(dict.fromkeys(names(number), text))
+    assert [on(inventory, asked), on(inventory, asked)] == ["i", "i"]
+    assert asked.requests[0] == OpenInventory(256 << 20)
+    assert asked.told() == told
+
+
+def test_only_what_has_changed_is_told_again() -> None:
+    inventory, asked = Inventory(), Asked()
+    one, two, three = names(3)
+    inventory.change({one: b"1", two: b"2"})
+    on(inventory, asked)
+    inventory.change({one: b"1", three: b"33"}, gone=[two, ObjectName("v1", "Service", "shop", "other")])
+    on(inventory, asked)
+    inventory.change({one: b"1"}, gone=[two])
+    on(inventory, asked)
+    assert asked.requests[1:] == [
+        ApplyInventory("i", (Raw(b"1"), Raw(b"2"))),
+        ApplyInventory("i", (Raw(b"33"),), (two,)),
+    ]
+    assert (len(inventory), inventory.size) == (2, 3)
+
+
+def test_what_was_not_told_is_told_the_next_time() -> None:
+    inventory, asked = Inventory(), Asked(fails=ApplyInventory)
+    one, two = names(2)
+    inventory.change({one: b"1", two: b"2"})
+    asked.meanwhile = lambda: inventory.change({one: b"11"})  # what is newer counts
+    with pytest.raises(EngineError):
+        on(inventory, asked)
+    on(inventory, asked)
+    assert asked.requests[-1] == ApplyInventory("i", (Raw(b"11"), Raw(b"2")))
+
+
+def test_who_needs_nothing_that_is_being_told_does_not_wait() -> None:
+    inventory, asked = Inventory(), Asked()
+    assert on(inventory, asked) == "i"
+    inventory.change({names(1)[0]: b"1"})
+    with ThreadPoolExecutor(1) as pool:
+        asked.meanwhile = lambda: pool.submit(on, inventory, asked).result(60)
+        assert on(inventory, asked) == "i"
+    assert asked.told() == [(1, 0)]
+
+
+def test_an_inventory_is_closed_where_it_is() -> None:
+    inventory, there, dead, never = Inventory(), Asked(), Asked(), Asked(fails=OpenInventory)
+    inventory.change({names(1)[0]: b"1"})
+    on(inventory, there)
+    on(inventory, dead)
+    with pytest.raises(EngineError):
+        on(inventory, never)
+    dead.alive = False
+    inventory.close()
+    assert there.requests[-1] == CloseInventory("i")
+    assert CloseInventory not in [type(one) for asked in (dead, never) for one in asked.requests]
+    assert (len(inventory), inventory.size, names(1)[0] in inventory) == (0, 0, False)
+
+
+def test_there_is_room_for_256_mib_where_nobody_says_otherwise() -> None:
+    Inventory().insist_on_room(268_435_456)
+    with pytest.raises(InventoryFullError, match="would hold 268435457 bytes, and may hold 268435456"):
+        Inventory().insist_on_room(268_435_457)

@@ -45,8 +45,8 @@ class Connection:
     Threads wait in `stream` and `ask`, tasks in `aask`, which blocks no thread.
     """
 
-    def __init__(self, path: Path, silence: float = SILENCE) -> None:
-        self._silence = silence
+    def __init__(self, path: Path, silence: float = SILENCE, clock: Callable[[], float] = time.monotonic) -> None:
+        self._silence, self._clock = silence, clock
         self._process = Process(path)
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class Connection:
                 if tell is not None:
                     tell(part)
 
-    def stream(self, request: Request[P, A], deadline: float = 0) -> Generator[P, None, A]:
+    def stream(self, request: Request[P, A], deadline: float) -> Generator[P, None, A]:
         """Sends a request; yields each part of the result and returns the answer.
 
         Leaving the iteration early cancels the request.
@@ -135,7 +135,7 @@ class Connection:
             if self._dead is not None:
                 raise copy.copy(self._dead)  # many threads may raise it
             self._waiting[number] = deliver
-        flight = _Flight(request, deadline, self._silence)
+        flight = _Flight(request, deadline, self._silence, self._clock)
         try:
             self._process.send(message)
             yield flight
@@ -222,19 +222,19 @@ class _Flight(Generic[P, A]):
     part: P
     answer: A
 
-    def __init__(self, request: Request[P, A], deadline: float, silence: float) -> None:
-        self._request, self._deadline, self._silence = request, deadline, silence
-        self._ends = time.monotonic() + deadline + GRACE
+    def __init__(self, request: Request[P, A], deadline: float, silence: float, clock: Callable[[], float]) -> None:
+        self._request, self._deadline, self._silence, self._clock = request, deadline, silence, clock
+        self._ends = clock() + deadline + GRACE
         self.landed = False
 
     def patience(self) -> float:
         """Seconds to wait for the next message."""
-        return max(0.001, min(self._silence, self._ends - time.monotonic()))
+        return max(0.001, min(self._silence, self._ends - self._clock()))
 
     @property
     def late(self) -> str:
         """What to say when none came in that time."""
-        over = time.monotonic() >= self._ends
+        over = self._clock() >= self._ends
         after = f"within {self._deadline:g} s" if over else f"and was silent for {self._silence:g} s"
         return f"the engine did not answer `{self._request.method}` {after}"
 

@@ -153,8 +153,8 @@ class Engine:
         path: the executable.
         options: see `configure`.
         silence: seconds without a sign of life after which a process is given up.
-        restarts: how many processes may take the place of one that died within a minute.
-        clock: counts seconds.
+        restarts: how many processes may take the place of one that died within a minute, at least one.
+        clock: counts seconds, of deadlines too.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Engine:
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._versions: Versions | None = None
-        self._restarted = deque[float](maxlen=restarts)
+        self._most, self._restarted = restarts, deque[float](maxlen=restarts)
         self.restarts = 0
         """How many processes took the place of one that died."""
 
@@ -185,7 +185,7 @@ class Engine:
             if self._connection is not None and not self._connection.alive:
                 self._restart(self._connection)
             if self._connection is None:
-                self._connection, self._versions = Connection(self._path, self._silence), None
+                self._connection, self._versions = Connection(self._path, self._silence, self._clock), None
 
     def configure(self, options: EngineOptions) -> None:
         """Sets the options of the process, which it learns with its first request.
@@ -332,10 +332,10 @@ class Engine:
 
     def _restart(self, dead: Connection) -> None:
         """Makes room for another process, unless too many have died."""
-        now, limit = self._clock(), self._restarted.maxlen or 0
-        if len(self._restarted) == limit and now - self._restarted[0] < _WITHIN:
+        now = self._clock()
+        if len(self._restarted) == self._most and now - self._restarted[0] < _WITHIN:
             raise EngineCrashedError(
-                f"the engine ended {limit + 1} times within a minute; at last: {dead.end and dead.end.message}",
+                f"the engine ended {self._most + 1} times within a minute; at last: {dead.end and dead.end.message}",
                 hint=f"it is started again in {_WITHIN - now + self._restarted[0]:.0f} s; change what it dies of",
             )
         self._restarted.append(now)

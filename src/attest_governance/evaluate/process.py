@@ -54,7 +54,8 @@ class Process:
         self._outbox = queue.SimpleQueue[bytes | None]()
         self._sending, self._behind, self._open = threading.Lock(), 0, True
         os.set_blocking(_piped(self._child.stdin).fileno(), False)
-        threading.Thread(target=self._write, name="attest-engine-stdin", daemon=True).start()
+        self._writer = threading.Thread(target=self._write, name="attest-engine-stdin", daemon=True)
+        self._writer.start()
         self._listener = threading.Thread(target=self._listen, name="attest-engine-stderr", daemon=True)
         self._listener.start()
 
