@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"attest.continuu.ms/engine/internal/model"
+	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
 )
 
@@ -56,6 +59,32 @@ func TestABatchIsBounded(t *testing.T) {
 			}
 			if files != len(test.params.Inputs) {
 				t.Errorf("%d files in all", files)
+			}
+		})
+	}
+}
+
+func TestWhenAPartIsSent(t *testing.T) {
+	long := time.Now().Add(-time.Hour)
+	for name, test := range map[string]struct {
+		files, findings, decisions int
+		since                      time.Time
+		due                        bool
+	}{
+		"soon":                         {127, 128, 127, time.Now().Add(time.Hour), false},
+		"after so many files":          {128, 0, 0, time.Now().Add(time.Hour), true},
+		"after so many findings":       {1, 256, 0, time.Now().Add(time.Hour), true},
+		"after so many evaluations":    {1, 0, 256, time.Now().Add(time.Hour), true},
+		"after so many of both":        {1, 128, 128, time.Now().Add(time.Hour), true},
+		"after so long":                {1, 0, 0, long, true},
+		"after so many and after long": {128, 256, 256, long, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &run{lastFlush: test.since, pending: Batch{
+				Files: test.files, Findings: make([]model.Finding, test.findings), Decisions: make([]Decision, test.decisions),
+			}}
+			if got := r.due(); got != test.due {
+				t.Errorf("got %v", got)
 			}
 		})
 	}
@@ -138,7 +167,7 @@ func TestOnlyANamespaceIsTakenForOne(t *testing.T) {
 		for _, finding := range all.Findings {
 			said = append(said, finding.Message)
 		}
-		if fmt.Sprint(said) == "[group]" || fmt.Sprint(said) == "[kind]" {
+		if fmt.Sprint(said) != "[right]" {
 			t.Errorf("%v", said)
 		}
 	}
@@ -275,6 +304,51 @@ func TestAWarningIsNoFindingThatEndsARun(t *testing.T) {
 	for _, problem := range all.Problems {
 		if problem.Severity != model.Warning || !strings.HasSuffix(problem.Message, "f0:1") {
 			t.Errorf("%+v", problem)
+		}
+	}
+}
+
+func TestAReceiverThatFailedIsToldNoMore(t *testing.T) {
+	for name, test := range map[string]struct {
+		say  error
+		want error
+	}{
+		"it failed": {errors.New("gone"), nil},
+		"it left":   {nil, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			parts := 0
+			params := Params{Inputs: repeated(3*window, configMap("a", "bad")), Policies: []rego.Selection{{Name: "demo"}}}
+			_, err := Run(ctx, loadSet(t, unnamed), params, func(Batch) error {
+				parts++
+				if test.say == nil {
+					cancel()
+				}
+				return test.say
+			})
+			if want := cmp.Or(test.say, test.want); !errors.Is(err, want) || test.say != nil && parts != 1 {
+				t.Errorf("%v after %d parts, want %v", err, parts, want)
+			}
+		})
+	}
+}
+
+// A problem of a policy stands where the policy does, and where that is nowhere, at what was judged.
+func TestAProblemWithoutAPlaceIsOneOfTheResource(t *testing.T) {
+	const conflict = "package demo\nviolation contains {\"msg\": x} if true\nx := 1\nx := 2 if input.resource\n"
+	text := "# a remark\n---\n" + configMap("a", "x")
+	for file, want := range map[string]string{"own.yaml": "own.yaml", "": "a.yaml:3"} {
+		set, _, problems := policyset.Load(t.Context(), policyset.Params{
+			Modules: []policyset.Inline{{File: file, Line: 7, Column: 1, Text: conflict}}, OPA: true,
+		})
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		all, _ := collect(t, set, Params{Inputs: []Text{{"a.yaml", text}}})
+		if len(all.Problems) != 1 || !strings.HasPrefix(fmt.Sprintf("%s:%d", all.Problems[0].File, all.Problems[0].Line), want) {
+			t.Errorf("%q: %+v", file, all.Problems)
 		}
 	}
 }

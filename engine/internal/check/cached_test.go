@@ -1,21 +1,27 @@
 package check
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/compiled"
+	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/load"
+	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
 	"attest.continuu.ms/engine/internal/results"
+	"attest.continuu.ms/engine/internal/version"
 )
 
 const detailed = `package demo
@@ -216,6 +222,60 @@ func TestWhatDependsOnAnythingElseIsNeverKept(t *testing.T) {
 	}
 }
 
+// Nobody notes who asks for time zones, so that not even a file is kept for which no policy does.
+func TestWhatMayDependOnTimeZonesIsNeverKept(t *testing.T) {
+	const policy = "package demo\nviolation contains {\"msg\": \"x\"} if { input.resource.data.bad; time.clock([0, \"Europe/Berlin\"]) }\n"
+	params := Params{Inputs: []Text{{"a", configMap("one", "fine")}}, Results: resultsPlace(t)}
+	collect(t, loadSet(t, policy), params)
+	if kept := keptFile(t, params.Results); kept != "" {
+		t.Errorf("results were kept in %s", kept)
+	}
+}
+
+// noting is a watcher that does nothing.
+type noting struct{ breaking }
+
+func (noting) Document(*load.Document) {}
+
+// Who wants to see or to measure evaluations is not served with the results of earlier ones, nor are requests.
+func TestRunsThatNoResultsAreKeptOf(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*Params)
+		kept   bool
+	}{
+		"any other":            {func(*Params) {}, true},
+		"one on record":        {func(p *Params) { p.Debug = true }, false},
+		"one that is measured": {func(p *Params) { p.Timed = true }, false},
+		"one that is watched":  {func(p *Params) { p.Watch = func() Watcher { return noting{} } }, false},
+		"one with objects":     {func(p *Params) { p.State = admission.NewHeld(1).Now() }, false},
+		"a request":            {func(p *Params) { p.Review = reviewOf(common + `"operation": "CREATE", "object": ` + pod) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			params := Params{Inputs: []Text{{"a", configMap("one", "bad")}, {"b", "# nothing\n"}}, Results: resultsPlace(t)}
+			test.change(&params)
+			collect(t, loadSet(t, unnamed), params)
+			if kept := keptFile(t, params.Results) != ""; kept != test.kept {
+				t.Errorf("kept: %v", kept)
+			}
+		})
+	}
+}
+
+func TestAProgramIsToldFromOthersOfItsVersion(t *testing.T) {
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%s %d %d", version.Version, info.Size(), info.ModTime().UnixNano())
+	if got, err := program(); got != want || err != nil {
+		t.Errorf("%q, %v, not %q", got, err, want)
+	}
+}
+
 // Whether the clock counts is known for each file once its policies were asked.
 func TestAFileForWhichNobodyAskedTheClockIsKept(t *testing.T) {
 	const policy = `package demo
@@ -319,21 +379,80 @@ func TestResultsOfAnotherRunInPlaceOfItsOwnAreNoResults(t *testing.T) {
 	}
 }
 
-func TestKeptResultsAreReadAsTheyWereWritten(t *testing.T) {
-	f := func(value []byte) {
-		out, _ := decodeResult(value, "a") // must not panic
-		for _, finding := range out.findings {
-			_ = out.resources[min(finding.Resource, len(out.resources)-1)]
+// judgedFile is a result with something in every member that is kept.
+func judgedFile() fileResult {
+	resource := model.Resource{
+		APIVersion: "v1", Kind: "Pod", Namespace: "shop", Name: "web", Template: "t", Fragment: "f:1", Generated: true,
+		Labels: map[string]string{"a": "b", "c": ""}, Annotations: map[string]string{"d": "e"}, Images: []string{"x", "y"},
+	}
+	finding := model.Finding{
+		Policy: "p", Engine: "opa", Rule: "warn", Severity: "low", Enforcement: "warn", Message: "m", Fix: "do it", Resource: 1,
+		Location: model.Location{File: "a", Line: 1, Column: 2, EndLine: 3, EndColumn: 4, Path: "/x"},
+		Details:  map[string]any{"n": json.Number("1.50")},
+	}
+	plain := finding
+	plain.Resource, plain.Details, plain.Fix = 0, nil, ""
+	return fileResult{
+		resources: []model.Resource{{Kind: "Secret"}, resource},
+		findings:  []model.Finding{finding, plain},
+		skipped:   []model.Skipped{{File: "a", Line: 5, Reason: "no manifest"}},
+		judged:    []judged{{id: model.Resource{Kind: "Secret"}, file: "a", line: 6}, {id: resource, file: "a", line: 7, constraints: []string{"K/one", "K/two"}}},
+	}
+}
+
+func encoded(t *testing.T, result fileResult) []byte {
+	t.Helper()
+	value, err := encodeResult(&result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestAKeptResultIsReadAsItWasWritten(t *testing.T) {
+	value := encoded(t, judgedFile())
+	if got, whole := decodeResult(value, "a"); !whole || !reflect.DeepEqual(got, judgedFile()) {
+		t.Errorf("%v: %+v", whole, got)
+	}
+	if got, whole := decodeResult(encoded(t, fileResult{}), "a"); !whole || !reflect.DeepEqual(got, fileResult{}) {
+		t.Errorf("nothing at all: %v, %+v", whole, got)
+	}
+}
+
+// A part of a result is none, nor is one with something behind it or within.
+func TestBytesThatAreNoResultAreRead(t *testing.T) {
+	value := encoded(t, judgedFile())
+	for size := range value {
+		if got, whole := decodeResult(value[:size], "a"); whole {
+			t.Errorf("%d of %d bytes are read as %+v", size, len(value), got)
 		}
 	}
-	for _, value := range []string{"", "\x01", "\xff\xff\xff\xff\xff\xff\xff\xff\x7f", "\x02\x02", strings.Repeat("\x00", 4), strings.Repeat("\x00", 5)} {
-		f([]byte(value))
+	pointing := func(at int) []byte {
+		result := judgedFile()
+		result.findings[1].Resource = at
+		return encoded(t, result)
 	}
-	if _, whole := decodeResult([]byte(strings.Repeat("\x00", 4)), "a"); !whole {
-		t.Error("nothing at all is a result, too")
+	for name, value := range map[string][]byte{
+		"a byte more":               append(slices.Clone(value), 0),
+		"details that are no JSON":  bytes.Replace(value, []byte(`{"n":1.50}`), []byte(`{"n":1.5x}`), 1),
+		"a resource before all":     pointing(-1),
+		"a resource behind all":     pointing(2),
+		"a resource far behind all": pointing(1 << 40),
+		"less than nothing":         {1},
+		"a number without end":      bytes.Repeat([]byte{0xff}, 20),
+		"a number that is too long": append(bytes.Repeat([]byte{0xff}, 9), 0x7f),
+	} {
+		if got, whole := decodeResult(value, "a"); whole {
+			t.Errorf("%s: %+v", name, got)
+		}
 	}
-	if _, whole := decodeResult([]byte(strings.Repeat("\x00", 5)), "a"); whole {
-		t.Error("what is left at the end is no part of a result")
+}
+
+func TestAResultThatCanNotBeWrittenIsNotKept(t *testing.T) {
+	result := judgedFile()
+	result.findings[0].Details = map[string]any{"no": func() {}}
+	if value, err := encodeResult(&result); err == nil || value != nil {
+		t.Errorf("%q, %v", value, err)
 	}
 }
 

@@ -291,6 +291,7 @@ func TestObjectsAreToldApartAsKubernetesDoes(t *testing.T) {
 		"two names":                         {"v1 Pod x name: a", "v1 Pod x name: b", false},
 		"generated names":                   {"v1 Pod x generateName: a-", "v1 Pod x generateName: a-", false},
 		"a name like a generated one":       {"v1 Pod x generateName: a", "v1 Pod x name: a", false},
+		"no names":                          {"v1 Pod x labels: {}", "v1 Pod x labels: {}", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := ""

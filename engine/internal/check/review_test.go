@@ -159,3 +159,39 @@ func TestAPlaceIsThatOfTheDeepestFieldThereIs(t *testing.T) {
 		}
 	}
 }
+
+const scoped = `apiVersion: templates.gatekeeper.sh/v1
+kind: ConstraintTemplate
+metadata: {name: asked}
+spec:
+  crd: {spec: {names: {kind: Asked}}}
+  targets:
+  - target: admission.k8s.gatekeeper.sh
+    rego: |
+      package asked
+      violation[{"msg": msg}] {
+        old := object.get(input.review, "oldObject", {"kind": "none"})
+        msg := sprintf("%v %v %v", [input.review.userInfo.username, input.review.operation, old.kind])
+      }
+---
+apiVersion: constraints.gatekeeper.sh/v1beta1
+kind: Asked
+metadata: {name: all}
+spec:
+  enforcementAction: scoped
+  scopedEnforcementActions:
+  - {action: deny, enforcementPoints: [{name: validation.gatekeeper.sh}]}
+  - {action: warn, enforcementPoints: [{name: audit.gatekeeper.sh}]}
+`
+
+// A constraint sees the request as it came, and does what it says for requests unless somebody else asks.
+func TestAReviewReachesConstraintsAsItCame(t *testing.T) {
+	review := reviewOf(common + `"operation": "UPDATE", "object": ` + pod + `, "oldObject": {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "old"}}`)
+	for point, enforcement := range map[string]string{"": "strict", "validation.gatekeeper.sh": "strict", "audit.gatekeeper.sh": "warn"} {
+		params := Params{Policies: []rego.Selection{{Name: "Asked/all"}}, Review: review, Point: point}
+		all, _ := collect(t, loadMixed(t, scoped), params)
+		if len(all.Findings) != 1 || all.Findings[0].Enforcement != enforcement || all.Findings[0].Message != "ann UPDATE Pod" {
+			t.Errorf("%q: %+v %+v", point, all.Findings, all.Problems)
+		}
+	}
+}
