@@ -285,13 +285,15 @@ def _fails(copy: Path, tests: list[str], patience: float) -> bool:
 
 
 def _covering(fault: Fault, copy: Path) -> set[str]:
-    """The tests that run a fault's line; none where it runs before any test does, and any may go by what it made.
+    """The tests that run a fault's line, or where none does the last before it that ran.
 
-    A test whose line runs in a process of its own, as commands do, is not among them.
+    None where that runs before any test does: any of them may go by what it made. A test whose line runs in a process
+    of its own, as commands do, is not among them.
     """
     data = CoverageData(str(copy / f".coverage-{fault.area.name}"))
     data.read()
-    return _tests(data.contexts_by_lineno(str(copy / fault.file)).get(fault.line, ()))
+    lines = data.contexts_by_lineno(str(copy / fault.file))
+    return _tests(lines[max((line for line in lines if line <= fault.line), default=min(lines))]) if lines else set()
 
 
 def _tests(contexts: Iterable[str]) -> set[str]:

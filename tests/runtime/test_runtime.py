@@ -182,18 +182,38 @@ def test_a_runtime_knows_every_file_that_it_was_made_of(engine: Engine, tmp_path
     assert {str(path.resolve()) for path in wanted} <= read
 
 
-ANNOTATIONS = {
-    "a command honours them": ({}, Annotations.SELF_DECLARED),
-    "a server ignores them": ({"serving": True}, Annotations.IGNORED),
-    "nobody wants them": ({"disallow_annotation_exemptions": True}, Annotations.IGNORED),
-    "nobody wants any exemption": ({"disallow_exemptions": True}, Annotations.IGNORED),
+ANNOTATIONS: dict[str, tuple[dict[str, bool], str, Annotations]] = {
+    "a command honours them": ({}, "", Annotations.SELF_DECLARED),
+    "a command that is configured not to": ({}, "policy: {annotations: ignore}\n", Annotations.IGNORED),
+    "a command, whatever servers do": ({}, "server: {annotations: ignore}\n", Annotations.SELF_DECLARED),
+    "a server ignores them": ({"serving": True}, "", Annotations.IGNORED),
+    "a server that is configured not to": (
+        {"serving": True},
+        "server: {annotations: honour}\n",
+        Annotations.SELF_DECLARED,
+    ),
+    "nobody wants them": ({"disallow_annotation_exemptions": True}, "", Annotations.IGNORED),
+    "nobody wants any exemption": ({"disallow_exemptions": True}, "", Annotations.IGNORED),
 }
 
 
-@pytest.mark.parametrize(("asked", "worth"), ANNOTATIONS.values(), ids=ANNOTATIONS)
-def test_what_annotations_are_worth(asked: dict[str, bool], worth: Annotations, engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asked", "config", "worth"), ANNOTATIONS.values(), ids=ANNOTATIONS)
+def test_what_annotations_are_worth(
+    asked: dict[str, bool], config: str, worth: Annotations, engine: Engine, tmp_path: Path
+) -> None:
+    if config:
+        people.write(tmp_path, ".attest/policies.yaml", config)
     with opened(engine, tmp_path, **asked) as runtime:
         assert runtime.plan(pod("bad"), NOW).exempting.annotations is worth
+
+
+@pytest.mark.parametrize("serving", [False, True], ids=["a command", "a server"])
+def test_an_annotation_points_to_an_approval_where_governance_asks_for_one(
+    serving: bool, engine: Engine, tmp_path: Path
+) -> None:
+    govern(tmp_path)
+    with opened(engine, tmp_path, serving=serving) as runtime:
+        assert runtime.plan(pod("bad"), people.NOW).exempting.annotations is Annotations.POINTER
 
 
 def test_a_set_with_an_error_selects_nothing_and_says_why(engine: Engine, tmp_path: Path) -> None:
