@@ -7,7 +7,7 @@ func one(rules string) []string { return []string{"package p\nimport rego.v1\n" 
 
 // TestShapes has one way to write a rule each.
 func TestShapes(t *testing.T) {
-	check(t, map[string]shape{
+	check(t, 20, map[string]shape{
 		"negated reference below an element": {one(`deny contains msg if {
 	some c in input.resource.spec.containers
 	not c.resources.limits.cpu
@@ -195,6 +195,22 @@ is_excluded(c) if c.image in input.parameters.excluded`), pod, "{excluded: [x]}"
 privileged contains msg if { some c in input.resource.spec.containers; c.securityContext.privileged; msg := "privileged" }
 unlimited contains msg if { some c in input.resource.spec.containers; not c.resources.limits.cpu; msg := "unlimited" }`), pod, "{}",
 			map[string]string{"privileged": "/spec/containers/1/securityContext/privileged", "unlimited": "/spec/containers/1/resources/limits"}},
+		"a helper that two rules ask": {one(`deny contains "one" if bad
+deny contains "two" if bad
+bad if { some c in input.resource.spec.containers; c.securityContext.privileged }`), pod, "{}",
+			map[string]string{"one": "/spec/containers/1/securityContext/privileged", "two": "/spec/containers/1/securityContext/privileged"}},
+		"a helper of an element that two rules ask": {one(`deny contains sprintf("one %s", [c.name]) if { some c in input.resource.spec.containers; bad(c) }
+deny contains sprintf("two %s", [c.name]) if { some c in input.resource.spec.containers; bad(c) }
+bad(c) if { c.image; c.securityContext.privileged }`), pod, "{}",
+			map[string]string{"one proxy": "/spec/containers/1/securityContext/privileged", "two proxy": "/spec/containers/1/securityContext/privileged"}},
+		"a helper of a part that two rules ask": {one(`deny contains "one" if part.securityContext.privileged
+deny contains "two" if part.image == "docker.io/proxy:latest"
+part := c if { some c in input.resource.spec.containers; c.ports }`), pod, "{}",
+			map[string]string{"one": "/spec/containers/1/securityContext/privileged", "two": "/spec/containers/1/image"}},
+		"what stands for elements, of joined sets": {one(`deny contains item.name if { some item in all; item.image == "docker.io/proxy:latest" }
+all := items | {{"name": "none", "image": "none"}}
+items contains {"name": c.name, "image": c.image} if some c in input.resource.spec.containers`), pod, "{}",
+			map[string]string{"proxy": "/spec/containers/1/image"}},
 		"the rule states the path": {one(`deny contains {"msg": "m", "path": "/spec/containers/1/image"} if input.resource.spec.hostNetwork`), pod, "{}",
 			map[string]string{"m": "/spec/containers/1/image"}},
 	})

@@ -1,10 +1,12 @@
 package locate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -104,6 +106,107 @@ func TestWhatIsRecalledIsWhatAnEvaluationFinds(t *testing.T) {
 	t.Logf("%d of %d recalled", recalled, total)
 	if recalled*3 < total {
 		t.Errorf("only %d of %d entries were recalled: this test compares little", recalled, total)
+	}
+}
+
+// What was found for one resource is found for another without an evaluation where the entry tells that it must be the same
+// place, and nowhere else.
+func TestWhatIsRecalled(t *testing.T) {
+	const (
+		limits = "deny contains m if { some c in input.resource.spec.containers; c.cpu != \"1\"; m := sprintf(%s, [c.name]) }"
+		image  = "deny contains m if { some c in input.resource.spec.containers; endswith(c.image, \"x\"); m := sprintf(\"%v of %v is bad\", [c.image, c.name]) }"
+		pods   = "{metadata: {name: %s}, spec: {containers: [{name: %s, image: %s, cpu: %q}, {name: %s, image: %s, cpu: %q}]}}"
+	)
+	web := fmt.Sprintf(pods, "web", "a", "ax", "2", "b", "b", "1")
+	for name, c := range map[string]struct {
+		rule, first, second, parameters string
+		want                            string // the places, `-` for one that is evaluated
+	}{
+		"the same":                        {rule: image, second: web, want: "/spec/containers/0/image"},
+		"other names":                     {rule: image, second: fmt.Sprintf(pods, "db", "c", "cx", "3", "d", "d", "1"), want: "/spec/containers/0/image"},
+		"names of several words":          {rule: image, second: fmt.Sprintf(pods, "db", "c", "c d-ex", "3", "d", "d", "1"), want: "/spec/containers/0/image"},
+		"a name within another":           {rule: image, first: fmt.Sprintf(pods, "web", "a-b", "a-bx", "2", "b", "a", "1"), second: fmt.Sprintf(pods, "db", "c-d", "c-dx", "2", "d", "c", "1"), want: "/spec/containers/0/image"},
+		"the neighbour":                   {rule: image, second: fmt.Sprintf(pods, "web", "a", "a", "2", "b", "bx", "1"), want: "-"},
+		"a name that stands twice":        {rule: image, second: fmt.Sprintf(pods, "c", "c", "cx", "3", "d", "d", "1"), want: "-"},
+		"a name of the neighbour":         {rule: image, second: fmt.Sprintf(pods, "db", "c", "cx", "3", "c", "d", "1"), want: "-"},
+		"two names that were one":         {rule: image, first: fmt.Sprintf(pods, "a", "a", "ax", "2", "b", "b", "1"), second: fmt.Sprintf(pods, "c", "d", "cx", "3", "e", "f", "1"), want: "-"},
+		"an empty name":                   {rule: image, second: fmt.Sprintf(pods, "db", "\"\"", "cx", "3", "d", "d", "1"), want: "-"},
+		"another shape":                   {rule: image, second: strings.Replace(web, "metadata: {", "metadata: {uid: u, ", 1), want: "-"},
+		"another type":                    {rule: image, second: strings.Replace(web, "name: web", "name: 7", 1), want: "-"},
+		"other parameters":                {rule: image, second: web, parameters: "{a: 1}", want: "-"},
+		"other words":                     {rule: "deny contains m if { some c in input.resource.spec.containers; endswith(c.image, \"x\"); m := sprintf(\"%v of %v is %v\", [c.image, c.name, to_number(c.cpu) * 10]) }", second: strings.Replace(web, `"2"`, `"3"`, 1), want: "-"},
+		"words before and after":          {rule: strings.Replace(image, "is bad", "is bad, every time", 1), second: web, want: "/spec/containers/0/image"},
+		"a value by its key":              {rule: fmt.Sprintf(limits, `"%v has its bad cpu"`), second: strings.Replace(web, "name: a", "name: c", 1), want: "/spec/containers/0/cpu"},
+		"a value by its key, at the end":  {rule: fmt.Sprintf(limits, `"%v has no cpus but its cpu"`), second: strings.Replace(web, "name: a", "name: c", 1), want: "/spec/containers/0/cpu"},
+		"a value by its key, at first":    {rule: fmt.Sprintf(limits, `"cpu of %v"`), second: strings.Replace(web, "name: a", "name: c", 1), want: "/spec/containers/0/cpu"},
+		"a value by its key that differs": {rule: fmt.Sprintf(limits, `"%v has its bad cpu"`), second: strings.Replace(web, `"2"`, `"3"`, 1), want: "-"},
+		"a value by no key":               {rule: fmt.Sprintf(limits, `"%v has too much"`), second: web, want: "-"},
+		"a value by a part of its key":    {rule: fmt.Sprintf(limits, `"%v has its bad cpu_share"`), second: web, want: "-"},
+		"a value by the end of a word":    {rule: fmt.Sprintf(limits, `"%v has its bad gcpu"`), second: web, want: "-"},
+		"an element that nothing names":   {rule: "deny contains \"the cpu is bad\" if { some c in input.resource.spec.containers; c.cpu != \"1\" }", second: web, want: "-"},
+		"an element by another's name":    {rule: "deny contains m if { some i, c in input.resource.spec.containers; c.cpu != \"1\"; m := sprintf(\"cpu beside %v\", [input.resource.spec.containers[1 - i].name]) }", second: web, want: "-"},
+		"an element by two names":         {rule: "deny contains m if { some i, c in input.resource.spec.containers; c.cpu != \"1\"; m := sprintf(\"cpu of %v beside %v\", [c.name, input.resource.spec.containers[1 - i].name]) }", second: web, want: "/spec/containers/0/cpu"},
+		"what has no elements":            {rule: "deny contains m if { input.resource.metadata.name != \"\"; m := sprintf(\"the name %v\", [input.resource.metadata.name]) }", second: strings.Replace(web, "name: web", "name: db", 1), want: "/metadata/name"},
+		"what is no scalar":               {rule: "deny contains m if { not input.resource.spec.paused; m := sprintf(\"%v runs\", [input.resource.metadata.name]) }", second: strings.Replace(web, "name: web", "name: db", 1), want: "/spec"},
+		"an entry with more":              {rule: strings.Replace(strings.Replace(image, "contains m if", "contains {\"msg\": m, \"more\": [c.name, 1, {c.image}, null]} if", 1), "is bad", "", 1), second: fmt.Sprintf(pods, "db", "c", "cx", "3", "d", "d", "1"), want: "/spec/containers/0/image"},
+		"an entry with other keys":        {rule: "deny contains {c.cpu: m} if { some c in input.resource.spec.containers; endswith(c.image, \"x\"); m := c.image }", second: strings.Replace(web, `"2"`, `"3"`, 1), want: "-"},
+		"an entry with other numbers":     {rule: "deny contains {\"msg\": c.image, \"n\": to_number(c.cpu)} if { some c in input.resource.spec.containers; endswith(c.image, \"x\") }", second: strings.Replace(web, `"2"`, `"3"`, 1), want: "-"},
+		"an entry with more numbers":      {rule: "deny contains {\"msg\": c.image, \"n\": numbers.range(1, to_number(c.cpu))} if { some c in input.resource.spec.containers; endswith(c.image, \"x\") }", second: strings.Replace(web, `"2"`, `"3"`, 1), want: "-"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules, plans := compile(t, one(c.rule)...), &Plans{}
+			ask := func(manifest, parameters string) (Query, []*ast.Term) {
+				q := rules.query(t, manifest, parameters)
+				q.Plans, q.Copy = plans, NewCopy(q.Resource)
+				return q, entriesOf(t, q)
+			}
+			q, found := ask(cmp.Or(c.first, web), "{}")
+			if _, err := Paths(context.Background(), q, found); err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			q, found = ask(c.second, cmp.Or(c.parameters, "{}"))
+			if len(found) != 1 {
+				t.Fatal(found)
+			}
+			got := "-"
+			if path, ok := q.recall(found[0]); ok {
+				got = pointer(path)
+			}
+			if got != c.want {
+				t.Errorf("%v: got %s, want %s", found, got, c.want)
+			}
+			evaluated := pathsOf(t, q, found)
+			if got != "-" && got != pointer(evaluated[0]) {
+				t.Errorf("%v: an evaluation finds %s", found, pointer(evaluated[0]))
+			}
+		})
+	}
+}
+
+// A memory is bounded by how many entries of one shape it keeps, and by how many shapes.
+func TestAMemoryIsBounded(t *testing.T) {
+	s := NewSketch(term(t, "{a: b}"))
+	path := []any{"a"}
+	var entries, shapes memory
+	for i := range 2 * maxPatterns {
+		entries.learn(s, circumstances{}, ast.StringTerm(fmt.Sprintf("%d: b", i)), path)
+	}
+	for i := range 2 * maxCircumstances {
+		shapes.learn(s, circumstances{parameters: i}, ast.StringTerm("b"), path)
+	}
+	for i := range 2 * maxCircumstances {
+		if _, ok := shapes.recall(s, circumstances{parameters: i}, ast.StringTerm("b")); ok != (i < maxCircumstances) {
+			t.Errorf("shape %d: %v", i, ok)
+		}
+	}
+	for i := range 2 * maxPatterns {
+		if _, ok := entries.recall(s, circumstances{}, ast.StringTerm(fmt.Sprintf("%d: b", i))); ok != (i < maxPatterns) {
+			t.Errorf("entry %d: %v", i, ok)
+		}
+	}
+	shapes.learn(s, circumstances{}, ast.StringTerm("more of b"), path)
+	if _, ok := shapes.recall(s, circumstances{}, ast.StringTerm("more of b")); !ok {
+		t.Error("nothing more is kept of a shape that is known")
 	}
 }
 

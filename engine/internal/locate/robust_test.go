@@ -21,7 +21,7 @@ const unlimitedRule = `deny contains msg if {
 
 func TestTwins(t *testing.T) {
 	twins := `{kind: Pod, spec: {containers: [{name: a, image: x}, {name: a, image: x}, {name: a, image: x}]}}`
-	check(t, map[string]shape{
+	check(t, 3, map[string]shape{
 		"equal containers, an entry each": {one(unlimitedRule), twins, "{}", map[string]string{
 			"0": "/spec/containers/0", "1": "/spec/containers/1", "2": "/spec/containers/2"}},
 		"equal containers, one entry": {one(`deny contains c.name if { some c in input.resource.spec.containers; c.image == "x" }`),
