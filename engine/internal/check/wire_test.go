@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/trial"
@@ -19,6 +20,9 @@ func written(t *testing.T, batch Batch) (own, standard Batch) {
 	expected, err := json.Marshal(batch)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !utf8.Valid(text) { // other decoders than Go's refuse that
+		t.Errorf("no UTF-8: %q", text)
 	}
 	for raw, into := range map[*[]byte]*Batch{&text: &own, &expected: &standard} {
 		if err := json.Unmarshal(*raw, into); err != nil {
