@@ -128,6 +128,7 @@ func TestWhatDerivationsMustNotMistake(t *testing.T) {
 		"a kind alone":                  {rule: "violation contains \"no\" if input.resource.kind == \"Pod\"", told: 1},
 		"else":                          {rule: "violation := {\"no\"} if input.resource.kind == \"Job\" else := {\"yes\"} if input.resource.kind == \"Pod\""},
 		"a helper that tests":           {rule: "violation contains m if { some c in tested; c.name != \"\"; m := c.name }\ntested contains c if { some c in input.resource.spec.containers; c.image == \"q\" }"},
+		"a helper that tests besides":   {rule: "violation contains m if { some c in all; input.resource.spec.containers[_].name == \"q\"; m := c }\nall contains c if { c := input.resource.metadata.name; input.resource.spec.list[_] == \"q\" }", resource: "{metadata: {name: a}, spec: {list: [q], containers: [{name: q}]}}"},
 		"object.get":                    {rule: "violation contains m if { some c in input.resource.spec.containers; object.get(c, \"image\", \"\") == \"q\"; m := c.name }"},
 		"object.get of what is missing": {rule: "violation contains m if { some c in input.resource.spec.containers; object.get(c, [\"resources\", \"limits\"], \"\") == \"\"; m := c.name }"},
 		"object.get, negated":           {rule: "violation contains m if { some c in input.resource.spec.containers; not object.get(c, \"ok\", false); m := c.name }", told: 2},

@@ -7,7 +7,7 @@ func one(rules string) []string { return []string{"package p\nimport rego.v1\n" 
 
 // TestShapes has one way to write a rule each.
 func TestShapes(t *testing.T) {
-	check(t, 20, map[string]shape{
+	check(t, 22, map[string]shape{
 		"negated reference below an element": {one(`deny contains msg if {
 	some c in input.resource.spec.containers
 	not c.resources.limits.cpu
@@ -44,6 +44,9 @@ func TestShapes(t *testing.T) {
 }`), pod, "{}", map[string]string{"no proxies": "/spec/containers/1/name"}},
 		"the name of the resource": {one(`deny contains "too short" if count(input.resource.metadata.name) < 5`), pod, "{}",
 			map[string]string{"too short": "/metadata/name"}},
+		"a name that is not the resource's": {one(`deny contains "spec" if { input.resource.spec.hostNetwork; input.resource.spec.name == "x" }
+deny contains "template" if { input.resource.spec.hostNetwork; input.resource.spec.metadata.name == "w" }`), `{kind: Some, spec: {hostNetwork: true, name: x, metadata: {name: w}}}`, "{}",
+			map[string]string{"spec": "/spec/name", "template": "/spec/metadata/name"}},
 		"the namespace": {one(`deny contains "not here" if input.resource.metadata.namespace == "production"`), pod, "{}",
 			map[string]string{"not here": "/metadata/namespace"}},
 		"index and value": {one(`deny contains msg if {
