@@ -363,7 +363,7 @@ def test_an_engine_that_keeps_dying_is_not_started_for_ever(fake: Fake, tmp_path
     loaded = engine.load(sources())
     for at in (1000.0, 1000.0, 1010.0, 1020.0):  # the first of them has nothing to restart
         now[0] = at
-        with pytest.raises(EngineCrashedError, match="^the engine exited with 3"):
+        with pytest.raises(EngineCrashedError, match=r"^the engine exited with 3"):
             judge(engine, loaded)
     for at in (1020.0, 1059.0):
         now[0] = at
@@ -373,12 +373,12 @@ def test_an_engine_that_keeps_dying_is_not_started_for_ever(fake: Fake, tmp_path
     assert failed.value.hint == "it is started again in 1 s; change what it dies of"
     assert asked(tmp_path).count("initialize") == 4
     now[0] = 1060.0
-    with pytest.raises(EngineCrashedError, match="^the engine exited with 3"):
+    with pytest.raises(EngineCrashedError, match=r"^the engine exited with 3"):
         judge(engine, loaded)
     assert (asked(tmp_path).count("initialize"), engine.restarts) == (5, 4)
     engine.close()  # one that was closed begins anew
     for _ in range(4):
-        with pytest.raises(EngineCrashedError, match="^the engine exited with 3"):
+        with pytest.raises(EngineCrashedError, match=r"^the engine exited with 3"):
             judge(engine, loaded)
 
 
@@ -386,7 +386,7 @@ def test_five_processes_may_take_the_place_of_one(fake: Fake) -> None:
     engine = fake("dying", clock=lambda: 0.0)
     loaded = engine.load(sources())
     for _ in range(6):
-        with pytest.raises(EngineCrashedError, match="^the engine exited with 3"):
+        with pytest.raises(EngineCrashedError, match=r"^the engine exited with 3"):
             judge(engine, loaded)
     with pytest.raises(EngineCrashedError, match="ended 6 times within a minute"):
         judge(engine, loaded)

@@ -179,6 +179,24 @@ def test_an_engine_that_takes_the_place_of_another_is_told_all(engine: Engine, l
     assert said(engine, loaded, inventory, DEPLOYMENT) == []
 
 
+def test_an_engine_can_be_told_before_it_is_asked(engine: Engine, loaded: LoadedPolicies) -> None:
+    inventory = Inventory()
+    inventory.change(told(NAMESPACE))
+    engine.tell(inventory)
+    assert engine.ask(GetStatus()).inventories == 1
+    assert said(engine, loaded, inventory, DEPLOYMENT) == ["no budget guards web in test"]
+    assert engine.ask(GetStatus()).inventories == 1
+
+
+def test_a_process_can_be_given_policies_before_it_is_asked(engine: Engine, loaded: LoadedPolicies) -> None:
+    other = engine.beside()
+    try:
+        other.warm(loaded)
+        assert other.ask(GetStatus()).sets == 1
+    finally:
+        other.close()
+
+
 def test_there_is_room_for_so_much(engine: Engine, loaded: LoadedPolicies) -> None:
     texts = told(NAMESPACE)
     inventory = Inventory(most=len(texts[NAMESPACE]) + 10)
