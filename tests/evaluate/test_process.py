@@ -53,11 +53,23 @@ def test_who_sends_does_not_wait_for_an_engine_that_reads_nothing(run: Run) -> N
             process.kill()  # ends the wait as well
 
 
-def test_all_arrives_in_its_order(run: Run) -> None:
-    process, parts = run("exec cat"), (b"begin ", LARGE, b" between ", LARGE, b" end")
+PARTS = {
+    "long ones between short ones": (b"begin ", LARGE, b" between ", LARGE, b" end"),
+    "short ones, more than a pipe holds": tuple(b"%04d" % number * 250 for number in range(1000)),
+}
+
+
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS)
+def test_all_arrives_in_its_order(parts: tuple[bytes, ...], run: Run) -> None:
+    process = run("exec cat")
     for part in parts:
         process.send(part)
-    assert process.output.read(sum(map(len, parts))) == b"".join(parts)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(process.output.read, sum(map(len, parts)))
+        try:
+            assert reading.result(PATIENCE) == b"".join(parts)
+        finally:
+            process.kill()  # ends the wait for what was lost
 
 
 def test_who_was_behind_catches_up(run: Run) -> None:
