@@ -108,7 +108,7 @@ class Connection:
                     yield flight.part
         return flight.answer
 
-    async def aask(self, request: Request[P, A], deadline: float = 0) -> A:
+    async def aask(self, request: Request[P, A], deadline: float) -> A:
         """Is `ask` for tasks, of requests whose answer is all there is. Cancelling it cancels the request."""
         inbox = _Inbox()
         with self._flight(request, deadline, inbox.put) as flight:
