@@ -3,7 +3,9 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unique"
 
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/rego"
@@ -109,6 +111,11 @@ type judged struct {
 // clusters, or two moments of one.
 type object struct{ group, kind, namespace, name, within string }
 
+// own is the same object in texts of its own: those of a key may be parts of a file's, which would be held whole.
+func (o object) own() object {
+	return object{unique.Make(o.group).Value(), unique.Make(o.kind).Value(), unique.Make(o.namespace).Value(), strings.Clone(o.name), o.within}
+}
+
 // definition is where an object is defined.
 type definition struct {
 	file string
@@ -127,7 +134,7 @@ func (r *run) duplicates(resources []judged) []model.Problem {
 		key := object{group, j.id.Kind, j.id.Namespace, j.id.Name, j.within}
 		first, taken := r.seen[key]
 		if !taken {
-			r.seen[key] = definition{j.file, j.line}
+			r.seen[key.own()] = definition{j.file, j.line}
 			continue
 		}
 		problems = append(problems, model.Problem{

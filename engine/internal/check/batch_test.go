@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/model"
 	"attest.continuu.ms/engine/internal/policyset"
 	"attest.continuu.ms/engine/internal/rego"
@@ -349,6 +351,24 @@ func TestAProblemWithoutAPlaceIsOneOfTheResource(t *testing.T) {
 		all, _ := collect(t, set, Params{Inputs: []Text{{"a.yaml", text}}})
 		if len(all.Problems) != 1 || !strings.HasPrefix(fmt.Sprintf("%s:%d", all.Problems[0].File, all.Problems[0].Line), want) {
 			t.Errorf("%q: %+v", file, all.Problems)
+		}
+	}
+}
+
+// What is remembered of each object of a run must not hold the texts of all files.
+func TestAnObjectThatIsRememberedHoldsNoTextOfItsFile(t *testing.T) {
+	text := `{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "shop", "name": "web"}}`
+	file := load.Read(load.Source{Path: "a.json", Text: []byte(text)}, load.DefaultLimits)
+	id := file.Documents[0].Resource
+	group, _ := id.GroupVersion()
+	theirs := object{group, id.Kind, id.Namespace, id.Name, ""}
+	own := theirs.own()
+	if own != theirs || own.name != "web" || own.kind != "Deployment" || own.namespace != "shop" || own.group != "apps" {
+		t.Errorf("%v became %v", theirs, own)
+	}
+	for i, pair := range [][2]string{{own.group, theirs.group}, {own.kind, theirs.kind}, {own.namespace, theirs.namespace}, {own.name, theirs.name}} {
+		if unsafe.StringData(pair[0]) == unsafe.StringData(pair[1]) {
+			t.Errorf("%d: %s is the text of the file", i, pair[0])
 		}
 	}
 }

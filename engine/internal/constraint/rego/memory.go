@@ -2,6 +2,7 @@ package rego
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -86,7 +87,7 @@ func (m *memory) number(term *ast.Term) (uint64, bool) {
 	}
 	m.numbers++
 	m.partsWeight, m.weight = m.partsWeight-known.weight, m.weight-known.weight
-	added := part{term, values + m.numbers, bytesOfAnEntry + weight}
+	added := part{member.Own(term), values + m.numbers, bytesOfAnEntry + weight}
 	m.parts[hash] = added
 	m.partsWeight, m.weight = m.partsWeight+added.weight, m.weight+added.weight
 	m.shrink()
@@ -106,7 +107,8 @@ func (m *memory) remember(q question, said []found) {
 	a := answer{make([]found, len(said)), bytesOfAnEntry}
 	for i, one := range said {
 		a.weight += member.Weight(heaviest, one.evidence.entry)
-		a.said[i] = found{one.message, one.details, &Evidence{path: one.evidence.path}}
+		path, _ := member.OwnJSON(one.evidence.path).([]any)
+		a.said[i] = found{strings.Clone(one.message), member.OwnJSON(one.details), &Evidence{path: path}}
 	}
 	if a.weight > heaviest {
 		return

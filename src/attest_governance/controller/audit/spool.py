@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 """How often a list is begun that the cluster forgets before it is whole."""
+_TOGETHER = 100
+"""Objects in a file: all of a file are decoded before the first is judged."""
 POINT = "audit.gatekeeper.sh"
 """Of Gatekeeper's scoped actions, those of audits count."""
 
@@ -119,8 +121,8 @@ class Spool:
         every = objects(page, kind)
         for beside in (False, True):
             some = [content for content, counts in zip(every, inside, strict=True) if counts != beside]
-            if some:
-                yield self._part(kind, b"\n".join(some), beside=beside)
+            for start in range(0, len(some), _TOGETHER):
+                yield self._part(kind, b"\n".join(some[start : start + _TOGETHER]), beside=beside)
 
     def _part(self, kind: Kind, content: bytes, *, beside: bool = False) -> Part:
         self._count += 1
