@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from attest_governance.adapters.clock import system_clock
-from attest_governance.cli.judging import Showing, exit_code, report_options, tell_unseen
+from attest_governance.cli.judging import Showing, exit_code, report_options, tell_unseen, write_baseline
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import (
     DOCUMENTS,
@@ -28,11 +28,9 @@ from attest_governance.cli.options import (
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import tell
 from attest_governance.cli.session import open_here, state_folder
-from attest_governance.decide import make_baseline
 from attest_governance.errors import UsageError
 from attest_governance.model.finding import digest_of
-from attest_governance.report import write_file, write_reports
-from attest_governance.report.json_document import to_json
+from attest_governance.report import write_reports
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
@@ -127,8 +125,7 @@ def audit(
                 written = published(cluster, found, scope, now)
             tell(f"reports: {written.applied} written, {written.unchanged} unchanged, {written.deleted} deleted")
     if outcome.summary.verdict != "error":
-        document = to_json(make_baseline(outcome.findings))
-        write_file(last, lambda out: out.write(document + "\n"))
+        write_baseline(last, outcome.findings)
     return exit_code(outcome.summary.verdict)
 
 

@@ -19,6 +19,7 @@ from attest_governance.cli.main import DENIED, OK, UNDECIDED
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.saying import tell
 from attest_governance.cli.session import open_here
+from attest_governance.decide import make_baseline
 from attest_governance.errors import InputError, UsageError
 from attest_governance.load.files import Files
 from attest_governance.model.sources import Manifests, Text
@@ -29,11 +30,13 @@ from attest_governance.report import (
     format_of,
     pair_targets,
     summary,
+    write_file,
     write_reports,
 )
+from attest_governance.report.json_document import write_with
 
 if TYPE_CHECKING:
-    from attest_governance.model import Outcome, Rendering, Verdict
+    from attest_governance.model import Finding, Outcome, Rendering, Verdict
     from attest_governance.model.rendering import RenderOptions
     from attest_governance.request import Request
 
@@ -227,3 +230,14 @@ def policy_request(policies: Sequence[str], request: Request) -> Request:
 def is_path(word: str) -> bool:
     """Whether a word means a path rather than the name of a policy."""
     return Path(word).exists() or any(mark in word for mark in ("/", "\\")) or word.endswith((".rego", ".yaml", ".yml"))
+
+
+def write_baseline(path: Path, findings: Sequence[Finding]) -> None:
+    """Writes the baseline of a run, which may hold very many findings, part by part.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+    baseline = make_baseline(findings)
+    without = msgspec.structs.replace(baseline, findings=())
+    write_file(path, lambda out: write_with(without, "findings", baseline.findings, out))

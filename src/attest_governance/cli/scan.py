@@ -12,17 +12,24 @@ import typer
 
 from attest_governance.adapters.clock import system_clock
 from attest_governance.cli.conflicts import conflicts_of
-from attest_governance.cli.judging import Showing, exit_code, judged, keep_rendered, named, report_options, tell_unseen
+from attest_governance.cli.judging import (
+    Showing,
+    exit_code,
+    judged,
+    keep_rendered,
+    named,
+    report_options,
+    tell_unseen,
+    write_baseline,
+)
 from attest_governance.cli.main import OK
 from attest_governance.cli.options import JUDGING, RENDERING, RESOURCES, SHOWING, takes
 from attest_governance.cli.progress import Progress
 from attest_governance.cli.session import open_here, validated
-from attest_governance.decide import make_baseline
 from attest_governance.develop.conflicts import met_nothing, scanned
 from attest_governance.model.rendering import RenderOptions
 from attest_governance.model.sources import Manifests
-from attest_governance.report import write_file, write_reports
-from attest_governance.report.json_document import to_json
+from attest_governance.report import write_reports
 from attest_governance.request import Request
 
 if TYPE_CHECKING:
@@ -61,8 +68,7 @@ def command(
     tell_unseen(outcome, targets, shown)
     if create_baseline is None or outcome.summary.verdict == "error":
         return exit_code(outcome.summary.verdict)
-    document = to_json(make_baseline(outcome.findings))
-    write_file(create_baseline, lambda out: out.write(document + "\n"))
+    write_baseline(create_baseline, outcome.findings)
     return OK
 
 
