@@ -65,6 +65,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 REQUEST = "<request>"
 """What findings and problems call the text of a request."""
+_LATE_SECONDS = 1.0
+"""The time of the log for a decision that comes late, since nothing could be decided in time."""
 API_SECONDS = 30.0
 """The time of a request to the API."""
 
@@ -382,7 +384,7 @@ class Service:
         decision = msgspec.structs.replace(
             undecided(request, body, began, self._clock()), allowed=allowed, problems=(error.message,)
         )
-        allowed = await self._written(decision, body, time.monotonic()) is None and allowed
+        allowed = await self._written(decision, body, time.monotonic() + _LATE_SECONDS) is None and allowed
         message = words.undecided(error.message)
         warnings = (message,) if allowed else ()
         annotations = words.audited(decision.id, None, None)
