@@ -49,6 +49,7 @@ HARMLESS = frozenset(
             "checked",
             "serving",
             "timed",
+            "kept",
             "prints",
             "draft",
         ),  # they change what is shown, or how fast
