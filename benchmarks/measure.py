@@ -98,6 +98,11 @@ print(os.waitstatus_to_exitcode(status), used.ru_maxrss)
 """
 
 
+def held_by_tree(pid: int) -> int:
+    """Bytes that a running process and the descendants that it has now hold; what several of them share counts once."""
+    return sum(_kilobytes(one, "smaps_rollup", "Pss:") for one in _tree(pid)) * 1024
+
+
 def _start(command: Command) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command.arguments, stdout=DEVNULL, stderr=DEVNULL, env=ENVIRONMENT)
 
@@ -134,9 +139,14 @@ def _tree(root: int) -> list[int]:
 
 def _peak_resident(pid: int) -> int:
     """The high-water mark of a process's resident memory, 0 once it is gone."""
-    for line in _read(Path(f"/proc/{pid}/status")).splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
+    return _kilobytes(pid, "status", "VmHWM:") * 1024
+
+
+def _kilobytes(pid: int, file: str, name: str) -> int:
+    """What the kernel says under a name of a process; 0 once it is gone."""
+    for line in _read(Path(f"/proc/{pid}/{file}")).splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
     return 0
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from measure import ENVIRONMENT, until
+from measure import ENVIRONMENT, held_by_tree, until
 from run import ATTEST, MEGABYTE, machine, scratch_folder, write
 
 from attest_governance.adapters.kubernetes import connect
@@ -174,14 +174,6 @@ def attest_server(scratch: Path, *policies: str | Path) -> Iterator[Served]:
             server.terminate()
 
 
-def memory(process: int) -> int:
-    """Bytes that a process and its children hold; what several of them share counts once."""
-    tasks = Path(f"/proc/{process}/task").glob("*/children")
-    those = [process, *(int(child) for task in tasks for child in task.read_text().split())]
-    lines = [line for one in those for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()]
-    return sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
-
-
 def rows(served: list[Served], bodies: list[bytes], arguments: argparse.Namespace, of: str = "") -> list[str]:
     """The rows of the servers, which take turns.
 
@@ -205,7 +197,7 @@ def row(one: Served, clients: int, heard: list[Asked], peer: list[Asked], of: st
     """A row of the table: rates, waits, memory, and the rate as a multiple of the peer's."""
     p50, p99 = (1000 * quantile(heard, percent) for percent in (50, 99))
     times = f"{rate(heard) / rate(peer):.1f}"
-    held = memory(one.process) / MEGABYTE
+    held = held_by_tree(one.process) / MEGABYTE
     return f"| {one.name}{of} | {clients} | {rate(heard):.0f} | {times} | {p50:.1f} ms | {p99:.1f} ms | {held:.0f} MB |"
 
 

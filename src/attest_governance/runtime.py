@@ -21,7 +21,7 @@ from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -57,10 +57,6 @@ if TYPE_CHECKING:
     from attest_governance.model.policy import GroupKind
     from attest_governance.model.sources import InlinePolicy, Manifests, PolicySources, ReadFile
     from attest_governance.request import Environment, Request
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -195,13 +191,15 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             AttestError: as `judge` does.
         """
+        import asyncio  # noqa: PLC0415 (only a server needs it, and it is a tenth of a short run)
+
         with self.users.one_more():
-            known = self.root is None or "_records" in self.__dict__
-            in_force = self.in_force(now) if known else await _in_thread(self.in_force, now)
+            known = self.root is None or "_records" in self.__dict__  # else records are read
+            in_force = self.in_force(now) if known else await asyncio.to_thread(self.in_force, now)
             plan = self._plan(manifests, in_force, deadline, inventory)
             outcome = await acheck(engine or self.engine, self.loaded, plan, now=now, progress=progress)
         if recorded and in_force is not None and any(one.waiver is not None for one in outcome.findings):
-            await _in_thread(self._record, outcome, in_force, now)
+            await asyncio.to_thread(self._record, outcome, in_force, now)
         return self._noticed(outcome)
 
     def _record(self, outcome: Outcome, in_force: InForce | None, now: datetime) -> None:
@@ -306,7 +304,8 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         in_force = self.in_force(now)
         settled = msgspec.structs.replace(in_force, project=None) if in_force else None
-        return Packed(policies=self.loaded.kept, settled=settled, **{name: getattr(self, name) for name in _TRAVELS})
+        same = {name: getattr(self, name) for name in Packed.__struct_fields__ if name not in ("policies", "settled")}
+        return Packed(**same, policies=self.loaded.kept, settled=settled)
 
     def drafted(self, loaded: LoadedPolicies) -> Runtime:
         """The same with another policy set, which stays the caller's: for a policy that is being written."""
@@ -407,10 +406,6 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
-_TRAVELS = ("prepared", "selected", "weights", "root", "opened", "pin", "problems", "notices")
-"""What of a runtime is the same on another machine."""
-
-
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime on its way to another process, for judgements at one moment; its members are those of `Runtime`."""
 
@@ -432,8 +427,8 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True):
             EngineError: the engine failed, or comes to other policies.
         """
         loaded = engine.load_kept(self.policies)
-        same = {name: getattr(self, name) for name in _TRAVELS}
-        return Runtime(engine=engine, loaded=loaded, users=_Users(loaded), settled=self.settled, **same)
+        same = {name: getattr(self, name) for name in self.__struct_fields__ if name != "policies"}
+        return Runtime(**same, engine=engine, loaded=loaded, users=_Users(loaded))
 
 
 def open_runtime(engine: Engine, request: Request, environment: Environment, *, now: datetime) -> Runtime:
@@ -623,12 +618,6 @@ def _exempting(request: Request, settings: Settings, in_force: InForce | None) -
     ignored = untold or request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
     annotations = Annotations.IGNORED if ignored else worth
     return Exempting(exemptions=exemptions, annotations=annotations)
-
-
-async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    import asyncio  # noqa: PLC0415 (only a server needs it, and it is a tenth of a short run)
-
-    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 class _Users:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..cli.conftest import COMMAND, Attest, environment
+from ..programs import free_port, program, running, until_open
 from .conftest import POD, Publisher
 
 
@@ -167,19 +168,11 @@ def test_pulling_without_a_url_is_an_error(publisher: Publisher) -> None:
 
 
 def test_nginx_and_its_etags(publisher: Publisher, tmp_path: Path) -> None:
-    import shutil  # noqa: PLC0415 (this test alone)
-    import socket  # noqa: PLC0415
-
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if nginx is None:
-        pytest.skip("SKIPPED LOUDLY: no nginx on this machine (`apt-get install nginx-light`)")
+    nginx, port = program("nginx", "nginx-light"), free_port()
     www = tmp_path / "www"
     www.mkdir()
     publisher.publish("1", "one")
     (www / "bundle.tar.gz").write_bytes(publisher.server.body)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     log = tmp_path / "access.log"
     settings = tmp_path / "nginx.conf"
     settings.write_text(
@@ -191,34 +184,16 @@ def test_nginx_and_its_etags(publisher: Publisher, tmp_path: Path) -> None:
         )
         + f"  server {{ listen 127.0.0.1:{port}; root {www}; }}\n}}\n"
     )
-    with subprocess.Popen([nginx, "-c", str(settings)], stderr=subprocess.DEVNULL) as running:
-        try:
-            _until_open(port)
-            publisher.configure(policy_bundle_url=f"http://127.0.0.1:{port}/bundle.tar.gz")
-            assert [publisher.says(), publisher.says()] == [("one", [])] * 2
-            publisher.publish("2", "two")
-            (www / "bundle.tar.gz").write_bytes(publisher.server.body)
-            os.utime(www / "bundle.tar.gz", (2e9, 2e9))  # its ETags are made of size and whole second
-            assert publisher.says() == ("two", [])
-        finally:
-            running.terminate()
-            running.wait(10)
+    with running([nginx, "-c", settings]):
+        until_open(("127.0.0.1", port))
+        publisher.configure(policy_bundle_url=f"http://127.0.0.1:{port}/bundle.tar.gz")
+        assert [publisher.says(), publisher.says()] == [("one", [])] * 2
+        publisher.publish("2", "two")
+        (www / "bundle.tar.gz").write_bytes(publisher.server.body)
+        os.utime(www / "bundle.tar.gz", (2e9, 2e9))  # its ETags are made of size and whole second
+        assert publisher.says() == ("two", [])
     assert [line.split()[8] for line in log.read_text().splitlines() if "GET" in line] == ["200", "304", "200"]
     assert publisher.says() == ("two", ["bundle_stale"])
-
-
-def _until_open(port: int) -> None:
-    import socket  # noqa: PLC0415
-    import time  # noqa: PLC0415
-
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < deadline, "nginx did not start"
-        else:
-            return
 
 
 def test_what_one_project_allows_is_in_no_other(

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from attest_governance.server.listening import Certificate, tls_context
 from tests.cluster.conftest import eventually
 from tests.deploy.test_deploy import DEPLOY
 from tests.deploy.test_render import BINARIES
+from tests.programs import free_port
 from tests.server.conftest import Server, Start, engine, over_tls, pod, start
 from tests.server.test_command import certificate
 
@@ -143,8 +143,7 @@ class Prometheus:
     """A real one on this machine, which scrapes a server every second."""
 
     def __init__(self, program: str, folder: Path, scraped: int) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         job = {
             "job_name": "attest",
             "scheme": "https",

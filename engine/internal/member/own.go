@@ -33,7 +33,7 @@ func Own(t *ast.Term) *ast.Term {
 	return t
 }
 
-// OwnJSON is Own for what JSON decodes to.
+// OwnJSON is Own for what JSON decodes to; nil stays nil.
 func OwnJSON(value any) any {
 	switch v := value.(type) {
 	case string:
@@ -41,6 +41,9 @@ func OwnJSON(value any) any {
 	case json.Number:
 		return json.Number(strings.Clone(string(v)))
 	case []any:
+		if v == nil {
+			return v
+		}
 		elements := make([]any, len(v))
 		for i, element := range v {
 			elements[i] = OwnJSON(element)

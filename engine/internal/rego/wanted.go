@@ -8,6 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	within "attest.continuu.ms/engine/internal/member"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -113,13 +114,16 @@ func fieldsAt(stated any) (Fields, bool) {
 // of is the part of a value that the fields lead to. It shares nothing with the value, whose texts may be parts of a whole
 // file. A field that leads through what is neither object nor list ends there, with what stands there.
 func (f Fields) of(value *ast.Term) *ast.Term {
+	if f == nil {
+		return within.Own(value)
+	}
 	switch v := value.Value.(type) {
 	case ast.Object:
 		part := ast.NewObject()
-		v.Foreach(func(key, member *ast.Term) {
+		v.Foreach(func(key, held *ast.Term) {
 			name, _ := key.Value.(ast.String)
-			if below, wanted := f[string(name)]; wanted || f == nil {
-				part.Insert(Fields(nil).of(key), below.of(member))
+			if below, wanted := f[string(name)]; wanted {
+				part.Insert(within.Own(key), below.of(held))
 			}
 		})
 		return ast.NewTerm(part)
@@ -129,10 +133,6 @@ func (f Fields) of(value *ast.Term) *ast.Term {
 			elements[i] = f.of(v.Elem(i))
 		}
 		return ast.ArrayTerm(elements...)
-	case ast.String:
-		return ast.StringTerm(strings.Clone(string(v)))
-	case ast.Number:
-		return ast.NewTerm(ast.Number(strings.Clone(string(v))))
 	}
-	return value
+	return within.Own(value)
 }

@@ -80,6 +80,15 @@ class KeptPolicies(msgspec.Struct, frozen=True):
     content: str
     read: tuple[ReadFile, ...]
 
+    def loaded_on(self, connection: Connection) -> LoadAnswer | None:
+        """The answer of a process that has loaded the very same; None where it came to anything else.
+
+        Raises:
+            EngineError: the process failed.
+        """
+        answer = connection.ask(Load(self.sources, kept=self.content))
+        return answer if answer.set and answer.read == self.read else None
+
 
 class LoadedPolicies:
     """A policy set in the engine: what it holds, and what it takes to load it again. Close it when it is done with."""
@@ -118,8 +127,8 @@ class LoadedPolicies:
             if self._closed:
                 raise EngineError("the policies were unloaded", hint="load them again")
             if connection not in self._sets:
-                answer = connection.ask(Load(self.sources, kept=self._kept))
-                if not answer.set or answer.read != self.read:
+                answer = self.kept.loaded_on(connection)
+                if answer is None:
                     raise EngineError(
                         "the policies can't be loaded again: they have changed", hint="run the check again"
                     )
@@ -247,12 +256,12 @@ class Engine:
             EngineError: the engine failed, or they are not what was kept.
         """
         connection, _ = self._ready()
-        answer = connection.ask(Load(kept.sources, keep=True, kept=kept.content))
-        if not answer.set or answer.read != kept.read:
+        answer = kept.loaded_on(connection)
+        if answer is None:
             raise EngineError(
                 "the policies are not those that were kept", hint="install the same version of attest on each machine"
             )
-        return LoadedPolicies(kept.sources, answer, connection)
+        return LoadedPolicies(kept.sources, msgspec.structs.replace(answer, kept=kept.content), connection)
 
     def check(
         self, loaded: LoadedPolicies, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions

@@ -49,28 +49,15 @@ class Current:
         now: datetime,
         *,
         deadline: float,
-        recorded: bool = True,
-        inventory: Inventory | None = None,
-        engine: Engine | None = None,
-    ) -> tuple[Runtime, Outcome]:
-        """Judges, and says by which runtime; the parameters are those of `Runtime.judge`.
+        inventory: Inventory | None,
+    ) -> Outcome:
+        """Judges manifests; the parameters are those of `Runtime.judge`.
 
         Raises:
             AttestError: nothing could be decided.
         """
         return self.use(
-            lambda runtime: (
-                runtime,
-                runtime.judge(
-                    manifests,
-                    now,
-                    self.observe,
-                    deadline=deadline,
-                    recorded=recorded,
-                    inventory=inventory,
-                    engine=engine,
-                ),
-            )
+            lambda runtime: runtime.judge(manifests, now, self.observe, deadline=deadline, inventory=inventory)
         )
 
     async def areview(

@@ -20,26 +20,54 @@ GRACE = 0.25
 """Seconds beyond a deadline in which the engine's own answer to it may come."""
 
 
-class Lane:
+class _Bounded:
     """Room for work of one kind, so that another kind can't take it.
 
     Args:
-        name: of its threads.
-        threads: how much is worked at at a time.
+        most: how much is worked at at a time.
         queue: how much may wait.
         spans: is told how long each work waited.
     """
 
-    def __init__(self, name: str, threads: int, queue: int, spans: Spans | None = None) -> None:
+    def __init__(self, most: int, queue: int, spans: Spans | None = None) -> None:
         self._spans = spans or NoSpans()
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"attest-{name}")
-        self._threads, self._room = threads, threads + queue
+        self._most, self._room = most, most + queue
         self._inside = 0
 
     @property
     def waiting(self) -> int:
-        """How much waits for a thread."""
-        return max(0, self._inside - self._threads)
+        """How much waits for its turn."""
+        return max(0, self._inside - self._most)
+
+    def _enter(self, *, full: bool) -> None:
+        """Takes room.
+
+        Raises:
+            OverloadedError: there is none, or `full` says so.
+        """
+        if full or self._inside >= self._room:
+            raise OverloadedError
+        self._inside += 1
+
+    def _begin(self, ends: float, since: int) -> float:
+        """Begins a work that waited since a moment (nanoseconds since 1970); the seconds that are left for it.
+
+        Raises:
+            EngineTimeoutError: there are none.
+        """
+        self._spans.waited(since)
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise _late()
+        return left
+
+
+class Lane(_Bounded):
+    """Room for work in threads of its own, of which `name` is the name; there are as many as work is done at a time."""
+
+    def __init__(self, name: str, most: int, queue: int, spans: Spans | None = None) -> None:
+        super().__init__(most, queue, spans)
+        self._pool = ThreadPoolExecutor(most, thread_name_prefix=f"attest-{name}")
 
     async def run(self, work: Callable[[float], T], seconds: float, *, full: bool = False) -> T:
         """Does the work in a thread, which is told how many seconds are left when its turn comes.
@@ -48,10 +76,8 @@ class Lane:
             OverloadedError: there is no room, or `full` says so.
             EngineTimeoutError: the time is over; what the thread does then comes to nothing.
         """
-        if full or self._inside >= self._room:
-            raise OverloadedError
+        self._enter(full=full)
         ends, since = time.monotonic() + seconds, time.time_ns()
-        self._inside += 1
         around = contextvars.copy_context()  # what is done in the thread belongs to this request
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
@@ -67,11 +93,7 @@ class Lane:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _in_time(self, work: Callable[[float], T], ends: float, since: int) -> T:
-        self._spans.waited(since)
-        left = ends - time.monotonic()
-        if left <= 0:
-            raise _late()
-        return work(left)
+        return work(self._begin(ends, since))
 
     def _turn(self, turn: Callable[[], T], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T]) -> None:
         """Does the work in a thread. One call goes back to the loop: a future of threads would take three."""
@@ -88,25 +110,12 @@ class Lane:
         _settle(answer, result, failure)
 
 
-class Turns:
-    """Is `Lane` for tasks, which need no thread while they wait.
-
-    Args:
-        most: how much is worked at at a time.
-        queue: how much may wait.
-        spans: is told how long each work waited.
-    """
+class Turns(_Bounded):
+    """Is `Lane` for tasks, which need no thread while they wait."""
 
     def __init__(self, most: int, queue: int, spans: Spans | None = None) -> None:
-        self._spans = spans or NoSpans()
-        self._most, self._room = most, most + queue
-        self._inside = 0
+        super().__init__(most, queue, spans)
         self._turn = asyncio.Semaphore(most)
-
-    @property
-    def waiting(self) -> int:
-        """How much waits for its turn."""
-        return max(0, self._inside - self._most)
 
     async def run(self, work: Callable[[float], Awaitable[T]], seconds: float, *, full: bool = False) -> T:
         """Does the work, which is told how many seconds are left when its turn comes.
@@ -115,17 +124,11 @@ class Turns:
             OverloadedError: there is no room, or `full` says so.
             EngineTimeoutError: the time is over; the work is cancelled then.
         """
-        if full or self._inside >= self._room:
-            raise OverloadedError
+        self._enter(full=full)
         ends, since = time.monotonic() + seconds, time.time_ns()
-        self._inside += 1
         try:
             async with asyncio.timeout(seconds + GRACE), self._turn:
-                self._spans.waited(since)
-                left = ends - time.monotonic()
-                if left <= 0:
-                    raise _late()
-                return await work(left)
+                return await work(self._begin(ends, since))
         except TimeoutError:
             raise _late() from None
         finally:

@@ -75,9 +75,13 @@ class Evaluations:
 
     def judged(self, outcome: Outcome) -> None:
         """Counts what a judgement came to; a finding that is waived is none."""
-        fared = [(self._named(one.policy), one.passed, one.resources - one.passed) for one in outcome.evaluated]
-        self._evaluations.add([((policy, "passed"), number) for policy, number, _ in fared])
-        self._evaluations.add([((policy, "failed"), number) for policy, _, number in fared])
+        self._evaluations.add(
+            [
+                ((self._named(one.policy), result), number)
+                for one in outcome.evaluated
+                for result, number in (("passed", one.passed), ("failed", one.resources - one.passed))
+            ]
+        )
         self._severities.add(
             [((one.severity, self._named(one.policy)), 1) for one in outcome.findings if one.waiver is None]
         )

@@ -324,9 +324,9 @@ class Service:
         if self._learns:
             await self._elsewhere(self._learn, manifests)
         with self._pool.lend() as engine, self._judging():
-            held = self._inventory.held if self._inventory else None
+            recorded = not request.dry_run
             runtime, outcome = await self.current.areview(
-                manifests, now, deadline=left, recorded=not request.dry_run, inventory=held, engine=engine
+                manifests, now, deadline=left, recorded=recorded, inventory=self._held, engine=engine
             )
             self._spans.judged(outcome)
         decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
@@ -352,6 +352,11 @@ class Service:
             annotations=words.audited(decision.id, outcome, decided),
         )
         return self._told({"allow": "allowed", "deny": "denied", "error": "undecided"}[decided.verdict], said)
+
+    @property
+    def _held(self) -> Inventory | None:
+        """What policies may look up in the cluster."""
+        return self._inventory.held if self._inventory else None
 
     async def _around(self, namespace: str) -> tuple[Text, ...]:
         """What is known of the Namespace of a request; whoever has to ask a cluster holds up nobody else."""
@@ -400,9 +405,8 @@ class Service:
         around = self._inventory.around(namespace) if self._inventory else ()
         manifests = Manifests(inputs=(Text(REQUEST, text),), namespace=namespace, inventory_inputs=around)
         self._learn(manifests)
-        held = self._inventory.held if self._inventory else None
         with self._judging():
-            _, outcome = self.current.judge(manifests, now, deadline=left, inventory=held)
+            outcome = self.current.judge(manifests, now, deadline=left, inventory=self._held)
             self._spans.judged(outcome)
         decision = Decision(
             id=token_hex(16),
@@ -475,8 +479,8 @@ class Service:
 
     def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         return {
-            "attest_admission_queue": ("Requests that wait for a thread.", lambda: self._admission.waiting),
-            "attest_api_queue": ("Requests to the API that wait for a thread.", lambda: self._api.waiting),
+            "attest_admission_queue": ("Requests that wait for their turn.", lambda: self._admission.waiting),
+            "attest_api_queue": ("Requests to the API that wait for their turn.", lambda: self._api.waiting),
             "attest_engine_restarts": (
                 "Engines that took the place of one that died.",
                 lambda: self.restarts,

@@ -1,4 +1,4 @@
-"""The parts of a request, as traces show them: the wait for a thread, the judgement, the log. Else nobody asks."""
+"""The parts of a request, as traces show them: the wait for a turn, the judgement, the log. Else nobody asks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Spans(Protocol):
     """Takes the parts of the request that the context belongs to. Any thread may tell of one."""
 
     def waited(self, since: int) -> None:
-        """A request waited for a thread from a moment (nanoseconds since 1970) until now."""
+        """A request waited for its turn from a moment (nanoseconds since 1970) until now."""
 
     def part(self, name: str) -> contextlib.AbstractContextManager[None]:
         """What is done within is one part."""

@@ -86,7 +86,7 @@ class TracedSpans:
         self._tracer = provider.get_tracer("attest", __version__)
 
     def waited(self, since: int) -> None:
-        """A request waited for a thread from a moment (nanoseconds since 1970) until now."""
+        """A request waited for its turn from a moment (nanoseconds since 1970) until now."""
         self._tracer.start_span("wait", start_time=since).end()
 
     @contextlib.contextmanager

@@ -72,26 +72,38 @@ type answer struct {
 // number is that of a value; false where it is too heavy.
 func (m *memory) number(term *ast.Term) (uint64, bool) {
 	hash := term.Hash()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	known := m.parts[hash]
-	if known.term != nil && compiled.Alike(known.term, term) {
-		return known.number, true
+	if number, known := m.known(hash, term); known {
+		return number, true
 	}
 	weight := member.Weight(heaviest, term)
 	if weight > heaviest {
 		return 0, false
 	}
+	return m.add(hash, part{term: member.Own(term), weight: bytesOfAnEntry + weight}), true
+}
+
+// known is the number that a value has already.
+func (m *memory) known(hash int, term *ast.Term) (uint64, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.parts[hash]
+	return known.number, known.term != nil && compiled.Alike(known.term, term)
+}
+
+// add gives a value a number. Where two find at once that it has none, the later one counts.
+func (m *memory) add(hash int, added part) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.parts == nil {
 		m.parts, m.answers = map[int]part{}, map[question]answer{}
 	}
 	m.numbers++
-	m.partsWeight, m.weight = m.partsWeight-known.weight, m.weight-known.weight
-	added := part{member.Own(term), values + m.numbers, bytesOfAnEntry + weight}
+	added.number = values + m.numbers
+	change := added.weight - m.parts[hash].weight
 	m.parts[hash] = added
-	m.partsWeight, m.weight = m.partsWeight+added.weight, m.weight+added.weight
+	m.partsWeight, m.weight = m.partsWeight+change, m.weight+change
 	m.shrink()
-	return added.number, true
+	return added.number
 }
 
 // recall is what was said; false where that is not known.
@@ -104,14 +116,17 @@ func (m *memory) recall(q question) ([]found, bool) {
 
 // remember keeps what was said, without the evaluation that it came of.
 func (m *memory) remember(q question, said []found) {
-	a := answer{make([]found, len(said)), bytesOfAnEntry}
-	for i, one := range said {
+	a := answer{weight: bytesOfAnEntry}
+	for _, one := range said {
 		a.weight += member.Weight(heaviest, one.evidence.entry)
-		path, _ := member.OwnJSON(one.evidence.path).([]any)
-		a.said[i] = found{strings.Clone(one.message), member.OwnJSON(one.details), &Evidence{path: path}}
 	}
 	if a.weight > heaviest {
 		return
+	}
+	a.said = make([]found, len(said))
+	for i, one := range said {
+		path, _ := member.OwnJSON(one.evidence.path).([]any)
+		a.said[i] = found{strings.Clone(one.message), member.OwnJSON(one.details), &Evidence{path: path}}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
