@@ -228,7 +228,7 @@ func (j *judge) problem(err error) model.Problem {
 	}
 	if topdown.IsCancel(err) {
 		out.Code = "eval_timeout"
-		out.Message = fmt.Sprintf("`%s` can't be compared with others: its evaluation takes longer than %s", j.name, explore.EvaluationLimit)
+		out.Message = fmt.Sprintf("`%s` can't be compared with others: its evaluation takes more than %s", j.name, explore.Bound)
 	}
 	return out
 }

@@ -5,8 +5,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
-
-	"attest.continuu.ms/engine/internal/deadline"
 )
 
 // Alone is a condition of a rule with those before it that give its variables their values, and the
@@ -43,15 +41,13 @@ func (s *Subject) Holds(ctx context.Context, w World, body ast.Body) bool {
 		return false
 	}
 	defer s.Set.Store.Abort(ctx, txn)
-	cancel := topdown.NewCancel()
-	defer context.AfterFunc(ctx, cancel.Cancel)()
-	defer deadline.Watch("policy "+s.Policy.Name, s.limit, cancel)()
+	q, stop := s.bounded(ctx, s.Set.NewQuery(s.mocked(body, w), txn).WithInput(s.input(w)).WithTime(farAway), mostSteps)
+	defer stop()
 	found := false
-	_ = s.Set.NewQuery(s.mocked(body, w), txn).WithInput(s.input(w)).WithCancel(cancel).WithTime(farAway).
-		Iter(ctx, func(topdown.QueryResult) error { // what fails does not hold
-			found = true
-			return nil
-		})
+	_ = q.Iter(ctx, func(topdown.QueryResult) error { // what fails does not hold
+		found = true
+		return nil
+	})
 	return found
 }
 

@@ -3,15 +3,10 @@ package explore
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/topdown"
 )
-
-// partialLimit bounds a partial evaluation, whose result can be of any size.
-const partialLimit = 300 * time.Millisecond
 
 // maxResidual is how many alternatives of a rule are looked at.
 const maxResidual = 200
@@ -47,10 +42,8 @@ func (s *Subject) first(number int) bool {
 }
 
 func (s *Subject) partial(ctx context.Context, txn storage.Transaction, body ast.Body) ([]ast.Body, []*ast.Module, error) {
-	cancel := topdown.NewCancel()
-	timer := time.AfterFunc(partialLimit, cancel.Cancel)
-	defer timer.Stop()
-	q := s.Set.NewQuery(body, txn).WithCancel(cancel).WithUnknowns(s.unknowns()).WithPartialNamespace("residual")
+	q, stop := s.bounded(ctx, s.Set.NewQuery(body, txn).WithUnknowns(s.unknowns()).WithPartialNamespace("residual"), mostPartialSteps)
+	defer stop()
 	if s.Fixed != nil {
 		q = q.WithInput(ast.ObjectTerm([2]*ast.Term{ast.StringTerm("parameters"), Term(s.Fixed)}))
 	}

@@ -10,8 +10,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
 	"github.com/open-policy-agent/opa/v1/topdown/builtins"
-
-	"attest.continuu.ms/engine/internal/deadline"
 )
 
 // Outcome is what an evaluation of every entry rule came to.
@@ -136,10 +134,8 @@ func (s *Subject) ask(ctx context.Context, w World, ref ast.Ref, everything bool
 		return nil, err
 	}
 	defer s.Set.Store.Abort(ctx, txn)
-	cancel := topdown.NewCancel()
-	defer context.AfterFunc(ctx, cancel.Cancel)()
-	defer deadline.Watch("policy "+s.Policy.Name, s.limit, cancel)()
-	q := s.Set.NewQuery(body, txn).WithInput(s.input(w)).WithCancel(cancel).WithTime(farAway)
+	q, stop := s.bounded(ctx, s.Set.NewQuery(body, txn).WithInput(s.input(w)).WithTime(farAway), mostSteps)
+	defer stop()
 	if len(tracers) > 0 && everything {
 		q = q.WithIndexing(false).WithEarlyExit(false)
 	}

@@ -63,11 +63,8 @@ type Options struct {
 	Libraries []string
 	Data      map[string]any
 	Fixed     map[string]any
-	Limit     time.Duration // of one evaluation
+	Limit     time.Duration // of one evaluation, beside its steps; ten seconds where it is nothing
 }
-
-// EvaluationLimit bounds one evaluation of a world: those of real policies take a thousandth of it.
-const EvaluationLimit = 500 * time.Millisecond
 
 // entryNames are the rules that make a package a policy.
 var entryNames = []string{"violation", "deny", "warn"}
@@ -98,7 +95,7 @@ func build(ctx context.Context, o Options, modules []rego.Module) (*Subject, []m
 		queries: map[string]ast.Body{}, values: map[string]*ast.Term{}, reads: map[int][]string{}, limit: o.Limit,
 	}
 	if s.limit <= 0 {
-		s.limit = EvaluationLimit
+		s.limit = longest
 	}
 	module := set.Compiler.Modules[o.File]
 	if module == nil {

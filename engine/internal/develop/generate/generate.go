@@ -150,7 +150,7 @@ func (g *generator) broken() *model.Problem {
 	}
 	if topdown.IsCancel(g.pool.Failure) {
 		problem.Code = "eval_timeout"
-		problem.Message = fmt.Sprintf("every evaluation takes longer than %s, so there is nothing to test", explore.EvaluationLimit)
+		problem.Message = "every evaluation takes more than " + explore.Bound + ", so there is nothing to test"
 	}
 	return problem
 }
