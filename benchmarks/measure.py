@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 POLL_SECONDS = 0.002
+SELDOM_SECONDS = 0.5
 EXPECTED_CODES = (0, 1)
 # An installed program has its bytecode; where Python is told to write none, each start would compile the sources anew.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -83,6 +84,34 @@ def peak_bytes(command: Command) -> int:
     return largest * 1024 + sum(others)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A run that was looked at while it went on."""
+
+    seconds: float
+    own: int
+    """Bytes that the process itself held at most."""
+    tree: int
+    """The same of it and of all its descendants, added up."""
+
+
+def watched(command: Command) -> Watched:
+    """Time and memory of one run that takes long: it is looked at too seldom to be disturbed."""
+    seen: dict[int, int] = {}
+    ended = threading.Event()
+    started = time.perf_counter()
+    process = _start(command)
+    watcher = threading.Thread(target=_watch, args=(process.pid, seen, ended, SELDOM_SECONDS))
+    watcher.start()
+    try:
+        _finished(command, process)
+        took = time.perf_counter() - started
+    finally:
+        ended.set()
+        watcher.join()
+    return Watched(took, seen.get(process.pid, 0), sum(seen.values()))
+
+
 def peak_of_tree(pid: int) -> int:
     """Most memory that a running process and the descendants that it has now have held so far, in bytes."""
     return sum(map(_peak_resident, _tree(pid)))
@@ -120,9 +149,9 @@ def _expect(command: Command, code: int) -> None:
         raise RuntimeError(f"`{command.name}` ended with {code} while it was measured")
 
 
-def _watch(root: int, seen: dict[int, int], ended: threading.Event) -> None:
+def _watch(root: int, seen: dict[int, int], ended: threading.Event, every: float = POLL_SECONDS) -> None:
     """Keeps the largest peak of a process and of each descendant that was seen."""
-    while not ended.wait(POLL_SECONDS):
+    while not ended.wait(every):
         for pid in _tree(root):
             seen[pid] = max(seen.get(pid, 0), _peak_resident(pid))
 

@@ -182,12 +182,12 @@ def machine(repeats: int) -> str:
     )
 
 
-def write(text: str, section: str = "results") -> None:
-    """Puts results between the markers of a section of benchmarks/README.md."""
+def write(text: str, section: str = "results", file: Path = README) -> None:
+    """Puts results between the markers of a section of benchmarks/README.md, or of another file."""
     begin, end = f"<!-- {section}: begin -->", f"<!-- {section}: end -->"
-    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
+    before, _, rest = file.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)
-    README.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+    file.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def measure(names: Sequence[str], sizes: Sequence[int], repeats: int) -> str:

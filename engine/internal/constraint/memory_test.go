@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
+
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/constraint/admission"
 )
@@ -25,6 +28,7 @@ var alike = []string{
 	`{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: default}, spec: {hostNetwork: 1, containers: [{name: 1, image: x}]}}`,
 	`{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: default}, spec: {hostNetwork: 1.0, containers: [{name: 1.0, image: x}]}}`,
 	`{apiVersion: v1, kind: Pod, metadata: {name: c, namespace: default}, spec: {containers: [{name: c, image: c}], hostNetwork: c}}`,
+	`{apiVersion: v1, kind: Pod, metadata: {name: d, namespace: default}, spec: {containers: [{name: c, image: x}]}}`,
 }
 
 // readers are rules that read in different ways.
@@ -70,6 +74,75 @@ func TestWhatIsRememberedChangesNoAnswer(t *testing.T) {
 			}
 		})
 	}
+}
+
+// specless have no object for a spec.
+var specless = []string{
+	`{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: default}, spec: none}`,
+	`{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: default}, spec: [hostNetwork]}`,
+	`{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: default}, spec: null}`,
+	`{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: default}, spec: 1}`,
+}
+
+// celReaders are sources in CEL that read in different ways.
+var celReaders = map[string]string{
+	"nothing":              `{validations: [{expression: "false", message: m}]}`,
+	"a field":              `{validations: [{expression: "object.spec.hostNetwork == true", message: m}]}`,
+	"whether it is there":  `{validations: [{expression: "!has(object.spec.hostNetwork)", message: m}]}`,
+	"whether all of it is": `{validations: [{expression: "!has(object.spec) || !has(object.spec.hostNetwork) || object.spec.hostNetwork == false", message: m}]}`,
+	"an optional field":    `{validations: [{expression: "object.?spec.?hostNetwork.orValue('none') == 'none'", message: m}]}`,
+	"elements":             `{validations: [{expression: "!object.spec.containers.exists(c, c.image == 'x')", messageExpression: "object.spec.containers.map(c, string(c.name)).join(',')"}]}`,
+	"an element":           `{validations: [{expression: "object.spec.containers[0].image != 'x'", message: m}]}`,
+	"an index of its own":  `{validations: [{expression: "object.spec[object.metadata.name == 'a' ? 'hostNetwork' : 'containers'] == 1", message: m}]}`,
+	"a label":              `{validations: [{expression: "object.metadata.?labels['spec'].orValue('y') == 'x'", message: m}]}`,
+	"variables":            `{variables: [{name: s, expression: "object.spec"}, {name: c, expression: "variables.s.containers"}], validations: [{expression: "size(variables.c) == 0", message: m}]}`,
+	"any object":           `{variables: [{name: c, expression: "has(variables.anyObject.spec.containers) ? variables.anyObject.spec.containers : []"}], validations: [{expression: "variables.c.all(c, c.image != 'x')", messageExpression: "string(variables.anyObject.metadata.name)"}]}`,
+	"the message alone":    `{validations: [{expression: "!has(object.spec.hostNetwork)", messageExpression: "string(object.metadata.name)"}]}`,
+	"the operation":        `{variables: [{name: update, expression: "has(request.operation) && request.operation == 'UPDATE'"}], validations: [{expression: "variables.update", message: m}]}`,
+	"more of the request":  `{validations: [{expression: "request.name == 'a'", message: m}]}`,
+	"the old object":       `{validations: [{expression: "oldObject == null", message: m}, {expression: "object == null", message: other}]}`,
+	"the namespace":        `{validations: [{expression: "namespaceObject == null", message: m}]}`,
+	"a condition":          `{matchCondition: [{name: a, expression: "object.metadata.name == 'a'"}], validations: [{expression: "!has(object.spec.hostNetwork)", message: m}]}`,
+	"an error":             `{validations: [{expression: "!object.spec.hostNetwork", message: m}, {expression: "object.spec.containers.all(c, c.name == 'c')", message: other}]}`,
+	"another's name":       `{validations: [{expression: "[{'spec': 1}].all(object, object.spec == 2)", messageExpression: "string([object.metadata.name].map(x, x)[0])"}]}`,
+	"a filter by a name":   `{validations: [{expression: "[true].map(v, has(object.spec), v).size() == 0", message: m}, {expression: "object.metadata.name == 'b'", message: other}]}`,
+	"two variables":        `{validations: [{expression: "object.spec.containers.all(i, c, c.image == string(i))", message: m}]}`,
+	"everything":           `{validations: [{expression: "object.spec == {'containers': []}", message: m}, {expression: "string(object.metadata) == ''", message: other}]}`,
+	"kinds of numbers":     `{validations: [{expression: "type(object.spec.hostNetwork) == int", message: m}]}`,
+	"parameters":           `{validations: [{expression: "object.metadata.name == variables.params.repo", messageExpression: "string(variables.params.repo)"}]}`,
+}
+
+// The same in CEL, where what is not there and what is no object are errors, and a request has an operation.
+func TestWhatIsRememberedChangesNoAnswerInCEL(t *testing.T) {
+	for name, source := range celReaders {
+		t.Run(name, func(t *testing.T) {
+			policies := celPolicy(t, source)
+			set, _, problems := Load(t.Context(), policies, Options{CEL: true})
+			if len(errorsOf(problems)) > 0 {
+				t.Fatal(problems)
+			}
+			for _, round := range []string{"first", "again"} {
+				for _, resource := range slices.Concat(alike, specless) {
+					for _, operation := range []string{"", "CREATE", "UPDATE", "DELETE"} {
+						pod := term(t, resource)
+						in := admission.Review{Object: pod, Operation: operation, Inventory: inventory(t, pod)}
+						if operation == "DELETE" {
+							in.Object, in.OldObject = nil, pod
+						}
+						got := toldWithPlaces(t, set, in)
+						in.Watch = unwatched // who watches is told nothing that is remembered
+						if want := toldWithPlaces(t, set, in); got != want {
+							t.Errorf("%s, %s %s: got\n%s\nwant\n%s", round, operation, resource, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func unwatched(_ string, _ *ast.Compiler, query *topdown.Query) (*topdown.Query, func()) {
+	return query, func() {}
 }
 
 func toldWithPlaces(t *testing.T, set *Set, in admission.Review) string {

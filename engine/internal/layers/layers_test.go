@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"rego"},
 	{"kustomize"},
 	{"load"},
-	{"builtins", "load/syntax", "locate"},
+	{"builtins", "constraint/recall", "load/syntax", "locate"},
 	{"compiled", "virtual"},
 	{"deadline", "layers", "member", "pool", "results", "rpc", "schema", "version"},
 	{"model"},

@@ -37,7 +37,7 @@ func ReadsOf(compiler *ast.Compiler, rules []*ast.Rule) (reads []Read, known boo
 	for rule := range all {
 		r.walk(rule, func(read Read) { reads = append(reads, read) })
 	}
-	return least(reads), true
+	return Least(reads), true
 }
 
 // replaces says whether a rule has a `with`: below it, `input` and functions are others.
@@ -261,8 +261,8 @@ func keysOf(ref ast.Ref) (keys []string) {
 	return keys
 }
 
-// least leaves out what others say as well, in an order that is always the same.
-func least(reads []Read) []Read {
+// Least leaves out what others say as well, in an order that is always the same.
+func Least(reads []Read) []Read {
 	slices.SortFunc(reads, func(a, b Read) int {
 		if c := slices.Compare(a.Path, b.Path); c != 0 || a.Shallow == b.Shallow {
 			return c

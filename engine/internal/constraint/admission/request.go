@@ -48,6 +48,9 @@ func (r *Request) Judged() *ast.Term {
 	return r.oldObject
 }
 
+// Operation is what is asked to be done; "" outside an admission request.
+func (r *Request) Operation() string { return r.operation }
+
 // Objects are the object and the old object with the fields that a match block can name.
 func (r *Request) Objects() []*unstructured.Unstructured {
 	if r.matchable == nil {

@@ -19,22 +19,30 @@ import (
 // maxParts bounds the parts that are evaluated for one violation.
 const maxParts = 10_000
 
-// Violation is a validation that does not hold, with what it saw.
+// Violation is a validation that does not hold, with what it saw. Of an earlier resource it is the path alone.
 type Violation struct {
 	template   *template
 	input      *input
 	validation int
+	path       []any
+	located    func() // hears that the path is known; nil where nobody wants to
 }
 
 // Path leads to the field to blame, within the object that was judged; it is nil where that can't be told.
 func (v *Violation) Path() []any {
-	expression := v.template.validations[v.validation].tree()
-	if expression == nil {
-		return nil
+	if v.template == nil {
+		return v.path
 	}
-	f := &finder{template: v.template, input: v.input, parts: maxParts}
-	found, _ := f.blame(at{tree: expression, expr: expression.ast.Expr()})
-	return found.path
+	if expression := v.template.validations[v.validation].tree(); expression != nil {
+		f := &finder{template: v.template, input: v.input, parts: maxParts}
+		found, _ := f.blame(at{tree: expression, expr: expression.ast.Expr()})
+		v.path = found.path
+	}
+	if tell := v.located; tell != nil {
+		v.located = nil
+		tell()
+	}
+	return v.path
 }
 
 // finder looks for the field that one violation is about.
@@ -100,7 +108,7 @@ type activation struct {
 // ResolveName implements CEL's activation.
 func (a activation) ResolveName(name string) (any, bool) {
 	if found := a.vars.find(name); found != nil {
-		return found.value, true
+		return found.value(), true
 	}
 	return a.input.ResolveName(name)
 }
@@ -208,9 +216,12 @@ func (f *finder) quantified(p at, operands []ast.Expr, deciding ref.Val) (origin
 	if variable == "" {
 		return f.origin(p)
 	}
-	all := f.elements(p.part(operands[0]))
 	condition := operands[len(operands)-1]
-	for _, one := range all {
+	first, any := element{}, false
+	for one := range f.elements(p.part(operands[0])) {
+		if !any {
+			first, any = one, true
+		}
 		within := p.with(condition, variable, one)
 		if f.value(within) != deciding {
 			continue
@@ -223,8 +234,8 @@ func (f *finder) quantified(p at, operands []ast.Expr, deciding ref.Val) (origin
 	if found, ok := f.origin(p.part(operands[0])); ok {
 		return found, true
 	}
-	if len(all) == 0 {
+	if !any {
 		return f.blame(p.part(condition))
 	}
-	return f.blame(p.with(condition, variable, all[0]))
+	return f.blame(p.with(condition, variable, first))
 }

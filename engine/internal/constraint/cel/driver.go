@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/drivers"
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
@@ -17,6 +18,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/recall"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -30,6 +32,8 @@ type Driver struct {
 	templates map[string]*template // by kind
 	compiled  map[string]ready     // the same, until they are added
 	locate    func(kind string, path ...any) (file string, line, column int)
+	reads     recall.Reads // what templates read of a request
+	memory    memory
 }
 
 // New knows no template yet; locate tells where in its file a template's `source` has something.
@@ -51,6 +55,9 @@ func (d *Driver) AddTemplate(_ context.Context, ct *templates.ConstraintTemplate
 		return ready.err
 	}
 	d.templates[kind] = ready.template
+	if reads, known := ready.template.readsOf(); known {
+		ready.template.reads = d.reads.Indexes(reads)
+	}
 	return nil
 }
 
@@ -86,26 +93,47 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 	if !ours {
 		return nil, fmt.Errorf("unexpected review of type %T", review)
 	}
-	input, err := newInput(r)
-	if err != nil {
-		return nil, err
-	}
-	response := &drivers.QueryResponse{}
+	response, seen := &drivers.QueryResponse{}, d.view(r)
+	input := sync.OnceValues(func() (*input, error) { return newInput(r) })
 	for _, c := range constraints {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		e := &evaluation{template: d.templates[c.GetKind()], input: input.with(c.Object)}
-		for _, v := range e.run() {
+		said, failures, err := d.ask(c, input, seen)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range said {
 			response.Results = append(response.Results, &types.Result{
 				Msg: v.message, Constraint: c, Metadata: map[string]any{violationKey: v.Violation},
 			})
 		}
-		for _, failure := range e.failures {
-			r.Problems = append(r.Problems, d.problem(c, e.template, failure))
+		for _, failure := range failures {
+			r.Problems = append(r.Problems, d.problem(c, d.templates[c.GetKind()], failure))
 		}
 	}
 	return response, nil
+}
+
+// ask is what a constraint says of a request. Where it is remembered, the request need not be converted.
+func (d *Driver) ask(c *unstructured.Unstructured, input func() (*input, error), seen *view) ([]violation, []Error, error) {
+	t := d.templates[c.GetKind()]
+	question, remembers := seen.Question(gatekeeper.PolicyName(c), t.reads)
+	if remembers {
+		if said, known := d.memory.Recall(question); known {
+			return said, nil, nil
+		}
+	}
+	in, err := input()
+	if err != nil {
+		return nil, nil, err
+	}
+	e := &evaluation{template: t, input: in.with(c.Object)}
+	said := e.run()
+	if remembers && len(e.failures) == 0 {
+		d.learn(question, said)
+	}
+	return said, e.failures, nil
 }
 
 // violationKey is under which a result carries what finds its field.

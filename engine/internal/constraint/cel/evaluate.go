@@ -144,7 +144,7 @@ func (e *evaluation) run() []violation {
 		case failed[i] != nil:
 			e.fail(failed[i].Error(), "validations", i, "expression")
 		case result != celtypes.True:
-			out = append(out, violation{e.template.validations[i].text(texts[i]), &Violation{e.template, &validations.input, i}})
+			out = append(out, violation{e.template.validations[i].text(texts[i]), &Violation{template: e.template, input: &validations.input, validation: i}})
 		}
 	}
 	return out

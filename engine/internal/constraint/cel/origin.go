@@ -1,6 +1,9 @@
 package cel
 
 import (
+	"iter"
+	"sync"
+
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
 	celtypes "github.com/google/cel-go/common/types"
@@ -104,8 +107,8 @@ func (f *finder) result(p at) (origin, bool) {
 		if p.macro(operands) == "" {
 			break
 		}
-		if kept := f.elements(p); len(kept) > 0 {
-			return kept[0].why, kept[0].known
+		for first := range f.elements(p) {
+			return first.why, first.known
 		}
 		return f.origin(p.part(operands[0]))
 	}
@@ -124,18 +127,26 @@ func (f *finder) deepest(p at, parts []ast.Expr) (best origin, ok bool) {
 
 // element of a list, or key of a map.
 type element struct {
-	value ref.Val
+	value func() ref.Val
 	from  origin // where it stands
 	why   origin // the field by which it is in the list
 	known bool   // it stands in the object at all
 }
 
-// elements of the value of a part.
-func (f *finder) elements(p at) []element {
+// elements of the value of a part, each found when it is asked for: mostly the first is all that is wanted.
+func (f *finder) elements(p at) iter.Seq[element] {
 	name, operands := p.call()
 	switch {
 	case name == operators.Add:
-		return append(f.elements(p.part(operands[0])), f.elements(p.part(operands[1]))...)
+		return func(yield func(element) bool) {
+			for _, list := range operands {
+				for one := range f.elements(p.part(list)) {
+					if !yield(one) {
+						return
+					}
+				}
+			}
+		}
 	case name == operators.Conditional:
 		return f.elements(f.chosen(p, operands))
 	case name == operators.Filter && p.macro(operands) != "":
@@ -150,55 +161,66 @@ func (f *finder) elements(p at) []element {
 	return f.members(p)
 }
 
-func (f *finder) kept(p at, operands []ast.Expr) (out []element) {
-	for _, one := range f.elements(p.part(operands[0])) {
-		within := p.with(operands[2], p.macro(operands), one)
-		if f.value(within) != celtypes.True {
-			continue
+func (f *finder) kept(p at, operands []ast.Expr) iter.Seq[element] {
+	return func(yield func(element) bool) {
+		for one := range f.elements(p.part(operands[0])) {
+			within := p.with(operands[2], p.macro(operands), one)
+			if f.value(within) != celtypes.True {
+				continue
+			}
+			if found, ok := f.blame(within); ok {
+				one.why, one.known = found, true
+			}
+			if !yield(one) {
+				return
+			}
 		}
-		if found, ok := f.blame(within); ok {
-			one.why, one.known = found, true
-		}
-		out = append(out, one)
 	}
-	return out
 }
 
-func (f *finder) mapped(p at, operands []ast.Expr) (out []element) {
+func (f *finder) mapped(p at, operands []ast.Expr) iter.Seq[element] {
 	all := f.elements(p.part(operands[0]))
 	if len(operands) == 4 { // map(variable, condition, result)
 		all = f.kept(p, operands[:3])
 	}
-	for _, one := range all {
-		within := p.with(operands[len(operands)-1], p.macro(operands), one)
-		from, ok := f.origin(within)
-		made := element{value: f.value(within), from: from, why: one.why, known: ok || one.known}
-		if !ok {
-			made.from = one.from
-			made.from.whole = false
+	return func(yield func(element) bool) {
+		for one := range all {
+			within := p.with(operands[len(operands)-1], p.macro(operands), one)
+			from, ok := f.origin(within)
+			made := element{value: sync.OnceValue(func() ref.Val { return f.value(within) }), from: from, why: one.why, known: ok || one.known}
+			if !ok {
+				made.from = one.from
+				made.from.whole = false
+			}
+			if !yield(made) {
+				return
+			}
 		}
-		out = append(out, made)
 	}
-	return out
 }
 
 // members of a list or map as it stands in the object, or anywhere else.
-func (f *finder) members(p at) (out []element) {
-	container := f.value(p)
-	from, known := f.origin(p)
-	switch list := container.(type) {
-	case traits.Lister:
-		size, _ := list.Size().(celtypes.Int)
-		for i := range size {
-			place := from.step(i)
-			out = append(out, element{list.Get(i), place, place, known})
-		}
-	case traits.Mapper:
-		for each := list.Iterator(); each.HasNext() == celtypes.True; {
-			key := each.Next()
-			place := from.step(key)
-			out = append(out, element{key, origin{place.path, nil, false}, place, known})
+func (f *finder) members(p at) iter.Seq[element] {
+	return func(yield func(element) bool) {
+		container := f.value(p)
+		from, known := f.origin(p)
+		switch list := container.(type) {
+		case traits.Lister:
+			size, _ := list.Size().(celtypes.Int)
+			for i := range size {
+				place := from.step(i)
+				if !yield(element{func() ref.Val { return list.Get(i) }, place, place, known}) {
+					return
+				}
+			}
+		case traits.Mapper:
+			for each := list.Iterator(); each.HasNext() == celtypes.True; {
+				key := each.Next()
+				place := from.step(key)
+				if !yield(element{func() ref.Val { return key }, origin{place.path, nil, false}, place, known}) {
+					return
+				}
+			}
 		}
 	}
-	return out
 }

@@ -22,6 +22,8 @@ type template struct {
 	trees       map[string]func() *tree // of variables, parsed when a field is looked for
 	ignore      bool                    // failurePolicy: Ignore
 	unusable    Errors                  // message expressions that do not compile: the fixed message stands in
+	expressions []string                // all but those of variables
+	reads       []int                   // what they read, as indexes of the driver's; nil where that is not known
 }
 
 // validation is an expression with what is said when it does not hold.
@@ -68,6 +70,7 @@ type compiler struct {
 	stored           map[string]cel.CompilationResult // the variables
 	trees            map[string]func() *tree
 	errors, unusable Errors
+	expressions      []string // those that compile, without variables
 }
 
 // compile reads and compiles the CEL of a template as Gatekeeper's driver does. The driver keeps the
@@ -103,7 +106,7 @@ func compile(ct *templates.ConstraintTemplate) (*template, error) {
 	if len(c.errors) > 0 {
 		return nil, c.errors
 	}
-	t.unusable = c.unusable
+	t.unusable, t.expressions = c.unusable, c.expressions
 	return t, nil
 }
 
@@ -133,6 +136,7 @@ func (c *compiler) validation(i int, v schema.Validation) validation {
 		message := c.CompileCELExpression(&validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}, withoutParams, environment.StoredExpressions)
 		if message.Error == nil {
 			out.messageExpression = &message
+			c.expressions = append(c.expressions, v.MessageExpression)
 		} else {
 			c.unusable = append(c.unusable, Error{[]any{"validations", i, "messageExpression"}, message.Error.Detail})
 		}
@@ -143,6 +147,7 @@ func (c *compiler) validation(i int, v schema.Validation) validation {
 func (c *compiler) compile(expression cel.ExpressionAccessor, path ...any) cel.CompilationResult {
 	result := c.CompileCELExpression(expression, withoutParams, environment.StoredExpressions)
 	c.keep(result, path...)
+	c.expressions = append(c.expressions, expression.GetExpression())
 	return result
 }
 

@@ -99,7 +99,12 @@ func (s *Constraints) Reaches(selected map[string]bool, kind schema.GroupVersion
 }
 
 // Close lets go what is kept from one review to the next; reviews that have begun may end.
-func (s *Constraints) Close() { s.driver.Close() }
+func (s *Constraints) Close() {
+	s.driver.Close()
+	if s.cel != nil {
+		s.cel.Close()
+	}
+}
 
 // Load makes a set of the Gatekeeper objects of a policy source: templates before the constraints that
 // need them, whatever the order of the files. Problems that are errors name what is not enforced; the

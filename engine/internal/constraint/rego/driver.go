@@ -23,6 +23,7 @@ import (
 	"attest.continuu.ms/engine/internal/constraint/admission"
 	"attest.continuu.ms/engine/internal/constraint/external"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
+	"attest.continuu.ms/engine/internal/constraint/recall"
 	"attest.continuu.ms/engine/internal/constraint/terms"
 	"attest.continuu.ms/engine/internal/rego"
 	"attest.continuu.ms/engine/internal/virtual"
@@ -47,8 +48,8 @@ type Driver struct {
 	locate     func(*ast.Location) (file string, line, column int)
 	mode       compiled.Mode
 	runner     *compiled.Runner
-	looksUp    bool           // some template reads `data.inventory`
-	reads      []virtual.Read // what templates read of a review
+	looksUp    bool         // some template reads `data.inventory`
+	reads      recall.Reads // what templates read of a review
 	memory     memory
 }
 
@@ -206,7 +207,7 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 		name := gatekeeper.PolicyName(c)
 		input := ast.ObjectTerm(terms.Pair("review", term), terms.Pair("parameters", d.parameters[name]))
 		e := &evaluation{driver: d, template: d.templates[c.GetKind()], policy: name, input: input, request: r}
-		e.question, e.remembers = seen.question(d, e.template, name)
+		e.question, e.remembers = seen.Question(name, e.template.reads)
 		for _, found := range e.run(ctx) {
 			response.Results = append(response.Results, &types.Result{
 				Msg: found.message, Constraint: c, Metadata: map[string]any{"details": found.details, evidenceKey: found.evidence},

@@ -12,6 +12,7 @@ import (
 	"attest.continuu.ms/engine/internal/builtins"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/recall"
 	"attest.continuu.ms/engine/internal/constraint/terms"
 	"attest.continuu.ms/engine/internal/deadline"
 	"attest.continuu.ms/engine/internal/locate"
@@ -28,7 +29,7 @@ type evaluation struct {
 	request  *admission.Request
 	derived  []compiled.Derivation // of the entries, where the compiled evaluator made them
 
-	question  question // under which what is said is remembered
+	question  recall.Question // under which what is said is remembered
 	remembers bool
 	said      []found
 }
@@ -93,7 +94,7 @@ func (e *evaluation) recall() (said []found, known bool) {
 	if !e.remembers {
 		return nil, false
 	}
-	return e.driver.memory.recall(e.question)
+	return e.driver.memory.Recall(e.question)
 }
 
 // readToRemember reads entries that are remembered once it is known where they stand. A problem is told each time, and an
@@ -106,12 +107,6 @@ func (e *evaluation) readToRemember(entries []*ast.Term) []found {
 		e.remember()
 	}
 	return e.said
-}
-
-func (e *evaluation) remember() {
-	if e.remembers {
-		e.driver.memory.remember(e.question, e.said)
-	}
 }
 
 // compiled asks the compiled evaluator; who watches an evaluation watches OPA's.

@@ -57,6 +57,6 @@ func (d *Driver) Close() {
 	if d.runner != nil {
 		d.runner.Close()
 	}
-	d.memory.forget()
+	d.memory.Forget()
 	d.Providers.Close()
 }

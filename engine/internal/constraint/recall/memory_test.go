@@ -1,0 +1,122 @@
+package recall
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/virtual"
+)
+
+// hosts are a request's reads of one part.
+var hosts = Reads{{Path: []string{"spec", "hosts"}}}
+
+// asked is what a template that reads it is asked about a request.
+func asked(m *Memory[string], request string, objects bool) (Question, bool) {
+	return m.View(ast.MustParseTerm(request), hosts, objects).Question("p", []int{0})
+}
+
+func TestAMemoryForgetsAndGoesOn(t *testing.T) {
+	var m Memory[string]
+	text := strings.Repeat("x", Heaviest/2)
+	for i := range 3 * mostMemory / len(text) {
+		q, ok := asked(&m, fmt.Sprintf(`{"spec": {"hosts": ["%s%d"]}}`, text, i), false)
+		if m.Remember(q, "said", len(text)); !ok {
+			t.Fatal("it is not to be remembered")
+		}
+		weight := 0
+		for _, one := range m.parts {
+			weight += one.weight
+		}
+		for _, one := range m.answers {
+			weight += one.weight
+		}
+		if weight > mostMemory || weight != m.weight {
+			t.Fatalf("%d bytes are remembered, and %d counted", weight, m.weight)
+		}
+	}
+	if len(m.parts) < mostMemory/len(text)/4 {
+		t.Errorf("only %d values are remembered", len(m.parts))
+	}
+	m.Forget()
+	if len(m.answers)+len(m.parts) > 0 || m.weight+m.partsWeight != 0 {
+		t.Error("it still remembers")
+	}
+}
+
+func TestWhatIsHeavyIsNotRemembered(t *testing.T) {
+	var m Memory[string]
+	if _, ok := asked(&m, `{"spec": {"hosts": "`+strings.Repeat("x", Heaviest+1)+`"}}`, false); ok {
+		t.Error("a part is")
+	}
+	q, _ := asked(&m, `{"spec": {}}`, false)
+	m.Remember(q, "much", Heaviest+1)
+	if _, known := m.Recall(q); known {
+		t.Error("an answer is")
+	}
+}
+
+// What lies below no object is not there for Rego, and an error for CEL.
+func TestWhatIsThereAndWhatIsNot(t *testing.T) {
+	var m Memory[string]
+	requests := []string{`{"spec": {"hosts": 1}}`, `{"spec": {"hosts": 2}}`, `{"spec": {"hosts": null}}`, `{"spec": {}}`, `{}`}
+	seen := map[Question]string{}
+	for _, request := range requests {
+		q, ok := asked(&m, request, true)
+		if before := seen[q]; before != "" || !ok {
+			t.Errorf("%s is taken for %s", request, before)
+		}
+		seen[q] = request
+	}
+	for _, request := range []string{`{"spec": 1}`, `{"spec": null}`, `{"spec": ["hosts"]}`, `[]`} {
+		if _, ok := asked(&m, request, true); ok {
+			t.Errorf("%s is not told apart, and not refused", request)
+		}
+		if q, ok := asked(&m, request, false); !ok || seen[q] == "" {
+			t.Errorf("%s is told apart", request)
+		}
+	}
+}
+
+// Of what is asked no more than whether it is there, its kind counts.
+func TestWhatIsThereWhateverItIs(t *testing.T) {
+	var m Memory[string]
+	reads := Reads{{Path: []string{"a"}, Shallow: true}}
+	ask := func(request string) Question {
+		q, _ := m.View(ast.MustParseTerm(request), reads, true).Question("p", reads.Indexes([]virtual.Read{reads[0]}))
+		return q
+	}
+	if ask(`{"a": {"b": 1}}`) != ask(`{"a": {}}`) || ask(`{"a": [1]}`) != ask(`{"a": []}`) {
+		t.Error("what is in it counts")
+	}
+	if ask(`{"a": {}}`) == ask(`{"a": []}`) || ask(`{"a": 1}`) == ask(`{"a": 2}`) || ask(`{"a": {}}`) == ask(`{}`) {
+		t.Error("its kind does not count")
+	}
+}
+
+func TestValuesThatAreWrittenOtherwiseAreTold(t *testing.T) {
+	var m Memory[string]
+	seen := map[uint64]string{}
+	for _, text := range []string{`[1]`, `[1.0]`, `[1e0]`, `1`, `1.0`, `{"a": 1}`, `{"a": 1.0}`, `["1"]`, `[true]`, `[null]`, `[]`, `{}`, `""`} {
+		number, _ := m.number(ast.MustParseTerm(text))
+		if before := seen[number]; before != "" {
+			t.Errorf("%s is taken for %s", text, before)
+		}
+		seen[number] = text
+	}
+}
+
+// TestValuesOfOneHashAreTold has two values of one hash: each is known as itself.
+func TestValuesOfOneHashAreTold(t *testing.T) {
+	var m Memory[string]
+	a, b := ast.MustParseTerm(`["x"]`), ast.MustParseTerm(`["y"]`)
+	first, _ := m.number(a)
+	m.parts[b.Hash()] = m.parts[a.Hash()] // as if they shared it
+	second, _ := m.number(b)
+	again, _ := m.number(ast.MustParseTerm(`["y"]`))
+	if first == second || second != again {
+		t.Errorf("the numbers are %d, %d and %d", first, second, again)
+	}
+}
