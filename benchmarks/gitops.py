@@ -45,7 +45,8 @@ MANIFESTS = {
         "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: web}\nautomountServiceAccountToken: false\n"
     ),
     "k8s/service.yaml": (
-        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n"
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+        "spec: {clusterIP: None, selector: {app: web}, ports: [{port: 80}]}\n"
     ),
 }
 
