@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import typer.main
 
+from attest_governance.clean import InertStream
 from attest_governance.cli.tree import root
-from attest_governance.report.clean import InertStream
 from tests.cli.conftest import Attest, Ran, environment
 
 BROKEN = "\n::add-mask::owned\nINJECTED allowed\n##[group]owned\n\x1b[2J\x1b]0;owned\x07\r\u202eowned\u200b\x9b2J"
@@ -153,7 +153,7 @@ def assert_inert(ran: Ran) -> None:
 SWEEP = """
 import io, json, sys
 from attest_governance.cli.main import run
-from attest_governance.report.clean import InertStream
+from attest_governance.clean import InertStream
 
 said, real = [], sys.stdout
 for words in json.load(sys.stdin):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -23,9 +24,9 @@ LINES = {
     "policy check a.yaml --policy 'attest-*'": AHEAD,
     "policy scan": AHEAD,
     "policy list -f json": AHEAD,
-    "policy check a.yaml -p own": STARTED,
-    "policy check a.yaml -pown": STARTED,
-    "policy check a.yaml --policy-dir=own": STARTED,
+    "policy check a.yaml -p gone": STARTED,
+    "policy check a.yaml -p own -p gone": STARTED,
+    "policy check a.yaml -p pipe": STARTED,
     "policy test own": STARTED,
     "policy chek a.yaml": STARTED,
     "policy check --help": NONE,
@@ -59,14 +60,38 @@ def began(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
+def _own(folder: Path) -> None:
+    """A folder of policies, and a pipe."""
+    (folder / "own").mkdir()
+    (folder / "own/a.rego").write_text("package a\n", encoding="utf-8")
+    os.mkfifo(folder / "pipe")
+
+
 def _came_to(told: list[str]) -> str:
     return NONE if not told else AHEAD if told[0] else STARTED
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_the_words_of_a_command_line_say_what_will_be_needed(line: str, began: list[str]) -> None:
+def test_the_words_of_a_command_line_say_what_will_be_needed(line: str, began: list[str], elsewhere: Path) -> None:
+    _own(elsewhere)
     prestart.prestart(shlex.split(line))
     assert _came_to(began) == LINES[line]
+
+
+OWN = (
+    "-p own -p own/a.rego",
+    "-pown -pown/a.rego",
+    "--policy-dir own --policy-dir=own/a.rego",
+    "-p own -p own/a.rego -- -p x",
+)
+
+
+@pytest.mark.parametrize("named", OWN)
+def test_policies_that_are_named_are_those_that_are_loaded(named: str, began: list[str], elsewhere: Path) -> None:
+    _own(elsewhere)
+    prestart.prestart(shlex.split(f"policy check {named}"))
+    asked = policy_sources(Selection(folders=("own", "own/a.rego")), Settings(), shipped_policies())
+    assert json.loads(began[0]) == {"paths": [*asked.paths], "libraries": [*asked.libraries], "opa": asked.opa}
 
 
 @pytest.mark.parametrize("text", CONFIGURED)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attest_governance.report import clean
+from attest_governance import clean
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attest_governance.adapters.clock import system_clock
+from attest_governance.clean import one_line
 from attest_governance.cli.controller import Options, means_of, world_of
 from attest_governance.cli.judging import exit_code
 from attest_governance.cli.main import DENIED, OK
@@ -23,7 +24,6 @@ from attest_governance.controller.gitops.model import API_VERSION, APPLICATIONS,
 from attest_governance.controller.gitops.syncing import SYNC_ANNOTATION, compare
 from attest_governance.errors import ClusterError, UsageError
 from attest_governance.model.finding import digest_of
-from attest_governance.report.clean import one_line
 from attest_governance.report.words import count
 from attest_governance.request import Request
 

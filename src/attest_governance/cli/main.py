@@ -19,7 +19,7 @@ OK, DENIED, UNDECIDED, INTERRUPTED = 0, 1, 2, 130
 def main() -> None:
     """Runs the command line of this process and exits."""
     if not _asks_version(sys.argv[1:]):
-        from attest_governance.report.clean import InertStream  # noqa: PLC0415 (a version says no words of others)
+        from attest_governance.clean import InertStream  # noqa: PLC0415 (a version says no words of others)
 
         for name in ("stdout", "stderr"):
             std = getattr(sys, name)

@@ -25,19 +25,42 @@ def prestart(arguments: Sequence[str]) -> None:
     if len(words) < 2 or words[0] != "policy" or words[1] in _WITHOUT or "--help" in arguments:  # noqa: PLR2004
         return
     with contextlib.suppress(AttestError, OSError):  # the command itself will say what is wrong
-        start(engine_path(), _shipped() if words[1] in _SHIPPED and not _names_policies(arguments) else "")
+        start(engine_path(), _guess(arguments) if words[1] in _SHIPPED else "")
 
 
-def _shipped() -> str:
-    """The sources of a run that nobody has configured."""
-    shipped = shipped_policies()
-    return json.dumps({"shipped": shipped_folders(shipped), "libraries": [str(shipped / LIBRARY)], "opa": True})
+def _guess(arguments: Sequence[str]) -> str:
+    """The sources that a run will go by, as far as that can be told at a glance; "" where it can't."""
+    folders = _folders(arguments)
+    if folders:  # a pipe can be read once only
+        return _sources(paths=folders) if all(_is_kept(Path(one)) for one in folders) else ""
+    return "" if _configured() else _sources(shipped=shipped_folders(shipped_policies()))
 
 
-def _names_policies(arguments: Sequence[str]) -> bool:
-    """Whether a run will go by other policies, as far as that can be told at a glance."""
-    if any(word.startswith(("-p", "--policy-dir")) for word in arguments):
-        return True
+def _sources(**named: Sequence[str]) -> str:
+    return json.dumps({**named, "libraries": [str(shipped_policies() / LIBRARY)], "opa": True})
+
+
+def _is_kept(path: Path) -> bool:
+    return path.is_dir() or path.is_file()
+
+
+def _folders(arguments: Sequence[str]) -> list[str]:
+    """What `-p` and `--policy-dir` name."""
+    found, words = [], iter(arguments)
+    for word in words:
+        if word == "--":
+            break
+        if word in ("-p", "--policy-dir"):
+            found += [value for value in (next(words, ""),) if value]
+        elif word.startswith("--policy-dir="):
+            found.append(word.partition("=")[2])
+        elif word.startswith("-p"):
+            found.append(word[2:])
+    return found
+
+
+def _configured() -> bool:
+    """Whether the project's configuration names other policies than the shipped ones."""
     try:
         written = Path(".attest/policies.yaml").read_bytes()
     except OSError:

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from attest_governance.report.clean import one_line
+from attest_governance.clean import one_line
 from attest_governance.report.json_document import to_json
 
 if TYPE_CHECKING:

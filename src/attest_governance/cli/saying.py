@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from attest_governance.report.clean import one_line
+from attest_governance.clean import one_line
 
 if TYPE_CHECKING:
     from attest_governance.errors import AttestError

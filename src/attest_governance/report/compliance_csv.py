@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from typing import TYPE_CHECKING, TextIO
 
-from attest_governance.report.clean import one_line
+from attest_governance.clean import one_line
 from attest_governance.report.governance import csv_cell
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from attest_governance import clean
 from attest_governance.model.compliance import DISCLAIMER, STATES
-from attest_governance.report import clean, words
+from attest_governance.report import words
 
 if TYPE_CHECKING:
     from attest_governance.model.compliance import (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from attest_governance.report import clean, sarif, words
+from attest_governance import clean
+from attest_governance.report import sarif, words
 from attest_governance.report.json_document import write_shown
 from attest_governance.report.source import RepositoryPaths
 

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from attest_governance.report.clean import is_plain, one_line
+from attest_governance.clean import is_plain, one_line
 
 CONTEXT = 1
 CUT = "…"

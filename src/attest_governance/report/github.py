@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from attest_governance import clean
 from attest_governance.errors import OutputError
-from attest_governance.report import clean, words
+from attest_governance.report import words
 from attest_governance.report.source import RepositoryPaths
 
 if TYPE_CHECKING:

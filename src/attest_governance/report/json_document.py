@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import UNSAFE_BEYOND_C0, inert, inert_json
+from attest_governance.clean import UNSAFE_BEYOND_C0, inert, inert_json
 
 if TYPE_CHECKING:
     from attest_governance.model import Outcome, Rendering, Resource

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 from xml.etree import ElementTree as ET
 
-from attest_governance.report import clean, words
+from attest_governance import clean
+from attest_governance.report import words
 
 if TYPE_CHECKING:
     from attest_governance.model import Checked, Finding, Outcome, Problem

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
+from attest_governance import clean
 from attest_governance.model.finding import Finding, digest_of
-from attest_governance.report import clean, words
+from attest_governance.report import words
 from attest_governance.report.yaml_document import to_yaml
 
 if TYPE_CHECKING:

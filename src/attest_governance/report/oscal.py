@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 from uuid import NAMESPACE_URL, uuid5
 
+from attest_governance.clean import one_line
 from attest_governance.model.compliance import DISCLAIMER
 from attest_governance.model.finding import fingerprint
 from attest_governance.report import words
-from attest_governance.report.clean import one_line
 from attest_governance.report.compliance_text import counted
 from attest_governance.report.json_document import to_json, write_with
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import msgspec.structs
 
+from attest_governance.clean import InertStream
 from attest_governance.errors import OutputError
 from attest_governance.report.alternatives import fold_alternatives
-from attest_governance.report.clean import InertStream
 from attest_governance.report.registry import FORMATS_FOR_PEOPLE, FORMATS_WITHOUT_NOTICES, check_targets, writer
 from attest_governance.report.source import leads_out
 from attest_governance.writing import replacing

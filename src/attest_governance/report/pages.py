@@ -11,7 +11,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from attest_governance.report import clean
+from attest_governance import clean
 
 
 def rules(script: str = "") -> str:

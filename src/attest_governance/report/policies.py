@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import one_line
+from attest_governance.clean import one_line
 from attest_governance.report.json_document import write_shown
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import msgspec
 
+from attest_governance import clean
 from attest_governance.model.profile import Change
-from attest_governance.report import clean, words
+from attest_governance.report import words
 from attest_governance.report.json_document import write_shown
 from attest_governance.report.profiles_html import page
 from attest_governance.report.words import duration, size

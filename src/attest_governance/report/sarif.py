@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import msgspec
 
+from attest_governance import clean
 from attest_governance.model import Location
-from attest_governance.report import clean, words
+from attest_governance.report import words
 from attest_governance.report.fingerprint import Fingerprints, LineHashes
 from attest_governance.report.json_document import to_json, write_with
 from attest_governance.report.sarif_rules import LEVELS, rules

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from attest_governance import clean
 from attest_governance.model import Policy
-from attest_governance.report import clean
 from attest_governance.report.github import markdown
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, TextIO
 
-from attest_governance.report import clean, words
+from attest_governance import clean
+from attest_governance.report import words
 from attest_governance.report.frame import CUT, cells
 
 if TYPE_CHECKING:

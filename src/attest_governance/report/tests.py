@@ -9,8 +9,9 @@ from xml.etree import ElementTree as ET
 
 import msgspec
 
+from attest_governance import clean
 from attest_governance.model.testing import KINDS
-from attest_governance.report import clean, junit, words
+from attest_governance.report import junit, words
 from attest_governance.report.json_document import write_shown
 from attest_governance.report.registry import ReportOptions
 from attest_governance.report.traces import problem_lines, tree_lines

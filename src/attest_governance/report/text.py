@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
+from attest_governance import clean
 from attest_governance.model import Outcome, Summary
 from attest_governance.model.finding import SEVERITIES
-from attest_governance.report import clean, words
+from attest_governance.report import words
 from attest_governance.report.frame import Span, frame
 from attest_governance.report.source import SourceReader
 

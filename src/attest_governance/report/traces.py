@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report import clean, words
+from attest_governance import clean
+from attest_governance.report import words
 from attest_governance.report.frame import Span, cells, frame
 from attest_governance.report.json_document import write_shown
 from attest_governance.report.source import SourceReader

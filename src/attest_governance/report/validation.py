@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
-from attest_governance.report.clean import one_line
+from attest_governance.clean import one_line
 from attest_governance.report.json_document import write_shown
 from attest_governance.report.text import problem_lines
 from attest_governance.report.words import count

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
-from attest_governance.report.clean import UNSAFE, UNSAFE_BEYOND_C0, inert_json
+from attest_governance.clean import UNSAFE, UNSAFE_BEYOND_C0, inert_json
 from attest_governance.report.json_document import document, entries
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from attest_governance.clean import one_line
 from attest_governance.decoding import decode
 from attest_governance.errors import AttestError, ClusterError, EngineError
-from attest_governance.report.clean import one_line
 from attest_governance.server.listening import Address
 from attest_governance.server.metrics import CONTENT_TYPE
 from attest_governance.server.openapi import description

@@ -13,10 +13,10 @@ from cryptography import x509
 
 from attest_governance.adapters.cluster import Cluster
 from attest_governance.adapters.http import Reply, Trust, check_url, exchange
+from attest_governance.clean import one_line
 from attest_governance.decoding import decode
 from attest_governance.errors import AttestError, ClusterError, NetworkError, UsageError
 from attest_governance.exempt.times import format_instant
-from attest_governance.report.clean import one_line
 from attest_governance.server.authority import pem
 from attest_governance.server.diagnosis import Check, Diagnosis, read_authorities, validity
 from attest_governance.server.webhooks import WEBHOOKS, Hook, hooks_of

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from attest_governance.clean import one_line
 from attest_governance.exempt.times import format_instant
-from attest_governance.report.clean import one_line
 from attest_governance.report.json_document import to_json
 from attest_governance.server.masking import MASK
 

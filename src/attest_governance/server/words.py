@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from attest_governance.report.clean import one_line
+from attest_governance.clean import one_line
 
 if TYPE_CHECKING:
     from attest_governance.decide.failure import Answer

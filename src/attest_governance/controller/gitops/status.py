@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from attest_governance.clean import one_line
 from attest_governance.controller.gitops.applying import stamp
 from attest_governance.controller.gitops.health import STATES, Health
 from attest_governance.controller.gitops.judging import Judged
 from attest_governance.controller.gitops.model import API_VERSION, Application, Phase
-from attest_governance.report.clean import one_line
 from attest_governance.report.words import count
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from attest_governance.clean import UNSAFE, escape_of
 from attest_governance.decoding import convert
 from attest_governance.errors import ConfigurationError, GovernanceError
 from attest_governance.exempt.times import format_instant, parse_instant
@@ -22,7 +23,6 @@ from attest_governance.govern.records.terms import terms_of
 from attest_governance.govern.signing import sshsig
 from attest_governance.govern.signing.canonical import canonical, digest_of
 from attest_governance.govern.signing.keys import PublicKey
-from attest_governance.report.clean import UNSAFE, escape_of
 
 if TYPE_CHECKING:
     from attest_governance.adapters.store import Stored
