@@ -18,7 +18,7 @@ from subprocess import DEVNULL, PIPE
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 POLL_SECONDS = 0.002
 SELDOM_SECONDS = 0.5
@@ -70,15 +70,8 @@ def peak_bytes(command: Command) -> int:
     """
     launcher = [sys.executable, "-S", "-c", _LAUNCHER, *command.arguments]
     process = subprocess.Popen(launcher, stdout=PIPE, env=ENVIRONMENT)
-    seen: dict[int, int] = {}
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process.pid, seen, ended))
-    watcher.start()
-    try:
+    with _watching(process.pid, POLL_SECONDS) as seen:
         code, largest = map(int, process.communicate()[0].split())
-    finally:
-        ended.set()
-        watcher.join()
     _expect(command, code)
     others = sorted(held for pid, held in seen.items() if pid != process.pid)[:-1]
     return largest * 1024 + sum(others)
@@ -97,18 +90,11 @@ class Watched:
 
 def watched(command: Command) -> Watched:
     """Time and memory of one run that takes long: it is looked at too seldom to be disturbed."""
-    seen: dict[int, int] = {}
-    ended = threading.Event()
     started = time.perf_counter()
     process = _start(command)
-    watcher = threading.Thread(target=_watch, args=(process.pid, seen, ended, SELDOM_SECONDS))
-    watcher.start()
-    try:
+    with _watching(process.pid, SELDOM_SECONDS) as seen:
         _finished(command, process)
         took = time.perf_counter() - started
-    finally:
-        ended.set()
-        watcher.join()
     return Watched(took, seen.get(process.pid, 0), sum(seen.values()))
 
 
@@ -149,11 +135,24 @@ def _expect(command: Command, code: int) -> None:
         raise RuntimeError(f"`{command.name}` ended with {code} while it was measured")
 
 
-def _watch(root: int, seen: dict[int, int], ended: threading.Event, every: float = POLL_SECONDS) -> None:
-    """Keeps the largest peak of a process and of each descendant that was seen."""
-    while not ended.wait(every):
-        for pid in _tree(root):
-            seen[pid] = max(seen.get(pid, 0), _peak_resident(pid))
+@contextlib.contextmanager
+def _watching(root: int, every: float) -> Iterator[dict[int, int]]:
+    """Keeps the largest peak of a process and of each descendant that was seen, looking every so many seconds."""
+    seen: dict[int, int] = {}
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(every):
+            for pid in _tree(root):
+                seen[pid] = max(seen.get(pid, 0), _peak_resident(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _tree(root: int) -> list[int]:

@@ -30,18 +30,19 @@ def prestart(arguments: Sequence[str]) -> None:
 
 def _guess(arguments: Sequence[str]) -> str:
     """The sources that a run will go by, as far as that can be told at a glance; "" where it can't."""
-    folders = _folders(arguments)
-    if folders:  # a pipe can be read once only
-        return _sources(paths=folders) if all(_is_kept(Path(one)) for one in folders) else ""
-    return "" if _configured() else _sources(shipped=shipped_folders(shipped_policies()))
+    folders, shipped = _folders(arguments), shipped_policies()
+    if folders:
+        return _sources(shipped / LIBRARY, paths=folders) if all(map(_is_kept, folders)) else ""
+    return "" if _configured() else _sources(shipped / LIBRARY, shipped=shipped_folders(shipped))
 
 
-def _sources(**named: Sequence[str]) -> str:
-    return json.dumps({**named, "libraries": [str(shipped_policies() / LIBRARY)], "opa": True})
+def _sources(library: Path, **named: Sequence[str]) -> str:
+    return json.dumps({**named, "libraries": [str(library)], "opa": True})
 
 
-def _is_kept(path: Path) -> bool:
-    return path.is_dir() or path.is_file()
+def _is_kept(path: str) -> bool:
+    """Whether a path can be read twice: a pipe can't."""
+    return Path(path).is_dir() or Path(path).is_file()
 
 
 def _folders(arguments: Sequence[str]) -> list[str]:
@@ -51,7 +52,7 @@ def _folders(arguments: Sequence[str]) -> list[str]:
         if word == "--":
             break
         if word in ("-p", "--policy-dir"):
-            found += [value for value in (next(words, ""),) if value]
+            found.append(next(words, ""))
         elif word.startswith("--policy-dir="):
             found.append(word.partition("=")[2])
         elif word.startswith("-p"):

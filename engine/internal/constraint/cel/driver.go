@@ -55,8 +55,8 @@ func (d *Driver) AddTemplate(_ context.Context, ct *templates.ConstraintTemplate
 		return ready.err
 	}
 	d.templates[kind] = ready.template
-	if reads, known := ready.template.readsOf(); known {
-		ready.template.reads = d.reads.Indexes(reads)
+	if ready.template.told {
+		ready.template.asks = d.reads.Indexes(ready.template.reads)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 // ask is what a constraint says of a request. Where it is remembered, the request need not be converted.
 func (d *Driver) ask(c *unstructured.Unstructured, input func() (*input, error), seen *view) ([]violation, []Error, error) {
 	t := d.templates[c.GetKind()]
-	question, remembers := seen.Question(gatekeeper.PolicyName(c), t.reads)
+	question, remembers := seen.Question(gatekeeper.PolicyName(c), t.asks)
 	if remembers {
 		if said, known := d.memory.Recall(question); known {
 			return said, nil, nil

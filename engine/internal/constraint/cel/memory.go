@@ -11,7 +11,6 @@ import (
 	"attest.continuu.ms/engine/internal/constraint/recall"
 	"attest.continuu.ms/engine/internal/constraint/terms"
 	"attest.continuu.ms/engine/internal/member"
-	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // memory is what the constraints said, each violation with its path.
@@ -30,11 +29,6 @@ func (d *Driver) view(r *admission.Request) *view {
 	return d.memory.View(request, d.reads, true)
 }
 
-// readsOf are the parts of a request that the template reads.
-func (t *template) readsOf() (reads []virtual.Read, known bool) {
-	return readsOf(t.trees, t.expressions)
-}
-
 // learn remembers what was said once it is known where all of it stands.
 func (d *Driver) learn(question recall.Question, said []violation) {
 	left := len(said)
@@ -42,17 +36,18 @@ func (d *Driver) learn(question recall.Question, said []violation) {
 		if left--; left > 0 {
 			return
 		}
-		weight, kept := 0, make([]violation, len(said))
-		for i, one := range said {
-			path, _ := member.OwnJSON(one.path).([]any)
-			kept[i] = violation{strings.Clone(one.message), &Violation{path: path}}
-			weight += bytesOfAViolation + len(one.message)
-			for _, key := range path {
-				name, _ := key.(string)
-				weight += bytesOfAKey + len(name)
-			}
+		weight := 0
+		for _, one := range said {
+			weight += one.weight()
 		}
-		d.memory.Remember(question, kept, weight)
+		d.memory.Remember(question, weight, func() []violation {
+			kept := make([]violation, len(said))
+			for i, one := range said {
+				path, _ := member.OwnJSON(one.path).([]any)
+				kept[i] = violation{strings.Clone(one.message), &Violation{path: path}}
+			}
+			return kept
+		})
 	}
 	if len(said) == 0 {
 		located()
@@ -60,6 +55,16 @@ func (d *Driver) learn(question recall.Question, said []violation) {
 	for _, one := range said {
 		one.located = located
 	}
+}
+
+// weight is about what a violation takes in bytes.
+func (v violation) weight() int {
+	weight := bytesOfAViolation + len(v.message)
+	for _, key := range v.path {
+		name, _ := key.(string)
+		weight += bytesOfAKey + len(name)
+	}
+	return weight
 }
 
 // Close lets go what is remembered; reviews that have begun may end.

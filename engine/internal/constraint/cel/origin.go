@@ -10,7 +10,6 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
-	apiservercel "k8s.io/apiserver/pkg/cel"
 )
 
 // origin is where a value stands in the object that is judged, or how far the way to it leads.
@@ -87,11 +86,7 @@ func (f *finder) variable(p at) *tree {
 	if operand.Kind() != ast.IdentKind || operand.AsIdent() != cel.VariableVarName || p.vars.find(cel.VariableVarName) != nil {
 		return nil
 	}
-	name := selection.FieldName()
-	if _, known := f.template.trees[name]; !known {
-		name, _ = apiservercel.Unescape(name)
-	}
-	return f.template.tree(name)
+	return f.template.trees.of(selection.FieldName())
 }
 
 // result of a call stands where what it was made of does.

@@ -8,7 +8,6 @@ import (
 	celtypes "github.com/google/cel-go/common/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
-	apiservercel "k8s.io/apiserver/pkg/cel"
 
 	"attest.continuu.ms/engine/internal/constraint/recall"
 	"attest.continuu.ms/engine/internal/virtual"
@@ -37,7 +36,7 @@ var (
 
 // reader finds what the expressions of a template read.
 type reader struct {
-	trees   map[string]func() *tree // of variables
+	trees   trees // of variables
 	seen    map[string]bool
 	reads   []virtual.Read
 	unknown bool
@@ -45,10 +44,10 @@ type reader struct {
 
 // readsOf are the parts of a request's object, and its operation, that a template's expressions read, messages included. Known is
 // false where that can't be told, or is too much to be told apart.
-func readsOf(trees map[string]func() *tree, expressions []string) (reads []virtual.Read, known bool) {
-	r := &reader{trees: trees, seen: map[string]bool{}}
-	for _, expression := range expressions {
-		r.all(newTree(expression))
+func readsOf(variables trees, expressions []func() *tree) (reads []virtual.Read, known bool) {
+	r := &reader{trees: variables, seen: map[string]bool{}}
+	for _, parse := range expressions {
+		r.all(parse())
 	}
 	reads = virtual.Least(r.reads)
 	return reads, !r.unknown && len(reads) <= recall.MostParts
@@ -64,7 +63,7 @@ func (r *reader) all(t *tree) {
 
 // walk notes what an expression reads; bound are the variables of the macros around it.
 func (r *reader) walk(e ast.Expr, bound []string) {
-	if found, named := r.chain(e, bound); named {
+	if found, named := chainOf(e, bound); named {
 		r.read(found.path, false)
 		for _, key := range found.keys {
 			r.walk(key, bound)
@@ -103,7 +102,7 @@ func (r *reader) call(e ast.Expr, bound []string) {
 	arguments := c.Args()
 	if !c.IsMemberFunction() {
 		if c.FunctionName() == operators.Has && len(arguments) == 1 {
-			if found, named := r.chain(arguments[0], bound); named && len(found.keys) == 0 {
+			if found, named := chainOf(arguments[0], bound); named && len(found.keys) == 0 {
 				r.read(found.path, true)
 				return
 			}
@@ -142,27 +141,27 @@ type chain struct {
 	keys []ast.Expr
 }
 
-// chain of an expression; named is false where it leads from something else.
-func (r *reader) chain(e ast.Expr, bound []string) (found chain, named bool) {
+// chainOf an expression; named is false where it leads from something else.
+func chainOf(e ast.Expr, bound []string) (found chain, named bool) {
 	if under := root(e, bound); under != "" {
 		return chain{path: []string{under}}, true
 	}
-	var of, key ast.Expr
+	var container, key ast.Expr
 	name, isText := celtypes.String(""), true
 	switch e.Kind() {
 	case ast.SelectKind:
-		of, name = e.AsSelect().Operand(), celtypes.String(e.AsSelect().FieldName())
+		container, name = e.AsSelect().Operand(), celtypes.String(e.AsSelect().FieldName())
 	case ast.CallKind:
 		c := e.AsCall()
 		if !slices.Contains(lookups, c.FunctionName()) || len(c.Args()) != 2 {
 			return chain{}, false
 		}
-		of, key = c.Args()[0], c.Args()[1]
+		container, key = c.Args()[0], c.Args()[1]
 		name, isText = text(key)
 	default:
 		return chain{}, false
 	}
-	found, named = r.chain(of, bound)
+	found, named = chainOf(container, bound)
 	switch {
 	case !named:
 	case !isText:
@@ -212,15 +211,9 @@ func of(selection ast.Expr, name string, bound []string) bool {
 
 // variable reads what a variable's expression does.
 func (r *reader) variable(name string) {
-	if _, known := r.trees[name]; !known {
-		name, _ = apiservercel.Unescape(name)
-	}
-	parse, known := r.trees[name]
-	if !known {
-		r.unknown = true
-	} else if !r.seen[name] {
+	if !r.seen[name] {
 		r.seen[name] = true
-		r.all(parse())
+		r.all(r.trees.of(name))
 	}
 }
 

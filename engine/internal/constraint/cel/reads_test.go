@@ -58,11 +58,11 @@ func TestWhatExpressionsRead(t *testing.T) {
 		"no CEL":                                      "?",
 		"object.a || object.b || object.c || object.d || object.e || object.f || object.g": "?",
 	} {
-		trees := map[string]func() *tree{}
+		parsed := trees{}
 		for name, text := range variables {
-			trees[name] = parsedLater(text)
+			parsed[name] = parsedLater(text)
 		}
-		reads, known := readsOf(trees, []string{expression})
+		reads, known := readsOf(parsed, []func() *tree{parsedLater(expression)})
 		var found []string
 		for _, read := range reads {
 			text := strings.Join(read.Path, ".")

@@ -11,7 +11,10 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
 	"k8s.io/apiserver/pkg/admission/plugin/policy/validating"
 	"k8s.io/apiserver/pkg/admission/plugin/webhook/matchconditions"
+	apiservercel "k8s.io/apiserver/pkg/cel"
 	"k8s.io/apiserver/pkg/cel/environment"
+
+	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // template is the compiled CEL of one template: Gatekeeper's reading of it, Kubernetes' compiler.
@@ -19,11 +22,12 @@ type template struct {
 	variables   map[string]cel.CompilationResult
 	conditions  []cel.CompilationResult
 	validations []validation
-	trees       map[string]func() *tree // of variables, parsed when a field is looked for
-	ignore      bool                    // failurePolicy: Ignore
-	unusable    Errors                  // message expressions that do not compile: the fixed message stands in
-	expressions []string                // all but those of variables
-	reads       []int                   // what they read, as indexes of the driver's; nil where that is not known
+	trees       trees          // of variables
+	ignore      bool           // failurePolicy: Ignore
+	unusable    Errors         // message expressions that do not compile: the fixed message stands in
+	reads       []virtual.Read // what its expressions read of a request
+	told        bool           // whether that can be told
+	asks        []int          // the same as indexes of the driver's; nil where it can't
 }
 
 // validation is an expression with what is said when it does not hold.
@@ -35,12 +39,20 @@ type validation struct {
 	tree              func() *tree           // of the expression, parsed when a field is looked for
 }
 
-// tree of a variable, nil where there is none.
-func (t *template) tree(variable string) *tree {
-	if parse, known := t.trees[variable]; known {
-		return parse()
+// trees are expressions by the names of their variables, parsed when they are asked for.
+type trees map[string]func() *tree
+
+// of a variable, nil where there is none. Its name is escaped in expressions where it is a keyword of CEL.
+func (t trees) of(variable string) *tree {
+	parse, known := t[variable]
+	if !known {
+		variable, _ = apiservercel.Unescape(variable)
+		parse, known = t[variable]
 	}
-	return nil
+	if !known {
+		return nil
+	}
+	return parse()
 }
 
 func parsedLater(expression string) func() *tree {
@@ -68,9 +80,9 @@ var (
 type compiler struct {
 	*cel.CompositedCompiler
 	stored           map[string]cel.CompilationResult // the variables
-	trees            map[string]func() *tree
+	trees            trees
+	expressions      []func() *tree // all others
 	errors, unusable Errors
-	expressions      []string // those that compile, without variables
 }
 
 // compile reads and compiles the CEL of a template as Gatekeeper's driver does. The driver keeps the
@@ -92,12 +104,13 @@ func compile(ct *templates.ConstraintTemplate) (*template, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{CompositedCompiler: composited, stored: map[string]cel.CompilationResult{}, trees: map[string]func() *tree{}}
+	c := &compiler{CompositedCompiler: composited, stored: map[string]cel.CompilationResult{}, trees: trees{}}
 	if err := c.variables(source); err != nil {
 		return nil, err
 	}
 	t := &template{variables: c.stored, trees: c.trees, ignore: *policy == admissionregistrationv1.Ignore}
 	for i, m := range source.MatchConditions {
+		c.expressions = append(c.expressions, parsedLater(m.Expression))
 		t.conditions = append(t.conditions, c.compile(&matchconditions.MatchCondition{Name: m.Name, Expression: m.Expression}, "matchCondition", i, "expression"))
 	}
 	for i, v := range source.Validations {
@@ -106,7 +119,8 @@ func compile(ct *templates.ConstraintTemplate) (*template, error) {
 	if len(c.errors) > 0 {
 		return nil, c.errors
 	}
-	t.unusable, t.expressions = c.unusable, c.expressions
+	t.unusable = c.unusable
+	t.reads, t.told = readsOf(c.trees, c.expressions)
 	return t, nil
 }
 
@@ -131,12 +145,13 @@ func (c *compiler) variable(v cel.NamedExpressionAccessor) cel.CompilationResult
 
 func (c *compiler) validation(i int, v schema.Validation) validation {
 	out := validation{expression: v.Expression, message: v.Message, tree: parsedLater(v.Expression)}
+	c.expressions = append(c.expressions, out.tree)
 	out.compiled = c.compile(&validating.ValidationCondition{Expression: v.Expression, Message: v.Message}, "validations", i, "expression")
 	if v.MessageExpression != "" {
 		message := c.CompileCELExpression(&validating.MessageExpressionCondition{MessageExpression: v.MessageExpression}, withoutParams, environment.StoredExpressions)
 		if message.Error == nil {
 			out.messageExpression = &message
-			c.expressions = append(c.expressions, v.MessageExpression)
+			c.expressions = append(c.expressions, parsedLater(v.MessageExpression))
 		} else {
 			c.unusable = append(c.unusable, Error{[]any{"validations", i, "messageExpression"}, message.Error.Detail})
 		}
@@ -147,7 +162,6 @@ func (c *compiler) validation(i int, v schema.Validation) validation {
 func (c *compiler) compile(expression cel.ExpressionAccessor, path ...any) cel.CompilationResult {
 	result := c.CompileCELExpression(expression, withoutParams, environment.StoredExpressions)
 	c.keep(result, path...)
-	c.expressions = append(c.expressions, expression.GetExpression())
 	return result
 }
 

@@ -100,6 +100,13 @@ func (m *Memory[Said]) add(hash int, added part) uint64 {
 	return added.number
 }
 
+// begin makes room for the first, and for the first after all was forgotten.
+func (m *Memory[Said]) begin() {
+	if m.answers == nil {
+		m.parts, m.answers = map[int]part{}, map[Question]answer[Said]{}
+	}
+}
+
 // Recall is what was said; false where that is not known.
 func (m *Memory[Said]) Recall(q Question) (said Said, known bool) {
 	m.mu.Lock()
@@ -108,17 +115,16 @@ func (m *Memory[Said]) Recall(q Question) (said Said, known bool) {
 	return one.said, known
 }
 
-// Remember keeps what was said, which must hold nothing of the resource; `weight` is about what it takes in bytes.
-func (m *Memory[Said]) Remember(q Question, said Said, weight int) {
+// Remember keeps what was said, of which a copy is made that holds nothing of the resource; `weight` is about what it takes in
+// bytes. What is too heavy is not copied.
+func (m *Memory[Said]) Remember(q Question, weight int, own func() Said) {
 	if weight > Heaviest {
 		return
 	}
-	a := answer[Said]{said, bytesOfAnEntry + weight}
+	a := answer[Said]{own(), bytesOfAnEntry + weight}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.answers == nil {
-		m.parts, m.answers = map[int]part{}, map[Question]answer[Said]{}
-	}
+	m.begin()
 	m.weight += a.weight - m.answers[q].weight
 	m.answers[q] = a
 	m.shrink()
@@ -220,8 +226,8 @@ func (v *View[Said]) look(read virtual.Read) numbered {
 // Reads are the parts of a request that the templates of a driver can read.
 type Reads []virtual.Read
 
-// Index is that of a part, which is added where it is not among them.
-func (r *Reads) Index(read virtual.Read) int {
+// index is that of a part, which is added where it is not among them.
+func (r *Reads) index(read virtual.Read) int {
 	same := func(other virtual.Read) bool {
 		return other.Shallow == read.Shallow && slices.Equal(other.Path, read.Path)
 	}
@@ -236,7 +242,7 @@ func (r *Reads) Index(read virtual.Read) int {
 func (r *Reads) Indexes(reads []virtual.Read) []int {
 	out := make([]int, len(reads))
 	for i, read := range reads {
-		out[i] = r.Index(read)
+		out[i] = r.index(read)
 	}
 	return out
 }

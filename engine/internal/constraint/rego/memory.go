@@ -22,18 +22,18 @@ func (e *evaluation) remember() {
 	if !e.remembers {
 		return
 	}
-	weight, said := 0, make([]found, len(e.said))
+	weight := 0
 	for _, one := range e.said {
 		weight += member.Weight(recall.Heaviest, one.evidence.entry)
 	}
-	if weight > recall.Heaviest { // not worth the copies
-		return
-	}
-	for i, one := range e.said {
-		path, _ := member.OwnJSON(one.evidence.path).([]any)
-		said[i] = found{strings.Clone(one.message), member.OwnJSON(one.details), &Evidence{path: path}}
-	}
-	e.driver.memory.Remember(e.question, said, weight)
+	e.driver.memory.Remember(e.question, weight, func() []found {
+		said := make([]found, len(e.said))
+		for i, one := range e.said {
+			path, _ := member.OwnJSON(one.evidence.path).([]any)
+			said[i] = found{strings.Clone(one.message), member.OwnJSON(one.details), &Evidence{path: path}}
+		}
+		return said
+	})
 }
 
 // view is nil where nothing is remembered: who watches wants to see everything evaluated, and where two evaluators are
