@@ -1,6 +1,7 @@
 package locate
 
 import (
+	"context"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -8,60 +9,104 @@ import (
 	"attest.continuu.ms/engine/internal/compiled"
 )
 
-// told is where the derivations of an entry say that it stands, as far as they can tell: what the bodies below them said
-// is not known, so the field that they name must be better than any that such a body could name.
-func (q *Query) told(entry *ast.Term) (path []any, ok bool) {
+// told is where the derivations of an entry say that it stands. What the bodies below them said is not known: either the
+// field that they name is better than any that such a body could name, or the expression is evaluated again that led to it.
+func (q *Query) told(ctx context.Context, entry *ast.Term) (path []any, ok bool) {
 	defer func() {
 		if recover() != nil { // a bug of ours, and the evaluation is asked instead
 			path, ok = nil, false
 		}
 	}()
-	if q.Plans == nil || q.Copy == nil || len(q.Derived) == 0 || entry == nil {
+	if q.Plans == nil || q.Copy == nil || len(q.Derived) == 0 || entry == nil || !q.Copy.places().whole {
 		return nil, false
 	}
-	s := q.Copy.places()
-	if !s.whole {
-		return nil, false
-	}
+	targets := q.targets()
 	for i := range q.Derived {
 		d := &q.Derived[i]
-		if d.Element != entry && !d.Element.Equal(entry) {
+		if !targets[d.Rule] || d.Element != entry && !d.Element.Equal(entry) {
 			continue
 		}
-		found, sure := q.read(s, d)
-		if !sure || ok && !samePath(found, path) {
+		found, sure := q.weigh(ctx, d, true)
+		at := found.path()
+		if !sure || ok && !samePath(at, path) {
 			return nil, false
 		}
-		path, ok = found, true
+		path, ok = at, true
 	}
 	return path, ok
 }
 
-func (q *Query) read(s *spots, d *compiled.Derivation) ([]any, bool) {
-	r := q.recipe(d.Rule)
-	if r == nil {
-		return nil, false
-	}
-	a := &account{spots: s, recipe: r, derivation: d, roots: q.Roots}
-	var c candidate
-	for i := range r.exprs {
-		if r.exprs[i].role == ignored {
-			continue
+// targets are the rules that make the entries.
+func (q *Query) targets() map[*ast.Rule]bool {
+	q.Plans.aim.Do(func() {
+		q.Plans.targets = map[*ast.Rule]bool{}
+		for rule := range chains(q.Compiler.GetRulesExact(q.Rule)) {
+			q.Plans.targets[rule] = true
 		}
-		found := a.own(i)
-		a.inner(i, found)
-		found.pos = r.exprs[i].pos
+	})
+	return q.Plans.targets
+}
+
+func (c candidate) path() []any {
+	if c.class == nothing {
+		return nil
+	}
+	return c.at.path()
+}
+
+// weigh is the best candidate of a body that has come true, with the variables that it had. The body is one of the rule that
+// is watched, a target, or of a set that a target looks something up in.
+func (q *Query) weigh(ctx context.Context, d *compiled.Derivation, target bool) (c candidate, sure bool) {
+	r := q.recipe(d.Rule, target)
+	if r == nil || !target && !r.tests {
+		return candidate{}, false
+	}
+	a := &account{
+		spots: q.Copy.places(), recipe: r, derivation: d, query: q, collects: !target,
+		found: make([]candidate, len(r.exprs)), bounds: make([][]ceiling, len(r.exprs)),
+	}
+	for i := range r.exprs {
+		if r.exprs[i].role != ignored {
+			own := a.own(i)
+			a.settle(i, best(own, a.inner(ctx, i, own)))
+		}
+	}
+	for {
+		c := a.best()
+		i := a.unsettled(c)
+		if i < 0 {
+			return c, true
+		}
+		if !a.replay(ctx, i) {
+			return candidate{}, false
+		}
+	}
+}
+
+// settle notes the best that is known of an expression.
+func (a *account) settle(i int, c candidate) {
+	c.pos = a.exprs[i].pos
+	a.found[i] = c
+}
+
+func (a *account) best() (c candidate) {
+	for _, found := range a.found {
 		c = best(c, found)
 	}
-	for _, b := range a.bounds {
-		if !c.beats(b) {
-			return nil, false
+	return c
+}
+
+// unsettled is the expression that could say more than a candidate, and the most; -1 where there is none.
+func (a *account) unsettled(c candidate) int {
+	at, most := -1, nothing
+	for i, bounds := range a.bounds {
+		for _, b := range bounds {
+			if !c.beats(b) && (at < 0 || b.class >= most) {
+				at, most = i, b.class
+			}
 		}
 	}
-	if c.class == nothing {
-		return nil, true
-	}
-	return c.at.path(), true
+	return at
 }
 
 // ceiling is the best that something unknown could be, and where it is, if that is known.
@@ -86,12 +131,14 @@ type account struct {
 	*spots
 	*recipe
 	derivation *compiled.Derivation
-	roots      []ast.Ref
-	bounds     []ceiling
+	query      *Query
+	collects   bool // the rule makes a set that another rule looks into
+	found      []candidate
+	bounds     [][]ceiling // by expression
 }
 
-func (a *account) unknown(most class, pos int) {
-	a.bounds = append(a.bounds, ceiling{class: most, pos: pos})
+func (a *account) unknown(i int, most class) {
+	a.bounds[i] = append(a.bounds[i], ceiling{class: most, pos: a.exprs[i].pos})
 }
 
 // own is the best of what an expression itself reads.
@@ -99,17 +146,25 @@ func (a *account) own(i int) candidate {
 	e := &a.exprs[i]
 	var c candidate
 	for k := range e.reads {
-		p, sure := a.place(&e.reads[k])
+		p, sure := a.place(e, &e.reads[k])
 		switch {
+		case a.lookedUp(i, &e.reads[k]): // what the derivation of the element says
 		case !sure && a.taken(i, &e.reads[k]):
-			a.unknown(generator, e.pos)
+			a.unknown(i, generator)
 		case !sure:
-			a.unknown(e.most(), e.pos)
+			a.unknown(i, e.most())
 		case p.at != nil:
 			c = best(c, candidate{place: p, class: min(classify(p), e.limit(p))})
 		}
 	}
 	return c
+}
+
+// lookedUp says whether an operand is an element of a set that tells how it came about.
+func (a *account) lookedUp(i int, r *read) bool {
+	e := &a.exprs[i]
+	ref, isRef := r.term.Value.(ast.Ref)
+	return isRef && !e.negated && len(e.calls) == 1 && a.callees[i][0].looked && &e.calls[0].ref[0] == &ref[0]
 }
 
 // taken says whether an operand is the element of a set that a variable is given: it exists, so it is no more than looked at.
@@ -130,22 +185,84 @@ func (e *expr) most() class {
 	return decisive
 }
 
-// inner bounds what the bodies below an expression can have said.
-func (a *account) inner(i int, own candidate) {
+// inner is what the bodies below an expression have said, as far as that is known; it is bounded where it is not.
+func (a *account) inner(ctx context.Context, i int, own candidate) (c candidate) {
 	e := &a.exprs[i]
 	if a.closed[i] {
-		a.unknown(e.innerLimit(), e.pos)
+		a.unknown(i, e.innerLimit())
 	}
 	for k, known := range a.callees[i] {
 		switch {
 		case known.function && known.pure && a.scalars(e.calls[k].args) && own.plain(): // it reads nothing but what is read here
 		case (known.names.as == always || known.names.as == sometimes && !e.negated) && a.name(i, k): // and its bound is known
 		case known.walkers:
-			a.unknown(min(general, e.innerLimit()), e.pos)
+			a.unknown(i, min(general, e.innerLimit()))
+		case a.lookedUp(i, &read{term: ast.NewTerm(e.calls[k].ref)}):
+			c = best(c, a.element(ctx, i, k))
 		default:
-			a.unknown(e.innerLimit(), e.pos)
+			a.unknown(i, e.innerLimit())
 		}
 	}
+	return c
+}
+
+// element is what the derivation of the element said that an expression looks up in a set. An object that a rule made of a
+// place is a name of that place, too.
+func (a *account) element(ctx context.Context, i, k int) (c candidate) {
+	e := &a.exprs[i]
+	said, sure := a.said(ctx, &e.calls[k])
+	if !sure {
+		a.unknown(i, decisive)
+		return candidate{}
+	}
+	if said.class >= generator {
+		p := place{at: said.at, named: true}
+		c = candidate{place: p, class: min(classify(p), e.limit(p))}
+	}
+	said.pos = 0
+	return best(c, said.capped(e.innerLimit()))
+}
+
+func (a *account) said(ctx context.Context, c *call) (said candidate, sure bool) {
+	element, known := a.whole(c.ref[c.prefix])
+	if !known || a.alike[looksOf(element)] > 0 {
+		return candidate{}, false
+	}
+	for i := range a.query.Derived {
+		d := &a.query.Derived[i]
+		if !slices.Contains(c.rules, d.Rule) || !d.Element.Equal(element) {
+			continue
+		}
+		one, told := a.query.weigh(ctx, d, false)
+		if !told || one.class == nothing || sure && !samePath(one.path(), said.path()) {
+			return candidate{}, false
+		}
+		if !sure {
+			said, sure = one, true
+		}
+	}
+	return said, sure
+}
+
+// whole is an object with the values of its variables.
+func (a *account) whole(t *ast.Term) (*ast.Term, bool) {
+	object, isObject := t.Value.(ast.Object)
+	if !isObject {
+		return a.plug(t)
+	}
+	if object.IsGround() {
+		return t, true
+	}
+	known, items := true, make([][2]*ast.Term, 0, object.Len())
+	object.Foreach(func(key, value *ast.Term) {
+		value, sure := a.whole(value)
+		known = known && sure && key.IsGround()
+		items = append(items, [2]*ast.Term{key, value})
+	})
+	if !known {
+		return nil, false
+	}
+	return ast.ObjectTerm(items...), true
 }
 
 // plain says whether a test of the place below could not be taken for more than one of the place itself.
@@ -170,7 +287,10 @@ func (a *account) scalars(args []*ast.Term) bool {
 }
 
 // place is where an operand leads; nothing where it is no part of the resource.
-func (a *account) place(r *read) (place, bool) {
+func (a *account) place(e *expr, r *read) (place, bool) {
+	if ref, isRef := r.term.Value.(ast.Ref); isRef && r.open > 0 && a.collects && e.walks {
+		return a.reference(ref[:r.open])
+	}
 	if r.key == nil {
 		return a.term(r.term)
 	}
@@ -267,13 +387,13 @@ func (a *account) made(i int) bool {
 func (a *account) reference(ref ast.Ref) (place, bool) {
 	switch {
 	case ref[0].Equal(ast.InputRootDocument):
-		for _, root := range a.roots {
+		for _, root := range a.query.Roots {
 			if ref.HasPrefix(root) {
 				return a.below(a.root, ref[len(root):])
 			}
 		}
 		holds := func(root ast.Ref) bool { return root.HasPrefix(ref) } // what is read of it may be of the resource
-		return place{}, len(ref) > 1 && ast.IsScalar(ref[1].Value) && !slices.ContainsFunc(a.roots, holds)
+		return place{}, len(ref) > 1 && ast.IsScalar(ref[1].Value) && !slices.ContainsFunc(a.query.Roots, holds)
 	case ref[0].Equal(ast.DefaultRootDocument):
 		return a.document(ref)
 	}
@@ -328,9 +448,9 @@ func (a *account) name(i, k int) bool {
 	case !sure || p.at == nil:
 		return false
 	case composite(p.at.term):
-		a.unknown(min(generator, e.innerLimit()), e.pos)
+		a.unknown(i, min(generator, e.innerLimit()))
 	default:
-		a.bounds = append(a.bounds, ceiling{min(classify(p), e.innerLimit()), e.pos, p.at})
+		a.bounds[i] = append(a.bounds[i], ceiling{min(classify(p), e.innerLimit()), e.pos, p.at})
 	}
 	return true
 }

@@ -22,7 +22,7 @@ func derivations(t testing.TB, q Query) []compiled.Derivation {
 	}
 	runner := compiled.NewRunner(compiled.Compiled, q.Compiler, nil)
 	asked := runner.Prepare(body, qc, out)
-	runner.Watch(q.Rule)
+	Watch(runner, q.Compiler, q.Rule)
 	var derived []compiled.Derivation
 	if _, answered := runner.Run(t.Context(), asked, q.Input, compiled.Environment{Derived: &derived}); !answered {
 		return nil
@@ -40,7 +40,7 @@ func agree(t testing.TB, q Query) (told, all int) {
 	}
 	want := pathsOf(t, q, found)
 	for i, entry := range found {
-		path, ok := q.told(entry)
+		path, ok := q.told(t.Context(), entry)
 		if !ok {
 			continue
 		}

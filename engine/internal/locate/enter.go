@@ -22,6 +22,9 @@ func (t *tracer) enter(evt *topdown.Event) {
 }
 
 func (t *tracer) newFrame(evt *topdown.Event, parent *frame) *frame {
+	if parent == nil && t.replayed != nil {
+		return t.replayed.enter()
+	}
 	f := &frame{}
 	switch node := evt.Node.(type) {
 	case *ast.Rule:

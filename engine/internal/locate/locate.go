@@ -51,6 +51,9 @@ type Plans struct {
 	recipes sync.Map // *ast.Rule → *recipe
 	memory  memory
 
+	aim     sync.Once
+	targets map[*ast.Rule]bool
+
 	once      sync.Once
 	forgetful bool // what one resource has shown says nothing of another
 }
@@ -69,7 +72,7 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	for i, entry := range entries {
 		if path, ok := FromEntry(entry, q.Resource); ok {
 			paths[i] = path
-		} else if path, ok := q.told(entry); ok {
+		} else if path, ok := q.told(ctx, entry); ok {
 			paths[i] = path
 		} else if path, ok := q.recall(entry); ok {
 			paths[i] = path
@@ -121,36 +124,37 @@ func (q *Query) circumstances() circumstances {
 }
 
 func evaluate(ctx context.Context, q Query, open []wanted, paths [][]any) error {
-	cancel := topdown.NewCancel()
-	defer context.AfterFunc(ctx, cancel.Cancel)()
-	if q.Copy == nil {
-		q.Copy = NewCopy(q.Resource)
+	t := newTracer(q, open)
+	stopped, err := t.run(ctx, q, ast.NewBody(ast.NewExpr(ast.NewTerm(q.Rule))))
+	t.write(paths)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
-	tree := newTree(q.Copy)
-	t := newTracer(q, tree, open, cancel)
-	query := topdown.NewQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(q.Rule)))).WithCompiler(q.Compiler)
+	if stopped {
+		return nil
+	}
+	return err
+}
+
+// run evaluates a query while the tracer watches, until it has seen enough.
+func (t *tracer) run(ctx context.Context, q Query, body ast.Body) (stopped bool, err error) {
+	t.cancel = topdown.NewCancel()
+	defer context.AfterFunc(ctx, t.cancel.Cancel)()
 	store := q.Store
 	if store == nil {
 		store = inmem.New()
 	}
 	txn, err := store.NewTransaction(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer store.Abort(ctx, txn)
-	query = query.WithStore(store).WithTransaction(txn)
+	query := topdown.NewQuery(body).WithCompiler(q.Compiler).WithStore(store).WithTransaction(txn)
 	if q.Prepare != nil {
 		query = q.Prepare(query)
 	}
 	// The index skips bodies that can't succeed without a trace, and those are what a negation is about.
-	query = query.WithInput(tree.input(q)).WithCancel(cancel).WithQueryTracer(t).WithIndexing(false)
+	query = query.WithInput(t.tree.input(q)).WithCancel(t.cancel).WithQueryTracer(t).WithIndexing(false)
 	_, err = query.Run(ctx)
-	t.write(paths)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if t.stopped {
-		return nil
-	}
-	return err
+	return t.stopped, err
 }

@@ -1,8 +1,11 @@
 package locate
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/virtual"
 )
 
@@ -28,24 +31,25 @@ type callee struct {
 	names    renaming // whether they only give a part of the resource a name
 	pure     bool     // they see their arguments and the parameters alone
 	walkers  bool     // they go over collections, once each, and test nothing
+	looked   bool     // they make a set, and the call is for one object of it
 }
 
-// recipe is that of a rule; nil where nothing can be read.
-func (q *Query) recipe(rule *ast.Rule) *recipe {
+// recipe is that of a rule; nil where nothing can be read. A rule belongs to one set alone, so it is a target or is not.
+func (q *Query) recipe(rule *ast.Rule, target bool) *recipe {
 	if known, ok := q.Plans.recipes.Load(rule); ok {
 		return known.(*recipe)
 	}
-	r := newRecipe(q, rule)
+	r := newRecipe(q, rule, target)
 	q.Plans.recipes.Store(rule, r)
 	return r
 }
 
-func newRecipe(q *Query, rule *ast.Rule) *recipe {
+func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 	if !isSet(rule) || rule.Else != nil {
 		return nil
 	}
 	r := &recipe{
-		plan: analyse(q.Compiler, rule.Body, nil, func(*ast.Term) bool { return false }), body: rule.Body,
+		plan: analyse(q.Compiler, rule.Body, sinks(rule, target, nil), func(*ast.Term) bool { return false }), body: rule.Body,
 		aliases: map[ast.Var]*ast.Term{}, keys: map[ast.Var]ast.Ref{}, computed: map[ast.Var]int{}, constant: map[ast.Var]bool{},
 	}
 	seen := map[ast.Var]bool{}
@@ -106,7 +110,7 @@ func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 }
 
 func (q *Query) calleeOf(c *call) callee {
-	known := callee{function: len(c.args) > 0, names: q.renaming(c.rules, 0), pure: true, walkers: len(c.args) == 0}
+	known := callee{function: len(c.args) > 0, names: q.renaming(c.rules, 0), pure: true, walkers: len(c.args) == 0, looked: c.looksUp()}
 	seen := map[*ast.Rule]bool{}
 	for rule := range chains(c.rules) {
 		virtual.Follow(q.Compiler, rule, seen)
@@ -118,6 +122,43 @@ func (q *Query) calleeOf(c *call) callee {
 		}
 	}
 	return known
+}
+
+// Watch makes evaluations tell how the elements of a set came about, and those of the sets that they were looked up in.
+func Watch(runner *compiled.Runner, compiler *ast.Compiler, set ast.Ref) {
+	runner.Watch(set)
+	for _, other := range looked(compiler, set) {
+		runner.Watch(other)
+	}
+}
+
+// looked are the sets in which the rules of a set, or of one that is among them, look an object up: what a
+// finding is about is what made the object.
+func looked(compiler *ast.Compiler, set ast.Ref) (sets []ast.Ref) {
+	for from := []ast.Ref{set}; len(from) > 0; from = from[1:] {
+		for _, rule := range compiler.GetRulesExact(from[0]) {
+			for _, e := range analyse(compiler, rule.Body, nil, func(*ast.Term) bool { return false }).exprs {
+				for i := range e.calls {
+					c := &e.calls[i]
+					of := c.ref[:c.prefix]
+					if !c.looksUp() || of.Equal(set) || slices.ContainsFunc(sets, func(known ast.Ref) bool { return known.Equal(of) }) {
+						continue
+					}
+					sets, from = append(sets, of), append(from, of)
+				}
+			}
+		}
+	}
+	return sets
+}
+
+// looksUp says whether a call asks for an object of a set: that is more than to go over all of them.
+func (c *call) looksUp() bool {
+	if len(c.ref) != c.prefix+1 || len(c.args) > 0 {
+		return false
+	}
+	object, isObject := c.ref[c.prefix].Value.(ast.Object)
+	return isObject && object.Len() > 1 && !slices.ContainsFunc(c.rules, func(r *ast.Rule) bool { return !isSet(r) || r.Else != nil })
 }
 
 // walker says whether a rule can have no test of an element: it goes over one collection at most, takes its elements as they

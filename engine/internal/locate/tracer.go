@@ -32,11 +32,15 @@ type tracer struct {
 	memo     memo
 	parts    record // elements of any set or comprehension, in case that a rule joins them
 	plans    *Plans
+	replayed *replayed // the expressions of the query itself that are judged; nil where rules are
 }
 
-func newTracer(q Query, tree *tree, open []wanted, cancel topdown.Cancel) *tracer {
+func newTracer(q Query, open []wanted) *tracer {
+	if q.Copy == nil {
+		q.Copy = NewCopy(q.Resource)
+	}
 	t := &tracer{
-		compiler: q.Compiler, tree: tree, wanted: open, open: len(open), cancel: cancel,
+		compiler: q.Compiler, tree: newTree(q.Copy), wanted: open, open: len(open),
 		entries: map[int][]*wanted{}, targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, plans: q.Plans,
 	}
 	for i := range open {
@@ -117,6 +121,10 @@ func (t *tracer) exit(evt *topdown.Event) {
 	if f == nil {
 		return
 	}
+	if f == t.replayed.root() {
+		t.replayed.judge(t, evt)
+		return
+	}
 	t.clock++
 	first := f.exited == 0
 	f.exited = t.clock
@@ -148,7 +156,7 @@ func (t *tracer) exit(evt *topdown.Event) {
 func (t *tracer) fail(evt *topdown.Event) {
 	f := t.frame(evt.QueryID)
 	e, ok := evt.Node.(*ast.Expr)
-	if f == nil || !ok || f.kind == domain {
+	if f == nil || !ok || f.kind == domain || f == t.replayed.root() {
 		return
 	}
 	i := f.index(e)

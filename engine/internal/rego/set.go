@@ -259,7 +259,7 @@ func (s *Set) query(pkg ast.Ref, rule string) (query, error) {
 		return query{}, err
 	}
 	asked := s.runner.Prepare(body, qc, out)
-	s.runner.Watch(ref)
+	locate.Watch(s.runner, s.Compiler, ref)
 	return query{rule: rule, ref: ref, body: body, out: out, qc: qc, asked: asked, plans: &locate.Plans{}}, nil
 }
 

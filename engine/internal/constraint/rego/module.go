@@ -209,7 +209,7 @@ func (t *Template) prepare(c *ast.Compiler, runner *compiled.Runner) error {
 		return err
 	}
 	q.asked = runner.Prepare(q.body, q.qc, q.out)
-	runner.Watch(q.ref)
+	locate.Watch(runner, c, q.ref)
 	t.query = q
 	return nil
 }
