@@ -73,11 +73,11 @@ func (q *Query) weigh(ctx context.Context, d *compiled.Derivation, target bool) 
 	}
 	for {
 		c := a.best()
-		i := a.unsettled(c)
-		if i < 0 {
+		next := a.unsettled(c)
+		if len(next) == 0 {
 			return c, true
 		}
-		if !a.replay(ctx, i) {
+		if !a.replay(ctx, next) {
 			return candidate{}, false
 		}
 	}
@@ -96,13 +96,20 @@ func (a *account) best() (c candidate) {
 	return c
 }
 
-// unsettled is the expression that could say more than a candidate, and the most; -1 where there is none.
-func (a *account) unsettled(c candidate) int {
-	at, most := -1, nothing
+// unsettled are the expressions that could say more than a candidate, and the most: the latest of them, since later
+// conditions decide.
+func (a *account) unsettled(c candidate) (at []int) {
+	var most ceiling
 	for i, bounds := range a.bounds {
 		for _, b := range bounds {
-			if !c.beats(b) && (at < 0 || b.class >= most) {
-				at, most = i, b.class
+			if c.beats(b) || b.class < most.class || b.class == most.class && b.pos < most.pos {
+				continue
+			}
+			if b.class > most.class || b.pos > most.pos {
+				at, most = nil, b
+			}
+			if len(at) == 0 || at[len(at)-1] != i {
+				at = append(at, i)
 			}
 		}
 	}
@@ -149,10 +156,8 @@ func (a *account) own(i int) candidate {
 		p, sure := a.place(e, &e.reads[k])
 		switch {
 		case a.lookedUp(i, &e.reads[k]): // what the derivation of the element says
-		case !sure && a.taken(i, &e.reads[k]):
-			a.unknown(i, generator)
 		case !sure:
-			a.unknown(i, e.most())
+			a.unknown(i, e.most(&e.reads[k]))
 		case p.at != nil:
 			c = best(c, candidate{place: p, class: min(classify(p), e.limit(p))})
 		}
@@ -167,19 +172,13 @@ func (a *account) lookedUp(i int, r *read) bool {
 	return isRef && !e.negated && len(e.calls) == 1 && a.callees[i][0].looked && &e.calls[0].ref[0] == &ref[0]
 }
 
-// taken says whether an operand is the element of a set that a variable is given: it exists, so it is no more than looked at.
-func (a *account) taken(i int, r *read) bool {
-	e := &a.exprs[i]
-	ref, isRef := r.term.Value.(ast.Ref)
-	return isRef && e.walks && e.alias && len(e.calls) == 1 && len(ref) == e.calls[0].prefix+1 && ref[0].Equal(ast.DefaultRootDocument)
-}
-
-// most is the highest class that anything that the expression reads can have.
-func (e *expr) most() class {
+// most is the highest class that an operand can have where it is not known. What a true expression goes over exists, so it
+// is no more than looked at.
+func (e *expr) most(r *read) class {
 	switch {
 	case e.role == unused && !e.walks && !e.alias:
 		return message
-	case e.role == unused, e.exempts:
+	case e.role == unused, e.exempts, e.walks && r.key == nil:
 		return generator
 	}
 	return decisive
@@ -331,6 +330,9 @@ func (a *account) plug(t *ast.Term) (*ast.Term, bool) {
 
 func (a *account) variable(v ast.Var) (place, bool) {
 	value := a.derivation.Value(v)
+	if isSetOf(value) {
+		return place{}, true
+	}
 	if value != nil && composite(value) {
 		n, sure := a.find(value)
 		if n != nil && sure {
@@ -350,6 +352,9 @@ func (a *account) variable(v ast.Var) (place, bool) {
 		if value == nil {
 			return place{}, true // a wildcard: what the reference leads to says as much
 		}
+		if of, isVar := before[0].Value.(ast.Var); isVar && a.gathers(of) {
+			return place{}, false
+		}
 		p, sure := a.reference(before)
 		if !sure || p.at == nil || p.missing > 0 {
 			return place{}, sure
@@ -368,6 +373,17 @@ func (a *account) variable(v ast.Var) (place, bool) {
 	}
 	return place{}, false
 }
+
+func isSetOf(value *ast.Term) bool {
+	if value == nil {
+		return false
+	}
+	_, isSet := value.Value.(ast.Set)
+	return isSet
+}
+
+// gathers says whether a variable stands for a set whose elements may be parts of the resource.
+func (a *account) gathers(v ast.Var) bool { return isSetOf(a.derivation.Value(v)) && !a.constant[v] }
 
 // made says whether the result of a call is no part of the resource that its arguments are not.
 func (a *account) made(i int) bool {
@@ -403,7 +419,7 @@ func (a *account) reference(ref ast.Ref) (place, bool) {
 	}
 	value := a.derivation.Value(v)
 	p, sure := a.variable(v)
-	if !sure || value == nil {
+	if !sure || value == nil || len(ref) > 1 && a.gathers(v) {
 		return place{}, false
 	}
 	if p.at == nil {

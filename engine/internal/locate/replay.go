@@ -24,11 +24,11 @@ type replayed struct {
 	found []candidate           // by expression; nil until they have come true as they had
 }
 
-// replay evaluates an expression again, and settles what it said, and what those said that it depends on. It returns false
+// replay evaluates expressions again, and settles what they said, and what those said that they depend on. It returns false
 // where it could not.
-func (a *account) replay(ctx context.Context, i int) bool {
+func (a *account) replay(ctx context.Context, those []int) bool {
 	t := newTracer(*a.query, nil)
-	again, ok := a.again(t.tree, i)
+	again, ok := a.again(t.tree, those)
 	if !ok {
 		return false
 	}
@@ -43,9 +43,9 @@ func (a *account) replay(ctx context.Context, i int) bool {
 	return true
 }
 
-// again chooses what is evaluated for an expression.
-func (a *account) again(tree *tree, i int) (*replayed, bool) {
-	pins, chosen := map[ast.Var]*ast.Term{}, []int{i}
+// again chooses what is evaluated for expressions.
+func (a *account) again(tree *tree, chosen []int) (*replayed, bool) {
+	pins := map[ast.Var]*ast.Term{}
 	for next := 0; next < len(chosen); next++ {
 		for _, v := range a.variables(chosen[next]) {
 			value := a.derivation.Value(v)
@@ -105,9 +105,6 @@ func (a *account) variables(i int) (vars []ast.Var) {
 // pin is the value of a variable as the copy of the resource has it. It is not sure of what was made of several values, and
 // of scalars of which it is not known where they stand.
 func (a *account) pin(tree *tree, v ast.Var, value *ast.Term) (*ast.Term, bool) {
-	if _, isSet := value.Value.(ast.Set); isSet {
-		return value, true
-	}
 	p, sure := a.variable(v)
 	switch {
 	case !sure || p.missing > 0:
