@@ -17,6 +17,7 @@ type recipe struct {
 	keys     map[ast.Var]ast.Ref   // variables that a reference enumerates, with the reference before them
 	constant map[ast.Var]bool      // variables that stand for a constant
 	computed map[ast.Var]int       // variables that a call gives their value, with its expression
+	definers map[ast.Var]int       // the expressions that give variables their values
 	closed   []bool                // expressions with bodies of their own
 	callees  [][]callee            // by expression, in the order of its calls
 	names    []named               // what the rules that it refers to name
@@ -51,6 +52,7 @@ func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 	r := &recipe{
 		plan: analyse(q.Compiler, rule.Body, sinks(rule, target, nil), func(*ast.Term) bool { return false }), body: rule.Body,
 		aliases: map[ast.Var]*ast.Term{}, keys: map[ast.Var]ast.Ref{}, computed: map[ast.Var]int{}, constant: map[ast.Var]bool{},
+		definers: map[ast.Var]int{},
 	}
 	seen := map[ast.Var]bool{}
 	for i, e := range rule.Body {
@@ -78,6 +80,9 @@ func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 // note learns what the variables that an expression binds stand for.
 func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 	x := &r.exprs[i]
+	for _, v := range x.outputs {
+		r.definers[v] = i
+	}
 	for k := range x.reads {
 		ref, ok := x.reads[k].term.Value.(ast.Ref)
 		if !ok {
@@ -86,6 +91,7 @@ func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 		for at := 1; at < len(ref); at++ {
 			if v, ok := ref[at].Value.(ast.Var); ok && !seen[v] && r.keys[v] == nil {
 				r.keys[v] = ref[:at]
+				r.definers[v] = i
 			}
 		}
 	}
