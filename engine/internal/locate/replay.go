@@ -56,8 +56,8 @@ func (a *account) again(tree *tree, chosen []int) (*replayed, bool) {
 				pins[v] = pin
 				continue
 			}
-			definer := a.definer(v)
-			if definer < 0 {
+			definer, defined := a.definers[v]
+			if !defined {
 				return nil, false
 			}
 			if !slices.Contains(chosen, definer) {
@@ -66,26 +66,25 @@ func (a *account) again(tree *tree, chosen []int) (*replayed, bool) {
 		}
 	}
 	slices.Sort(chosen)
-	return a.query.prepare(a.recipe, pins, chosen, a.derivation.Value, a.collects), true
+	return a.prepare(pins, chosen), true
 }
 
-func (q *Query) prepare(r *recipe, pins map[ast.Var]*ast.Term, chosen []int, value func(ast.Var) *ast.Term, collects bool) *replayed {
+// prepare makes the body that is evaluated: the variables whose values are known, and the expressions that were chosen.
+func (a *account) prepare(pins map[ast.Var]*ast.Term, chosen []int) *replayed {
 	again := &replayed{at: chosen, pins: len(pins), want: map[ast.Var]*ast.Term{}}
-	f := &frame{kind: many, collects: collects}
-	f.tests = r.tests
+	f := &frame{kind: many, collects: a.collects, plan: plan{tests: a.tests}}
 	for v, pin := range pins {
 		f.body = append(f.body, ast.Equality.Expr(ast.NewTerm(v), pin))
 		f.exprs = append(f.exprs, expr{})
 	}
 	for _, i := range chosen {
-		f.body = append(f.body, r.body[i])
-		e := r.exprs[i]
+		e := a.exprs[i]
 		e.deps = nil
-		f.exprs = append(f.exprs, e)
-		for _, v := range e.outputs {
-			if value := value(v); value != nil && pins[v] == nil {
-				again.want[v] = value
-			}
+		f.body, f.exprs = append(f.body, a.body[i]), append(f.exprs, e)
+	}
+	for v, definer := range a.definers {
+		if value := a.derivation.Value(v); value != nil && pins[v] == nil && slices.Contains(chosen, definer) {
+			again.want[v] = value
 		}
 	}
 	again.frame = f
@@ -126,11 +125,6 @@ func (t *tree) twin(n *node) *ast.Term {
 		return nil
 	}
 	return member.At(above, keyTerm(n.key))
-}
-
-// definer is the expression that gives a variable its value; -1 where there is none.
-func (a *account) definer(v ast.Var) int {
-	return slices.IndexFunc(a.exprs, func(e expr) bool { return slices.Contains(e.outputs, v) })
 }
 
 func (r *replayed) root() *frame {
