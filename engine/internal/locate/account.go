@@ -7,11 +7,13 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/compiled"
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // told is where the derivations of an entry say that it stands. What the bodies below them said is not known: either the
-// field that they name is better than any that such a body could name, or the expression is evaluated again that led to it.
-func (q *Query) told(ctx context.Context, entry *ast.Term) (path []any, ok bool) {
+// field that they name is better than any that such a body could name, or, with again, the expression is evaluated again
+// that led to it.
+func (q *Query) told(ctx context.Context, entry *ast.Term, again bool) (path []any, ok bool) {
 	defer func() {
 		if recover() != nil { // a bug of ours, and the evaluation is asked instead
 			path, ok = nil, false
@@ -26,7 +28,7 @@ func (q *Query) told(ctx context.Context, entry *ast.Term) (path []any, ok bool)
 		if !targets[d.Rule] || d.Element != entry && !d.Element.Equal(entry) {
 			continue
 		}
-		found, sure := q.weigh(ctx, d, true)
+		found, sure := q.weigh(ctx, d, true, again)
 		at := found.path()
 		if !sure || ok && !samePath(at, path) {
 			return nil, false
@@ -56,13 +58,13 @@ func (c candidate) path() []any {
 
 // weigh is the best candidate of a body that has come true, with the variables that it had. The body is one of the rule that
 // is watched, a target, or of a set that a target looks something up in.
-func (q *Query) weigh(ctx context.Context, d *compiled.Derivation, target bool) (c candidate, sure bool) {
+func (q *Query) weigh(ctx context.Context, d *compiled.Derivation, target, again bool) (c candidate, sure bool) {
 	r := q.recipe(d.Rule, target)
 	if r == nil || !target && !r.tests {
 		return candidate{}, false
 	}
 	a := &account{
-		spots: q.Copy.places(), recipe: r, derivation: d, query: q, collects: !target,
+		spots: q.Copy.places(), recipe: r, derivation: d, query: q, collects: !target, replays: again,
 		found: make([]candidate, len(r.exprs)), bounds: make([][]ceiling, len(r.exprs)),
 	}
 	for i := range r.exprs {
@@ -77,7 +79,7 @@ func (q *Query) weigh(ctx context.Context, d *compiled.Derivation, target bool) 
 		if len(next) == 0 {
 			return c, true
 		}
-		if !a.replay(ctx, next) {
+		if !again || !a.replay(ctx, next) {
 			return candidate{}, false
 		}
 	}
@@ -140,6 +142,7 @@ type account struct {
 	derivation *compiled.Derivation
 	query      *Query
 	collects   bool // the rule makes a set that another rule looks into
+	replays    bool // expressions may be evaluated again
 	found      []candidate
 	bounds     [][]ceiling // by expression
 }
@@ -193,6 +196,7 @@ func (a *account) inner(ctx context.Context, i int, own candidate) (c candidate)
 	for k, known := range a.callees[i] {
 		switch {
 		case known.function && known.pure && a.scalars(e.calls[k].args) && own.plain(): // it reads nothing but what is read here
+		case known.pure && a.apart(known, e.calls[k].args): // it reads nothing of the resource
 		case (known.names.as == always || known.names.as == sometimes && !e.negated) && a.name(i, k): // and its bound is known
 		case known.walkers:
 			a.unknown(i, min(general, e.innerLimit()))
@@ -232,7 +236,7 @@ func (a *account) said(ctx context.Context, c *call) (said candidate, sure bool)
 		if !slices.Contains(c.rules, d.Rule) || !d.Element.Equal(element) {
 			continue
 		}
-		one, told := a.query.weigh(ctx, d, false)
+		one, told := a.query.weigh(ctx, d, false, a.replays)
 		if !told || one.class == nothing || sure && !samePath(one.path(), said.path()) {
 			return candidate{}, false
 		}
@@ -289,6 +293,9 @@ func (a *account) scalars(args []*ast.Term) bool {
 func (a *account) place(e *expr, r *read) (place, bool) {
 	if ref, isRef := r.term.Value.(ast.Ref); isRef && r.open > 0 && a.collects && e.walks {
 		return a.reference(ref[:r.open])
+	}
+	if r.key == nil && (a.holder(r.term) != nil || a.all(r.term)) {
+		return place{}, true // what is read of it may be of the resource, it is not
 	}
 	if r.key == nil {
 		return a.term(r.term)
@@ -374,6 +381,71 @@ func (a *account) variable(v ast.Var) (place, bool) {
 	return place{}, false
 }
 
+// holder is the reference behind a term where it is to something of the input that the resource is only a part of.
+func (a *account) holder(t *ast.Term) ast.Ref {
+	if v, isVar := t.Value.(ast.Var); isVar && a.aliases[v] != nil {
+		t = a.aliases[v]
+	}
+	ref, isRef := t.Value.(ast.Ref)
+	if isRef && len(ref) > 1 && ref.IsGround() && ref[0].Equal(ast.InputRootDocument) && slices.ContainsFunc(a.query.Roots, leadsBelow(ref)) {
+		return ref
+	}
+	return nil
+}
+
+// leadsBelow tells which references lead below another.
+func leadsBelow(ref ast.Ref) func(ast.Ref) bool {
+	return func(other ast.Ref) bool { return len(other) > len(ref) && other.HasPrefix(ref) }
+}
+
+// apart says whether a function with these arguments, or a rule without, reads nothing of the resource.
+func (a *account) apart(known callee, args []*ast.Term) bool {
+	if a.parametersAlike() {
+		return false // an evaluation takes a parameter for what it is equal to
+	}
+	for i, arg := range args[:min(len(args), len(known.reads))] {
+		if a.nowhere(arg) {
+			continue
+		}
+		of := a.holder(arg)
+		if of == nil || known.reads[i] == nil {
+			return false
+		}
+		for _, steps := range known.reads[i] {
+			if a.touches(of.Concat(steps)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// touches says whether a reference leads to the resource, into it, or to what holds it.
+func (a *account) touches(ref ast.Ref) bool {
+	return slices.ContainsFunc(a.query.Roots, func(root ast.Ref) bool { return root.HasPrefix(ref) || ref.HasPrefix(root) })
+}
+
+// nowhere says whether an argument is a scalar that is no part of the resource.
+func (a *account) nowhere(arg *ast.Term) bool {
+	return ast.IsScalar(arg.Value) || a.scalars([]*ast.Term{arg})
+}
+
+// parametersAlike says whether an object of the parameters is equal to one of the resource.
+func (a *account) parametersAlike() bool {
+	parameters := member.At(a.query.Input, ast.InternedTerm("parameters"))
+	if parameters == nil {
+		return false
+	}
+	found := false
+	ast.WalkTerms(parameters, func(t *ast.Term) bool {
+		if object, isObject := t.Value.(ast.Object); isObject && object.Len() > 1 {
+			found = found || a.alike[looksOf(t)] > 0
+		}
+		return found
+	})
+	return found
+}
+
 func isSetOf(value *ast.Term) bool {
 	if value == nil {
 		return false
@@ -442,6 +514,16 @@ func (a *account) document(ref ast.Ref) (place, bool) {
 		return place{}, false
 	}
 	return a.below(n, rest)
+}
+
+// all says whether a term stands for all elements of sets, which have no place together.
+func (a *account) all(t *ast.Term) bool {
+	ref, isRef := t.Value.(ast.Ref)
+	if !isRef || !ref[0].Equal(ast.DefaultRootDocument) {
+		return false
+	}
+	rules := a.query.Compiler.GetRulesExact(ref)
+	return len(rules) > 0 && !slices.ContainsFunc(rules, func(r *ast.Rule) bool { return kindOf(r) != many })
 }
 
 // namedScalar is the place of a scalar that has a name of its own.

@@ -40,7 +40,7 @@ func agree(t testing.TB, q Query) (told, all int) {
 	}
 	want := pathsOf(t, q, found)
 	for i, entry := range found {
-		path, ok := q.told(t.Context(), entry)
+		path, ok := q.told(t.Context(), entry, true)
 		if !ok {
 			continue
 		}

@@ -72,10 +72,13 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	for i, entry := range entries {
 		if path, ok := FromEntry(entry, q.Resource); ok {
 			paths[i] = path
-		} else if path, ok := q.told(ctx, entry); ok {
+		} else if path, ok := q.told(ctx, entry, false); ok {
 			paths[i] = path
 		} else if path, ok := q.recall(entry); ok {
 			paths[i] = path
+		} else if path, ok := q.told(ctx, entry, true); ok {
+			paths[i] = path
+			q.learn(entry, path)
 		} else if entry != nil && q.Resource != nil {
 			open = append(open, wanted{term: entry, index: i})
 		}
@@ -85,7 +88,7 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	}
 	err = evaluate(ctx, q, open, paths)
 	for _, w := range open {
-		if err == nil && len(paths[w.index]) > 0 {
+		if err == nil {
 			q.learn(w.term, paths[w.index])
 		}
 	}
@@ -108,7 +111,7 @@ func (q *Query) remembers() bool {
 }
 
 func (q *Query) learn(entry *ast.Term, path []any) {
-	if q.remembers() {
+	if len(path) > 0 && q.remembers() {
 		q.Plans.memory.learn(q.Copy.seen(), q.circumstances(), entry, path)
 	}
 }

@@ -29,10 +29,11 @@ type named struct{ ref, of ast.Ref }
 // callee is what is known of the rules behind a call.
 type callee struct {
 	function bool
-	names    renaming // whether they only give a part of the resource a name
-	pure     bool     // they see their arguments and the parameters alone
-	walkers  bool     // they go over collections, once each, and test nothing
-	looked   bool     // they make a set, and the call is for one object of it
+	names    renaming    // whether they only give a part of the resource a name
+	pure     bool        // they see their arguments and the parameters alone
+	walkers  bool        // they go over collections, once each, and test nothing
+	looked   bool        // they make a set, and the call is for one object of it
+	reads    [][]ast.Ref // by argument, the keys of what they read of it; nil where it may be anything
 }
 
 // recipe is that of a rule; nil where nothing can be read. A rule belongs to one set alone, so it is a target or is not.
@@ -127,7 +128,41 @@ func (q *Query) calleeOf(c *call) callee {
 			known.walkers = known.walkers && walker(rule)
 		}
 	}
+	for i := range c.args[:min(len(c.args), len(c.rules[0].Head.Args))] {
+		known.reads = append(known.reads, readsOf(c.rules, i))
+	}
 	return known
+}
+
+// readsOf are the keys of what functions read of an argument, not nil; nil where they may read anything of it.
+func readsOf(rules []*ast.Rule, at int) []ast.Ref {
+	reads := []ast.Ref{}
+	for rule := range chains(rules) {
+		v, isVar := rule.Head.Args[at].Value.(ast.Var)
+		if !isVar {
+			return nil
+		}
+		times := -1 // where it is given
+		visitVars(rule, func(other ast.Var) {
+			if other == v {
+				times++
+			}
+		})
+		if rule.Else != nil {
+			return nil // whose variables would count for this one's
+		}
+		ast.WalkRefs(rule, func(ref ast.Ref) bool {
+			if ref[0].Value.Compare(v) == 0 {
+				reads = append(reads, ref[1:len(ref.ConstantPrefix())])
+				times--
+			}
+			return false
+		})
+		if times != 0 {
+			return nil
+		}
+	}
+	return reads
 }
 
 // Watch makes evaluations tell how the elements of a set came about, and those of the sets that they were looked up in.
@@ -168,7 +203,8 @@ func (c *call) looksUp() bool {
 }
 
 // walker says whether a rule can have no test of an element: it goes over one collection at most, takes its elements as they
-// are, as `all[c] { c := input.x.y[_] }` does, and calls nothing that could look into them.
+// are, as `all[c] { c := input.x.y[_] }` does, and calls nothing that could look into them. An object may take a part of
+// an element for its key.
 func walker(rule *ast.Rule) bool {
 	if len(rule.Head.Args) > 0 {
 		return false
@@ -179,6 +215,9 @@ func walker(rule *ast.Rule) bool {
 		ast.WalkClosures(e, func(any) bool { closed = true; return true })
 		if closed {
 			return false
+		}
+		if keyed(rule, e) {
+			continue
 		}
 		ast.WalkRefs(e, func(ref ast.Ref) bool {
 			for i, key := range ref[1:] {
@@ -198,21 +237,42 @@ func walker(rule *ast.Rule) bool {
 	return open < 2
 }
 
-// takes says whether an expression gives the key of a rule's head its value, and no other looks at it.
+// takes says whether an expression gives what a rule collects its value, and no other looks at it.
 func takes(rule *ast.Rule, e *ast.Expr) bool {
-	if !e.IsEquality() || e.Negated || !isSet(rule) {
+	if !e.IsEquality() || e.Negated || kindOf(rule) != many {
 		return false
 	}
-	v, isVar := rule.Head.Key.Value.(ast.Var)
+	element := rule.Head.Key
+	if !isSet(rule) {
+		element = rule.Head.Value
+	}
+	if element == nil {
+		return false
+	}
+	v, isVar := element.Value.(ast.Var)
 	terms, _ := e.Terms.([]*ast.Term)
-	if !isVar || !terms[1].Equal(rule.Head.Key) && !terms[2].Equal(rule.Head.Key) {
+	if !isVar || !terms[1].Equal(element) && !terms[2].Equal(element) {
 		return false
 	}
 	times := 0
-	visitVars(rule.Body, func(other ast.Var) {
-		if other == v {
-			times++
+	for _, other := range rule.Body {
+		if !keyed(rule, other) {
+			visitVars(other, func(other ast.Var) {
+				if other == v {
+					times++
+				}
+			})
 		}
-	})
+	}
 	return times == 1
+}
+
+// keyed says whether an expression gives the key of an object a part of the value.
+func keyed(rule *ast.Rule, e *ast.Expr) bool {
+	if isSet(rule) || rule.Head.Key == nil || rule.Head.Value == nil || !e.IsEquality() || e.Negated {
+		return false
+	}
+	terms, _ := e.Terms.([]*ast.Term)
+	ref, isRef := terms[2].Value.(ast.Ref)
+	return isRef && terms[1].Equal(rule.Head.Key) && ref[0].Equal(rule.Head.Value) && len(ref) == len(ref.ConstantPrefix())
 }
