@@ -294,7 +294,7 @@ func (a *account) place(e *expr, r *read) (place, bool) {
 	if ref, isRef := r.term.Value.(ast.Ref); isRef && r.open > 0 && a.collects && e.walks {
 		return a.reference(ref[:r.open])
 	}
-	if r.key == nil && (a.holder(r.term) != nil || a.all(r.term)) {
+	if r.key == nil && (a.holder(a.query, r.term) != nil || a.all(r.term)) {
 		return place{}, true // what is read of it may be of the resource, it is not
 	}
 	if r.key == nil {
@@ -382,12 +382,12 @@ func (a *account) variable(v ast.Var) (place, bool) {
 }
 
 // holder is the reference behind a term where it is to something of the input that the resource is only a part of.
-func (a *account) holder(t *ast.Term) ast.Ref {
-	if v, isVar := t.Value.(ast.Var); isVar && a.aliases[v] != nil {
-		t = a.aliases[v]
+func (r *recipe) holder(q *Query, t *ast.Term) ast.Ref {
+	if v, isVar := t.Value.(ast.Var); isVar && r.aliases[v] != nil {
+		t = r.aliases[v]
 	}
 	ref, isRef := t.Value.(ast.Ref)
-	if isRef && len(ref) > 1 && ref.IsGround() && ref[0].Equal(ast.InputRootDocument) && slices.ContainsFunc(a.query.Roots, leadsBelow(ref)) {
+	if isRef && len(ref) > 1 && ref.IsGround() && ref[0].Equal(ast.InputRootDocument) && slices.ContainsFunc(q.Roots, leadsBelow(ref)) {
 		return ref
 	}
 	return nil
@@ -407,8 +407,8 @@ func (a *account) apart(known callee, args []*ast.Term) bool {
 		if a.nowhere(arg) {
 			continue
 		}
-		of := a.holder(arg)
-		if of == nil || known.reads[i] == nil {
+		of := a.holder(a.query, arg)
+		if of == nil {
 			return false
 		}
 		for _, steps := range known.reads[i] {

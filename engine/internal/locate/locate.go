@@ -50,6 +50,7 @@ type Plans struct {
 	bodies  sync.Map // bodyKey → plan
 	recipes sync.Map // *ast.Rule → *recipe
 	memory  memory
+	answers answers
 
 	aim     sync.Once
 	targets map[*ast.Rule]bool

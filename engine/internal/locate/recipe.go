@@ -21,6 +21,8 @@ type recipe struct {
 	closed   []bool                // expressions with bodies of their own
 	callees  [][]callee            // by expression, in the order of its calls
 	names    []named               // what the rules that it refers to name
+
+	sights []sight // by expression
 }
 
 // named is a part of the resource, by the reference that stands for it.
@@ -33,7 +35,7 @@ type callee struct {
 	pure     bool        // they see their arguments and the parameters alone
 	walkers  bool        // they go over collections, once each, and test nothing
 	looked   bool        // they make a set, and the call is for one object of it
-	reads    [][]ast.Ref // by argument, the keys of what they read of it; nil where it may be anything
+	reads    [][]ast.Ref // by argument, the keys of what they read of it
 }
 
 // recipe is that of a rule; nil where nothing can be read. A rule belongs to one set alone, so it is a target or is not.
@@ -74,8 +76,76 @@ func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 			}
 		}
 		r.callees = append(r.callees, callees)
+		r.sights = append(r.sights, r.sight(q, i))
 	}
 	return r
+}
+
+// sight is what an expression can read.
+type sight struct {
+	variables []ast.Var
+	reads     map[ast.Var][]ast.Ref // the keys below what variables stand for
+	input     []inputRead           // the keys below the input
+	known     bool
+}
+
+// inputRead is a part of the input. Where the read is shallow, no more of it counts than whether it is there, and what a
+// scalar is.
+type inputRead struct {
+	keys    ast.Ref
+	shallow bool
+}
+
+func (r *recipe) sight(q *Query, i int) sight {
+	s := sight{reads: map[ast.Var][]ast.Ref{}}
+	visitVars(r.body[i], func(v ast.Var) {
+		if slices.Contains(s.variables, v) || ast.RootDocumentNames.Contains(ast.NewTerm(v)) {
+			return
+		}
+		s.variables = append(s.variables, v)
+		reads := readsOf(q.Compiler, r.body[i], v)
+		of := r.holder(q, ast.NewTerm(v))
+		for _, path := range reads {
+			if of != nil && r.definers[v] != i {
+				s.input = append(s.input, inputRead{keys: of[1:].Concat(path[:constants(path)])})
+			}
+		}
+		if of == nil {
+			s.reads[v] = reads
+		}
+	})
+	ast.WalkRefs(r.body[i], func(ref ast.Ref) bool {
+		if ref[0].Equal(ast.InputRootDocument) && r.holder(q, ast.NewTerm(ref)) == nil {
+			s.input = append(s.input, inputRead{keys: ref[1 : 1+constants(ref[1:])]})
+		}
+		return false
+	})
+	var rules []*ast.Rule
+	for k := range r.exprs[i].calls {
+		rules = append(rules, r.exprs[i].calls[k].rules...)
+	}
+	read, known := virtual.ReadsOf(q.Compiler, rules)
+	s.known = known
+	for _, one := range read {
+		if len(one.Path) > 0 && one.Path[0] == "parameters" {
+			continue // they are asked for as a whole
+		}
+		ref := make(ast.Ref, len(one.Path))
+		for k, key := range one.Path {
+			ref[k] = ast.StringTerm(key)
+		}
+		s.input = append(s.input, inputRead{ref, one.Shallow})
+	}
+	return s
+}
+
+// constants is how many keys are known before an evaluation.
+func constants(keys ast.Ref) int {
+	n := slices.IndexFunc(keys, func(key *ast.Term) bool { return !ast.IsScalar(key.Value) })
+	if n < 0 {
+		return len(keys)
+	}
+	return n
 }
 
 // note learns what the variables that an expression binds stand for.
@@ -129,40 +199,9 @@ func (q *Query) calleeOf(c *call) callee {
 		}
 	}
 	for i := range c.args[:min(len(c.args), len(c.rules[0].Head.Args))] {
-		known.reads = append(known.reads, readsOf(c.rules, i))
+		known.reads = append(known.reads, argument(q.Compiler, c.rules, i))
 	}
 	return known
-}
-
-// readsOf are the keys of what functions read of an argument, not nil; nil where they may read anything of it.
-func readsOf(rules []*ast.Rule, at int) []ast.Ref {
-	reads := []ast.Ref{}
-	for rule := range chains(rules) {
-		v, isVar := rule.Head.Args[at].Value.(ast.Var)
-		if !isVar {
-			return nil
-		}
-		times := -1 // where it is given
-		visitVars(rule, func(other ast.Var) {
-			if other == v {
-				times++
-			}
-		})
-		if rule.Else != nil {
-			return nil // whose variables would count for this one's
-		}
-		ast.WalkRefs(rule, func(ref ast.Ref) bool {
-			if ref[0].Value.Compare(v) == 0 {
-				reads = append(reads, ref[1:len(ref.ConstantPrefix())])
-				times--
-			}
-			return false
-		})
-		if times != 0 {
-			return nil
-		}
-	}
-	return reads
 }
 
 // Watch makes evaluations tell how the elements of a set came about, and those of the sets that they were looked up in.

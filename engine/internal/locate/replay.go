@@ -18,8 +18,7 @@ import (
 // replayed are the expressions of a body that are evaluated again.
 type replayed struct {
 	frame *frame
-	at    []int // their indices in the body of the rule, after the pins
-	pins  int
+	pins  int                   // how many expressions of the body come before them
 	want  map[ast.Var]*ast.Term // what the variables stood for
 	found []candidate           // by expression; nil until they have come true as they had
 }
@@ -27,8 +26,21 @@ type replayed struct {
 // replay evaluates expressions again, and settles what they said, and what those said that they depend on. It returns false
 // where it could not.
 func (a *account) replay(ctx context.Context, those []int) bool {
+	chosen, pins, ok := a.choose(those)
+	if !ok {
+		return false
+	}
+	asked, remembers := a.question(chosen, pins)
+	if remembers {
+		if said, known := a.query.Plans.answers.recall(asked); known {
+			if found, ok := a.resolve(said, pins); ok {
+				a.hear(chosen, found)
+				return true
+			}
+		}
+	}
 	t := newTracer(*a.query, nil)
-	again, ok := a.again(t.tree, those)
+	again, ok := a.prepare(t.tree, pins, chosen)
 	if !ok {
 		return false
 	}
@@ -36,29 +48,45 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 	if _, err := t.run(ctx, *a.query, again.frame.body); again.found == nil || ctx.Err() != nil || err != nil && !t.stopped {
 		return false
 	}
-	for k, at := range again.at {
-		a.bounds[at] = nil
-		a.settle(at, again.found[k])
+	a.hear(chosen, again.found)
+	if said, tellable := relative(again.found, pins); remembers && tellable {
+		a.query.Plans.answers.learn(asked, said)
 	}
 	return true
 }
 
-// again chooses what is evaluated for expressions.
-func (a *account) again(tree *tree, chosen []int) (*replayed, bool) {
-	pins := map[ast.Var]*ast.Term{}
+// hear settles what expressions have said.
+func (a *account) hear(chosen []int, found []candidate) {
+	for k, i := range chosen {
+		a.bounds[i] = nil
+		a.settle(i, found[k])
+	}
+}
+
+// pin is a variable whose value is known before expressions are evaluated again: the value of a place of the resource, or
+// one that is no part of it.
+type pin struct {
+	name  ast.Var
+	value *ast.Term
+	at    *node
+}
+
+// choose adds to expressions the definitions that have to be evaluated as well, and says which variables need not.
+func (a *account) choose(those []int) (chosen []int, pins []pin, ok bool) {
+	chosen = slices.Clone(those)
 	for next := 0; next < len(chosen); next++ {
-		for _, v := range a.variables(chosen[next]) {
+		for _, v := range a.sights[chosen[next]].variables {
 			value := a.derivation.Value(v)
-			if value == nil || pins[v] != nil {
+			if value == nil || slices.ContainsFunc(pins, func(p pin) bool { return p.name == v }) {
 				continue
 			}
-			if pin, sure := a.pin(tree, v, value); sure {
-				pins[v] = pin
+			if at, sure := a.pinned(v, value); sure {
+				pins = append(pins, pin{v, value, at})
 				continue
 			}
 			definer, defined := a.definers[v]
 			if !defined {
-				return nil, false
+				return nil, nil, false
 			}
 			if !slices.Contains(chosen, definer) {
 				chosen = append(chosen, definer)
@@ -66,15 +94,24 @@ func (a *account) again(tree *tree, chosen []int) (*replayed, bool) {
 		}
 	}
 	slices.Sort(chosen)
-	return a.prepare(pins, chosen), true
+	return chosen, pins, true
 }
 
-// prepare makes the body that is evaluated: the variables whose values are known, and the expressions that were chosen.
-func (a *account) prepare(pins map[ast.Var]*ast.Term, chosen []int) *replayed {
-	again := &replayed{at: chosen, pins: len(pins), want: map[ast.Var]*ast.Term{}}
+// prepare makes the body that is evaluated: the variables whose values are known, as the copy of the resource has them, and
+// the expressions that were chosen.
+func (a *account) prepare(tree *tree, pins []pin, chosen []int) (*replayed, bool) {
+	again := &replayed{pins: len(pins), want: map[ast.Var]*ast.Term{}}
 	f := &frame{kind: many, collects: a.collects, plan: plan{tests: a.tests}}
-	for v, pin := range pins {
-		f.body = append(f.body, ast.Equality.Expr(ast.NewTerm(v), pin))
+	pinned := map[ast.Var]bool{}
+	for _, p := range pins {
+		if p.at != nil {
+			p.value = tree.twin(p.at)
+		}
+		if p.value == nil {
+			return nil, false
+		}
+		pinned[p.name] = true
+		f.body = append(f.body, ast.Equality.Expr(ast.NewTerm(p.name), p.value))
 		f.exprs = append(f.exprs, expr{})
 	}
 	for _, i := range chosen {
@@ -83,36 +120,22 @@ func (a *account) prepare(pins map[ast.Var]*ast.Term, chosen []int) *replayed {
 		f.body, f.exprs = append(f.body, a.body[i]), append(f.exprs, e)
 	}
 	for v, definer := range a.definers {
-		if value := a.derivation.Value(v); value != nil && pins[v] == nil && slices.Contains(chosen, definer) {
+		if value := a.derivation.Value(v); value != nil && !pinned[v] && slices.Contains(chosen, definer) {
 			again.want[v] = value
 		}
 	}
 	again.frame = f
-	return again
+	return again, true
 }
 
-// variables are those that an expression has in common with the rest of its body.
-func (a *account) variables(i int) (vars []ast.Var) {
-	visitVars(a.body[i], func(v ast.Var) {
-		if !slices.Contains(vars, v) {
-			vars = append(vars, v)
-		}
-	})
-	return vars
-}
-
-// pin is the value of a variable as the copy of the resource has it. It is not sure of what was made of several values, and
-// of scalars of which it is not known where they stand.
-func (a *account) pin(tree *tree, v ast.Var, value *ast.Term) (*ast.Term, bool) {
+// pinned is the place of a variable's value, nil where it is no part of the resource. It is not sure of what was made of
+// several values, and of scalars of which it is not known where they stand.
+func (a *account) pinned(v ast.Var, value *ast.Term) (*node, bool) {
 	p, sure := a.variable(v)
-	switch {
-	case !sure || p.missing > 0:
+	if !sure || p.missing > 0 {
 		return nil, false
-	case p.at == nil:
-		return value, !composite(value) || a.constant[v]
 	}
-	twin := tree.twin(p.at)
-	return twin, twin != nil
+	return p.at, p.at != nil || !composite(value) || a.constant[v]
 }
 
 // twin is the term of the copy at the place of another tree.
