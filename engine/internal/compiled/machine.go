@@ -22,6 +22,7 @@ type Machine struct {
 	deepest int           // the most that top was since the machine was clean
 	items   []*ast.Term   // elements of the collections under construction
 	ticks   uint
+	runs    uint   // evaluations until now, this one included
 	limit   uint   // most steps of an evaluation, 0 for no limit
 	why     string // why OPA has to answer, "" where it has not
 	result  *ast.Term

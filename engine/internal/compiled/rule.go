@@ -102,21 +102,22 @@ func (m *Machine) drop(from int) {
 type memo struct {
 	calls  []call
 	byHash map[uint64]int // the last call with a hash, counted from 1
-	hits   int
+	hits   int            // how often a call of an earlier evaluation was found
 }
 
 type call struct {
 	hash   uint64
 	args   []*ast.Term
 	value  *ast.Term
-	before int // the call with this hash before, counted from 1
+	made   uint // in which evaluation
+	before int  // the call with this hash before, counted from 1
 }
 
 // manyCalls is how many calls are worth a map.
 const manyCalls = 12
 
 // trialCalls is how many calls show whether it is worth keeping them: a function of the containers of each resource never
-// sees an argument twice.
+// sees an argument of another resource again.
 const trialCalls = 64
 
 func (c *memo) worthKeeping() bool { return len(c.calls) < trialCalls || c.hits > len(c.calls) }
@@ -184,7 +185,9 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 			m.fail("equal arguments that are written differently")
 			return nil
 		}
-		found.hits++
+		if made.made != m.runs {
+			found.hits++
+		}
 		return defined(made.value)
 	}
 	v := m.decide(d, f)
@@ -194,7 +197,7 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	if kept != nil && !m.keeps(kept, append(args[:len(args):len(args)], v)) {
 		calls = &m.layer.memos[d.id]
 	}
-	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v)})
+	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v), made: m.runs})
 	return v
 }
 
