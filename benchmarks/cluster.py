@@ -105,6 +105,9 @@ def _make(cluster: KubernetesCluster, kind: Kind, value: dict[str, Any]) -> None
         return  # an earlier run made it
 
 
+TEMPLATE = Kind("templates.gatekeeper.sh/v1", "ConstraintTemplate", "constrainttemplates")
+
+
 def install(cluster: KubernetesCluster, policies: Path) -> None:
     """The templates and constraints, for Gatekeeper.
 
@@ -112,12 +115,23 @@ def install(cluster: KubernetesCluster, policies: Path) -> None:
         TimeoutError: it does not take them in.
     """
     for file in sorted(policies.glob("template-*.yaml")):
-        template = Kind("templates.gatekeeper.sh/v1", "ConstraintTemplate", "constrainttemplates")
-        cluster.apply(template, yaml.safe_load(file.read_text()), force=True)
+        cluster.apply(TEMPLATE, yaml.safe_load(file.read_text()), force=True)
+    for kind, value in _constraints(policies):
+        until(partial(_applied, cluster, kind, value), f"{kind.kind} is served")
+
+
+def remove(cluster: KubernetesCluster, policies: Path) -> None:
+    """Gatekeeper judges by these constraints no more."""
+    templates = [(TEMPLATE, yaml.safe_load(file.read_text())) for file in sorted(policies.glob("template-*.yaml"))]
+    for kind, value in (*_constraints(policies), *templates):
+        if found := cluster.get(kind, value["metadata"]["name"]):
+            cluster.delete(kind, found)
+
+
+def _constraints(policies: Path) -> Iterator[tuple[Kind, dict[str, Any]]]:
     for file in sorted(policies.glob("constraint-*.yaml")):
         value = yaml.safe_load(file.read_text())
-        kind = Kind(value["apiVersion"], value["kind"], value["kind"].lower())
-        until(partial(_applied, cluster, kind, value), f"{kind.kind} is served")
+        yield Kind(value["apiVersion"], value["kind"], value["kind"].lower()), value
 
 
 def _applied(cluster: KubernetesCluster, kind: Kind, value: dict[str, Any]) -> bool:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 from measure import Command, output_of, peak_bytes
+from public import CEL, REGO, library, write_public
 from run import MEGABYTE, attest, interleaved, machine, scratch_folder, write
+from varied import write_varied_pods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +42,18 @@ class Case:
     name: str
     templates: int
     rules: str
-    """The folder of the rules, each used by several templates."""
+    """The folder of the rules, each used by several templates; the engine, of templates of the public library."""
+    public: Path | None = None
+    """The folder of the public library, whose templates are asked about Pods of many shapes."""
+
+    def write(self, policies: Path, pods: Path, count: int) -> None:
+        """Writes the templates and constraints, and so many Pods."""
+        if self.public:
+            write_public(policies, self.public, self.rules)
+            write_varied_pods(pods, count)
+        else:
+            write_policies(policies, self)
+            write_pods(pods, count)
 
 
 CASES = (
@@ -49,6 +62,17 @@ CASES = (
     Case("20 templates, CEL, as libraries write it", TEMPLATES, "cel"),
     Case("100 templates of which 20 match, Rego, as libraries write it", 5 * TEMPLATES, "library"),
 )
+
+
+def cases() -> tuple[Case, ...]:
+    """All of them, those of the public library where it is there."""
+    if (public := library()) is None:
+        return CASES
+    return (
+        *CASES,
+        Case("20 public templates, Rego, Pods of many shapes", TEMPLATES, REGO, public),
+        Case("20 public templates, CEL, Pods of many shapes", TEMPLATES, CEL, public),
+    )
 
 
 def write_pods(folder: Path, count: int) -> None:
@@ -126,9 +150,9 @@ def programs(policies: Path, pods: Path) -> list[Command]:
 
 
 def violations(name: str, output: bytes) -> int:
-    """The number of violations in a program's JSON output."""
+    """The number of violations in a program's JSON output; for gator an evaluation that failed is one, too."""
     document = json.loads(output)
-    return len(document) if name == "gator test" else int(document["violations"])
+    return len(document) if name == "gator test" else int(document["violations"]) + int(document["errors"])
 
 
 def compare(case: Case, scratch: Path, pods: int, repeats: int) -> list[str]:
@@ -137,11 +161,10 @@ def compare(case: Case, scratch: Path, pods: int, repeats: int) -> list[str]:
     Raises:
         RuntimeError: the programs don't find the same number of violations.
     """
-    folders = scratch / case.name.replace(" ", "-") / "policies", scratch / "pods"
+    folders = [scratch / case.name.replace(" ", "-") / name for name in ("policies", "pods")]
     for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    write_policies(folders[0], case)
-    write_pods(folders[1], pods)
+        folder.mkdir(parents=True)
+    case.write(*folders, pods)
     commands = programs(*folders)
     found = {command.name: violations(command.name, output_of(command)) for command in commands}
     if len(set(found.values())) != 1:
@@ -169,7 +192,7 @@ def main() -> None:
     parser.add_argument("--print", action="store_true", help="print the results and leave benchmarks/README.md alone")
     arguments = parser.parse_args()
     with scratch_folder() as scratch:
-        rows = [row for case in CASES for row in compare(case, Path(scratch), arguments.pods, arguments.repeats)]
+        rows = [row for case in cases() for row in compare(case, Path(scratch), arguments.pods, arguments.repeats)]
     text = f"{machine(arguments.repeats)}\n\n{table(rows)}"
     print(text)
     if not arguments.print:

@@ -27,12 +27,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import yaml
 from measure import ENVIRONMENT, held_by_tree, until
 from run import ATTEST, MEGABYTE, machine, scratch_folder, write
 
 from attest_governance.adapters.kubernetes import connect
-from cluster import CASE, install
-from gatekeeper import write_pods, write_policies
+from cluster import CASE, install, remove
+from gatekeeper import cases
+from public import REGO
 
 PODS = 1000
 DEPLOYMENTS = 50
@@ -40,6 +42,8 @@ CLIENTS = (1, 4)
 WARM = 200
 """Requests before anything is measured, of each client."""
 _END = b"\r\n\r\n"
+_LAST = b"\r\n0\r\n\r\n"
+"""The end of a body that comes in chunks, as Gatekeeper's do where they are long."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def reviews(folder: Path, deployments: int = 0) -> list[bytes]:
 
     With `deployments`, as many Pods are those of so many Deployments: they differ in their names alone.
     """
-    pods = [json.loads(path.read_text()) for path in sorted(folder.glob("*.yaml"))]
+    pods = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted(folder.glob("*.yaml"))]
     if deployments:
         pods = [{**pods[i % deployments], "metadata": named(pods[i % deployments], i)} for i in range(len(pods))]
     return [json.dumps(review(pod), separators=(",", ":")).encode() for pod in pods]
@@ -125,8 +129,8 @@ def answer(connection: ssl.SSLSocket, request: bytes) -> bytes:
     data = b""
     while (ends := data.find(_END)) < 0:
         data += received(connection)
-    length = next(int(line[15:]) for line in data[:ends].split(b"\r\n") if line[:15].lower() == b"content-length:")
-    while len(data) < ends + len(_END) + length:
+    lengths = [int(line[15:]) for line in data[:ends].split(b"\r\n") if line[:15].lower() == b"content-length:"]
+    while not data.endswith(_LAST) if not lengths else len(data) < ends + len(_END) + lengths[0]:
         data += received(connection)
     return data[ends + len(_END) :]
 
@@ -219,6 +223,12 @@ def gatekeeper(arguments: argparse.Namespace, policies: Path) -> Served:
     return Served("Gatekeeper", arguments.gatekeeper, int(found.stdout.split()[0]))
 
 
+def uninstall(arguments: argparse.Namespace, policies: Path) -> None:
+    """Gatekeeper has no policies any more."""
+    with closing(connect(kubeconfig=arguments.kubeconfig)) as cluster:
+        remove(cluster, policies)
+
+
 def ready(one: Served, bodies: list[bytes]) -> None:
     """Waits until a server denies what the policies forbid.
 
@@ -242,22 +252,28 @@ def main() -> None:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     with scratch_folder() as scratch:
-        policies, pods, empty = (Path(scratch, name) for name in ("policies", "pods", "empty"))
-        for folder in (policies, pods, empty):
-            folder.mkdir()
-        write_policies(policies, CASE)
-        write_pods(pods, PODS)
+        empty = Path(scratch, "empty")
+        empty.mkdir()
         (empty / "none.rego").write_text("package none\n\nviolation contains 1 if input.resource.kind == `None`\n")
-        bodies = reviews(pods)
-        with attest_server(Path(scratch), "-p", policies) as ours:
-            served = [ours, *([gatekeeper(arguments, policies)] if arguments.gatekeeper else [])]
-            for one in served:
-                ready(one, bodies)
-            found = rows(served, bodies, arguments)
-            alike = rows(served, reviews(pods, DEPLOYMENTS), arguments, f", {DEPLOYMENTS} Deployments")
+        found = []
+        for case in (CASE, *(each for each in cases() if each.public and each.rules == REGO)):
+            policies, pods = (Path(scratch, case.rules, name) for name in ("policies", "pods"))
+            policies.mkdir(parents=True)
+            pods.mkdir()
+            case.write(policies, pods, PODS)
+            of = ", public templates" if case.public else ""
+            bodies = reviews(pods)
+            with attest_server(Path(scratch), "-p", policies) as ours:
+                served = [ours, *([gatekeeper(arguments, policies)] if arguments.gatekeeper else [])]
+                for one in served:
+                    ready(one, bodies)
+                found += rows(served, bodies, arguments, of)
+                found += rows(served, reviews(pods, DEPLOYMENTS), arguments, f"{of}, {DEPLOYMENTS} Deployments")
+            if arguments.gatekeeper:
+                uninstall(arguments, policies)
         with attest_server(Path(scratch), "-p", empty) as ours:
             plain = rows([Served("attest serve, a policy of another kind", ours.url, ours.process)], bodies, arguments)
-    text = "\n".join([machine(arguments.repeats), "", *head, *found, *alike, *plain])
+    text = "\n".join([machine(arguments.repeats), "", *head, *found, *plain])
     print(text)
     if not arguments.print:
         write(text, "server")

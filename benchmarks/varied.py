@@ -48,6 +48,16 @@ def write_varied(count: int, folder: Path, *, seed: int = 1) -> None:
         (place / f"{number:06}.yaml").write_text(text, encoding="utf-8")
 
 
+def write_varied_pods(folder: Path, count: int, *, seed: int = 3) -> None:
+    """Writes `count` Pods into `folder`, which exists."""
+    chance = random.Random(seed)  # noqa: S311  # the same files on every run, nothing secret
+    for number in range(count):
+        metadata = {"name": f"{_name(chance)}-{number}", "namespace": "default"} | _some(chance, _METADATA)
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _pod(chance)}
+        text = yaml.dump(pod, Dumper=_Plain, sort_keys=False)
+        (folder / f"pod-{number:05}.yaml").write_text(text, encoding="utf-8")
+
+
 def _manifest(chance: random.Random, number: int) -> Manifest:
     kind, version, wrap = chance.choice(_KINDS)
     metadata = {"name": f"{_name(chance)}-{number}"} | _some(chance, _METADATA)

@@ -432,18 +432,20 @@ func (a *account) nowhere(arg *ast.Term) bool {
 
 // parametersAlike says whether an object of the parameters is equal to one of the resource.
 func (a *account) parametersAlike() bool {
-	parameters := member.At(a.query.Input, ast.InternedTerm("parameters"))
-	if parameters == nil {
-		return false
-	}
-	found := false
-	ast.WalkTerms(parameters, func(t *ast.Term) bool {
-		if object, isObject := t.Value.(ast.Object); isObject && object.Len() > 1 {
-			found = found || a.alike[looksOf(t)] > 0
+	q := a.query
+	if q.parametersAlike == nil {
+		found := false
+		if parameters := member.At(q.Input, ast.InternedTerm("parameters")); parameters != nil {
+			ast.WalkTerms(parameters, func(t *ast.Term) bool {
+				if object, isObject := t.Value.(ast.Object); isObject && object.Len() > 1 {
+					found = found || a.alike[looksOf(t)] > 0
+				}
+				return found
+			})
 		}
-		return found
-	})
-	return found
+		q.parametersAlike = &found
+	}
+	return *q.parametersAlike
 }
 
 func isSetOf(value *ast.Term) bool {

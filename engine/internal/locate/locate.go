@@ -43,6 +43,8 @@ type Query struct {
 	// Copy is that of Resource, for all queries that are about it. Together with Plans it spares evaluating again what was
 	// found for a resource of the same shape; without it every entry is evaluated.
 	Copy *Copy
+
+	parametersAlike *bool // whether an object of the parameters is equal to one of the resource; nil until somebody asks
 }
 
 // Plans is the analysis of the bodies that a rule leads to.
