@@ -32,7 +32,8 @@ type Machine struct {
 
 	always, current *lasting
 	byParameters    map[*ast.Term]*lasting
-	kept            int // about how many bytes are kept
+	untried         []uint // by document, the evaluation before which its calls are not kept
+	kept            int    // about how many bytes are kept
 }
 
 // layer is what an evaluation knows and has found out; each `with` lays a new one on top.

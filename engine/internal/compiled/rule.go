@@ -120,8 +120,6 @@ const manyCalls = 12
 // sees an argument of another resource again.
 const trialCalls = 64
 
-func (c *memo) worthKeeping() bool { return len(c.calls) < trialCalls || c.hits > len(c.calls) }
-
 func (c *memo) forget() {
 	if len(c.calls) > 0 {
 		clear(c.calls)

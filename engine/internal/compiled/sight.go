@@ -84,6 +84,9 @@ const (
 )
 
 func (m *Machine) fit(k *lasting) {
+	if len(m.untried) < m.program.docs {
+		m.untried = make([]uint, m.program.docs)
+	}
 	if p := m.program; k.size > mostKept || len(k.docs) < p.docs {
 		m.kept -= k.weight
 		*k = lasting{docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs)}
@@ -133,6 +136,21 @@ func (m *Machine) keepFor(input *ast.Term) {
 	m.current = k
 }
 
+// runsBetweenTrials is for how many evaluations the calls of a function are not kept that was not asked the same again.
+const runsBetweenTrials = 10_000
+
+// worthKeeping says whether calls of a function are kept for other evaluations.
+func (m *Machine) worthKeeping(d *document, known *memo) bool {
+	if m.runs < m.untried[d.id] {
+		return false
+	}
+	if len(known.calls) < trialCalls || known.hits > len(known.calls) {
+		return true
+	}
+	m.untried[d.id] = m.runs + runsBetweenTrials
+	return false
+}
+
 // memo is where calls of a function are remembered; kept is nil where they are forgotten with the evaluation.
 func (m *Machine) memo(d *document) (calls *memo, kept *lasting) {
 	if m.layer == &m.bottom {
@@ -140,7 +158,7 @@ func (m *Machine) memo(d *document) (calls *memo, kept *lasting) {
 		if d.sight == seesArguments {
 			k = m.always
 		}
-		if known := &k.memos[d.id]; d.sight < seesMore && known.worthKeeping() {
+		if known := &k.memos[d.id]; d.sight < seesMore && m.worthKeeping(d, known) {
 			return known, k
 		}
 	}

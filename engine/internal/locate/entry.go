@@ -8,6 +8,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
+// pointerEscapes are those of a JSON Pointer (RFC 6901).
+var pointerEscapes = strings.NewReplacer("~1", "/", "~0", "~")
+
 // Bounds of a path that a rule states.
 const (
 	maxPathText = 4096
@@ -114,9 +117,8 @@ func splitText(text string) ([]string, bool) {
 	}
 	var keys []string
 	if strings.HasPrefix(text, "/") {
-		unescape := strings.NewReplacer("~1", "/", "~0", "~")
 		for _, key := range strings.Split(text[1:], "/") {
-			keys = append(keys, unescape.Replace(key))
+			keys = append(keys, pointerEscapes.Replace(key))
 		}
 	} else {
 		keys = splitDotted(text)

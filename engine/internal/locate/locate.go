@@ -44,7 +44,8 @@ type Query struct {
 	// found for a resource of the same shape; without it every entry is evaluated.
 	Copy *Copy
 
-	parametersAlike *bool // whether an object of the parameters is equal to one of the resource; nil until somebody asks
+	copied          *ast.Term // Input with the copy in the place of the resource; nil until an evaluation needs it
+	parametersAlike *bool     // whether an object of the parameters is equal to one of the resource; nil until somebody asks
 }
 
 // Plans is the analysis of the bodies that a rule leads to.
@@ -130,8 +131,8 @@ func (q *Query) circumstances() circumstances {
 }
 
 func evaluate(ctx context.Context, q Query, open []wanted, paths [][]any) error {
-	t := newTracer(q, open)
-	stopped, err := t.run(ctx, q, ast.NewBody(ast.NewExpr(ast.NewTerm(q.Rule))))
+	t := newTracer(&q, open)
+	stopped, err := t.run(ctx, &q, ast.NewBody(ast.NewExpr(ast.NewTerm(q.Rule))))
 	t.write(paths)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -143,7 +144,7 @@ func evaluate(ctx context.Context, q Query, open []wanted, paths [][]any) error 
 }
 
 // run evaluates a query while the tracer watches, until it has seen enough.
-func (t *tracer) run(ctx context.Context, q Query, body ast.Body) (stopped bool, err error) {
+func (t *tracer) run(ctx context.Context, q *Query, body ast.Body) (stopped bool, err error) {
 	t.cancel = topdown.NewCancel()
 	defer context.AfterFunc(ctx, t.cancel.Cancel)()
 	store := q.Store

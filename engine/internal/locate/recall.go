@@ -57,14 +57,14 @@ type part struct {
 type gap struct{ scalars []int }
 
 // recall finds the path of an entry among what is known.
-func (m *memory) recall(s *Sketch, in circumstances, entry *ast.Term) ([]any, bool) {
+func (m *memory) recall(of *Sketch, in circumstances, entry *ast.Term) ([]any, bool) {
 	m.mu.RLock()
 	patterns := m.known[in]
 	m.mu.RUnlock()
 	if len(patterns) == 0 {
 		return nil, false
 	}
-	tokens := flatten(entry)
+	s, tokens := of.gathered(), flatten(entry)
 	for i := range patterns {
 		if patterns[i].fits(s, tokens) {
 			return patterns[i].path, true
@@ -74,11 +74,11 @@ func (m *memory) recall(s *Sketch, in circumstances, entry *ast.Term) ([]any, bo
 }
 
 // learn keeps what an evaluation has found.
-func (m *memory) learn(s *Sketch, in circumstances, entry *ast.Term, path []any) {
+func (m *memory) learn(of *Sketch, in circumstances, entry *ast.Term, path []any) {
 	if m.full(in) { // then what is not known is evaluated each time
 		return
 	}
-	p, ok := newPattern(s, flatten(entry), path)
+	p, ok := newPattern(of.gathered(), flatten(entry), path)
 	if !ok {
 		return
 	}
@@ -134,7 +134,7 @@ func flatten(entry *ast.Term) []token {
 	return []token{{text: entry.String()}}
 }
 
-func newPattern(s *Sketch, tokens []token, path []any) (pattern, bool) {
+func newPattern(s *scalars, tokens []token, path []any) (pattern, bool) {
 	p := pattern{path: path, blamed: s.at(path)}
 	for _, t := range tokens {
 		if !t.isText {
@@ -144,7 +144,7 @@ func newPattern(s *Sketch, tokens []token, path []any) (pattern, bool) {
 		p.leaves = append(p.leaves, leaf{parts: p.cut(s, t.text)})
 	}
 	if p.blamed >= 0 {
-		p.value = s.scalars[p.blamed].full
+		p.value = s.all[p.blamed].full
 		p.inGap = p.holds(p.blamed)
 	}
 	return p, p.anchored(s) && p.named(tokens)
@@ -190,7 +190,7 @@ func (p *pattern) holds(scalar int) bool {
 
 // anchored says whether the entry names a value of every array element on the path that none of its neighbours has:
 // else another element of another resource could be meant.
-func (p *pattern) anchored(s *Sketch) bool {
+func (p *pattern) anchored(s *scalars) bool {
 	for depth, key := range p.path {
 		if _, isIndex := key.(int); isIndex && !p.tells(s, p.path[:depth+1]) {
 			return false
@@ -200,12 +200,12 @@ func (p *pattern) anchored(s *Sketch) bool {
 }
 
 // tells says whether some gap tells an element from the others of its array.
-func (p *pattern) tells(s *Sketch, element []any) bool {
+func (p *pattern) tells(s *scalars, element []any) bool {
 	array := element[:len(element)-1]
 	for _, g := range p.gaps {
 		own, others := 0, 0
 		for _, i := range g.scalars {
-			switch path := s.scalars[i].path; {
+			switch path := s.all[i].path; {
 			case startsWith(path, element):
 				own++
 			case startsWith(path, array):
@@ -220,7 +220,7 @@ func (p *pattern) tells(s *Sketch, element []any) bool {
 }
 
 // cut splits a text at the values of the resource, the longest first at each word.
-func (p *pattern) cut(s *Sketch, text string) []part {
+func (p *pattern) cut(s *scalars, text string) []part {
 	parts := []part{}
 	literal := 0
 	for at := 0; at < len(text); {
@@ -247,7 +247,7 @@ func (p *pattern) cut(s *Sketch, text string) []part {
 	return parts
 }
 
-func longest(s *Sketch, text string) string {
+func longest(s *scalars, text string) string {
 	found := ""
 	for _, value := range s.starts[text[0]] {
 		if len(value) > len(found) && strings.HasPrefix(text, value) && wordEnds(text, len(value)) {
@@ -270,11 +270,11 @@ func wordEnds(text string, at int) bool {
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
 
 // fits says whether the tokens are the pattern's with the values of another resource of the same shape.
-func (p *pattern) fits(s *Sketch, tokens []token) bool {
+func (p *pattern) fits(s *scalars, tokens []token) bool {
 	if len(tokens) != len(p.leaves) {
 		return false
 	}
-	if p.blamed >= 0 && !p.inGap && s.scalars[p.blamed].full != p.value {
+	if p.blamed >= 0 && !p.inGap && s.all[p.blamed].full != p.value {
 		return false
 	}
 	for i, t := range tokens {
@@ -285,7 +285,7 @@ func (p *pattern) fits(s *Sketch, tokens []token) bool {
 	return true
 }
 
-func (l leaf) fits(s *Sketch, gaps []gap, t token) bool {
+func (l leaf) fits(s *scalars, gaps []gap, t token) bool {
 	if l.parts == nil {
 		return !t.isText && l.token == t.text
 	}
@@ -307,10 +307,10 @@ func (l leaf) fits(s *Sketch, gaps []gap, t token) bool {
 }
 
 // value is what all scalars of the gap have in this resource, and no other scalar has.
-func (g gap) value(s *Sketch) (string, bool) {
-	text := s.scalars[g.scalars[0]].text
+func (g gap) value(s *scalars) (string, bool) {
+	text := s.all[g.scalars[0]].text
 	for _, i := range g.scalars[1:] {
-		if s.scalars[i].text != text {
+		if s.all[i].text != text {
 			return "", false
 		}
 	}

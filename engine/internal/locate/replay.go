@@ -39,13 +39,13 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 			}
 		}
 	}
-	t := newTracer(*a.query, nil)
+	t := newTracer(a.query, nil)
 	again, ok := a.prepare(t.tree, pins, chosen)
 	if !ok {
 		return false
 	}
 	t.replayed = again
-	if _, err := t.run(ctx, *a.query, again.frame.body); again.found == nil || ctx.Err() != nil || err != nil && !t.stopped {
+	if _, err := t.run(ctx, a.query, again.frame.body); again.found == nil || ctx.Err() != nil || err != nil && !t.stopped {
 		return false
 	}
 	a.hear(chosen, again.found)

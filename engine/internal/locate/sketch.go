@@ -9,18 +9,23 @@ import (
 
 // Sketch is a resource seen from afar: its shape (keys, lengths, types) and its scalars in the order in which they
 // stand. Two resources of one shape have the same paths in the same order, so a scalar of one is named by its number in
-// the other. A Sketch never changes and serves all rules that are asked about its resource.
+// the other. It serves all rules that are asked about its resource, one after the other; its scalars are gathered when
+// something is known of its shape.
 type Sketch struct {
-	shape   uint64
-	scalars []scalar
-	byText  map[string][]int
-	starts  [256][]string // the texts by their first byte
+	shape uint64
+	of    *ast.Term
+	*scalars
+}
+
+type scalars struct {
+	all    []scalar
+	byText map[string][]int
+	starts [256][]string // the texts by their first byte
 }
 
 type scalar struct {
 	path []any
 	text string // as a message would show it; "" for null and booleans, which say too little to recognise them by
-	kind byte   // 's'tring, 'n'umber, 'b'oolean, '0' null
 	full string // what the value is, to compare it
 }
 
@@ -31,53 +36,85 @@ var shapeSeed = maphash.MakeSeed()
 
 // NewSketch returns nil for a resource that is too large to be worth it.
 func NewSketch(resource *ast.Term) *Sketch {
-	s := &Sketch{byText: map[string][]int{}}
 	var hash maphash.Hash
 	hash.SetSeed(shapeSeed)
-	if !s.walk(resource, nil, &hash) {
+	left := maxScalars
+	if !outline(resource, &hash, &left) {
 		return nil
 	}
-	s.shape = hash.Sum64()
-	return s
+	return &Sketch{shape: hash.Sum64(), of: resource}
 }
 
-func (s *Sketch) walk(term *ast.Term, path []any, hash *maphash.Hash) bool {
+// outline writes the shape of a value, and counts the scalars that it may still have; false for one that is too large.
+func outline(term *ast.Term, hash *maphash.Hash, left *int) bool {
 	switch v := term.Value.(type) {
 	case ast.Object:
-		return s.walkObject(v, path, hash)
+		mark(hash, '{', strconv.Itoa(v.Len()))
+		return !v.Until(func(key, value *ast.Term) bool {
+			name, ok := key.Value.(ast.String)
+			if !ok {
+				return true
+			}
+			mark(hash, ':', string(name))
+			return !outline(value, hash, left)
+		})
 	case *ast.Array:
 		mark(hash, '[', strconv.Itoa(v.Len()))
 		for i := range v.Len() {
-			if !s.walk(v.Elem(i), with(path, i), hash) {
+			if !outline(v.Elem(i), hash, left) {
 				return false
 			}
 		}
 		return true
-	case ast.String:
-		s.add(path, 's', string(v), string(v))
-	case ast.Number:
-		s.add(path, 'n', string(v), string(v))
-	case ast.Boolean:
-		s.add(path, 'b', "", v.String())
-	case ast.Null:
-		s.add(path, '0', "", "")
-	default:
-		return false
 	}
-	_ = hash.WriteByte(s.scalars[len(s.scalars)-1].kind) // writing to a hash never fails
-	return len(s.scalars) <= maxScalars
+	kind := kindOfScalar(term.Value)
+	_ = hash.WriteByte(kind) // writing to a hash never fails
+	*left--
+	return kind != 0 && *left >= 0
 }
 
-func (s *Sketch) walkObject(v ast.Object, path []any, hash *maphash.Hash) bool {
-	mark(hash, '{', strconv.Itoa(v.Len()))
-	return !v.Until(func(key, value *ast.Term) bool {
-		name, ok := key.Value.(ast.String)
-		if !ok {
-			return true
+// kindOfScalar is 's'tring, 'n'umber, 'b'oolean, '0' for null; 0 for anything else.
+func kindOfScalar(value ast.Value) byte {
+	switch value.(type) {
+	case ast.String:
+		return 's'
+	case ast.Number:
+		return 'n'
+	case ast.Boolean:
+		return 'b'
+	case ast.Null:
+		return '0'
+	}
+	return 0
+}
+
+// gathered are the scalars.
+func (s *Sketch) gathered() *scalars {
+	if s.scalars == nil {
+		s.scalars = &scalars{byText: map[string][]int{}}
+		s.scalars.gather(s.of, nil)
+	}
+	return s.scalars
+}
+
+func (s *scalars) gather(term *ast.Term, path []any) {
+	switch v := term.Value.(type) {
+	case ast.Object:
+		v.Foreach(func(key, value *ast.Term) {
+			name, _ := key.Value.(ast.String)
+			s.gather(value, with(path, string(name)))
+		})
+	case *ast.Array:
+		for i := range v.Len() {
+			s.gather(v.Elem(i), with(path, i))
 		}
-		mark(hash, ':', string(name))
-		return !s.walk(value, with(path, string(name)), hash)
-	})
+	case ast.String:
+		s.add(path, string(v), string(v))
+	case ast.Number:
+		s.add(path, string(v), string(v))
+	default:
+		s.add(path, "", v.String())
+	}
 }
 
 // mark writes a token; its length keeps two tokens from reading like one.
@@ -89,20 +126,20 @@ func mark(hash *maphash.Hash, kind byte, text string) {
 
 func with(path []any, key any) []any { return append(path[:len(path):len(path)], key) }
 
-func (s *Sketch) add(path []any, kind byte, text, full string) {
+func (s *scalars) add(path []any, text, full string) {
 	if text != "" {
 		if s.byText[text] == nil {
 			s.starts[text[0]] = append(s.starts[text[0]], text)
 		}
-		s.byText[text] = append(s.byText[text], len(s.scalars))
+		s.byText[text] = append(s.byText[text], len(s.all))
 	}
-	s.scalars = append(s.scalars, scalar{path: path, text: text, kind: kind, full: full})
+	s.all = append(s.all, scalar{path: path, text: text, full: full})
 }
 
 // at is the number of the scalar at a path, or -1.
-func (s *Sketch) at(path []any) int {
-	for i := range s.scalars {
-		if samePath(s.scalars[i].path, path) {
+func (s *scalars) at(path []any) int {
+	for i := range s.all {
+		if samePath(s.all[i].path, path) {
 			return i
 		}
 	}

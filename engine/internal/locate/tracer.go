@@ -35,7 +35,7 @@ type tracer struct {
 	replayed *replayed // the expressions of the query itself that are judged; nil where rules are
 }
 
-func newTracer(q Query, open []wanted) *tracer {
+func newTracer(q *Query, open []wanted) *tracer {
 	if q.Copy == nil {
 		q.Copy = NewCopy(q.Resource)
 	}

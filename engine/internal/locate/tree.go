@@ -142,14 +142,16 @@ func (c *Copy) copyObject(v ast.Object, n *node) ast.Value {
 }
 
 // input is the input of the query with the copy in place of the resource.
-func (t *tree) input(q Query) *ast.Term {
-	input := q.Input
-	for _, root := range q.Roots {
-		if len(root) > 0 && input != nil {
-			input = t.replace(input, root[1:], q.Resource)
+func (t *tree) input(q *Query) *ast.Term {
+	if q.copied == nil {
+		q.copied = q.Input
+		for _, root := range q.Roots {
+			if len(root) > 0 && q.copied != nil {
+				q.copied = t.replace(q.copied, root[1:], q.Resource)
+			}
 		}
 	}
-	return input
+	return q.copied
 }
 
 func (t *tree) replace(in *ast.Term, path ast.Ref, resource *ast.Term) *ast.Term {

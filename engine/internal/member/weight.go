@@ -35,18 +35,28 @@ func weightOf(t *ast.Term, limit int) int {
 }
 
 func weightWithin(collection ast.Value, limit int) int {
-	sum := 0
-	add := func(part *ast.Term) bool {
-		sum += weightOf(part, limit-sum)
-		return sum > limit
-	}
 	switch v := collection.(type) {
 	case *ast.Array:
-		v.Until(add)
+		sum := 0
+		for i := 0; i < v.Len() && sum <= limit; i++ {
+			sum += weightOf(v.Elem(i), limit-sum)
+		}
+		return sum
 	case ast.Set:
-		v.Until(add)
+		sum := 0
+		v.Until(func(element *ast.Term) bool {
+			sum += weightOf(element, limit-sum)
+			return sum > limit
+		})
+		return sum
 	case ast.Object:
-		v.Until(func(key, value *ast.Term) bool { return add(key) || add(value) })
+		sum := 0
+		v.Until(func(key, value *ast.Term) bool {
+			sum += weightOf(key, limit-sum)
+			sum += weightOf(value, limit-sum)
+			return sum > limit
+		})
+		return sum
 	}
-	return sum
+	return 0
 }
