@@ -383,7 +383,7 @@ func (a *account) variable(v ast.Var) (place, bool) {
 
 // holder is the reference behind a term where it is to something of the input that the resource is only a part of.
 func (r *recipe) holder(q *Query, t *ast.Term) ast.Ref {
-	if v, isVar := t.Value.(ast.Var); isVar && r.aliases[v] != nil {
+	if v, isVar := t.Value.(ast.Var); isVar && r != nil && r.aliases[v] != nil {
 		t = r.aliases[v]
 	}
 	ref, isRef := t.Value.(ast.Ref)

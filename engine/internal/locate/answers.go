@@ -2,6 +2,7 @@ package locate
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -37,15 +38,27 @@ type question struct {
 	parameters int // their hash
 	hash       uint64
 	parts      []seen
+	kind       uint64  // the hash of all but the values of parts
+	shape      *Sketch // of these values
+	sketched   bool
 }
 
 // seen is a value, nil where there is none, after so many keys that lead somewhere.
 type seen struct {
 	value *ast.Term
 	depth int
+	pin   int // below which it stands, by these keys
+	keys  ast.Ref
 }
 
-// answer is what they said: a candidate for each, by the way from a pin or, at -1, from the resource to it.
+// What stands below no pin.
+const (
+	resource = -1 - iota // it stands below the resource
+	request              // it is another part of the input
+	exact                // it is known as it is, and not by its shape
+)
+
+// answer is what they said: a candidate for each, by the way from a pin or the resource to it.
 type answer struct {
 	question
 	said []relativeTo
@@ -71,7 +84,7 @@ func (q *question) equals(other *question) bool {
 
 func (s seen) equals(other seen) bool {
 	if s.value == nil || other.value == nil {
-		return s == other
+		return s.value == other.value && s.depth == other.depth
 	}
 	return s.depth == other.depth && compiled.Alike(s.value, other.value)
 }
@@ -97,49 +110,161 @@ func (k *answers) learn(q *question, said []relativeTo) {
 	k.known[q.hash] = answer{*q, said}
 }
 
-func (q *question) add(value *ast.Term, depth int) {
-	q.parts = append(q.parts, seen{value, depth})
-	q.mix(uint64(depth))
-	if value != nil {
-		q.mix(uint64(value.Hash()))
+func (q *question) add(part seen) {
+	q.parts = append(q.parts, part)
+	q.hash, q.kind = mixed(q.hash, uint64(part.depth)), mixed(q.kind, uint64(part.depth))
+	if part.value == nil {
+		return
+	}
+	hash := uint64(part.value.Hash())
+	if q.hash = mixed(q.hash, hash); part.pin == exact {
+		q.kind = mixed(q.kind, hash)
 	}
 }
 
-func (q *question) mix(x uint64) { q.hash = (q.hash ^ x) * 1099511628211 } // wraps around, as hashes do
+func mixed(hash, x uint64) uint64 { return (hash ^ x) * 1099511628211 } // wraps around, as hashes do
 
-// question is what the expressions that were chosen can read; false where that is not known.
-func (a *account) question(chosen []int, pins []pin) (*question, bool) {
-	if !a.query.remembers() {
+// sketch is the shape of the parts; nil where they are too large.
+func (q *question) sketch() *Sketch {
+	if !q.sketched {
+		q.sketched = true
+		var items [][2]*ast.Term
+		for i := range q.parts {
+			if part := &q.parts[i]; part.pin != exact && part.value != nil {
+				items = append(items, [2]*ast.Term{ast.StringTerm(strconv.Itoa(i)), part.value})
+			}
+		}
+		q.shape = NewSketch(ast.ObjectTerm(items...))
+	}
+	return q.shape
+}
+
+func (q *question) circumstances() circumstances {
+	return circumstances{shape: q.sketch().shape, parameters: q.parameters, asked: q.kind}
+}
+
+// blamed is the way in the sketch to the place that was named; no way where it holds the parts. It is false where there is no
+// one place, or one that is not among the parts.
+func (q *question) blamed(found []candidate, said []relativeTo) (path []any, ok bool) {
+	if q.sketch() == nil {
 		return nil, false
 	}
-	q := &question{recipe: a.recipe, chosen: chosen, parameters: a.query.circumstances().parameters, hash: 14695981039346656037}
-	q.mix(uint64(q.parameters))
-	for _, i := range chosen {
-		if !a.sights[i].known {
+	best := 0
+	for i := range found {
+		if found[i].better(found[best]) {
+			best = i
+		}
+	}
+	for i := range found {
+		if found[i].class == found[best].class && found[i].class != nothing && found[i].at != found[best].at {
 			return nil, false
 		}
-		q.mix(uint64(i))
+	}
+	c := &said[best]
+	if c.class == nothing {
+		return nil, true
+	}
+	for i := range q.parts {
+		if part := &q.parts[i]; part.value != nil && part.pin == c.pin && len(c.path) >= len(part.keys) && leads(part.keys, c.path) {
+			return append([]any{strconv.Itoa(i)}, c.path[len(part.keys):]...), true
+		}
+	}
+	return nil, composite(found[best].at.term)
+}
+
+// leads says whether a way begins with keys.
+func leads(keys ast.Ref, path []any) bool {
+	for i, key := range keys {
+		if !key.Equal(keyTerm(path[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// remembered settles what expressions said where that is known: of the same that they can read, or of what has the same
+// shape where the entry tells that it must be the same place (recall.go).
+func (a *account) remembered(asked *question, pins []pin) bool {
+	if asked == nil {
+		return false
+	}
+	said, known := a.query.Plans.answers.recall(asked)
+	if !known {
+		if asked.sketch() == nil {
+			return false
+		}
+		said, known = a.query.Plans.alike.recall(asked.sketch(), asked.circumstances(), a.derivation.Element)
+	}
+	if !known {
+		return false
+	}
+	found, ok := a.resolve(said, pins)
+	if ok {
+		a.hear(asked.chosen, found)
+	}
+	return ok
+}
+
+func (a *account) remember(asked *question, found []candidate, pins []pin) {
+	if asked == nil {
+		return
+	}
+	said, tellable := relative(found, pins)
+	if !tellable {
+		return
+	}
+	if path, ok := asked.blamed(found, said); ok {
+		a.query.Plans.alike.learn(asked.sketch(), asked.circumstances(), a.derivation.Element, path, said)
+	}
+	a.query.Plans.answers.learn(asked, said)
+}
+
+// question is what the expressions that were chosen can read; nil where that is not known.
+func (a *account) question(chosen []int, pins []pin) *question {
+	if !a.query.remembers() {
+		return nil
+	}
+	parameters := a.query.circumstances().parameters
+	q := &question{recipe: a.recipe, chosen: chosen, parameters: parameters, hash: mixed(a.recipe.number, uint64(parameters)), kind: a.recipe.number}
+	for _, i := range chosen {
+		if !a.sights[i].known {
+			return nil
+		}
+		q.hash, q.kind = mixed(q.hash, uint64(i)), mixed(q.kind, uint64(i))
 		for _, read := range a.sights[i].input {
 			value, depth := reach(a.query.Input, read.keys)
 			if read.shallow && value != nil && composite(value) {
 				value = ast.InternedEmptyObject
 			}
-			q.add(value, depth)
+			of, keys := a.within(read.keys)
+			q.add(seen{value, depth, of, keys})
 		}
 	}
-	for _, p := range pins {
+	for k, p := range pins {
 		if p.at == nil {
-			q.add(p.value, 0)
+			q.add(seen{value: p.value, pin: exact})
 			continue
 		}
-		q.add(p.at.kind(), p.at.depth)
+		q.add(seen{value: p.at.kind(), depth: p.at.depth, pin: exact})
 		for _, i := range chosen {
 			for _, path := range a.sights[i].reads[p.name] {
-				q.add(reach(p.at.term, a.keysOf(path)))
+				path = a.keysOf(path)
+				value, depth := reach(p.at.term, path)
+				q.add(seen{value, depth, k, path})
 			}
 		}
 	}
-	return q, true
+	return q
+}
+
+// within are keys of the input as keys of the resource, where they lead into it.
+func (a *account) within(keys ast.Ref) (of int, below ast.Ref) {
+	for _, root := range a.query.Roots {
+		if len(keys) >= len(root)-1 && slices.EqualFunc(root[1:], keys[:len(root)-1], (*ast.Term).Equal) {
+			return resource, keys[len(root)-1:]
+		}
+	}
+	return request, keys
 }
 
 // reach is what stands below a value, nil where nothing does, and how many keys lead somewhere.
@@ -184,7 +309,7 @@ func (n *node) kind() *ast.Term {
 // relative tells candidates by where they stand from the pins; false where one stands elsewhere, in an element of an array.
 func relative(found []candidate, pins []pin) (said []relativeTo, ok bool) {
 	for _, c := range found {
-		r := relativeTo{candidate: c, pin: -1}
+		r := relativeTo{candidate: c, pin: resource}
 		if c.class != nothing {
 			r.path = c.at.path()
 			for i, p := range pins {

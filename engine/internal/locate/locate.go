@@ -52,7 +52,8 @@ type Query struct {
 type Plans struct {
 	bodies  sync.Map // bodyKey → plan
 	recipes sync.Map // *ast.Rule → *recipe
-	memory  memory
+	memory  memory[[]any]
+	alike   memory[[]relativeTo] // what expressions said, by the shape of what they can read
 	answers answers
 
 	aim     sync.Once
@@ -116,7 +117,7 @@ func (q *Query) remembers() bool {
 
 func (q *Query) learn(entry *ast.Term, path []any) {
 	if len(path) > 0 && q.remembers() {
-		q.Plans.memory.learn(q.Copy.seen(), q.circumstances(), entry, path)
+		q.Plans.memory.learn(q.Copy.seen(), q.circumstances(), entry, path, path)
 	}
 }
 

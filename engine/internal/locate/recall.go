@@ -16,14 +16,15 @@ import (
 // each array it is about. Anything else is evaluated.
 
 // memory is what a rule's entries were about, by the shape of the resource and the parameters.
-type memory struct {
+type memory[About any] struct {
 	mu    sync.RWMutex
-	known map[circumstances][]pattern
+	known map[circumstances][]pattern[About]
 }
 
 type circumstances struct {
 	shape      uint64
 	parameters int
+	asked      uint64 // what was asked of it; nothing where the entry as a whole was
 }
 
 // Bounds of a memory. What does not fit is evaluated each time.
@@ -32,9 +33,10 @@ const (
 	maxPatterns      = 64
 )
 
-// pattern is an entry with gaps, and the path that it is about.
-type pattern struct {
+// pattern is an entry with gaps, and what it is about: the path to a field.
+type pattern[About any] struct {
 	leaves []leaf
+	about  About
 	path   []any
 	blamed int    // the scalar at path, or -1
 	value  string // what it must be; ignored when a gap holds it
@@ -57,35 +59,35 @@ type part struct {
 type gap struct{ scalars []int }
 
 // recall finds the path of an entry among what is known.
-func (m *memory) recall(of *Sketch, in circumstances, entry *ast.Term) ([]any, bool) {
+func (m *memory[About]) recall(of *Sketch, in circumstances, entry *ast.Term) (about About, ok bool) {
 	m.mu.RLock()
 	patterns := m.known[in]
 	m.mu.RUnlock()
 	if len(patterns) == 0 {
-		return nil, false
+		return about, false
 	}
 	s, tokens := of.gathered(), flatten(entry)
 	for i := range patterns {
 		if patterns[i].fits(s, tokens) {
-			return patterns[i].path, true
+			return patterns[i].about, true
 		}
 	}
-	return nil, false
+	return about, false
 }
 
 // learn keeps what an evaluation has found.
-func (m *memory) learn(of *Sketch, in circumstances, entry *ast.Term, path []any) {
+func (m *memory[About]) learn(of *Sketch, in circumstances, entry *ast.Term, path []any, about About) {
 	if m.full(in) { // then what is not known is evaluated each time
 		return
 	}
-	p, ok := newPattern(of.gathered(), flatten(entry), path)
+	p, ok := newPattern(of.gathered(), flatten(entry), path, about)
 	if !ok {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.known == nil {
-		m.known = map[circumstances][]pattern{}
+		m.known = map[circumstances][]pattern[About]{}
 	}
 	if m.holdsAll(in) {
 		return
@@ -95,13 +97,13 @@ func (m *memory) learn(of *Sketch, in circumstances, entry *ast.Term, path []any
 }
 
 // full says whether nothing more is kept of some circumstances.
-func (m *memory) full(in circumstances) bool {
+func (m *memory[About]) full(in circumstances) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return m.holdsAll(in)
 }
 
-func (m *memory) holdsAll(in circumstances) bool {
+func (m *memory[About]) holdsAll(in circumstances) bool {
 	patterns, seen := m.known[in]
 	return !seen && len(m.known) >= maxCircumstances || len(patterns) >= maxPatterns
 }
@@ -134,8 +136,8 @@ func flatten(entry *ast.Term) []token {
 	return []token{{text: entry.String()}}
 }
 
-func newPattern(s *scalars, tokens []token, path []any) (pattern, bool) {
-	p := pattern{path: path, blamed: s.at(path)}
+func newPattern[About any](s *scalars, tokens []token, path []any, about About) (pattern[About], bool) {
+	p := pattern[About]{about: about, path: path, blamed: s.at(path)}
 	for _, t := range tokens {
 		if !t.isText {
 			p.leaves = append(p.leaves, leaf{token: t.text})
@@ -153,7 +155,7 @@ func newPattern(s *scalars, tokens []token, path []any) (pattern, bool) {
 // named says whether the entry tells the blamed scalar from its neighbours, by its value or by its key. "web has too
 // much" could be about either of two limits in another resource, and which of them an evaluation finds first must not
 // depend on what was seen before. What is no scalar is blamed for its shape, which is the same.
-func (p *pattern) named(tokens []token) bool {
+func (p *pattern[About]) named(tokens []token) bool {
 	if p.blamed < 0 || p.inGap {
 		return true
 	}
@@ -184,13 +186,13 @@ func hasWord(text, word string) bool {
 }
 
 // holds says whether a scalar is in some gap.
-func (p *pattern) holds(scalar int) bool {
+func (p *pattern[About]) holds(scalar int) bool {
 	return slices.ContainsFunc(p.gaps, func(g gap) bool { return slices.Contains(g.scalars, scalar) })
 }
 
 // anchored says whether the entry names a value of every array element on the path that none of its neighbours has:
 // else another element of another resource could be meant.
-func (p *pattern) anchored(s *scalars) bool {
+func (p *pattern[About]) anchored(s *scalars) bool {
 	for depth, key := range p.path {
 		if _, isIndex := key.(int); isIndex && !p.tells(s, p.path[:depth+1]) {
 			return false
@@ -200,7 +202,7 @@ func (p *pattern) anchored(s *scalars) bool {
 }
 
 // tells says whether some gap tells an element from the others of its array.
-func (p *pattern) tells(s *scalars, element []any) bool {
+func (p *pattern[About]) tells(s *scalars, element []any) bool {
 	array := element[:len(element)-1]
 	for _, g := range p.gaps {
 		own, others := 0, 0
@@ -220,7 +222,7 @@ func (p *pattern) tells(s *scalars, element []any) bool {
 }
 
 // cut splits a text at the values of the resource, the longest first at each word.
-func (p *pattern) cut(s *scalars, text string) []part {
+func (p *pattern[About]) cut(s *scalars, text string) []part {
 	parts := []part{}
 	literal := 0
 	for at := 0; at < len(text); {
@@ -270,7 +272,7 @@ func wordEnds(text string, at int) bool {
 func isWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
 
 // fits says whether the tokens are the pattern's with the values of another resource of the same shape.
-func (p *pattern) fits(s *scalars, tokens []token) bool {
+func (p *pattern[About]) fits(s *scalars, tokens []token) bool {
 	if len(tokens) != len(p.leaves) {
 		return false
 	}

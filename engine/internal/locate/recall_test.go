@@ -187,12 +187,12 @@ func TestWhatIsRecalled(t *testing.T) {
 func TestAMemoryIsBounded(t *testing.T) {
 	s := NewSketch(term(t, "{a: b}"))
 	path := []any{"a"}
-	var entries, shapes memory
+	var entries, shapes memory[[]any]
 	for i := range 2 * maxPatterns {
-		entries.learn(s, circumstances{}, ast.StringTerm(fmt.Sprintf("%d: b", i)), path)
+		entries.learn(s, circumstances{}, ast.StringTerm(fmt.Sprintf("%d: b", i)), path, path)
 	}
 	for i := range 2 * maxCircumstances {
-		shapes.learn(s, circumstances{parameters: i}, ast.StringTerm("b"), path)
+		shapes.learn(s, circumstances{parameters: i}, ast.StringTerm("b"), path, path)
 	}
 	for i := range 2 * maxCircumstances {
 		if _, ok := shapes.recall(s, circumstances{parameters: i}, ast.StringTerm("b")); ok != (i < maxCircumstances) {
@@ -204,7 +204,7 @@ func TestAMemoryIsBounded(t *testing.T) {
 			t.Errorf("entry %d: %v", i, ok)
 		}
 	}
-	shapes.learn(s, circumstances{}, ast.StringTerm("more of b"), path)
+	shapes.learn(s, circumstances{}, ast.StringTerm("more of b"), path, path)
 	if _, ok := shapes.recall(s, circumstances{}, ast.StringTerm("more of b")); !ok {
 		t.Error("nothing more is kept of a shape that is known")
 	}

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -12,6 +13,7 @@ import (
 // recipe is how the field to blame is read from a derivation of a rule of the watched set.
 type recipe struct {
 	plan
+	number   uint64 // of its own
 	body     ast.Body
 	aliases  map[ast.Var]*ast.Term // variables that name a reference or another variable
 	keys     map[ast.Var]ast.Ref   // variables that a reference enumerates, with the reference before them
@@ -38,6 +40,8 @@ type callee struct {
 	reads    [][]ast.Ref // by argument, the keys of what they read of it
 }
 
+var recipes atomic.Uint64
+
 // recipe is that of a rule; nil where nothing can be read. A rule belongs to one set alone, so it is a target or is not.
 func (q *Query) recipe(rule *ast.Rule, target bool) *recipe {
 	if known, ok := q.Plans.recipes.Load(rule); ok {
@@ -53,7 +57,8 @@ func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 		return nil
 	}
 	r := &recipe{
-		plan: analyse(q.Compiler, rule.Body, sinks(rule, target, nil), func(*ast.Term) bool { return false }), body: rule.Body,
+		number: recipes.Add(1),
+		plan:   analyse(q.Compiler, rule.Body, sinks(rule, target, nil), func(*ast.Term) bool { return false }), body: rule.Body,
 		aliases: map[ast.Var]*ast.Term{}, keys: map[ast.Var]ast.Ref{}, computed: map[ast.Var]int{}, constant: map[ast.Var]bool{},
 		definers: map[ast.Var]int{},
 	}
@@ -98,26 +103,37 @@ type inputRead struct {
 
 func (r *recipe) sight(q *Query, i int) sight {
 	s := sight{reads: map[ast.Var][]ast.Ref{}}
+	holders := q.holders(r.body[i])
 	visitVars(r.body[i], func(v ast.Var) {
 		if slices.Contains(s.variables, v) || ast.RootDocumentNames.Contains(ast.NewTerm(v)) {
 			return
 		}
 		s.variables = append(s.variables, v)
 		reads := readsOf(q.Compiler, r.body[i], v)
-		of := r.holder(q, ast.NewTerm(v))
-		for _, path := range reads {
-			if of != nil && r.definers[v] != i {
-				s.input = append(s.input, inputRead{keys: of[1:].Concat(path[:constants(path)])})
-			}
+		of, times := holders[v], 1
+		if of == nil {
+			of, times = r.holder(q, ast.NewTerm(v)), 0
 		}
 		if of == nil {
 			s.reads[v] = reads
+			return
+		}
+		for _, path := range reads {
+			if times == 0 || len(path) > 0 { // no keys are those of the expression that gives it its value
+				s.input = append(s.input, inputRead{keys: of[1:].Concat(path[:constants(path)])})
+			}
 		}
 	})
+	given := len(holders)
 	ast.WalkRefs(r.body[i], func(ref ast.Ref) bool {
-		if ref[0].Equal(ast.InputRootDocument) && r.holder(q, ast.NewTerm(ref)) == nil {
-			s.input = append(s.input, inputRead{keys: ref[1 : 1+constants(ref[1:])]})
+		if !ref[0].Equal(ast.InputRootDocument) {
+			return false
 		}
+		if r.holder(q, ast.NewTerm(ref)) != nil && given > 0 {
+			given--
+			return false
+		}
+		s.input = append(s.input, inputRead{keys: ref[1 : 1+constants(ref[1:])]})
 		return false
 	})
 	var rules []*ast.Rule
@@ -137,6 +153,25 @@ func (r *recipe) sight(q *Query, i int) sight {
 		s.input = append(s.input, inputRead{ref, one.Shallow})
 	}
 	return s
+}
+
+// holders are the variables that an expression, or one within it, lets stand for something of the input that the resource is
+// only a part of.
+func (q *Query) holders(e *ast.Expr) map[ast.Var]ast.Ref {
+	found := map[ast.Var]ast.Ref{}
+	ast.WalkExprs(e, func(e *ast.Expr) bool {
+		for at, operand := range operandsOf(e) {
+			v, isVar := operand.Value.(ast.Var)
+			if !isVar || !e.IsEquality() || e.Negated {
+				continue
+			}
+			if of := (*recipe)(nil).holder(q, e.Operand(1-at)); of != nil {
+				found[v] = of
+			}
+		}
+		return false
+	})
+	return found
 }
 
 // constants is how many keys are known before an evaluation.

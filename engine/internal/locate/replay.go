@@ -30,14 +30,9 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 	if !ok {
 		return false
 	}
-	asked, remembers := a.question(chosen, pins)
-	if remembers {
-		if said, known := a.query.Plans.answers.recall(asked); known {
-			if found, ok := a.resolve(said, pins); ok {
-				a.hear(chosen, found)
-				return true
-			}
-		}
+	asked := a.question(chosen, pins)
+	if a.remembered(asked, pins) {
+		return true
 	}
 	t := newTracer(a.query, nil)
 	again, ok := a.prepare(t.tree, pins, chosen)
@@ -49,9 +44,7 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 		return false
 	}
 	a.hear(chosen, again.found)
-	if said, tellable := relative(again.found, pins); remembers && tellable {
-		a.query.Plans.answers.learn(asked, said)
-	}
+	a.remember(asked, again.found, pins)
 	return true
 }
 

@@ -1,0 +1,109 @@
+package locate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/trial"
+)
+
+// Helpers that say the same for two reasons, look at more than they are handed, hand it on, and make texts and objects of it:
+// what remembering what an expression said must not be misled by.
+const helpers = `
+package helpers
+violation[{"msg": msg}] {
+  c := input_containers[_]
+  loose(c)
+  msg := sprintf("%v is loose", [c.name])
+}
+loose(c) { not c.securityContext }
+loose(c) { has(c.securityContext, "privileged"); c.securityContext.privileged == true }
+loose(c) { c.image == input.review.object.spec.serviceAccountName }
+has(object, field) { object[field] }
+violation[{"msg": msg}] {
+  c := input_containers[_]
+  user := of("runAsUser", c)
+  user == 0
+  msg := sprintf("%v is root", [c.name])
+}
+of(field, c) = value { value := c.securityContext[field] }
+of(field, c) = value { not c.securityContext[field]; value := input.review.object.spec.securityContext[field] }
+violation[{"msg": msg}] {
+  general[{"msg": msg, "field": "containers"}]
+}
+general[{"msg": msg, "field": field}] {
+  c := input.review.object.spec[field][_]
+  missing := {r | r := ["cpu", "memory"][_]; not c.resources.limits[r]}
+  count(missing) > 0
+  msg := sprintf("%v has no limits of %v", [c.name, missing])
+}
+general[{"msg": "too many", "field": "containers"}] { count(input.review.object.spec.containers) > 2 }
+violation[{"msg": msg}] {
+  c := named[name]
+  found := profile(c)
+  not found.ok
+  msg := sprintf("%v: %v", [name, found.why])
+}
+named[c.name] = c { c := input.review.object.spec.containers[_] }
+profile(c) = {"ok": false, "why": "no image"} { not c.image }
+profile(c) = {"ok": ok, "why": why} { ok := endswith(c.image, tag); why := sprintf("%v is not %v", [c.name, tag]) }
+tag = t { t := object.get(input.review.object.metadata, ["labels", "team"], "latest") }
+violation[{"msg": msg}] {
+  not quiet(input.review)
+  msg := "somebody asks"
+}
+quiet(review) { review.operation == "DELETE" }
+quiet(review) { review.object.metadata.labels.team == "web" }
+input_containers[c] { c := input.review.object.spec.containers[_] }
+input_containers[c] { c := input.review.object.spec.initContainers[_] }
+`
+
+// TestWhatExpressionsSaidIsSaidAgain asks policies about one Pod after another, and compares what is remembered on the way with
+// what an evaluation of each says.
+func TestWhatExpressionsSaidIsSaidAgain(t *testing.T) {
+	const parameters = `{repos: [registry.company.com/, gcr.io/company/], cpu: 500m, memory: 512Mi, probes: [livenessProbe, readinessProbe],
+labels: [{key: team, allowedRegex: "^[a-z-]+$"}, {key: owner}], exemptImages: ["registry.company.com/base/*"], allowedCapabilities: [NET_BIND_SERVICE]}`
+	policies := append(benched(t), compile(t, helpers), compile(t, sly))
+	plans := make([]Plans, len(policies))
+	seed := trial.Seed(t)
+	r := rand.New(rand.NewPCG(seed, 2)) //nolint:gosec // a test wants variety, not secrets
+	pods := trial.Pods(seed, 200)
+	for range 200 {
+		pods = append(pods, randomPod(r))
+	}
+	remembered, all := 0, 0
+	for _, pod := range pods {
+		number(pod["spec"].(map[string]any)["containers"]) // their names are keys of an object
+		resource := ast.NewTerm(ast.MustInterfaceToValue(pod)).String()
+		for i, p := range policies {
+			q := p.query(t, resource, parameters)
+			found := entries(t, q)
+			want := pathsOf(t, q, found)
+			q.Plans, q.Copy, q.Derived = &plans[i], NewCopy(q.Resource), derivations(t, q)
+			before := len(q.Plans.answers.known)
+			got, err := Paths(t.Context(), q, found)
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("%v: %v, evaluated %v (%v)\n%v\n%s", q.Rule, got, want, err, found, resource)
+			}
+			if all++; len(q.Plans.answers.known) == before {
+				remembered++
+			}
+		}
+	}
+	if remembered*2 < all {
+		t.Errorf("of %d questions, %d needed no new answer: this test compares little", all, remembered)
+	}
+}
+
+// number tells containers apart by their names.
+func number(containers any) {
+	list, _ := containers.([]any)
+	for i := range list {
+		if c, isObject := list[i].(map[string]any); isObject {
+			c["name"] = fmt.Sprint(c["name"], "-", i)
+		}
+	}
+}
