@@ -124,17 +124,17 @@ func (q *question) add(part seen) {
 
 func mixed(hash, x uint64) uint64 { return (hash ^ x) * 1099511628211 } // wraps around, as hashes do
 
-// sketch is the shape of the parts; nil where they are too large.
+// sketch is the shape of the parts that are not known exactly; nil where they are too large.
 func (q *question) sketch() *Sketch {
 	if !q.sketched {
 		q.sketched = true
-		var items [][2]*ast.Term
+		parts := make([]*ast.Term, len(q.parts))
 		for i := range q.parts {
-			if part := &q.parts[i]; part.pin != exact && part.value != nil {
-				items = append(items, [2]*ast.Term{ast.StringTerm(strconv.Itoa(i)), part.value})
+			if q.parts[i].pin != exact {
+				parts[i] = q.parts[i].value
 			}
 		}
-		q.shape = NewSketch(ast.ObjectTerm(items...))
+		q.shape = sketchOf(parts)
 	}
 	return q.shape
 }

@@ -10,7 +10,7 @@ spec: {rules: [{host: a.example.com}, {host: "*.example.com", http: {paths: [{pa
 {apiGroups: [apps], resources: [deployments, "*"], verbs: [list, "*"]}]}`
 	binding := `{kind: RoleBinding, metadata: {name: b}, roleRef: {kind: ClusterRole, name: cluster-admin},
 subjects: [{kind: User, name: alice}, {kind: Group, name: "system:unauthenticated"}]}`
-	check(t, 12, map[string]shape{
+	check(t, telling{12, 19, 19}, map[string]shape{
 		"ingress without TLS": {[]string{`package p
 violation[{"msg": msg}] {
   input.review.object.kind == "Ingress"

@@ -69,7 +69,8 @@ type Plans struct {
 func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, err error) {
 	paths = make([][]any, len(entries))
 	defer func() {
-		if recover() != nil {
+		if bug := recover(); bug != nil {
+			stumbled(bug)
 			err = errors.New("internal error while locating findings")
 		}
 	}()

@@ -7,7 +7,7 @@ func one(rules string) []string { return []string{"package p\nimport rego.v1\n" 
 
 // TestShapes has one way to write a rule each.
 func TestShapes(t *testing.T) {
-	check(t, 22, map[string]shape{
+	check(t, telling{23, 55, 60}, map[string]shape{
 		"negated reference below an element": {one(`deny contains msg if {
 	some c in input.resource.spec.containers
 	not c.resources.limits.cpu

@@ -128,7 +128,7 @@ func (a *account) pinned(v ast.Var, value *ast.Term) (*node, bool) {
 	if !sure || p.missing > 0 {
 		return nil, false
 	}
-	return p.at, p.at != nil || !composite(value) || a.constant[v]
+	return p.at, p.at != nil || a.constant[v] || !composite(value) && !a.gathers(v)
 }
 
 // twin is the term of the copy at the place of another tree.

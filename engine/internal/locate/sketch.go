@@ -13,14 +13,15 @@ import (
 // something is known of its shape.
 type Sketch struct {
 	shape uint64
-	of    *ast.Term
+	parts []*ast.Term
+	whole bool // the part is the resource
 	*scalars
 }
 
 type scalars struct {
 	all    []scalar
 	byText map[string][]int
-	starts [256][]string // the texts by their first byte
+	starts map[byte][]string // the texts by their first byte
 }
 
 type scalar struct {
@@ -36,13 +37,27 @@ var shapeSeed = maphash.MakeSeed()
 
 // NewSketch returns nil for a resource that is too large to be worth it.
 func NewSketch(resource *ast.Term) *Sketch {
+	s := sketchOf([]*ast.Term{resource})
+	if s != nil {
+		s.whole = true
+	}
+	return s
+}
+
+// sketchOf is that of parts, nil for those that are not there. The path of a scalar begins with the number of its part, as a
+// text.
+func sketchOf(parts []*ast.Term) *Sketch {
 	var hash maphash.Hash
 	hash.SetSeed(shapeSeed)
 	left := maxScalars
-	if !outline(resource, &hash, &left) {
-		return nil
+	for _, part := range parts {
+		if part == nil {
+			_ = hash.WriteByte('-') // writing to a hash never fails
+		} else if !outline(part, &hash, &left) {
+			return nil
+		}
 	}
-	return &Sketch{shape: hash.Sum64(), of: resource}
+	return &Sketch{shape: hash.Sum64(), parts: parts}
 }
 
 // outline writes the shape of a value, and counts the scalars that it may still have; false for one that is too large.
@@ -68,7 +83,7 @@ func outline(term *ast.Term, hash *maphash.Hash, left *int) bool {
 		return true
 	}
 	kind := kindOfScalar(term.Value)
-	_ = hash.WriteByte(kind) // writing to a hash never fails
+	_ = hash.WriteByte(kind)
 	*left--
 	return kind != 0 && *left >= 0
 }
@@ -91,8 +106,15 @@ func kindOfScalar(value ast.Value) byte {
 // gathered are the scalars.
 func (s *Sketch) gathered() *scalars {
 	if s.scalars == nil {
-		s.scalars = &scalars{byText: map[string][]int{}}
-		s.scalars.gather(s.of, nil)
+		s.scalars = &scalars{byText: map[string][]int{}, starts: map[byte][]string{}}
+		for i, part := range s.parts {
+			switch {
+			case s.whole:
+				s.scalars.gather(part, nil)
+			case part != nil:
+				s.scalars.gather(part, []any{strconv.Itoa(i)})
+			}
+		}
 	}
 	return s.scalars
 }
