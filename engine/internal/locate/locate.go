@@ -4,6 +4,9 @@
 // on a copy of the resource in which every value is a term of its own: whatever a variable is bound to, after any
 // number of helpers, sets and comprehensions, is then recognised by identity. What the rule reads of the resource on
 // the way to an entry are the candidates; rank.go says which of them is to blame.
+//
+// Mostly less is evaluated. The compiled evaluator tells how entries came about (account.go), and then one expression is
+// evaluated again (replay.go), or nothing where it is known what that says (answers.go, recall.go).
 package locate
 
 import (
@@ -19,7 +22,8 @@ import (
 	"attest.continuu.ms/engine/internal/compiled"
 )
 
-// maxEvents bounds an evaluation that is being watched; entries not derived by then have no path.
+// maxEvents bounds an evaluation that is being watched, and all expressions together that are evaluated again; entries not
+// derived by then have no path.
 const maxEvents = 500_000
 
 // Query is an evaluation that has produced entries, to be repeated.
@@ -45,6 +49,7 @@ type Query struct {
 	Copy *Copy
 
 	copied          *ast.Term // Input with the copy in the place of the resource; nil until an evaluation needs it
+	spent           int       // events of all expressions that were evaluated again
 	parametersAlike *bool     // whether an object of the parameters is equal to one of the resource; nil until somebody asks
 }
 

@@ -34,13 +34,18 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 	if a.remembered(asked, pins) {
 		return true
 	}
+	if a.query.spent > maxEvents {
+		return false
+	}
 	t := newTracer(a.query, nil)
 	again, ok := a.prepare(t.tree, pins, chosen)
 	if !ok {
 		return false
 	}
-	t.replayed = again
-	if _, err := t.run(ctx, a.query, again.frame.body); again.found == nil || ctx.Err() != nil || err != nil && !t.stopped {
+	t.replayed, t.events = again, a.query.spent
+	_, err := t.run(ctx, a.query, again.frame.body)
+	a.query.spent = t.events
+	if again.found == nil || ctx.Err() != nil || err != nil && !t.stopped {
 		return false
 	}
 	a.hear(chosen, again.found)

@@ -78,6 +78,26 @@ func TestNothingToLookAt(t *testing.T) {
 	}
 }
 
+// A resource with many findings, each of which would go over all of the resource again, costs no more than two evaluations of
+// everything.
+func TestExpressionsEvaluatedAgainAreBounded(t *testing.T) {
+	rules := compile(t, "package p\nviolation contains m if { c := all[n]; bad(c, all); m := n }\nall[c.name] := c if some c in input.resource.spec.containers\n"+
+		"bad(c, others) if { every o in others { o.image != c.name }; c.image == \"x\" }")
+	var containers []string
+	for i := range 900 {
+		containers = append(containers, fmt.Sprintf("{name: c%d, image: x}", i))
+	}
+	q := rules.query(t, fmt.Sprintf("{kind: Pod, spec: {containers: [%s]}}", strings.Join(containers, ", ")), "{}")
+	found := entries(t, q)
+	q.Plans, q.Copy, q.Derived = &Plans{}, NewCopy(q.Resource), derivations(t, q)
+	for _, entry := range found {
+		q.told(t.Context(), entry, true)
+	}
+	if len(found) != 900 || q.spent < maxEvents || q.spent > maxEvents+1 {
+		t.Errorf("%d findings, %d events", len(found), q.spent)
+	}
+}
+
 func TestPanicBecomesAnError(t *testing.T) {
 	q := compile(t, one(unlimitedRule)...).query(t, pod, "{}")
 	q.Prepare = func(*topdown.Query) *topdown.Query { panic("broken") }
