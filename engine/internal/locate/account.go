@@ -13,33 +13,53 @@ import (
 // stumbled hears of bugs in this package that cost time, and no finding; tests listen.
 var stumbled = func(any) {}
 
-// told is where the derivations of an entry say that it stands. What the bodies below them said is not known: either the
-// field that they name is better than any that such a body could name, or, with again, the expression is evaluated again
-// that led to it.
-func (q *Query) told(ctx context.Context, entry *ast.Term, again bool) (path []any, ok bool) {
+// told is what the derivations of an entry say of where it stands. What the bodies below them said is not known: either the
+// field that they name is better than any that such a body could name, or the expression is evaluated again that led to it.
+type told []*account
+
+func (q *Query) told(entry *ast.Term) (all told) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			stumbled(bug)
+			all = nil
+		}
+	}()
+	if q.Plans == nil || q.Copy == nil || len(q.Derived) == 0 || entry == nil || !q.Copy.places().whole {
+		return nil
+	}
+	targets := q.targets()
+	for i := range q.Derived {
+		if d := &q.Derived[i]; targets[d.Rule] && (d.Element == entry || d.Element.Equal(entry)) {
+			all = append(all, q.account(d, true))
+		}
+	}
+	return all
+}
+
+// path is where all of them say that it stands; with again, expressions may be evaluated again.
+func (all told) path(ctx context.Context, again bool) (path []any, ok bool) {
 	defer func() {
 		if bug := recover(); bug != nil { // of ours, and the evaluation is asked instead
 			stumbled(bug)
 			path, ok = nil, false
 		}
 	}()
-	if q.Plans == nil || q.Copy == nil || len(q.Derived) == 0 || entry == nil || !q.Copy.places().whole {
-		return nil, false
-	}
-	targets := q.targets()
-	for i := range q.Derived {
-		d := &q.Derived[i]
-		if !targets[d.Rule] || d.Element != entry && !d.Element.Equal(entry) {
-			continue
+	c, sure := all.best(ctx, again)
+	return c.path(), sure
+}
+
+// best is the candidate that all of them name.
+func (all told) best(ctx context.Context, again bool) (c candidate, sure bool) {
+	for i, a := range all {
+		found, sure := a.decide(ctx, again)
+		if !sure || i > 0 && !samePath(found.path(), c.path()) {
+			return candidate{}, false
 		}
-		found, sure := q.weigh(ctx, d, true, again)
-		at := found.path()
-		if !sure || ok && !samePath(at, path) {
-			return nil, false
+		if i == 0 {
+			c = found
 		}
-		path, ok = at, true
 	}
-	return path, ok
+	return c, len(all) > 0
 }
 
 // targets are the rules that make the entries.
@@ -60,28 +80,36 @@ func (c candidate) path() []any {
 	return c.at.path()
 }
 
-// weigh is the best candidate of a body that has come true, with the variables that it had. The body is one of the rule that
-// is watched, a target, or of a set that a target looks something up in.
-func (q *Query) weigh(ctx context.Context, d *compiled.Derivation, target, again bool) (c candidate, sure bool) {
-	r := q.recipe(d.Rule, target)
-	if r == nil || !target && !r.tests {
-		return candidate{}, false
+// account weighs a derivation: of a rule that is watched, a target, or of a set that a target looks something up in.
+func (q *Query) account(d *compiled.Derivation, target bool) *account {
+	a := &account{recipe: q.recipe(d.Rule, target), derivation: d, query: q, collects: !target, spots: q.Copy.places()}
+	if a.recipe == nil || !target && !a.tests {
+		a.recipe = nil
+		return a
 	}
-	a := &account{
-		spots: q.Copy.places(), recipe: r, derivation: d, query: q, collects: !target, replays: again,
-		found: make([]candidate, len(r.exprs)), bounds: make([][]ceiling, len(r.exprs)),
-	}
-	for i := range r.exprs {
-		if r.exprs[i].role != ignored {
-			own := a.own(i)
-			a.settle(i, best(own, a.inner(ctx, i, own)))
+	a.found, a.bounds = make([]candidate, len(a.exprs)), make([][]ceiling, len(a.exprs))
+	for i := range a.exprs {
+		if a.exprs[i].role != ignored {
+			a.settle(i, a.own(i))
+			a.inner(i)
 		}
+	}
+	return a
+}
+
+// decide is the best candidate of a body that has come true, with the variables that it had.
+func (a *account) decide(ctx context.Context, again bool) (c candidate, sure bool) {
+	if a.recipe == nil {
+		return candidate{}, false
 	}
 	for {
 		c := a.best()
 		next := a.unsettled(c)
 		if len(next) == 0 {
 			return c, true
+		}
+		if a.lookedUp(next[0]) && a.lookUp(ctx, next[0], again) {
+			continue
 		}
 		if !again || !a.replay(ctx, next) {
 			return candidate{}, false
@@ -146,9 +174,9 @@ type account struct {
 	derivation *compiled.Derivation
 	query      *Query
 	collects   bool // the rule makes a set that another rule looks into
-	replays    bool // expressions may be evaluated again
 	found      []candidate
-	bounds     [][]ceiling // by expression
+	bounds     [][]ceiling  // by expression
+	elements   map[int]told // by expression, what is told of the element that it looks up
 }
 
 func (a *account) unknown(i int, most class) {
@@ -162,7 +190,6 @@ func (a *account) own(i int) candidate {
 	for k := range e.reads {
 		p, sure := a.place(e, &e.reads[k])
 		switch {
-		case a.lookedUp(i, &e.reads[k]): // what the derivation of the element says
 		case !sure:
 			a.unknown(i, e.most(&e.reads[k]))
 		case p.at != nil:
@@ -172,11 +199,10 @@ func (a *account) own(i int) candidate {
 	return c
 }
 
-// lookedUp says whether an operand is an element of a set that tells how it came about.
-func (a *account) lookedUp(i int, r *read) bool {
+// lookedUp says whether an expression is there for an object of a set that tells how it came about.
+func (a *account) lookedUp(i int) bool {
 	e := &a.exprs[i]
-	ref, isRef := r.term.Value.(ast.Ref)
-	return isRef && !e.negated && len(e.calls) == 1 && a.callees[i][0].looked && &e.calls[0].ref[0] == &ref[0]
+	return !e.negated && len(e.calls) == 1 && len(e.reads) == 1 && a.callees[i][0].looked
 }
 
 // most is the highest class that an operand can have where it is not known. What a true expression goes over exists, so it
@@ -191,64 +217,63 @@ func (e *expr) most(r *read) class {
 	return decisive
 }
 
-// inner is what the bodies below an expression have said, as far as that is known; it is bounded where it is not.
-func (a *account) inner(ctx context.Context, i int, own candidate) (c candidate) {
+// inner bounds what the bodies below an expression can have said.
+func (a *account) inner(i int) {
 	e := &a.exprs[i]
 	if a.closed[i] {
 		a.unknown(i, e.innerLimit())
 	}
 	for k, known := range a.callees[i] {
 		switch {
-		case known.function && known.pure && a.scalars(e.calls[k].args) && own.plain(): // it reads nothing but what is read here
+		case known.function && known.pure && a.scalars(e.calls[k].args) && a.found[i].plain(): // it reads nothing but what is read here
 		case known.pure && a.apart(known, e.calls[k].args): // it reads nothing of the resource
 		case (known.names.as == always || known.names.as == sometimes && !e.negated) && a.name(i, k): // and its bound is known
 		case known.walkers:
 			a.unknown(i, min(general, e.innerLimit()))
-		case a.lookedUp(i, &read{term: ast.NewTerm(e.calls[k].ref)}):
-			c = best(c, a.element(ctx, i, k))
 		default:
 			a.unknown(i, e.innerLimit())
 		}
 	}
-	return c
 }
 
-// element is what the derivation of the element said that an expression looks up in a set. An object that a rule made of a
-// place is a name of that place, too.
-func (a *account) element(ctx context.Context, i, k int) (c candidate) {
+// lookUp settles what the derivations of the object said that an expression looks up in a set. An object that a rule made
+// of a place is a name of that place, too.
+func (a *account) lookUp(ctx context.Context, i int, again bool) bool {
 	e := &a.exprs[i]
-	said, sure := a.said(ctx, &e.calls[k])
-	if !sure {
-		a.unknown(i, decisive)
-		return candidate{}
+	c, sure := a.element(i).best(ctx, again)
+	if !sure || c.class == nothing {
+		return false
 	}
-	if said.class >= generator {
-		p := place{at: said.at, named: true}
-		c = candidate{place: p, class: min(classify(p), e.limit(p))}
+	named := candidate{}
+	if c.class >= generator {
+		p := place{at: c.at, named: true}
+		named = candidate{place: p, class: min(classify(p), e.limit(p))}
 	}
-	said.pos = 0
-	return best(c, said.capped(e.innerLimit()))
+	c.pos = 0
+	a.settle(i, best(named, c.capped(e.innerLimit())))
+	a.bounds[i] = nil
+	return true
 }
 
-func (a *account) said(ctx context.Context, c *call) (said candidate, sure bool) {
-	element, known := a.whole(c.ref[c.prefix])
-	if !known || a.alike[looksOf(element)] > 0 {
-		return candidate{}, false
+// element is what is told of the object that an expression looks up.
+func (a *account) element(i int) told {
+	if all, known := a.elements[i]; known {
+		return all
 	}
-	for i := range a.query.Derived {
-		d := &a.query.Derived[i]
-		if !slices.Contains(c.rules, d.Rule) || !d.Element.Equal(element) {
-			continue
-		}
-		one, told := a.query.weigh(ctx, d, false, a.replays)
-		if !told || one.class == nothing || sure && !samePath(one.path(), said.path()) {
-			return candidate{}, false
-		}
-		if !sure {
-			said, sure = one, true
+	c := &a.exprs[i].calls[0]
+	var all told
+	if element, known := a.whole(c.ref[c.prefix]); known && a.alike[looksOf(element)] == 0 {
+		for k := range a.query.Derived {
+			if d := &a.query.Derived[k]; slices.Contains(c.rules, d.Rule) && d.Element.Equal(element) {
+				all = append(all, a.query.account(d, false))
+			}
 		}
 	}
-	return said, sure
+	if a.elements == nil {
+		a.elements = map[int]told{}
+	}
+	a.elements[i] = all
+	return all
 }
 
 // whole is an object with the values of its variables.

@@ -47,7 +47,7 @@ func agree(t testing.TB, q Query) (told telling) {
 	}
 	want := pathsOf(t, q, found)
 	count := func(entry *ast.Term, again bool, want []any, n *int) {
-		path, ok := q.told(t.Context(), entry, again)
+		path, ok := q.told(entry).path(t.Context(), again)
 		if !ok {
 			return
 		}

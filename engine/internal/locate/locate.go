@@ -83,11 +83,14 @@ func Paths(ctx context.Context, q Query, entries []*ast.Term) (paths [][]any, er
 	for i, entry := range entries {
 		if path, ok := FromEntry(entry, q.Resource); ok {
 			paths[i] = path
-		} else if path, ok := q.told(ctx, entry, false); ok {
+			continue
+		}
+		derived := q.told(entry)
+		if path, ok := derived.path(ctx, false); ok {
 			paths[i] = path
 		} else if path, ok := q.recall(entry); ok {
 			paths[i] = path
-		} else if path, ok := q.told(ctx, entry, true); ok {
+		} else if path, ok := derived.path(ctx, true); ok {
 			paths[i] = path
 			q.learn(entry, path)
 		} else if entry != nil && q.Resource != nil {

@@ -91,7 +91,7 @@ func TestExpressionsEvaluatedAgainAreBounded(t *testing.T) {
 	found := entries(t, q)
 	q.Plans, q.Copy, q.Derived = &Plans{}, NewCopy(q.Resource), derivations(t, q)
 	for _, entry := range found {
-		q.told(t.Context(), entry, true)
+		q.told(entry).path(t.Context(), true)
 	}
 	if len(found) != 900 || q.spent < maxEvents || q.spent > maxEvents+1 {
 		t.Errorf("%d findings, %d events", len(found), q.spent)
