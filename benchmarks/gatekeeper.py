@@ -161,11 +161,11 @@ def compare(case: Case, scratch: Path, pods: int, repeats: int) -> list[str]:
     Raises:
         RuntimeError: the programs don't find the same number of violations.
     """
-    folders = [scratch / case.name.replace(" ", "-") / name for name in ("policies", "pods")]
-    for folder in folders:
-        folder.mkdir(parents=True)
-    case.write(*folders, pods)
-    commands = programs(*folders)
+    policies, manifests = (scratch / case.name.replace(" ", "-") / name for name in ("policies", "pods"))
+    policies.mkdir(parents=True)
+    manifests.mkdir()
+    case.write(policies, manifests, pods)
+    commands = programs(policies, manifests)
     found = {command.name: violations(command.name, output_of(command)) for command in commands}
     if len(set(found.values())) != 1:
         raise RuntimeError(f"the programs disagree, so their times mean nothing: {found}")

@@ -29,12 +29,12 @@ from urllib.parse import urlsplit
 
 import yaml
 from measure import ENVIRONMENT, held_by_tree, until
+from public import REGO
 from run import ATTEST, MEGABYTE, machine, scratch_folder, write
 
 from attest_governance.adapters.kubernetes import connect
 from cluster import CASE, install, remove
 from gatekeeper import cases
-from public import REGO
 
 PODS = 1000
 DEPLOYMENTS = 50

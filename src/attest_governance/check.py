@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,6 +35,7 @@ from attest_governance.decide import (
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
 from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
 from attest_governance.model import Evaluated, Finding, Outcome, Problem
+from attest_governance.model.finding import in_order
 from attest_governance.model.rendering import Origins
 from attest_governance.model.sources import Manifests, Selected
 
@@ -119,7 +120,9 @@ async def acheck(
 def conclude(loaded: LoadedPolicies, plan: Plan, batches: Sequence[Batch], *, now: datetime) -> Outcome:
     """What a run comes to at the moment `now`, by what the engine has said: steps 3 and 4."""
     origins = Origins(plan.manifests.renderings)
-    found = (origins.finding(finding) for batch in batches for finding in batch.findings)
+    found: Iterable[Finding] = chain.from_iterable(batch.findings for batch in batches)
+    if origins:
+        found = map(origins.finding, found)
     weighed = weigh((one for one in found if one.policy not in plan.weights(one).off), plan, now)
     once, again = said_once(weighed.findings)
     findings, folded = one_for_each_cause(once)
@@ -148,7 +151,7 @@ def conclude(loaded: LoadedPolicies, plan: Plan, batches: Sequence[Batch], *, no
 
 def weigh(found: Iterable[Finding], plan: Plan, now: datetime) -> Exempted:
     """Gives findings what they weigh at `now`: enforcement, waivers, and what the baseline knows; in a stable order."""
-    enforced = enforce(sorted(found, key=attrgetter("order")), plan.weights, now)
+    enforced = enforce(sorted(found, key=in_order), plan.weights, now)
     exempting = plan.exempting
     exempted = apply(
         enforced,

@@ -22,6 +22,7 @@ from attest_governance.model import (
     Summary,
     Waiver,
 )
+from attest_governance.model.finding import in_order
 from attest_governance.report import ReportOptions, writer
 
 NOW = datetime(2026, 3, 1, 12, 30, 45, 125000, tzinfo=UTC)
@@ -97,7 +98,7 @@ def outcome(*findings: Finding, problems: tuple[Problem, ...] = (), **given: Any
         files=3,
         skipped=len(given.get("skipped", ())),
     )
-    return Outcome(summary, tuple(sorted(findings, key=lambda each: each.order)), problems, **given)
+    return Outcome(summary, tuple(sorted(findings, key=in_order)), problems, **given)
 
 
 def everything() -> Outcome:

@@ -13,6 +13,7 @@ import yaml
 
 from attest_governance.describe import describe
 from attest_governance.evaluate import CheckOptions, Engine
+from attest_governance.model.finding import in_order
 from attest_governance.model.sources import Manifests, Selected
 from attest_governance.request import Environment, Request
 from attest_governance.resources import engine_path
@@ -68,7 +69,7 @@ def _verdicts(engine: Engine, description: Description) -> list[Finding]:
     manifests = Manifests(paths=description.failing)
     with _opened(engine, _evidence(folder)) as runtime:
         batches = engine.check(runtime.loaded, selected, manifests, CheckOptions())
-        return sorted((one for batch in batches for one in batch.findings), key=lambda one: one.order)
+        return sorted((one for batch in batches for one in batch.findings), key=in_order)
 
 
 def _examples(policy: Policy) -> Path:

@@ -14,7 +14,7 @@ from attest_governance.model import Enforcement, Problem, Severity, Summary
 from attest_governance.model.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from attest_governance.model import Finding, Skipped
+    from attest_governance.model import Finding, Resource, Skipped
     from attest_governance.model.sources import Manifests
     from attest_governance.model.verdict import Verdict
 
@@ -51,12 +51,13 @@ def decide(findings: Sequence[Finding], problems: Sequence[Problem], counted: Co
     decided is neither allowed nor denied.
     """
     errors = sum(problem.severity == "error" for problem in problems)
+    plain = Counter(finding.enforcement for finding in findings if finding.waiver is None)
     return Summary(
         verdict=verdict_of(findings, errors, rules),
-        violations=sum(finding.counts for finding in findings),
-        warnings=sum(finding.enforcement == "warn" and finding.waiver is None for finding in findings),
-        dryrun=sum(finding.enforcement == "dryrun" and finding.waiver is None for finding in findings),
-        exempted=sum(finding.waiver is not None for finding in findings),
+        violations=plain["strict"],
+        warnings=plain["warn"],
+        dryrun=plain["dryrun"],
+        exempted=len(findings) - plain.total(),
         errors=errors,
         **msgspec.structs.asdict(counted),
     )
@@ -145,7 +146,22 @@ def enforce(findings: Iterable[Finding], weights: Callable[[Finding], Weights], 
         weights: what configuration says where a finding is.
         now: the moment of the check, with its offset.
     """
-    return tuple(_weighed(finding, weights(finding), now) for finding in findings)
+    known: dict[tuple[object, ...], tuple[Weights, Enforcement, Severity]] = {}
+
+    def weighed(finding: Finding) -> Finding:
+        own = weights(finding)
+        resource = finding.resource
+        namespace = _namespace(resource) if own.rollout else ""
+        kind = (finding.policy, finding.engine, finding.enforcement, finding.severity, bool(resource.fragment))
+        key = (id(own), namespace, *kind)
+        if (found := known.get(key)) is None:
+            found = known[key] = (own, *_weighed(finding, own, now))  # which stays, and with it its id
+        _, enforcement, severity = found
+        if enforcement == finding.enforcement and severity == finding.severity:
+            return finding
+        return msgspec.structs.replace(finding, enforcement=enforcement, severity=severity)
+
+    return tuple(map(weighed, findings))
 
 
 def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> Enforcement:
@@ -160,19 +176,18 @@ def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> E
 
 
 def _configured(finding: Finding, weights: Weights, now: datetime) -> Enforcement | None:
-    resource = finding.resource
-    namespace = resource.name if resource.kind == "Namespace" else resource.namespace
     for step in reversed(weights.rollout.get(finding.policy, ())):
-        if step.holds(namespace, now):
+        if step.holds(_namespace(finding.resource), now):
             return step.enforcement
     return weights.enforcement.get(finding.policy)
 
 
-def _weighed(finding: Finding, weights: Weights, now: datetime) -> Finding:
+def _namespace(resource: Resource) -> str:
+    return resource.name if resource.kind == "Namespace" else resource.namespace
+
+
+def _weighed(finding: Finding, weights: Weights, now: datetime) -> tuple[Enforcement, Severity]:
     holds = level(finding.enforcement, finding.engine, _configured(finding, weights, now))
     if finding.resource.fragment and holds == "strict":
         holds = "warn"  # what a part lacks the whole may have, and the whole is judged in the same run
-    severity = weights.severity.get(finding.policy, finding.severity)
-    if (holds, severity) == (finding.enforcement, finding.severity):
-        return finding
-    return msgspec.structs.replace(finding, enforcement=holds, severity=severity)
+    return holds, weights.severity.get(finding.policy, finding.severity)

@@ -15,6 +15,7 @@ from attest_governance.evaluate import View, judging
 from attest_governance.evaluate.requests import Trace as TraceRequest
 from attest_governance.load.documents import convert, parse_json
 from attest_governance.model import Finding
+from attest_governance.model.finding import in_order
 from attest_governance.model.problem import refuse
 from attest_governance.model.trace import Complaint, Explanation
 
@@ -56,7 +57,7 @@ def weighed(traces: Iterable[Trace], plan: Plan, now: datetime) -> tuple[Trace, 
     """Traces whose findings weigh what `check` gives them: enforcement, exemptions, baseline."""
     left = list(traces)
     found = [finding for one in left for finding in findings_of(one)]
-    order = sorted(range(len(found)), key=lambda place: found[place].order)
+    order = sorted(range(len(found)), key=lambda place: in_order(found[place]))
     given = dict(zip(order, weigh(found, plan, now).findings, strict=True))
     places = iter(range(len(found)))
     return tuple(

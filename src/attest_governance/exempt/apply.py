@@ -89,7 +89,10 @@ class _Run:
 
     def judge(self, finding: Finding) -> Finding:
         """The finding, waived or not; a refused annotation is kept unless an approved exemption made it superfluous."""
-        claim = self._claim(finding.resource) if claims_exemption(finding.resource) else ()
+        claims = claims_exemption(finding.resource)
+        if not claims and not self.in_force:
+            return finding
+        claim = self._claim(finding.resource) if claims else ()
         judged = self._waive(finding, claim if isinstance(claim, tuple) else ())
         if isinstance(claim, str) and (judged.waiver is None or judged.waiver.kind != "approved"):
             about, at = finding.resource.id, finding.location

@@ -16,7 +16,7 @@ from attest_governance.decide import Counted, Rules, decide
 from attest_governance.gatekeeper import belonging
 from attest_governance.gatekeeper.objects import ACTIONS, SEVERITY, TITLE
 from attest_governance.model import Enforcement, Finding, Location, Outcome, Policy, Problem, Resource, Severity
-from attest_governance.model.finding import SEVERITIES
+from attest_governance.model.finding import SEVERITIES, in_order
 
 if TYPE_CHECKING:
     from attest_governance.adapters.cluster import Cluster, Object
@@ -42,7 +42,7 @@ def read_status(cluster: Cluster, *, names: Sequence[str] = (), rules: Rules | N
     """
     templates = list(cluster.list(belonging.template_kinds(cluster)))
     read = [_constraint(each, _severity_of(each, templates)) for each in _constraints(cluster, names)]
-    findings = tuple(sorted((finding for each in read for finding in each.findings), key=lambda one: one.order))
+    findings = tuple(sorted((finding for each in read for finding in each.findings), key=in_order))
     problems = (*_template_problems(templates, all_of_them=not names), *(one for each in read for one in each.problems))
     found = {(finding.resource.api_version, finding.resource.id) for finding in findings}
     return Outcome(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -95,15 +96,13 @@ class Finding(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """What was rendered there; None for a manifest as it is."""
 
     @property
-    def order(self) -> tuple[str, int, str, str, int]:
-        """The stable order of reports: file, line, policy, message, column."""
-        at = self.location
-        return (at.file, at.line, self.policy, self.message, at.column)
-
-    @property
     def counts(self) -> bool:
         """Whether the finding makes the verdict a denial: strict and not waived."""
         return self.enforcement == "strict" and self.waiver is None
+
+
+in_order = attrgetter("location.file", "location.line", "policy", "message", "location.column")
+"""What the stable order of reports goes by."""
 
 
 def cause_of(finding: Finding) -> tuple[str, int, str, str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from attest_governance.model import Location, Outcome, Problem
+from attest_governance.model.finding import in_order
 
 if TYPE_CHECKING:
     from attest_governance.adapters.cluster import Kind
@@ -46,7 +47,7 @@ class Places:
         return msgspec.structs.replace(
             outcome,
             summary=msgspec.structs.replace(outcome.summary, files=0),
-            findings=tuple(sorted(findings, key=lambda one: one.order)),
+            findings=tuple(sorted(findings, key=in_order)),
             problems=tuple(map(self._problem, outcome.problems)),
             skipped=tuple(self._at(one, one.file) for one in outcome.skipped),
             checked=tuple(self._at(one, one.file, one.resource.id) for one in outcome.checked),

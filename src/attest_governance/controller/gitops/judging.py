@@ -23,7 +23,7 @@ from attest_governance.evaluate import Engine
 from attest_governance.load.configuration import load_settings
 from attest_governance.load.configuration_files import project_root
 from attest_governance.model import Outcome, Verdict
-from attest_governance.model.finding import SEVERITIES
+from attest_governance.model.finding import SEVERITIES, in_order
 from attest_governance.model.sources import Manifests, Text
 from attest_governance.request import Environment, Evidence, Request
 from attest_governance.runtime import open_runtime
@@ -72,7 +72,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     def findings(self) -> tuple[Finding, ...]:
         """Those of all judgements, the worst first."""
         found = [one for outcome in self.outcomes for one in outcome.findings]
-        return tuple(sorted(found, key=lambda one: (not one.counts, SEVERITIES.index(one.severity), one.order)))
+        return tuple(sorted(found, key=lambda one: (not one.counts, SEVERITIES.index(one.severity), in_order(one))))
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
