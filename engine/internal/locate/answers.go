@@ -323,7 +323,7 @@ func relative(found []candidate, pins []pin) (said []relativeTo, ok bool) {
 			if r.pin >= 0 {
 				r.path = r.path[pins[r.pin].at.depth:]
 			}
-			r.at = nil
+			r.at, r.path = nil, ownPath(r.path)
 		}
 		said = append(said, r)
 	}

@@ -126,6 +126,7 @@ func (q *Query) remembers() bool {
 
 func (q *Query) learn(entry *ast.Term, path []any) {
 	if len(path) > 0 && q.remembers() {
+		path = ownPath(path)
 		q.Plans.memory.learn(q.Copy.seen(), q.circumstances(), entry, path, path)
 	}
 }

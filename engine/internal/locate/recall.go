@@ -19,6 +19,7 @@ import (
 type memory[About any] struct {
 	mu    sync.RWMutex
 	known map[circumstances][]pattern[About]
+	kept  int // patterns
 }
 
 type circumstances struct {
@@ -31,6 +32,7 @@ type circumstances struct {
 const (
 	maxCircumstances = 256
 	maxPatterns      = 64
+	maxKept          = 2048 // of all circumstances
 )
 
 // pattern is an entry with gaps, and what it is about: the path to a field.
@@ -94,6 +96,7 @@ func (m *memory[About]) learn(of *Sketch, in circumstances, entry *ast.Term, pat
 	}
 	patterns := m.known[in]
 	m.known[in] = append(patterns[:len(patterns):len(patterns)], p)
+	m.kept++
 }
 
 // full says whether nothing more is kept of some circumstances.
@@ -105,7 +108,7 @@ func (m *memory[About]) full(in circumstances) bool {
 
 func (m *memory[About]) holdsAll(in circumstances) bool {
 	patterns, seen := m.known[in]
-	return !seen && len(m.known) >= maxCircumstances || len(patterns) >= maxPatterns
+	return !seen && len(m.known) >= maxCircumstances || len(patterns) >= maxPatterns || m.kept >= maxKept
 }
 
 // token is a part of an entry; texts may have gaps, the rest is structure.
@@ -146,7 +149,7 @@ func newPattern[About any](s *scalars, tokens []token, path []any, about About) 
 		p.leaves = append(p.leaves, leaf{parts: p.cut(s, t.text)})
 	}
 	if p.blamed >= 0 {
-		p.value = s.all[p.blamed].full
+		p.value = strings.Clone(s.all[p.blamed].full) // parts of a file's text would hold all of it
 		p.inGap = p.holds(p.blamed)
 	}
 	return p, p.anchored(s) && p.named(tokens)
@@ -236,7 +239,7 @@ func (p *pattern[About]) cut(s *scalars, text string) []part {
 			continue
 		}
 		if literal < at {
-			parts = append(parts, part{literal: text[literal:at], gap: -1})
+			parts = append(parts, part{literal: strings.Clone(text[literal:at]), gap: -1})
 		}
 		parts = append(parts, part{gap: len(p.gaps)})
 		p.gaps = append(p.gaps, gap{scalars: s.byText[value]})
@@ -244,7 +247,7 @@ func (p *pattern[About]) cut(s *scalars, text string) []part {
 		literal = at
 	}
 	if literal < len(text) {
-		parts = append(parts, part{literal: text[literal:], gap: -1})
+		parts = append(parts, part{literal: strings.Clone(text[literal:]), gap: -1})
 	}
 	return parts
 }

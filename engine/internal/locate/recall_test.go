@@ -204,6 +204,13 @@ func TestAMemoryIsBounded(t *testing.T) {
 			t.Errorf("entry %d: %v", i, ok)
 		}
 	}
+	var all memory[[]any]
+	for i := range 2 * maxKept {
+		all.learn(s, circumstances{parameters: i % maxCircumstances}, ast.StringTerm(fmt.Sprintf("%d: b", i)), path, path)
+	}
+	if all.kept != maxKept {
+		t.Errorf("%d are kept", all.kept)
+	}
 	shapes.learn(s, circumstances{}, ast.StringTerm("more of b"), path, path)
 	if _, ok := shapes.recall(s, circumstances{}, ast.StringTerm("more of b")); !ok {
 		t.Error("nothing more is kept of a shape that is known")

@@ -3,6 +3,7 @@ package locate
 import (
 	"hash/maphash"
 	"strconv"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -166,6 +167,18 @@ func (s *scalars) at(path []any) int {
 		}
 	}
 	return -1
+}
+
+// ownPath is a path for whoever keeps it: its names are parts of the text of a file, which would be held whole.
+func ownPath(path []any) []any {
+	own := make([]any, len(path))
+	for i, key := range path {
+		own[i] = key
+		if name, isName := key.(string); isName {
+			own[i] = strings.Clone(name)
+		}
+	}
+	return own
 }
 
 func samePath(a, b []any) bool { return len(a) == len(b) && startsWith(a, b) }
