@@ -26,7 +26,7 @@ type answers struct {
 
 // Bounds of what is remembered of a policy and of a question, in bytes.
 const (
-	mostAnswers    = 1 << 20
+	mostAnswers    = 256 << 10
 	heaviestAnswer = 4 << 10
 	bytesOfAnswer  = 512
 )

@@ -32,7 +32,7 @@ type circumstances struct {
 const (
 	maxCircumstances = 256
 	maxPatterns      = 64
-	maxKept          = 2048 // of all circumstances
+	maxKept          = 512 // of all circumstances
 )
 
 // pattern is an entry with gaps, and what it is about: the path to a field.

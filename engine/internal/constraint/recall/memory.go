@@ -19,7 +19,7 @@ const (
 	MostParts  = 6        // that a template reads; one that reads more is asked each time
 	Heaviest   = 64 << 10 // bytes of a part, and of what is said of one resource; what is heavier is not remembered
 	Deepest    = 1000     // keys of the path to a part
-	mostMemory = 16 << 20 // bytes of all that is remembered, of which parts take no more than half
+	mostMemory = 8 << 20  // bytes of all that is remembered, of which parts take no more than half
 )
 
 // Numbers of what a part is where no more of it counts.
