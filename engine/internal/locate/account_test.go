@@ -178,6 +178,8 @@ func TestWhatDerivationsMustNotMistake(t *testing.T) {
 		"an object that tests nothing":  {rule: "violation contains m if { general[{\"m\": m, \"of\": \"x\"}] }\ngeneral contains {\"m\": c.name, \"of\": \"x\"} if { some c in input.resource.spec.containers }", left: 2},
 		"a function of what it holds":   {rule: "violation contains m if { not deleted(input.review); some c in input.review.object.spec.containers; not c.resources; m := c.name }\ndeleted(r) if r.operation == \"DELETE\"", told: 2},
 		"a function of all it holds":    {rule: "violation contains m if { not known(input.review); m := input.review.object.metadata.name }\nknown(r) if r.object.metadata.name == \"x\"", resource: "{metadata: {name: a}}"},
+		"a list of one, made":           {rule: "violation contains m if { some c in input.resource.spec.containers; l := made(c); bad(l); m := c.name }\nmade(c) := [c.image]\nbad(l) if l[0] == \"q\""},
+		"an object like one of a set":   {rule: "violation contains m if { general[{\"m\": m, \"of\": \"containers\"}] }\ngeneral contains {\"m\": m, \"of\": of} if { some of; some c in input.resource.spec[of]; not c.resources; m := c.name }", resource: "{spec: {containers: [{name: a, image: x}], like: {m: a, of: containers}}}", left: 1},
 		"a walk":                        {rule: "violation contains m if { walk(input.resource, [path, value]); value == \"q\"; m := concat(\"/\", [sprintf(\"%v\", [p]) | some p in path]) }"},
 		"a part handed through":         {rule: "violation contains m if { some c in input.resource.spec.containers; i := image(c); i == \"q\"; m := c.name }\nimage(c) := c.image"},
 	} {

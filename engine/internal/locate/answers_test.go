@@ -98,6 +98,31 @@ labels: [{key: team, allowedRegex: "^[a-z-]+$"}, {key: owner}], exemptImages: ["
 	}
 }
 
+// What one place says is not what another says that has the same values.
+func TestWhatIsSaidOfOnePlaceIsNotSaidOfAnother(t *testing.T) {
+	p := compile(t, `package p
+violation contains m if {
+	input.resource.data == "z"
+	some m in ["metadata", "spec"]
+	bad(input.resource[m])
+}
+bad(part) if part.name == "x"`)
+	plans := &Plans{}
+	for _, c := range []struct{ resource, want string }{
+		{`{kind: A, data: z, metadata: {name: x}, spec: {name: y}}`, "/data"},
+		{`{kind: A, data: z, metadata: {name: y}, spec: {name: x}}`, "/spec/name"},
+		{`{kind: A, data: z, metadata: {name: x}, spec: {name: y}}`, "/data"},
+	} {
+		q := p.query(t, c.resource, "{}")
+		found := entries(t, q)
+		q.Plans, q.Copy, q.Derived = plans, NewCopy(q.Resource), derivations(t, q)
+		got, err := Paths(t.Context(), q, found)
+		if err != nil || len(got) != 1 || pointer(got[0]) != c.want || pointer(got[0]) != pointer(pathsOf(t, q, found)[0]) {
+			t.Errorf("%s: %v, want %s (%v)", c.resource, got, c.want, err)
+		}
+	}
+}
+
 // number tells containers apart by their names.
 func number(containers any) {
 	list, _ := containers.([]any)
