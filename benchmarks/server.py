@@ -255,14 +255,15 @@ def main() -> None:
         empty = Path(scratch, "empty")
         empty.mkdir()
         (empty / "none.rego").write_text("package none\n\nviolation contains 1 if input.resource.kind == `None`\n")
-        found = []
+        found: list[str] = []
+        asked_of: list[list[bytes]] = []
         for case in (CASE, *(each for each in cases() if each.public and each.rules == REGO)):
             policies, pods = (Path(scratch, case.rules, name) for name in ("policies", "pods"))
             policies.mkdir(parents=True)
             pods.mkdir()
             case.write(policies, pods, PODS)
             of = ", public templates" if case.public else ""
-            bodies = reviews(pods)
+            asked_of.append(bodies := reviews(pods))
             with attest_server(Path(scratch), "-p", policies) as ours:
                 served = [ours, *([gatekeeper(arguments, policies)] if arguments.gatekeeper else [])]
                 for one in served:
@@ -272,7 +273,8 @@ def main() -> None:
             if arguments.gatekeeper:
                 uninstall(arguments, policies)
         with attest_server(Path(scratch), "-p", empty) as ours:
-            plain = rows([Served("attest serve, a policy of another kind", ours.url, ours.process)], bodies, arguments)
+            another = Served("attest serve, a policy of another kind", ours.url, ours.process)
+            plain = rows([another], asked_of[0], arguments)
     text = "\n".join([machine(arguments.repeats), "", *head, *found, *plain])
     print(text)
     if not arguments.print:

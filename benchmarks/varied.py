@@ -53,9 +53,10 @@ def write_varied_pods(folder: Path, count: int, *, seed: int = 3) -> None:
     chance = random.Random(seed)  # noqa: S311  # the same files on every run, nothing secret
     for number in range(count):
         metadata = {"name": f"{_name(chance)}-{number}", "namespace": "default"} | _some(chance, _METADATA)
-        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": _pod(chance)}
-        for container in pod["spec"].get("initContainers", ()):
+        spec = _pod(chance)
+        for container in spec.get("initContainers", ()):
             container["name"] = f"init-{container['name']}"  # as in a cluster, no two containers have one name
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
         text = yaml.dump(pod, Dumper=_Plain, sort_keys=False)
         (folder / f"pod-{number:05}.yaml").write_text(text, encoding="utf-8")
 

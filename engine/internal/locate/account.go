@@ -27,7 +27,7 @@ func (q *Query) told(entry *ast.Term) (all told) {
 	if q.Plans == nil || q.Copy == nil || len(q.Derived) == 0 || entry == nil || !q.Copy.places().whole {
 		return nil
 	}
-	targets := q.targets()
+	targets := q.Plans.aimed(q).targets
 	for i := range q.Derived {
 		if d := &q.Derived[i]; targets[d.Rule] && (d.Element == entry || d.Element.Equal(entry)) {
 			all = append(all, q.account(d, true))
@@ -62,15 +62,16 @@ func (all told) best(ctx context.Context, again bool) (c candidate, sure bool) {
 	return c, len(all) > 0
 }
 
-// targets are the rules that make the entries.
-func (q *Query) targets() map[*ast.Rule]bool {
-	q.Plans.aim.Do(func() {
-		q.Plans.targets = map[*ast.Rule]bool{}
+// aimed are plans that know which rules make the entries.
+func (p *Plans) aimed(q *Query) *Plans {
+	p.aim.Do(func() {
+		p.targets = map[*ast.Rule]bool{}
 		for rule := range chains(q.Compiler.GetRulesExact(q.Rule)) {
-			q.Plans.targets[rule] = true
+			p.targets[rule] = true
+			p.atOnce = p.atOnce || !isSet(rule)
 		}
 	})
-	return q.Plans.targets
+	return p
 }
 
 func (c candidate) path() []any {
@@ -410,11 +411,16 @@ func (a *account) variable(v ast.Var) (place, bool) {
 	return place{}, false
 }
 
-// holder is the reference behind a term where it is to something of the input that the resource is only a part of.
+// holder is the reference behind a term, or behind the one that it is a name of, where it holds the resource.
 func (r *recipe) holder(q *Query, t *ast.Term) ast.Ref {
-	if v, isVar := t.Value.(ast.Var); isVar && r != nil && r.aliases[v] != nil {
+	if v, isVar := t.Value.(ast.Var); isVar && r.aliases[v] != nil {
 		t = r.aliases[v]
 	}
+	return q.holder(t)
+}
+
+// holder is the reference that a term is, where it is to something of the input that the resource is only a part of.
+func (q *Query) holder(t *ast.Term) ast.Ref {
 	ref, isRef := t.Value.(ast.Ref)
 	if isRef && len(ref) > 1 && ref.IsGround() && ref[0].Equal(ast.InputRootDocument) && slices.ContainsFunc(q.Roots, leadsBelow(ref)) {
 		return ref

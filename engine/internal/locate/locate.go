@@ -62,7 +62,8 @@ type Plans struct {
 	answers answers
 
 	aim     sync.Once
-	targets map[*ast.Rule]bool
+	targets map[*ast.Rule]bool // the rules that make the entries
+	atOnce  bool               // one of them makes all its entries at once
 
 	once      sync.Once
 	forgetful bool // what one resource has shown says nothing of another

@@ -110,16 +110,16 @@ func (r *recipe) sight(q *Query, i int) sight {
 		}
 		s.variables = append(s.variables, v)
 		reads := readsOf(q.Compiler, r.body[i], v)
-		of, times := holders[v], 1
-		if of == nil {
-			of, times = r.holder(q, ast.NewTerm(v)), 0
+		of, givenHere := holders[v]
+		if !givenHere {
+			of = r.holder(q, ast.NewTerm(v))
 		}
 		if of == nil {
 			s.reads[v] = reads
 			return
 		}
 		for _, path := range reads {
-			if times == 0 || len(path) > 0 { // no keys are those of the expression that gives it its value
+			if !givenHere || len(path) > 0 { // no keys are those of the expression that gives it its value
 				s.input = append(s.input, inputRead{keys: of[1:].Concat(path[:constants(path)])})
 			}
 		}
@@ -129,7 +129,7 @@ func (r *recipe) sight(q *Query, i int) sight {
 		if !ref[0].Equal(ast.InputRootDocument) {
 			return false
 		}
-		if r.holder(q, ast.NewTerm(ref)) != nil && given > 0 {
+		if q.holder(ast.NewTerm(ref)) != nil && given > 0 {
 			given--
 			return false
 		}
@@ -165,7 +165,7 @@ func (q *Query) holders(e *ast.Expr) map[ast.Var]ast.Ref {
 			if !isVar || !e.IsEquality() || e.Negated {
 				continue
 			}
-			if of := (*recipe)(nil).holder(q, e.Operand(1-at)); of != nil {
+			if of := q.holder(e.Operand(1 - at)); of != nil {
 				found[v] = of
 			}
 		}

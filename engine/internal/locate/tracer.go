@@ -39,22 +39,18 @@ func newTracer(q *Query, open []wanted) *tracer {
 	if q.Copy == nil {
 		q.Copy = NewCopy(q.Resource)
 	}
+	plans := q.Plans
+	if plans == nil {
+		plans = &Plans{}
+	}
+	plans.aimed(q)
 	t := &tracer{
-		compiler: q.Compiler, tree: newTree(q.Copy), wanted: open, open: len(open),
-		entries: map[int][]*wanted{}, targets: map[*ast.Rule]bool{}, memo: memo{}, parts: record{elements: map[int][]made{}}, plans: q.Plans,
+		compiler: q.Compiler, tree: newTree(q.Copy), wanted: open, open: len(open), targets: plans.targets, whole: plans.atOnce,
+		entries: map[int][]*wanted{}, memo: memo{}, parts: record{elements: map[int][]made{}}, plans: plans,
 	}
 	for i := range open {
 		hash := open[i].term.Hash()
 		t.entries[hash] = append(t.entries[hash], &open[i])
-	}
-	if t.plans == nil {
-		t.plans = &Plans{}
-	}
-	for _, rule := range q.Compiler.GetRulesExact(q.Rule) {
-		for ; rule != nil; rule = rule.Else {
-			t.targets[rule] = true
-			t.whole = t.whole || !isSet(rule)
-		}
 	}
 	return t
 }
