@@ -22,7 +22,6 @@ type Machine struct {
 	deepest int           // the most that top was since the machine was clean
 	items   []*ast.Term   // elements of the collections under construction
 	ticks   uint
-	runs    uint   // evaluations until now, this one included
 	limit   uint   // most steps of an evaluation, 0 for no limit
 	why     string // why OPA has to answer, "" where it has not
 	result  *ast.Term
@@ -32,8 +31,8 @@ type Machine struct {
 
 	always, current *lasting
 	byParameters    map[*ast.Term]*lasting
-	untried         []uint // by document, the evaluation before which its calls are not kept
-	kept            int    // about how many bytes are kept
+	calls           []uint32 // marks of calls that came before, each at the place that it leads to
+	kept            int      // about how many bytes are kept
 }
 
 // layer is what an evaluation knows and has found out; each `with` lays a new one on top.

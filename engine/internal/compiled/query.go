@@ -99,7 +99,6 @@ func (m *Machine) Why() string { return m.why }
 
 func (m *Machine) prepare(ctx context.Context, input *ast.Term, env Environment) {
 	m.why, m.top, m.rows, m.ticks = "", 0, 0, 0
-	m.runs++
 	m.stands(env.Data)
 	m.cancel, m.derived = env.Cancel, env.Derived
 	m.layer = &m.bottom

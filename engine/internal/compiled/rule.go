@@ -102,23 +102,17 @@ func (m *Machine) drop(from int) {
 type memo struct {
 	calls  []call
 	byHash map[uint64]int // the last call with a hash, counted from 1
-	hits   int            // how often a call of an earlier evaluation was found
 }
 
 type call struct {
 	hash   uint64
 	args   []*ast.Term
 	value  *ast.Term
-	made   uint // in which evaluation
-	before int  // the call with this hash before, counted from 1
+	before int // the call with this hash before, counted from 1
 }
 
 // manyCalls is how many calls are worth a map.
 const manyCalls = 12
-
-// trialCalls is how many calls show whether it is worth keeping them: a function of the containers of each resource never
-// sees an argument of another resource again.
-const trialCalls = 64
 
 func (c *memo) forget() {
 	if len(c.calls) > 0 {
@@ -172,19 +166,14 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	args := f[1 : 1+d.arity]
 	hash := hashOf(args)
 	calls, kept := m.memo(d)
-	found := calls
-	made := found.find(hash, args)
-	if made == nil && kept != nil { // what is too heavy to be kept is remembered here
-		found = &m.layer.memos[d.id]
-		made = found.find(hash, args)
+	made := calls.find(hash, args)
+	if made == nil && kept != nil { // what is new, or too heavy to be kept, is remembered here
+		made = m.layer.memos[d.id].find(hash, args)
 	}
 	if made != nil {
 		if !slices.EqualFunc(made.args, args, Alike) {
 			m.fail("equal arguments that are written differently")
 			return nil
-		}
-		if made.made != m.runs {
-			found.hits++
 		}
 		return defined(made.value)
 	}
@@ -192,10 +181,10 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	if m.why != "" {
 		return nil
 	}
-	if kept != nil && !m.keeps(kept, append(args[:len(args):len(args)], v)) {
+	if kept != nil && !(m.met(d, kept, hash) && m.keeps(kept, append(args[:len(args):len(args)], v))) {
 		calls = &m.layer.memos[d.id]
 	}
-	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v), made: m.runs})
+	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v)})
 	return v
 }
 

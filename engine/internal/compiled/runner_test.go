@@ -129,8 +129,8 @@ func TestWhatAMachineKeepsIsBounded(t *testing.T) {
 		parameters[i] = ast.ObjectTerm(ast.Item(ast.StringTerm("n"), ast.InternedTerm(i)))
 	}
 	most := 0
-	for i := range 4000 {
-		size := 4000
+	for turn := range 8000 { // each resource twice: what comes once is not kept
+		i, size := turn/2, 4000
 		values, answered := r.Run(t.Context(), asked, resourceWith(i, size, parameters[i%len(parameters)]), Environment{})
 		want := size + len(fmt.Sprint(i, "-")) + i%len(parameters)
 		if !answered || values[0].Value.(*ast.Array).Elem(5).Value.Compare(ast.InternedTerm(want).Value) != 0 {
@@ -145,5 +145,26 @@ func TestWhatAMachineKeepsIsBounded(t *testing.T) {
 	}
 	if most < mostWeight/2 {
 		t.Errorf("at most %d bytes were kept: the test proves nothing", most)
+	}
+}
+
+func TestACallIsKeptOnceItComesAgain(t *testing.T) {
+	r, asked := runnerOf(t, "x := f(input.resource.text)\nf(t) := count(t)")
+	ask := func(i int) (kept int) {
+		if _, answered := r.Run(t.Context(), asked, resourceWith(i, 10, ast.ObjectTerm()), Environment{}); !answered {
+			t.Fatal("no answer")
+		}
+		m, _ := r.machines.Take()
+		defer r.machines.Give(m)
+		return m.kept
+	}
+	for i := range 100 {
+		if kept := ask(i); kept > 0 {
+			t.Fatalf("%d bytes are kept of resource %d, which came once", kept, i)
+		}
+	}
+	kept := ask(99)
+	if again := ask(99); kept == 0 || again != kept {
+		t.Errorf("%d bytes are kept of what came twice, %d of what came three times", kept, again)
 	}
 }

@@ -64,6 +64,7 @@ func (u *unit) getsParameters(name string, args []*ast.Term, s *scope) bool {
 
 // lasting holds values that stay true from one evaluation to the next.
 type lasting struct {
+	number int // of the parameters, 0 for what does not depend on any
 	docs   []*ast.Term
 	memos  []memo
 	size   int
@@ -84,13 +85,26 @@ const (
 )
 
 func (m *Machine) fit(k *lasting) {
-	if len(m.untried) < m.program.docs {
-		m.untried = make([]uint, m.program.docs)
-	}
 	if p := m.program; k.size > mostKept || len(k.docs) < p.docs {
 		m.kept -= k.weight
-		*k = lasting{docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs)}
+		*k = lasting{number: k.number, docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs)}
 	}
+}
+
+// mostMet bounds how many calls are known to have come before; it is a power of two.
+const mostMet = 1 << 14
+
+// met says whether a call came before, as far as is known. It is kept the second time: a function of the containers of each
+// resource hardly ever sees an argument of another resource again.
+func (m *Machine) met(d *document, k *lasting, hash uint64) bool {
+	if m.calls == nil {
+		m.calls = make([]uint32, mostMet)
+	}
+	hash = ((hash*31+uint64(d.id))*31 + uint64(k.number)) * 0x9e3779b97f4a7c15 // spreads to the upper half, which is kept
+	place, mark := &m.calls[hash%mostMet], uint32(hash>>32)
+	met := *place == mark
+	*place = mark
+	return met
 }
 
 // keeps says whether a call, its arguments and value, is light enough to be kept, and counts it.
@@ -129,38 +143,21 @@ func (m *Machine) keepFor(input *ast.Term) {
 			m.forget()
 			m.fit(m.always)
 		}
-		k = &lasting{}
+		k = &lasting{number: len(m.byParameters) + 1}
 		m.byParameters[key] = k
 	}
 	m.fit(k)
 	m.current = k
 }
 
-// runsBetweenTrials is for how many evaluations the calls of a function are not kept that was not asked the same again.
-const runsBetweenTrials = 10_000
-
-// worthKeeping says whether calls of a function are kept for other evaluations.
-func (m *Machine) worthKeeping(d *document, known *memo) bool {
-	if m.runs < m.untried[d.id] {
-		return false
-	}
-	if len(known.calls) < trialCalls || known.hits > len(known.calls) {
-		return true
-	}
-	m.untried[d.id] = m.runs + runsBetweenTrials
-	return false
-}
-
 // memo is where calls of a function are remembered; kept is nil where they are forgotten with the evaluation.
 func (m *Machine) memo(d *document) (calls *memo, kept *lasting) {
-	if m.layer == &m.bottom {
+	if m.layer == &m.bottom && d.sight < seesMore {
 		k := m.current
 		if d.sight == seesArguments {
 			k = m.always
 		}
-		if known := &k.memos[d.id]; d.sight < seesMore && m.worthKeeping(d, known) {
-			return known, k
-		}
+		return &k.memos[d.id], k
 	}
 	return &m.layer.memos[d.id], nil
 }

@@ -22,7 +22,7 @@ type Request struct {
 	operation         string
 	envelope          *admissionv1.AdmissionRequest // nil for a bare resource
 	matchable         []*unstructured.Unstructured  // what matchers look at, once made
-	req               *admissionv1.AdmissionRequest
+	plain             *admissionv1.AdmissionRequest // the same of a bare resource, once made
 
 	// Namespace is what match blocks see, NamespaceTerm what policies do; either may be nil.
 	Namespace     *corev1.Namespace
@@ -63,18 +63,16 @@ func (r *Request) Objects() []*unstructured.Unstructured {
 	return r.matchable
 }
 
-// GetAdmissionRequest is how the client and the CEL driver ask for the request. The CEL driver
-// changes what it gets, so it gets a copy of its own.
+// GetAdmissionRequest is how the client asks for the request, of which it wants the operation, once for each template. The
+// objects are not in it.
 func (r *Request) GetAdmissionRequest() *admissionv1.AdmissionRequest {
-	if r.req == nil {
-		req, err := r.admission()
-		if err != nil { // terms that came from JSON go back to JSON
-			req = &admissionv1.AdmissionRequest{}
-		}
-		r.req = req
+	if r.envelope != nil {
+		return r.envelope
 	}
-	out := *r.req
-	return &out
+	if r.plain == nil {
+		r.plain = r.plainRequest()
+	}
+	return r.plain
 }
 
 // IsAdmissionRequest says whether the request came from an API server.
@@ -84,6 +82,6 @@ func (r *Request) IsAdmissionRequest() bool { return r.envelope != nil }
 func (r *Request) Generated(object *ast.Term) *Request {
 	out := *r
 	out.object, out.oldObject, out.envelope = object, nil, nil
-	out.Source, out.matchable, out.req, out.JudgedBy, out.Problems = types.SourceTypeGenerated, nil, nil, nil, nil
+	out.Source, out.matchable, out.plain, out.JudgedBy, out.Problems = types.SourceTypeGenerated, nil, nil, nil, nil
 	return &out
 }

@@ -92,13 +92,9 @@ func (r *Request) envelopeFields() ([][2]*ast.Term, error) {
 	return fields, nil
 }
 
-// admission is the request as CEL wants it, its objects as JSON.
-func (r *Request) admission() (*admissionv1.AdmissionRequest, error) {
-	req := r.envelope
-	if req == nil {
-		req = r.plainRequest()
-	}
-	out := *req
+// Whole is the request with its objects, for whoever wants to change it.
+func (r *Request) Whole() (*admissionv1.AdmissionRequest, error) {
+	out := *r.GetAdmissionRequest()
 	for _, part := range []struct {
 		to   *runtime.RawExtension
 		from *ast.Term

@@ -30,7 +30,10 @@ type input struct {
 // newInput converts a request once for all constraints. On DELETE a ValidatingAdmissionPolicy has no
 // object; templates see the old one as `variables.anyObject`.
 func newInput(r *admission.Request) (*input, error) {
-	admission := r.GetAdmissionRequest()
+	admission, err := r.Whole()
+	if err != nil {
+		return nil, err
+	}
 	if admission.Operation == admissionv1.Delete {
 		admission.Object = runtime.RawExtension{}
 	}

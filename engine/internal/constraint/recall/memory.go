@@ -20,6 +20,7 @@ const (
 	Heaviest   = 64 << 10 // bytes of a part, and of what is said of one resource; what is heavier is not remembered
 	Deepest    = 1000     // keys of the path to a part
 	mostMemory = 8 << 20  // bytes of all that is remembered, of which parts take no more than half
+	mostMet    = 1 << 13  // values that were met once, of which no more is known than their hash
 )
 
 // Numbers of what a part is where no more of it counts.
@@ -33,10 +34,12 @@ const (
 // values are the numbers of values: beyond those of what is absent.
 const values = 2 * Deepest
 
-// Memory is what the constraints of a driver said. It is safe for concurrent use. Where it is full, it forgets whatever
-// comes first: of requests that come around again, more than it holds, it still knows some.
+// Memory is what the constraints of a driver said. It is safe for concurrent use. A value is copied when it is met for the
+// second time: most are not. Where the memory is full, it forgets whatever comes first: of requests that come around again,
+// more than it holds, it still knows some.
 type Memory[Said any] struct {
 	mu          sync.Mutex
+	met         []int        // hashes of values, each at the place that it leads to
 	numbers     uint64       // that were given to parts
 	parts       map[int]part // by hash; of two values with one hash, the later
 	answers     map[Question]answer[Said]
@@ -63,11 +66,11 @@ type answer[Said any] struct {
 	weight int
 }
 
-// number is that of a value; false where it is too heavy.
+// number is that of a value; false where it is too heavy, or met for the first time.
 func (m *Memory[Said]) number(term *ast.Term) (uint64, bool) {
 	hash := term.Hash()
-	if number, known := m.known(hash, term); known {
-		return number, true
+	if number, known, met := m.known(hash, term); known || !met {
+		return number, known
 	}
 	weight := member.Weight(Heaviest, term)
 	if weight > Heaviest {
@@ -76,21 +79,24 @@ func (m *Memory[Said]) number(term *ast.Term) (uint64, bool) {
 	return m.add(hash, part{term: member.Own(term), weight: bytesOfAnEntry + weight}), true
 }
 
-// known is the number that a value has already.
-func (m *Memory[Said]) known(hash int, term *ast.Term) (uint64, bool) {
+// known is the number that a value has already; where it has none, whether it was met before, as far as is remembered.
+func (m *Memory[Said]) known(hash int, term *ast.Term) (number uint64, known, met bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	known := m.parts[hash]
-	return known.number, known.term != nil && compiled.Alike(known.term, term)
+	m.begin()
+	if part := m.parts[hash]; part.term != nil && compiled.Alike(part.term, term) {
+		return part.number, true, true
+	}
+	place := &m.met[uint(hash)%mostMet]
+	met, *place = *place == hash, hash
+	return 0, false, met
 }
 
 // add gives a value a number. Where two find at once that it has none, the later one counts.
 func (m *Memory[Said]) add(hash int, added part) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.parts == nil {
-		m.parts, m.answers = map[int]part{}, map[Question]answer[Said]{}
-	}
+	m.begin()
 	m.numbers++
 	added.number = values + m.numbers
 	change := added.weight - m.parts[hash].weight
@@ -103,7 +109,7 @@ func (m *Memory[Said]) add(hash int, added part) uint64 {
 // begin makes room for the first, and for the first after all was forgotten.
 func (m *Memory[Said]) begin() {
 	if m.answers == nil {
-		m.parts, m.answers = map[int]part{}, map[Question]answer[Said]{}
+		m.met, m.parts, m.answers = make([]int, mostMet), map[int]part{}, map[Question]answer[Said]{}
 	}
 }
 
@@ -152,7 +158,7 @@ func (m *Memory[Said]) shrink() {
 func (m *Memory[Said]) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.parts, m.answers, m.partsWeight, m.weight = nil, nil, 0, 0
+	m.met, m.parts, m.answers, m.partsWeight, m.weight = nil, nil, nil, 0, 0
 }
 
 // bytesOfAnEntry is about what one takes beside its terms.
@@ -170,7 +176,7 @@ type View[Said any] struct {
 type numbered struct {
 	number uint64
 	asked  bool
-	vague  bool // it is too heavy, or not told apart from others
+	vague  bool // it is too heavy, not told apart from others, or new
 }
 
 // View looks at a request. With objects, what lies below anything but an object has no number: those who read it are told

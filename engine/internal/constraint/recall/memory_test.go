@@ -6,16 +6,38 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-
-	"attest.continuu.ms/engine/internal/virtual"
 )
 
 // hosts are a request's reads of one part.
 var hosts = Reads{{Path: []string{"spec", "hosts"}}}
 
-// asked is what a template that reads it is asked about a request.
+// asked is what a template that reads it is asked about a request that comes for the second time.
 func asked(m *Memory[string], request string, objects bool) (Question, bool) {
-	return m.View(ast.MustParseTerm(request), hosts, objects).Question("p", []int{0})
+	return again(m, ast.MustParseTerm(request), hosts, objects)
+}
+
+// again is what is asked the second time.
+func again(m *Memory[string], request *ast.Term, reads Reads, objects bool) (Question, bool) {
+	m.View(request, reads, objects).Question("p", []int{0})
+	return m.View(request, reads, objects).Question("p", []int{0})
+}
+
+func TestWhatComesOnceIsNotCopied(t *testing.T) {
+	var m Memory[string]
+	for i := range 1000 {
+		if _, ok := m.number(ast.MustParseTerm(fmt.Sprintf(`["host-%d"]`, i))); ok {
+			t.Fatal("a value has a number at once")
+		}
+	}
+	if len(m.parts)+m.weight > 0 {
+		t.Errorf("%d values are remembered", len(m.parts))
+	}
+	for i := range 1000 { // of those that lead to one place, the last is known
+		m.number(ast.MustParseTerm(fmt.Sprintf(`["host-%d"]`, i)))
+	}
+	if len(m.parts) < 800 {
+		t.Errorf("%d values are remembered that came twice", len(m.parts))
+	}
 }
 
 // own is what is said, which needs no copy.
@@ -88,7 +110,7 @@ func TestWhatIsThereWhateverItIs(t *testing.T) {
 	var m Memory[string]
 	reads := Reads{{Path: []string{"a"}, Shallow: true}}
 	ask := func(request string) Question {
-		q, _ := m.View(ast.MustParseTerm(request), reads, true).Question("p", reads.Indexes([]virtual.Read{reads[0]}))
+		q, _ := again(&m, ast.MustParseTerm(request), reads, true)
 		return q
 	}
 	if ask(`{"a": {"b": 1}}`) != ask(`{"a": {}}`) || ask(`{"a": [1]}`) != ask(`{"a": []}`) {
@@ -103,7 +125,7 @@ func TestValuesThatAreWrittenOtherwiseAreTold(t *testing.T) {
 	var m Memory[string]
 	seen := map[uint64]string{}
 	for _, text := range []string{`[1]`, `[1.0]`, `[1e0]`, `1`, `1.0`, `{"a": 1}`, `{"a": 1.0}`, `["1"]`, `[true]`, `[null]`, `[]`, `{}`, `""`} {
-		number, _ := m.number(ast.MustParseTerm(text))
+		number := second(t, &m, text)
 		if before := seen[number]; before != "" {
 			t.Errorf("%s is taken for %s", text, before)
 		}
@@ -115,11 +137,21 @@ func TestValuesThatAreWrittenOtherwiseAreTold(t *testing.T) {
 func TestValuesOfOneHashAreTold(t *testing.T) {
 	var m Memory[string]
 	a, b := ast.MustParseTerm(`["x"]`), ast.MustParseTerm(`["y"]`)
-	first, _ := m.number(a)
+	one := second(t, &m, `["x"]`)
 	m.parts[b.Hash()] = m.parts[a.Hash()] // as if they shared it
-	second, _ := m.number(b)
-	again, _ := m.number(ast.MustParseTerm(`["y"]`))
-	if first == second || second != again {
-		t.Errorf("the numbers are %d, %d and %d", first, second, again)
+	other, same := second(t, &m, `["y"]`), second(t, &m, `["y"]`)
+	if one == other || other != same {
+		t.Errorf("the numbers are %d, %d and %d", one, other, same)
 	}
+}
+
+// second is the number of a value that is met for the second time.
+func second(t *testing.T, m *Memory[string], text string) uint64 {
+	t.Helper()
+	m.number(ast.MustParseTerm(text))
+	number, ok := m.number(ast.MustParseTerm(text))
+	if !ok {
+		t.Errorf("%s has no number", text)
+	}
+	return number
 }
