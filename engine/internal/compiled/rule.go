@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/member"
 )
 
 // document is the value of a document, nil where it has none. It is found once for a layer.
@@ -181,11 +183,24 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	if m.why != "" {
 		return nil
 	}
-	if kept != nil && !(m.met(d, kept, hash) && m.keeps(kept, append(args[:len(args):len(args)], v))) {
-		calls = &m.layer.memos[d.id]
+	known := call{hash: hash, args: slices.Clone(args), value: cached(v)}
+	if kept == nil || !m.met(d, kept, hash) || !m.keeps(kept, append(known.args[:d.arity:d.arity], v)) {
+		m.layer.memos[d.id].add(known)
+		return v
 	}
-	calls.add(call{hash: hash, args: slices.Clone(args), value: cached(v)})
+	calls.add(known.own())
 	return v
+}
+
+// own is the call as it is kept for other evaluations: with no part of the text of a file, which would be held whole.
+func (c call) own() call {
+	for i, arg := range c.args {
+		c.args[i] = member.Own(arg)
+	}
+	if c.value != undefined {
+		c.value = member.Own(c.value)
+	}
+	return c
 }
 
 func hashOf(args []*ast.Term) uint64 {

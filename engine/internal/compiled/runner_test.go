@@ -168,3 +168,29 @@ func TestACallIsKeptOnceItComesAgain(t *testing.T) {
 		t.Errorf("%d bytes are kept of what came twice, %d of what came three times", kept, again)
 	}
 }
+
+// A text of a resource is a part of the text of its file, which whoever keeps it would hold.
+func TestWhatIsKeptOfACallIsACopy(t *testing.T) {
+	r, asked := runnerOf(t, "x := f(input.resource.text)\nf(t) := [t]")
+	parameters := ast.ObjectTerm()
+	ask := func() weak.Pointer[ast.Term] {
+		input := resourceWith(1, 10, parameters)
+		if values, answered := r.Run(t.Context(), asked, input, Environment{}); !answered || len(values) != 1 {
+			t.Fatalf("%v, %v", values, answered)
+		}
+		return weak.Make(input.Value.(ast.Object).Get(ast.StringTerm("resource")).Value.(ast.Object).Get(ast.StringTerm("text")))
+	}
+	ask()
+	second := ask()
+	if m, _ := r.machines.Take(); m.kept == 0 {
+		t.Fatal("the call is not kept")
+	} else {
+		r.machines.Give(m)
+	}
+	runtime.GC()
+	runtime.GC()
+	if second.Value() != nil {
+		t.Error("the machine holds a part of the resource")
+	}
+	runtime.KeepAlive(r)
+}

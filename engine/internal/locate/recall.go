@@ -82,7 +82,7 @@ func (m *memory[About]) learn(of *Sketch, in circumstances, entry *ast.Term, pat
 	if m.full(in) { // then what is not known is evaluated each time
 		return
 	}
-	p, ok := newPattern(of.gathered(), flatten(entry), path, about)
+	p, ok := newPattern(of.placed(), flatten(entry), path, about)
 	if !ok {
 		return
 	}
@@ -210,7 +210,7 @@ func (p *pattern[About]) tells(s *scalars, element []any) bool {
 	for _, g := range p.gaps {
 		own, others := 0, 0
 		for _, i := range g.scalars {
-			switch path := s.all[i].path; {
+			switch path := s.paths[i]; {
 			case startsWith(path, element):
 				own++
 			case startsWith(path, array):
@@ -319,5 +319,5 @@ func (g gap) value(s *scalars) (string, bool) {
 			return "", false
 		}
 	}
-	return text, text != "" && len(s.byText[text]) == len(g.scalars)
+	return text, text != "" && s.count[text] == len(g.scalars)
 }

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,14 +20,17 @@ type Sketch struct {
 	*scalars
 }
 
+// scalars are those of a resource. Few resources teach anything new: the rest is found for those alone.
 type scalars struct {
-	all    []scalar
+	all   []scalar
+	count map[string]int // how many have a text
+
+	paths  [][]any
 	byText map[string][]int
 	starts map[byte][]string // the texts by their first byte
 }
 
 type scalar struct {
-	path []any
 	text string // as a message would show it; "" for null and booleans, which say too little to recognise them by
 	full string // what the value is, to compare it
 }
@@ -107,36 +111,81 @@ func kindOfScalar(value ast.Value) byte {
 // gathered are the scalars.
 func (s *Sketch) gathered() *scalars {
 	if s.scalars == nil {
-		s.scalars = &scalars{byText: map[string][]int{}, starts: map[byte][]string{}}
-		for i, part := range s.parts {
-			switch {
-			case s.whole:
-				s.scalars.gather(part, nil)
-			case part != nil:
-				s.scalars.gather(part, []any{strconv.Itoa(i)})
+		s.scalars = &scalars{count: map[string]int{}}
+		for _, part := range s.parts {
+			if part != nil {
+				s.scalars.gather(part)
 			}
 		}
 	}
 	return s.scalars
 }
 
-func (s *scalars) gather(term *ast.Term, path []any) {
+// placed are the scalars with all that is known of them.
+func (s *Sketch) placed() *scalars {
+	found := s.gathered()
+	if found.byText == nil {
+		found.index()
+		for i, part := range s.parts {
+			switch {
+			case s.whole:
+				found.place(part, nil)
+			case part != nil:
+				found.place(part, []any{strconv.Itoa(i)})
+			}
+		}
+	}
+	return found
+}
+
+func (s *scalars) gather(term *ast.Term) {
+	switch v := term.Value.(type) {
+	case ast.Object:
+		v.Foreach(func(_, value *ast.Term) { s.gather(value) })
+	case *ast.Array:
+		v.Foreach(s.gather)
+	case ast.String:
+		s.add(string(v))
+	case ast.Number:
+		s.add(string(v))
+	default:
+		s.all = append(s.all, scalar{full: v.String()})
+	}
+}
+
+func (s *scalars) add(text string) {
+	s.all = append(s.all, scalar{text: text, full: text})
+	s.count[text]++
+}
+
+func (s *scalars) index() {
+	s.byText, s.starts = map[string][]int{}, map[byte][]string{}
+	for i := range s.all {
+		text := s.all[i].text
+		if text == "" {
+			continue
+		}
+		if s.byText[text] == nil {
+			s.starts[text[0]] = append(s.starts[text[0]], text)
+		}
+		s.byText[text] = append(s.byText[text], i)
+	}
+}
+
+// place finds the paths of scalars, in the order of gather.
+func (s *scalars) place(term *ast.Term, path []any) {
 	switch v := term.Value.(type) {
 	case ast.Object:
 		v.Foreach(func(key, value *ast.Term) {
 			name, _ := key.Value.(ast.String)
-			s.gather(value, with(path, string(name)))
+			s.place(value, with(path, string(name)))
 		})
 	case *ast.Array:
 		for i := range v.Len() {
-			s.gather(v.Elem(i), with(path, i))
+			s.place(v.Elem(i), with(path, i))
 		}
-	case ast.String:
-		s.add(path, string(v), string(v))
-	case ast.Number:
-		s.add(path, string(v), string(v))
 	default:
-		s.add(path, "", v.String())
+		s.paths = append(s.paths, path)
 	}
 }
 
@@ -149,24 +198,9 @@ func mark(hash *maphash.Hash, kind byte, text string) {
 
 func with(path []any, key any) []any { return append(path[:len(path):len(path)], key) }
 
-func (s *scalars) add(path []any, text, full string) {
-	if text != "" {
-		if s.byText[text] == nil {
-			s.starts[text[0]] = append(s.starts[text[0]], text)
-		}
-		s.byText[text] = append(s.byText[text], len(s.all))
-	}
-	s.all = append(s.all, scalar{path: path, text: text, full: full})
-}
-
 // at is the number of the scalar at a path, or -1.
 func (s *scalars) at(path []any) int {
-	for i := range s.all {
-		if samePath(s.all[i].path, path) {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(s.paths, func(other []any) bool { return samePath(other, path) })
 }
 
 // ownPath is a path for whoever keeps it: its names are parts of the text of a file, which would be held whole.

@@ -79,40 +79,54 @@ func (f *frames) header() (int, error) {
 
 // notify writes a notification.
 func (f *frames) notify(method string, params any) error {
-	return f.member(append([]byte(`{"jsonrpc":"2.0","method":`), strconv.Quote(method)...), "params", params)
+	return f.write(append([]byte(`{"jsonrpc":"2.0","method":`), strconv.Quote(method)...), "params", params)
 }
 
 // answer writes the result of a request.
 func (f *frames) answer(id uint64, result any) error {
-	return f.member(strconv.AppendUint([]byte(`{"jsonrpc":"2.0","id":`), id, 10), "result", result)
+	return f.write(strconv.AppendUint([]byte(`{"jsonrpc":"2.0","id":`), id, 10), "result", result)
 }
 
 // refuse writes what became of a request that has no result.
 func (f *frames) refuse(id uint64, failure *Error) error {
-	return f.member(strconv.AppendUint([]byte(`{"jsonrpc":"2.0","id":`), id, 10), "error", failure)
+	return f.write(strconv.AppendUint([]byte(`{"jsonrpc":"2.0","id":`), id, 10), "error", failure)
 }
 
-// member ends a message with a member, and writes it.
-func (f *frames) member(begun []byte, name string, value any) (err error) {
-	begun = append(append(append(begun, `,"`...), name...), `":`...)
-	if own, ok := value.(Appender); ok {
-		begun, err = own.AppendJSON(begun)
-	} else {
-		var encoded []byte
-		encoded, err = json.Marshal(value)
-		begun = append(begun, encoded...)
-	}
-	if err != nil {
-		return err
-	}
-	return f.write(append(begun, '}'))
-}
+// longestHeader has room for the header of any message.
+const longestHeader = len("Content-Length: 18446744073709551615\r\n\r\n")
 
-func (f *frames) write(message []byte) error {
-	header := append([]byte("Content-Length: "), strconv.Itoa(len(message))...)
-	frame := append(append(header, "\r\n\r\n"...), message...)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, err := f.stream.Write(frame)
+// mostPooled is how large the memory of a message may be that waits for the next one, in bytes.
+const mostPooled = 1 << 20
+
+// messages are memory for messages: what is streamed would be most of the garbage of a run.
+var messages = sync.Pool{New: func() any { return new([]byte) }}
+
+// write ends a message with a member, and writes it behind its header.
+func (f *frames) write(begun []byte, name string, value any) error {
+	memory := messages.Get().(*[]byte)
+	frame := append((*memory)[:0], make([]byte, longestHeader)...)
+	frame = append(append(append(append(frame, begun...), `,"`...), name...), `":`...)
+	frame, err := appendJSON(frame, value)
+	if err == nil {
+		frame = append(frame, '}')
+		header := fmt.Sprintf("Content-Length: %d\r\n\r\n", len(frame)-longestHeader)
+		from := longestHeader - len(header)
+		copy(frame[from:], header)
+		f.mu.Lock()
+		_, err = f.stream.Write(frame[from:])
+		f.mu.Unlock()
+	}
+	if cap(frame) <= mostPooled {
+		*memory = frame
+		messages.Put(memory)
+	}
 	return err
+}
+
+func appendJSON(to []byte, value any) ([]byte, error) {
+	if own, ok := value.(Appender); ok {
+		return own.AppendJSON(to)
+	}
+	encoded, err := json.Marshal(value)
+	return append(to, encoded...), err
 }
