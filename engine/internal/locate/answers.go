@@ -185,24 +185,27 @@ func leads(keys ast.Ref, path []any) bool {
 // remembered settles what expressions said where that is known: of the same that they can read, or of what has the same
 // shape where the entry tells that it must be the same place (recall.go).
 func (a *account) remembered(asked *question, pins []pin) bool {
-	if asked == nil {
-		return false
-	}
-	said, known := a.query.Plans.answers.recall(asked)
+	said, known := a.recall(asked)
 	if !known {
-		if asked.sketch() == nil {
-			return false
-		}
-		said, known = a.query.Plans.alike.recall(asked.sketch(), asked.circumstances(), a.derivation.Element)
-	}
-	if !known {
+		a.recipe.vain.Add(1)
 		return false
 	}
 	found, ok := a.resolve(said, pins)
 	if ok {
+		a.recipe.vain.Store(0)
 		a.hear(asked.chosen, found)
 	}
 	return ok
+}
+
+func (a *account) recall(asked *question) (said []relativeTo, known bool) {
+	if asked == nil {
+		return nil, false
+	}
+	if said, known = a.query.Plans.answers.recall(asked); known || asked.sketch() == nil {
+		return said, known
+	}
+	return a.query.Plans.alike.recall(asked.sketch(), asked.circumstances(), a.derivation.Element)
 }
 
 func (a *account) remember(asked *question, found []candidate, pins []pin) {

@@ -24,7 +24,23 @@ type recipe struct {
 	callees  [][]callee            // by expression, in the order of its calls
 	names    []named               // what the rules that it refers to name
 
-	sights []sight // by expression
+	sights []sight       // by expression
+	vain   atomic.Uint32 // how often one after the other nothing was remembered of its expressions
+}
+
+// Where so many questions were in vain, one of so many is asked: a rule may look something up by the name of a container.
+const (
+	manyInVain = 64
+	oneOf      = 16
+)
+
+// promising says whether to ask what expressions said before.
+func (r *recipe) promising() bool {
+	vain := r.vain.Load()
+	if vain < manyInVain {
+		return true
+	}
+	return r.vain.Add(1)%oneOf == 0
 }
 
 // named is a part of the resource, by the reference that stands for it.

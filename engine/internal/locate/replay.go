@@ -30,9 +30,11 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 	if !ok {
 		return false
 	}
-	asked := a.question(chosen, pins)
-	if a.remembered(asked, pins) {
-		return true
+	var asked *question
+	if a.recipe.promising() {
+		if asked = a.question(chosen, pins); a.remembered(asked, pins) {
+			return true
+		}
 	}
 	if a.query.spent > maxEvents {
 		return false

@@ -62,11 +62,12 @@ type server struct {
 	frames  *frames
 	mu      sync.Mutex
 	running map[uint64]context.CancelFunc
+	jobs    chan func() // to goroutines that wait for the next one
 }
 
 // Serve answers requests until the stream ends: the other side is gone, or it sent what is no message.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, methods map[string]Method) {
-	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}, frames: newFrames(stream)}
+	s := &server{methods: methods, running: map[uint64]context.CancelFunc{}, frames: newFrames(stream), jobs: make(chan func())}
 	ctx, gone := context.WithCancel(ctx)
 	defer gone()
 	go s.live(ctx)
@@ -110,6 +111,7 @@ func (s *server) requests() []uint64 {
 
 // take runs in the reading goroutine: requests are started in order and answered as they finish.
 func (s *server) take(ctx context.Context, m message) {
+	gone := ctx.Done()
 	switch {
 	case m.Method == "$/cancelRequest":
 		s.cancel(m.Params)
@@ -119,10 +121,30 @@ func (s *server) take(ctx context.Context, m message) {
 		}
 		milliseconds, _ := m.Deadline.Int64() // what is no whole number is no deadline
 		ctx, stop := s.begin(ctx, *m.ID, time.Duration(milliseconds)*time.Millisecond)
-		go func() {
+		s.start(gone, func() {
 			defer stop()
 			result, err := s.call(ctx, m.Method, &Request{ID: *m.ID, Params: m.Params, frames: s.frames})
 			s.reply(ctx, *m.ID, result, err)
+		})
+	}
+}
+
+// start does a job beside others, in a goroutine that has done one before where there is one: its stack has grown to what an
+// evaluation takes.
+func (s *server) start(gone <-chan struct{}, job func()) {
+	select {
+	case s.jobs <- job:
+	default:
+		go func() {
+			for {
+				job()
+				job = nil // it holds what it was asked
+				select {
+				case job = <-s.jobs:
+				case <-gone:
+					return
+				}
+			}
 		}()
 	}
 }
