@@ -1,7 +1,6 @@
 package cel
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/google/cel-go/common/ast"
@@ -34,7 +33,7 @@ func (v *Violation) Path() []any {
 		return v.path
 	}
 	if expression := v.template.validations[v.validation].tree(); expression != nil {
-		f := &finder{template: v.template, input: v.input, parts: maxParts}
+		f := &finder{template: v.template, input: v.input, parts: maxParts, known: map[ast.Expr]ref.Val{}}
 		found, _ := f.blame(at{tree: expression, expr: expression.ast.Expr()})
 		v.path = found.path
 	}
@@ -49,7 +48,8 @@ func (v *Violation) Path() []any {
 type finder struct {
 	template *template
 	input    *input
-	parts    int // that may still be evaluated
+	parts    int                  // that may still be evaluated
+	known    map[ast.Expr]ref.Val // values of parts outside macros
 }
 
 // at is a part of an expression, with what the variables of the macros around it stand for.
@@ -118,6 +118,18 @@ func (a activation) Parent() interpreter.Activation { return nil }
 
 // value of a part; nil where it fails, or too much was evaluated.
 func (f *finder) value(p at) ref.Val {
+	if p.vars != nil {
+		return f.evaluate(p)
+	}
+	value, known := f.known[p.expr]
+	if !known {
+		value = f.evaluate(p)
+		f.known[p.expr] = value
+	}
+	return value
+}
+
+func (f *finder) evaluate(p at) ref.Val {
 	if f.parts--; f.parts < 0 {
 		return nil
 	}
@@ -163,8 +175,6 @@ func (f *finder) chosen(p at, operands []ast.Expr) at {
 	return p.part(operands[2])
 }
 
-var exemption = regexp.MustCompile(`(?i)exempt|exclu|ignor|skip|waive|exception`)
-
 // operand of `&&` or `||` that decides; where none does alone, the one that ranks first: exceptions last, elements of lists
 // first, a later condition over an earlier one.
 func (f *finder) operand(p at, operands []ast.Expr, deciding ref.Val) (best origin, ok bool) {
@@ -179,7 +189,7 @@ func (f *finder) operand(p at, operands []ast.Expr, deciding ref.Val) (best orig
 		if !told {
 			continue
 		}
-		if r := found.rank(mentions(o, exemption)); r >= rank {
+		if r := found.rank(p.tree.exempting(o)); r >= rank {
 			best, ok, rank = found, true, r
 		}
 	}
@@ -194,20 +204,6 @@ func (o origin) rank(exempts bool) int {
 		return 1
 	}
 	return 2
-}
-
-// mentions says whether a name in the expression matches.
-func mentions(e ast.Expr, name *regexp.Regexp) bool {
-	found := false
-	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() {
-		case ast.IdentKind:
-			found = found || name.MatchString(e.AsIdent())
-		case ast.SelectKind:
-			found = found || name.MatchString(e.AsSelect().FieldName())
-		}
-	}))
-	return found
 }
 
 // quantified is the first element that decides `all` or `exists`; where none does, the list, or else what is asked of each.

@@ -2,6 +2,7 @@ package cel
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 type tree struct {
 	ast      *ast.AST
 	programs sync.Map // by part: func() cel.Program, nil where the part has none
+	exempts  sync.Map // by part: whether it mentions exemptions
 }
 
 // asWritten parses without macros, which would hide what stands where.
@@ -49,8 +51,37 @@ func newTree(expression string) *tree {
 
 // program evaluates a part of the expression, nil where that can't be.
 func (t *tree) program(part ast.Expr) cel.Program {
-	made, _ := t.programs.LoadOrStore(part, sync.OnceValue(func() cel.Program { return compilePart(part, t.ast.SourceInfo()) }))
+	made, known := t.programs.Load(part)
+	if !known {
+		made, _ = t.programs.LoadOrStore(part, sync.OnceValue(func() cel.Program { return compilePart(part, t.ast.SourceInfo()) }))
+	}
 	return made.(func() cel.Program)()
+}
+
+var exemption = regexp.MustCompile(`(?i)exempt|exclu|ignor|skip|waive|exception`)
+
+// exempting says whether a name in a part speaks of exemptions.
+func (t *tree) exempting(part ast.Expr) bool {
+	mentioned, known := t.exempts.Load(part)
+	if !known {
+		mentioned = mentions(part, exemption)
+		t.exempts.Store(part, mentioned)
+	}
+	return mentioned.(bool)
+}
+
+// mentions says whether a name in the expression matches.
+func mentions(e ast.Expr, name *regexp.Regexp) bool {
+	found := false
+	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.IdentKind:
+			found = found || name.MatchString(e.AsIdent())
+		case ast.SelectKind:
+			found = found || name.MatchString(e.AsSelect().FieldName())
+		}
+	}))
+	return found
 }
 
 func compilePart(part ast.Expr, info *ast.SourceInfo) cel.Program {
