@@ -32,13 +32,14 @@ type Driver struct {
 	templates map[string]*template // by kind
 	compiled  map[string]ready     // the same, until they are added
 	locate    func(kind string, path ...any) (file string, line, column int)
-	reads     recall.Reads // what templates read of a request
+	lasting   map[string]*lasting // by policy name
+	reads     recall.Reads        // what templates read of a request
 	memory    memory
 }
 
 // New knows no template yet; locate tells where in its file a template's `source` has something.
 func New(locate func(kind string, path ...any) (file string, line, column int)) *Driver {
-	return &Driver{templates: map[string]*template{}, compiled: map[string]ready{}, locate: locate}
+	return &Driver{templates: map[string]*template{}, compiled: map[string]ready{}, lasting: map[string]*lasting{}, locate: locate}
 }
 
 // Name is that of Gatekeeper's CEL driver, which this one stands in for.
@@ -67,11 +68,18 @@ func (d *Driver) RemoveTemplate(_ context.Context, ct *templates.ConstraintTempl
 	return nil
 }
 
-// AddConstraint has nothing to prepare: expressions read the constraint itself.
-func (d *Driver) AddConstraint(context.Context, *unstructured.Unstructured) error { return nil }
+// AddConstraint has nothing to prepare: expressions read the constraint itself. What they find is kept from one request to the
+// next.
+func (d *Driver) AddConstraint(_ context.Context, constraint *unstructured.Unstructured) error {
+	d.lasting[gatekeeper.PolicyName(constraint)] = &lasting{}
+	return nil
+}
 
-// RemoveConstraint has nothing to undo.
-func (d *Driver) RemoveConstraint(context.Context, *unstructured.Unstructured) error { return nil }
+// RemoveConstraint forgets a constraint.
+func (d *Driver) RemoveConstraint(_ context.Context, constraint *unstructured.Unstructured) error {
+	delete(d.lasting, gatekeeper.PolicyName(constraint))
+	return nil
+}
 
 // AddData does nothing: CEL sees no inventory.
 func (d *Driver) AddData(context.Context, string, storage.Path, any) error { return nil }
@@ -128,7 +136,7 @@ func (d *Driver) ask(c *unstructured.Unstructured, input func() (*input, error),
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &evaluation{template: t, input: in.with(c.Object)}
+	e := &evaluation{template: t, input: in.with(c.Object), lasting: d.lasting[gatekeeper.PolicyName(c)]}
 	said := e.run()
 	if remembers && len(e.failures) == 0 {
 		d.learn(question, said)

@@ -24,7 +24,7 @@ import (
 type input struct {
 	object, oldObject, request, namespace, params any
 	variables                                     ref.Val
-	common                                        map[string]*variable // variables that are the same for all constraints
+	common                                        map[share]*variable // variables that are the same for all constraints
 }
 
 // newInput converts a request once for all constraints. On DELETE a ValidatingAdmissionPolicy has no
@@ -41,7 +41,7 @@ func newInput(r *admission.Request) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &input{common: map[string]*variable{}, object: content(attributes.VersionedObject), oldObject: content(attributes.VersionedOldObject)}
+	in := &input{common: map[share]*variable{}, object: content(attributes.VersionedObject), oldObject: content(attributes.VersionedOldObject)}
 	request := cel.CreateAdmissionRequest(attributes.Attributes, metav1.GroupVersionResource(attributes.GetResource()), metav1.GroupVersionKind(attributes.VersionedKind))
 	if in.request, err = runtime.DefaultUnstructuredConverter.ToUnstructured(request); err != nil {
 		return nil, err
@@ -93,7 +93,13 @@ func (in *input) Parent() interpreter.Activation { return nil }
 type evaluation struct {
 	template *template
 	input    input
+	lasting  *lasting
 	failures []Error
+}
+
+// newVariables are those of the template, of which none is known but what others share.
+func (e *evaluation) newVariables() *variables {
+	return &variables{template: e.template, common: e.input.common, lasting: e.lasting, known: make(map[string]*variable, len(e.template.programs))}
 }
 
 // scope is a list of expressions that share their variables and a budget.
@@ -126,7 +132,7 @@ func (e *evaluation) run() []violation {
 	if !e.applies() {
 		return nil
 	}
-	variables := newVariables(e.template.variables, e.input.common)
+	variables := e.newVariables()
 	validations := e.scope(celconfig.PerCallLimit, variables)
 	results := make([]ref.Val, len(e.template.validations))
 	failed := make([]error, len(results))
@@ -159,7 +165,7 @@ func (e *evaluation) applies() bool {
 	if len(e.template.conditions) == 0 {
 		return true
 	}
-	s := e.scope(celconfig.RuntimeCELCostBudgetMatchConditions, newVariables(e.template.variables, e.input.common))
+	s := e.scope(celconfig.RuntimeCELCostBudgetMatchConditions, e.newVariables())
 	s.input.namespace = nil
 	var failures []Error
 	for i, condition := range e.template.conditions {

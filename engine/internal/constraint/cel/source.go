@@ -19,7 +19,8 @@ import (
 
 // template is the compiled CEL of one template: Gatekeeper's reading of it, Kubernetes' compiler.
 type template struct {
-	variables   map[string]cel.CompilationResult
+	programs    map[string]cel.CompilationResult // of variables
+	shares      map[string]share                 // of variables
 	conditions  []cel.CompilationResult
 	validations []validation
 	trees       trees          // of variables
@@ -108,7 +109,7 @@ func compile(ct *templates.ConstraintTemplate) (*template, error) {
 	if err := c.variables(source); err != nil {
 		return nil, err
 	}
-	t := &template{variables: c.stored, trees: c.trees, ignore: *policy == admissionregistrationv1.Ignore}
+	t := &template{programs: c.stored, shares: sharesOf(c.trees), trees: c.trees, ignore: *policy == admissionregistrationv1.Ignore}
 	for i, m := range source.MatchConditions {
 		c.expressions = append(c.expressions, parsedLater(m.Expression))
 		t.conditions = append(t.conditions, c.compile(&matchconditions.MatchCondition{Name: m.Name, Expression: m.Expression}, "matchCondition", i, "expression"))

@@ -15,6 +15,7 @@ import (
 
 // tree is an expression as it is written, its macros being calls, with programs of those of its parts that were asked for.
 type tree struct {
+	text     string
 	ast      *ast.AST
 	programs sync.Map // by part: func() cel.Program, nil where the part has none
 	exempts  sync.Map // by part: whether it mentions exemptions
@@ -46,7 +47,7 @@ func newTree(expression string) *tree {
 	if len(errs.GetErrors()) > 0 {
 		return nil
 	}
-	return &tree{ast: parsed}
+	return &tree{text: expression, ast: parsed}
 }
 
 // program evaluates a part of the expression, nil where that can't be.

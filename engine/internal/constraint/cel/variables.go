@@ -6,7 +6,6 @@ import (
 	celtypes "github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
-	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/schema"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
 	apiservercel "k8s.io/apiserver/pkg/cel"
 )
@@ -16,10 +15,11 @@ import (
 
 // variables are the variables of a template for one constraint and one request, evaluated at their first use.
 type variables struct {
-	programs map[string]cel.CompilationResult
-	common   map[string]*variable // what other constraints found out about the same request
-	known    map[string]*variable
-	using    *variable // the variable that is being evaluated; nil outside
+	*template
+	common  map[share]*variable // what other constraints found out about the same request
+	lasting *lasting            // what the constraint found out about itself
+	known   map[string]*variable
+	using   *variable // the variable that is being evaluated; nil outside
 }
 
 // variable is a value, what it cost, and the variables that its expression used.
@@ -29,28 +29,44 @@ type variable struct {
 	uses  []*variable
 }
 
-func newVariables(programs map[string]cel.CompilationResult, common map[string]*variable) *variables {
-	return &variables{programs: programs, common: common, known: make(map[string]*variable, len(programs))}
-}
-
 // of returns a variable's value, evaluating it if it was never used.
 func (v *variables) of(name string, input any) *variable {
-	values := v.known
-	if name == schema.ObjectName { // made of the request alone, and templates can't define it anew
-		values = v.common
-	}
-	found, seen := values[name]
+	found, seen := v.known[name]
 	if !seen {
-		found = &variable{}
-		user := v.using
-		v.using = found
-		found.value, found.cost = evaluateVariable(name, v.programs[name], input)
-		v.using = user
-		values[name] = found
+		found = v.shared(name, input)
+		v.known[name] = found
 	}
 	if v.using != nil {
 		v.using.uses = append(v.using.uses, found)
 	}
+	return found
+}
+
+// shared evaluates a variable, unless others have whose variable comes to the same.
+func (v *variables) shared(name string, input any) *variable {
+	share := v.shares[name]
+	switch share.sight {
+	case seesRequest:
+		found, known := v.common[share]
+		if !known {
+			found = v.evaluate(name, input)
+			v.common[share] = found
+		}
+		return found
+	case seesConstraint, seesNothing:
+		if found, known := v.lasting.find(name); known {
+			return found
+		}
+		return v.lasting.keep(name, v.evaluate(name, input))
+	}
+	return v.evaluate(name, input)
+}
+
+func (v *variables) evaluate(name string, input any) *variable {
+	found, user := &variable{}, v.using
+	v.using = found
+	found.value, found.cost = evaluateVariable(name, v.programs[name], input)
+	v.using = user
 	return found
 }
 
