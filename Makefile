@@ -142,6 +142,10 @@ bench: $(VENV)/.installed-dev $(ENGINE) ## compare with opa, conftest and gator,
 	@$(GO); export PATH; tools/with-peers gator -- $(BIN)/python benchmarks/gatekeeper.py
 	@$(GO); export PATH; tools/with-peers opa -- $(BIN)/python benchmarks/generated_tests.py
 
+.PHONY: profile
+profile: $(VENV)/.installed-dev ## make anew what the engine's compiler knows of its hot functions (two minutes)
+	@$(GO); export PATH; $(BIN)/python benchmarks/engine_profile.py
+
 .PHONY: mutants
 mutants: $(VENV)/.installed-dev $(ENGINE) ## plant faults and see which ones no test notices (an hour); FAULTS=420
 	@$(GO); export PATH; $(BIN)/python tools/mutants.py --faults $(or $(FAULTS),420)

@@ -123,3 +123,34 @@ func BenchmarkRequest(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLoads judges the manifests of each folder of $ATTEST_LOADS by the policies beside them, of which the profile is made
+// that the compiler of the engine is given (make profile). One operation is one run over a folder.
+func BenchmarkLoads(b *testing.B) {
+	loads, err := filepath.Glob(filepath.Join(os.Getenv("ATTEST_LOADS"), "*", "policies"))
+	if err != nil || os.Getenv("ATTEST_LOADS") == "" {
+		b.Skip("no $ATTEST_LOADS")
+	}
+	for _, policies := range loads {
+		b.Run(filepath.Base(filepath.Dir(policies)), func(b *testing.B) {
+			set, known, problems := policyset.Load(b.Context(), policyset.Params{
+				Paths: []string{policies}, OPA: true, Gatekeeper: true, Evaluator: compiled.Compiled,
+			})
+			if model.HasErrors(problems) {
+				b.Fatal(problems)
+			}
+			params := Params{Paths: []string{filepath.Join(filepath.Dir(policies), "manifests")}}
+			for _, policy := range known {
+				params.Policies = append(params.Policies, rego.Selection{Name: policy.Name})
+			}
+			for b.Loop() {
+				if _, err := Run(b.Context(), set, params, func(batch Batch) error {
+					_, err := batch.AppendJSON(nil)
+					return err
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

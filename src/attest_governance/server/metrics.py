@@ -80,6 +80,7 @@ class Evaluations:
                 ((self._named(one.policy), result), number)
                 for one in outcome.evaluated
                 for result, number in (("passed", one.passed), ("failed", one.resources - one.passed))
+                if number
             ]
         )
         self._severities.add(
