@@ -31,8 +31,7 @@ type Machine struct {
 
 	always, current *lasting
 	byParameters    map[*ast.Term]*lasting
-	calls           []uint32 // marks of calls that came before, each at the place that it leads to
-	kept            int      // about how many bytes are kept
+	kept            int // about how many bytes are kept
 }
 
 // layer is what an evaluation knows and has found out; each `with` lays a new one on top.

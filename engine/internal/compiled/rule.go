@@ -184,7 +184,7 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 		return nil
 	}
 	known := call{hash: hash, args: slices.Clone(args), value: cached(v)}
-	if kept == nil || !m.met(d, kept, hash) || !m.keeps(kept, append(known.args[:d.arity:d.arity], v)) {
+	if kept == nil || !kept.met(d, hash) || !m.keeps(kept, append(known.args[:d.arity:d.arity], v)) {
 		m.layer.memos[d.id].add(known)
 		return v
 	}

@@ -64,9 +64,9 @@ func (u *unit) getsParameters(name string, args []*ast.Term, s *scope) bool {
 
 // lasting holds values that stay true from one evaluation to the next.
 type lasting struct {
-	number int // of the parameters, 0 for what does not depend on any
 	docs   []*ast.Term
 	memos  []memo
+	calls  []uint32 // marks of calls that came before, each at the place that it leads to
 	size   int
 	weight int // bytes
 }
@@ -87,21 +87,22 @@ const (
 func (m *Machine) fit(k *lasting) {
 	if p := m.program; k.size > mostKept || len(k.docs) < p.docs {
 		m.kept -= k.weight
-		*k = lasting{number: k.number, docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs)}
+		*k = lasting{docs: make([]*ast.Term, p.docs), memos: make([]memo, p.docs), calls: k.calls}
 	}
 }
 
-// mostMet bounds how many calls are known to have come before; it is a power of two.
-const mostMet = 1 << 14
+// mostMet bounds how many calls are known to have come before: about as many as are kept, since one that comes again later would
+// have been forgotten meanwhile.
+const mostMet = 1 << 9
 
-// met says whether a call came before, as far as is known. It is kept the second time: a function of the containers of each
-// resource hardly ever sees an argument of another resource again.
-func (m *Machine) met(d *document, k *lasting, hash uint64) bool {
-	if m.calls == nil {
-		m.calls = make([]uint32, mostMet)
+// met says whether a call came before, not long ago. It is kept the second time: a function of the containers of each resource
+// hardly ever sees an argument of another resource again.
+func (k *lasting) met(d *document, hash uint64) bool {
+	if k.calls == nil {
+		k.calls = make([]uint32, mostMet)
 	}
-	hash = ((hash*31+uint64(d.id))*31 + uint64(k.number)) * 0x9e3779b97f4a7c15 // spreads to the upper half, which is kept
-	place, mark := &m.calls[hash%mostMet], uint32(hash>>32)
+	hash = (hash*31 + uint64(d.id)) * 0x9e3779b97f4a7c15 // spreads to the upper half, which is kept
+	place, mark := &k.calls[hash%mostMet], uint32(hash>>32)
 	met := *place == mark
 	*place = mark
 	return met
@@ -143,7 +144,7 @@ func (m *Machine) keepFor(input *ast.Term) {
 			m.forget()
 			m.fit(m.always)
 		}
-		k = &lasting{number: len(m.byParameters) + 1}
+		k = &lasting{}
 		m.byParameters[key] = k
 	}
 	m.fit(k)
