@@ -5,8 +5,10 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"attest.continuu.ms/engine/internal/check"
@@ -33,6 +35,7 @@ type service struct {
 	inventories map[string]*admission.Held
 	last        int
 	once        sync.Once
+	lasts       atomic.Bool // beside others, which may need the memory
 }
 
 func newService(stderr io.Writer) *service {
@@ -100,6 +103,7 @@ func (s *service) initialize(_ context.Context, r *rpc.Request) (any, error) {
 		runtime.GOMAXPROCS(params.Jobs)
 	}
 	if params.Lasting {
+		s.lasts.Store(true)
 		lasting.keep()
 	}
 	s.once.Do(func() { rpc.Ceiling(params.Memory, s.stderr) })
@@ -140,6 +144,9 @@ func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
 		sources, kept = policyset.Keep(sources) // first, so that the set is made of what is kept
 	}
 	loaded := s.library.load(ctx, sources)
+	if s.lasts.Load() {
+		go debug.FreeOSMemory() // compiling takes more than what it makes, and an engine that stands by does nothing else
+	}
 	result := loadResult{Policies: loaded.Policies, Problems: loaded.Problems, Read: loaded.Read}
 	if model.HasErrors(loaded.Problems) {
 		return result, nil // no set: a broken one must not judge
