@@ -89,7 +89,7 @@ func (c counted) Value() any {
 func TestWhatIsKeptHasFoundAllOfIt(t *testing.T) {
 	asked, a := 0, celtypes.DefaultTypeAdapter
 	list := func() ref.Val {
-		return counted{celtypes.NewRefValList(a, []ref.Val{celtypes.Int(1)}).(traits.Lister), &asked}
+		return counted{celtypes.NewRefValList(a, []ref.Val{celtypes.Int(1)}), &asked}
 	}
 	value := celtypes.NewRefValList(a, []ref.Val{
 		list(), celtypes.NewRefValMap(a, map[ref.Val]ref.Val{celtypes.String("k"): list()}), celtypes.NullValue, celtypes.NewErr("no"),
