@@ -132,3 +132,26 @@ func number(containers any) {
 		}
 	}
 }
+
+func TestWhatIsInVainIsSeldomAsked(t *testing.T) {
+	var r recipe
+	asked := func(times int) (n int) {
+		for range times {
+			if r.promising() {
+				n++
+				r.vain.Add(1) // nothing was remembered
+			}
+		}
+		return n
+	}
+	if n := asked(manyInVain); n != manyInVain {
+		t.Errorf("of the first %d questions %d were asked", manyInVain, n)
+	}
+	if n := asked(100 * oneOf); n < 50 || n > 200 {
+		t.Errorf("of %d questions in vain %d were asked", 100*oneOf, n)
+	}
+	r.vain.Store(0) // one was not
+	if n := asked(10); n != 10 {
+		t.Errorf("%d of 10 were asked after one that was not in vain", n)
+	}
+}

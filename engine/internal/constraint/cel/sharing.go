@@ -2,6 +2,7 @@ package cel
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -63,12 +64,11 @@ func (s *sharer) read(name string, t *tree) share {
 	r := names{used: map[string]bool{}, bound: slices.Clone(constants)}
 	ast.PreOrderVisit(t.ast.Expr(), ast.NewExprVisitor(r.visit))
 	found, meaning := share{sight: r.sees()}, sha256.New()
-	meaning.Write([]byte(name + "\x00" + t.text)) // errors say the name
+	fmt.Fprintf(meaning, "%q %q", name, t.text) // errors say the name; quoted, no text can look like two
 	for _, name := range slices.Sorted(maps.Keys(r.used)) {
 		other := s.of(name)
 		found.sight |= other.sight
-		meaning.Write([]byte("\x00" + name + "\x00"))
-		meaning.Write(other.meaning[:])
+		fmt.Fprintf(meaning, " %q %x", name, other.meaning)
 	}
 	meaning.Sum(found.meaning[:0])
 	return found
