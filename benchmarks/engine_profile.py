@@ -2,7 +2,7 @@
 
 python benchmarks/engine_profile.py        writes engine/profile.pgo, in about a minute
 
-The loads are those of the other benchmarks, drawn with other seeds; templates of the public library are among them
+The loads are those of the other benchmarks, drawn with another seed; templates of the public library are among them
 where $GATEKEEPER_LIBRARY names a checkout. What the profile does not know is compiled as ever
 (docs/adr/0074-profile-for-the-compiler.md).
 """
@@ -16,11 +16,10 @@ import tempfile
 from pathlib import Path
 
 from generate import generate
-from public import CEL, REGO, library, write_public
 from run import POLICIES
-from varied import write_varied, write_varied_pods
+from varied import write_varied
 
-from gatekeeper import CASES, write_pods, write_policies
+from gatekeeper import cases
 
 ENGINE = Path(__file__).resolve().parents[1] / "engine"
 FILES = 300
@@ -31,20 +30,13 @@ SEED = 11
 
 def write_loads(folder: Path) -> None:
     """Writes folders of policies and manifests."""
-    for case in CASES[:3]:
-        policies, manifests = _made(folder / case.rules)
-        write_policies(policies, case)
-        write_pods(manifests, FILES)
+    for number, case in enumerate(cases()):
+        policies, manifests = _made(folder / f"templates-{number}")
+        case.write(policies, manifests, FILES, seed=SEED)
     for name, write in (("few", generate), ("many", write_varied)):
         policies, manifests = _made(folder / name)
         shutil.copytree(POLICIES, policies, dirs_exist_ok=True)
         write(FILES, manifests, seed=SEED)
-    if (public := library()) is None:
-        return
-    for name, engine in (("public", REGO), ("public-cel", CEL)):
-        policies, manifests = _made(folder / name)
-        write_public(policies, public, engine)
-        write_varied_pods(manifests, FILES, seed=SEED)
 
 
 def _made(folder: Path) -> tuple[Path, Path]:
@@ -63,7 +55,7 @@ def main() -> None:
         test = ["go", "test", "-trimpath", "-run=^$", "-bench=^BenchmarkLoads$", f"-benchtime={SECONDS}s"]
         environment = os.environ | {"ATTEST_LOADS": str(Path(scratch, "loads")), "CGO_ENABLED": "0"}
         subprocess.run(
-            [*test, f"-cpuprofile={made}", "-o", Path(scratch, "attest-engine"), "./internal/check"],
+            [*test, f"-cpuprofile={made}", "-o", Path(scratch, "check.test"), "./internal/check"],
             cwd=ENGINE,
             env=environment,
             check=True,

@@ -46,11 +46,11 @@ class Case:
     public: Path | None = None
     """The folder of the public library, whose templates are asked about Pods of many shapes."""
 
-    def write(self, policies: Path, pods: Path, count: int) -> None:
-        """Writes the templates and constraints, and so many Pods."""
+    def write(self, policies: Path, pods: Path, count: int, *, seed: int = 3) -> None:
+        """Writes the templates and constraints, and so many Pods; those of many shapes are drawn."""
         if self.public:
             write_public(policies, self.public, self.rules)
-            write_varied_pods(pods, count)
+            write_varied_pods(pods, count, seed=seed)
         else:
             write_policies(policies, self)
             write_pods(pods, count)

@@ -209,7 +209,7 @@ def _evaluated(
             name,
             number,
             max(0, number - failed[name]),
-            dict(sorted(kinds.items())) if len(kinds) > 1 else dict(kinds),
+            dict(sorted(kinds.items())),
             given.get(name, {}),
         )
         for name, kinds in sorted(asked.items())

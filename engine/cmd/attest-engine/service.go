@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"attest.continuu.ms/engine/internal/check"
@@ -35,7 +34,6 @@ type service struct {
 	inventories map[string]*admission.Held
 	last        int
 	once        sync.Once
-	lasts       atomic.Bool // beside others, which may need the memory
 }
 
 func newService(stderr io.Writer) *service {
@@ -103,7 +101,6 @@ func (s *service) initialize(_ context.Context, r *rpc.Request) (any, error) {
 		runtime.GOMAXPROCS(params.Jobs)
 	}
 	if params.Lasting {
-		s.lasts.Store(true)
 		lasting.keep()
 	}
 	s.once.Do(func() { rpc.Ceiling(params.Memory, s.stderr) })
@@ -144,7 +141,7 @@ func (s *service) load(ctx context.Context, r *rpc.Request) (any, error) {
 		sources, kept = policyset.Keep(sources) // first, so that the set is made of what is kept
 	}
 	loaded := s.library.load(ctx, sources)
-	if s.lasts.Load() {
+	if paced.Load() == lasting {
 		go debug.FreeOSMemory() // compiling takes more than what it makes, and an engine that stands by does nothing else
 	}
 	result := loadResult{Policies: loaded.Policies, Problems: loaded.Problems, Read: loaded.Read}

@@ -84,22 +84,25 @@ func document(tb testing.TB, value any) string {
 // requests are a set of 20 templates and a plain policy, and requests that ask all of it about a Pod each, of many shapes.
 func requests(tb testing.TB, mode compiled.Mode, n int) (*policyset.Set, []Params) {
 	tb.Helper()
-	set, policies, problems := policyset.Load(tb.Context(), policyset.Params{
-		Paths: []string{trial.Folder(tb, libraryTemplates(tb, 20)), filepath.Join(benchmarks, "policies")},
-		OPA:   true, Gatekeeper: true, Evaluator: mode,
-	})
-	if model.HasErrors(problems) {
-		tb.Fatal(problems)
-	}
-	var selected []rego.Selection
-	for _, policy := range policies {
-		selected = append(selected, rego.Selection{Name: policy.Name})
-	}
+	set, selected := loaded(tb, mode, trial.Folder(tb, libraryTemplates(tb, 20)), filepath.Join(benchmarks, "policies"))
 	out := make([]Params, n)
 	for i, pod := range trial.Pods(1, n) {
 		out[i] = Params{Inputs: []Text{{File: "pod.json", Text: document(tb, pod)}}, Policies: selected, Jobs: 1}
 	}
 	return set, out
+}
+
+// loaded are the policies of folders, all of them selected.
+func loaded(tb testing.TB, mode compiled.Mode, folders ...string) (set *policyset.Set, selected []rego.Selection) {
+	tb.Helper()
+	set, policies, problems := policyset.Load(tb.Context(), policyset.Params{Paths: folders, OPA: true, Gatekeeper: true, Evaluator: mode})
+	if model.HasErrors(problems) {
+		tb.Fatal(problems)
+	}
+	for _, policy := range policies {
+		selected = append(selected, rego.Selection{Name: policy.Name})
+	}
+	return set, selected
 }
 
 // BenchmarkRequest is one resource under 20 templates and a plain policy, with findings and places. One operation is one
@@ -133,16 +136,8 @@ func BenchmarkLoads(b *testing.B) {
 	}
 	for _, policies := range loads {
 		b.Run(filepath.Base(filepath.Dir(policies)), func(b *testing.B) {
-			set, known, problems := policyset.Load(b.Context(), policyset.Params{
-				Paths: []string{policies}, OPA: true, Gatekeeper: true, Evaluator: compiled.Compiled,
-			})
-			if model.HasErrors(problems) {
-				b.Fatal(problems)
-			}
-			params := Params{Paths: []string{filepath.Join(filepath.Dir(policies), "manifests")}}
-			for _, policy := range known {
-				params.Policies = append(params.Policies, rego.Selection{Name: policy.Name})
-			}
+			set, selected := loaded(b, compiled.Compiled, policies)
+			params := Params{Paths: []string{filepath.Join(filepath.Dir(policies), "manifests")}, Policies: selected}
 			for b.Loop() {
 				if _, err := Run(b.Context(), set, params, func(batch Batch) error {
 					_, err := batch.AppendJSON(nil)

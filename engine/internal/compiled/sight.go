@@ -6,6 +6,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/member"
+	"attest.continuu.ms/engine/internal/sighting"
 )
 
 // sight is what a rule can see, itself or through what it uses. It says how long its value stays true.
@@ -66,7 +67,7 @@ func (u *unit) getsParameters(name string, args []*ast.Term, s *scope) bool {
 type lasting struct {
 	docs   []*ast.Term
 	memos  []memo
-	calls  []uint32 // marks of calls that came before, each at the place that it leads to
+	calls  sighting.Marks
 	size   int
 	weight int // bytes
 }
@@ -98,14 +99,7 @@ const mostMet = 1 << 9
 // met says whether a call came before, not long ago. It is kept the second time: a function of the containers of each resource
 // hardly ever sees an argument of another resource again.
 func (k *lasting) met(d *document, hash uint64) bool {
-	if k.calls == nil {
-		k.calls = make([]uint32, mostMet)
-	}
-	hash = (hash*31 + uint64(d.id)) * 0x9e3779b97f4a7c15 // spreads to the upper half, which is kept
-	place, mark := &k.calls[hash%mostMet], uint32(hash>>32)
-	met := *place == mark
-	*place = mark
-	return met
+	return k.calls.Again(hash*31+uint64(d.id), mostMet)
 }
 
 // keeps says whether a call, its arguments and value, is light enough to be kept, and counts it.

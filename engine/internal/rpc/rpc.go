@@ -111,7 +111,6 @@ func (s *server) requests() []uint64 {
 
 // take runs in the reading goroutine: requests are started in order and answered as they finish.
 func (s *server) take(ctx context.Context, m message) {
-	gone := ctx.Done()
 	switch {
 	case m.Method == "$/cancelRequest":
 		s.cancel(m.Params)
@@ -120,18 +119,18 @@ func (s *server) take(ctx context.Context, m message) {
 			m.Params = json.RawMessage("{}")
 		}
 		milliseconds, _ := m.Deadline.Int64() // what is no whole number is no deadline
-		ctx, stop := s.begin(ctx, *m.ID, time.Duration(milliseconds)*time.Millisecond)
-		s.start(gone, func() {
+		within, stop := s.begin(ctx, *m.ID, time.Duration(milliseconds)*time.Millisecond)
+		s.start(ctx, func() {
 			defer stop()
-			result, err := s.call(ctx, m.Method, &Request{ID: *m.ID, Params: m.Params, frames: s.frames})
-			s.reply(ctx, *m.ID, result, err)
+			result, err := s.call(within, m.Method, &Request{ID: *m.ID, Params: m.Params, frames: s.frames})
+			s.reply(within, *m.ID, result, err)
 		})
 	}
 }
 
 // start does a job beside others, in a goroutine that has done one before where there is one: its stack has grown to what an
 // evaluation takes.
-func (s *server) start(gone <-chan struct{}, job func()) {
+func (s *server) start(ctx context.Context, job func()) {
 	select {
 	case s.jobs <- job:
 	default:
@@ -141,7 +140,7 @@ func (s *server) start(gone <-chan struct{}, job func()) {
 				job = nil // it holds what it was asked
 				select {
 				case job = <-s.jobs:
-				case <-gone:
+				case <-ctx.Done():
 					return
 				}
 			}

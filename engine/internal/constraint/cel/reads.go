@@ -109,17 +109,30 @@ func (r *reader) call(e ast.Expr, bound []string) {
 		}
 	} else {
 		r.walk(c.Target(), bound)
-		for range min(bindings(c), len(arguments)-1) {
-			if arguments[0].Kind() != ast.IdentKind {
-				r.unknown = true
-				return
-			}
-			bound, arguments = append(bound[:len(bound):len(bound)], arguments[0].AsIdent()), arguments[1:]
+		names, named := boundBy(c)
+		if !named {
+			r.unknown = true
+			return
 		}
+		bound, arguments = slices.Concat(bound, names), arguments[len(names):]
 	}
 	for _, each := range arguments {
 		r.walk(each, bound)
 	}
+}
+
+// boundBy are the names that a macro binds, none for anything else; named is false where something stands in the place of one.
+func boundBy(c ast.CallExpr) (names []string, named bool) {
+	if !c.IsMemberFunction() {
+		return nil, true
+	}
+	for _, argument := range c.Args()[:max(0, min(bindings(c), len(c.Args())-1))] {
+		if argument.Kind() != ast.IdentKind {
+			return nil, false
+		}
+		names = append(names, argument.AsIdent())
+	}
+	return names, true
 }
 
 // bindings is how many of its arguments are names that a macro binds; 0 for a function.

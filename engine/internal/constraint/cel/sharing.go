@@ -93,7 +93,8 @@ func (n *names) visit(e ast.Expr) {
 			n.fields++
 		}
 	case ast.CallKind:
-		n.bound = append(n.bound, boundBy(e.AsCall())...)
+		names, named := boundBy(e.AsCall())
+		n.bound, n.unknown = append(n.bound, names...), n.unknown || !named
 	case ast.LiteralKind, ast.ListKind, ast.MapKind:
 	default:
 		n.unknown = true
@@ -129,19 +130,6 @@ func sightOf(name string, bound []string) sight {
 		return seesNothing
 	}
 	return seesMore // the Namespace, say, which match conditions do not see
-}
-
-// boundBy are the names that a macro binds.
-func boundBy(c ast.CallExpr) (names []string) {
-	if !c.IsMemberFunction() {
-		return nil
-	}
-	for _, argument := range c.Args()[:min(bindings(c), len(c.Args()))] {
-		if argument.Kind() == ast.IdentKind {
-			names = append(names, argument.AsIdent())
-		}
-	}
-	return names
 }
 
 // lasting are the variables that read a constraint alone, by their names. It is safe for concurrent use.

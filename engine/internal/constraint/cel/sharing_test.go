@@ -34,6 +34,7 @@ func TestWhatVariablesSee(t *testing.T) {
 		"no CEL":         {"no CEL", seesMore},
 		"a hidden name":  {"[1].all(object, object == 1)", seesRequest},
 		"two names":      {"variables.params.all(i, x, x == i)", seesConstraint},
+		"half a macro":   {"variables.params.filter(authorizer)", seesConstraint | seesMore},
 		"no macro":       {"variables.params.unheardOf(v, v == 1)", seesConstraint | seesMore},
 		"in a map":       {"{'a': object.a, params.b: 1}", seesRequest | seesConstraint},
 		"has":            {"has(params.spec.x)", seesConstraint},

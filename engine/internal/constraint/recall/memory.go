@@ -11,6 +11,7 @@ import (
 
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/member"
+	"attest.continuu.ms/engine/internal/sighting"
 	"attest.continuu.ms/engine/internal/virtual"
 )
 
@@ -39,7 +40,7 @@ const values = 2 * Deepest
 // more than it holds, it still knows some.
 type Memory[Said any] struct {
 	mu          sync.Mutex
-	met         []int        // hashes of values, each at the place that it leads to
+	met         sighting.Marks
 	numbers     uint64       // that were given to parts
 	parts       map[int]part // by hash; of two values with one hash, the later
 	answers     map[Question]answer[Said]
@@ -83,13 +84,10 @@ func (m *Memory[Said]) number(term *ast.Term) (uint64, bool) {
 func (m *Memory[Said]) known(hash int, term *ast.Term) (number uint64, known, met bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.begin()
 	if part := m.parts[hash]; part.term != nil && compiled.Alike(part.term, term) {
 		return part.number, true, true
 	}
-	place := &m.met[uint(hash)%mostMet]
-	met, *place = *place == hash, hash
-	return 0, false, met
+	return 0, false, m.met.Again(uint64(hash), mostMet)
 }
 
 // add gives a value a number. Where two find at once that it has none, the later one counts.
@@ -109,7 +107,7 @@ func (m *Memory[Said]) add(hash int, added part) uint64 {
 // begin makes room for the first, and for the first after all was forgotten.
 func (m *Memory[Said]) begin() {
 	if m.answers == nil {
-		m.met, m.parts, m.answers = make([]int, mostMet), map[int]part{}, map[Question]answer[Said]{}
+		m.parts, m.answers = map[int]part{}, map[Question]answer[Said]{}
 	}
 }
 
