@@ -33,7 +33,7 @@ from attest_governance.decide import (
     said_once,
 )
 from attest_governance.evaluate import CheckOptions, Engine, LoadedPolicies
-from attest_governance.exempt import Annotations, Exempted, Exemption, apply, notices
+from attest_governance.exempt import Annotations, Exempted, Exemptions, apply, notices
 from attest_governance.model import Evaluated, Finding, Outcome, Problem
 from attest_governance.model.finding import in_order
 from attest_governance.model.rendering import Origins
@@ -51,7 +51,7 @@ _KINDS = 3
 class Exempting(msgspec.Struct, frozen=True):
     """The exemptions of a run, and what an annotation is worth in it."""
 
-    exemptions: tuple[Exemption, ...] = ()
+    exemptions: Exemptions = Exemptions()
     annotations: Annotations = Annotations.SELF_DECLARED
 
 
@@ -142,7 +142,7 @@ def conclude(loaded: LoadedPolicies, plan: Plan, batches: Sequence[Batch], *, no
         checked=_checked((origins.checked(one) for batch in batches for one in batch.checked), folded),
         evaluated=_evaluated(batches, plan.selected, (*findings, *folded, *again)),
         policy_set=loaded.digest,
-        notices=(*plan.notices, *notices(weighed), *_fragments(findings), *_unspoken(batches, counted)),
+        notices=(*plan.notices, *_exempted(plan, weighed), *_fragments(findings), *_unspoken(batches, counted)),
         spent=dict(sum((Counter(batch.spent) for batch in batches), Counter[str]())),
         sources={text.file: text.text for text in plan.manifests.inputs},
         rendered=plan.manifests.renderings,
@@ -176,6 +176,11 @@ def _judge(
         if progress is not None:
             progress(batch)
     return tuple(batches)
+
+
+def _exempted(plan: Plan, weighed: Exempted) -> tuple[str, ...]:
+    """What people are to know of the exemptions of a run; a request tells nothing of those that are for others."""
+    return notices(weighed) if plan.manifests.review is None else ()
 
 
 def _checked(every: Iterable[Checked], folded: Sequence[Finding]) -> tuple[Checked, ...]:

@@ -31,7 +31,7 @@ from attest_governance.errors import EngineError, GovernanceError
 from attest_governance.evaluate import CheckOptions, Engine, KeptPolicies, LoadedPolicies, milliseconds
 from attest_governance.evaluate.messages import ReachAnswer
 from attest_governance.evaluate.requests import Query, Reach
-from attest_governance.exempt import Annotations, declared
+from attest_governance.exempt import Annotations, Exemptions, declared
 from attest_governance.govern import PIN
 from attest_governance.load.compliance import check_compliance
 from attest_governance.load.configuration_files import project_root
@@ -246,7 +246,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             GovernanceError: the records can't be trusted.
         """
-        begins = {one.not_before for one in declared(self.settings.exemptions)}
+        begins = {one.not_before for one in self._declared}
         for weights in (self.weights, *self._weights_below.values()):
             begins |= {step.begins for steps in weights.rollout.values() for step in steps}
         if self._records:
@@ -275,7 +275,11 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         from attest_governance.govern.policysets.history import open_trusted  # noqa: PLC0415 (see `governed_root`)
         from attest_governance.govern.snapshot import Snapshot  # noqa: PLC0415
 
-        return Snapshot(open_trusted(self.root, self.opened, self.pin), declared(self.settings.exemptions))
+        return Snapshot(open_trusted(self.root, self.opened, self.pin), self._declared)
+
+    @cached_property
+    def _declared(self) -> Exemptions:
+        return declared(self.settings.exemptions)
 
     def exemptions(self, now: datetime) -> tuple[Exemption, ...]:
         """The exemptions and overrides that there are, those included that are over or have not begun at `now`.
@@ -283,7 +287,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             GovernanceError: the records can't be trusted.
         """
-        return _exempting(self.prepared.request, self.settings, self.in_force(now)).exemptions
+        return self._exempting(self.in_force(now)).exemptions
 
     @cached_property
     def records_database(self) -> Database | None:
@@ -397,13 +401,23 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             selected=self.selected,
             options=options,
             weights=self._weighing(),
-            exempting=_exempting(request, self.settings, in_force),
+            exempting=self._exempting(in_force),
             rules=self.rules,
             baseline=self.prepared.baseline,
             baseline_file=str(request.baseline or ""),
             problems=(*self.problems, *(in_force.problems if in_force else ()), *failed),
             notices=(*self.notices, *(in_force.notices if in_force else ())),
         )
+
+    def _exempting(self, in_force: InForce | None) -> Exempting:
+        request, settings = self.prepared.request, self.settings
+        if request.disallow_exemptions:
+            return Exempting(annotations=Annotations.IGNORED)
+        exemptions = in_force.exemptions if in_force else self._declared
+        worth = in_force.annotations if in_force else Annotations.SELF_DECLARED
+        untold = request.serving and in_force is None and settings.server.annotations == "ignore"
+        ignored = untold or request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
+        return Exempting(exemptions=exemptions, annotations=Annotations.IGNORED if ignored else worth)
 
 
 class Packed(msgspec.Struct, frozen=True, kw_only=True):
@@ -607,17 +621,6 @@ def _no_policy(prepared: Prepared, loaded: LoadedPolicies) -> Problem:
     found = f"none of {len(loaded.policies)} is enabled" if loaded.policies else "none was found"
     hint = "name a folder that holds policies, or enable some; --allow-empty where nothing is to be judged"
     return Problem("error", "no_policy", f"there is no policy to judge by: {found}", file=folders, hint=hint)
-
-
-def _exempting(request: Request, settings: Settings, in_force: InForce | None) -> Exempting:
-    if request.disallow_exemptions:
-        return Exempting(annotations=Annotations.IGNORED)
-    exemptions = in_force.exemptions if in_force else declared(settings.exemptions)
-    worth = in_force.annotations if in_force else Annotations.SELF_DECLARED
-    untold = request.serving and in_force is None and settings.server.annotations == "ignore"
-    ignored = untold or request.disallow_annotation_exemptions or settings.policy.annotations == "ignore"
-    annotations = Annotations.IGNORED if ignored else worth
-    return Exempting(exemptions=exemptions, annotations=annotations)
 
 
 class _Users:

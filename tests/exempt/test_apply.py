@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
 import msgspec
 import pytest
@@ -238,3 +239,57 @@ def test_findings_are_never_dropped_and_never_waived_without_cause(
         covered = any(each.in_force(NOW) and each.scope.covers(one) for each in exemptions)
         claimed = worth is Annotations.SELF_DECLARED and bool(one.resource.annotations)
         assert (one.waiver is not None) is (covered or claimed)
+
+
+TEXTS = st.text("ab", max_size=3)
+PATTERNS = st.text("ab*?", max_size=4)
+SUBJECTS = st.builds(resource, TEXTS, namespace=TEXTS, kind=st.sampled_from(["Pod", "Job"]))
+ABOUT = st.builds(finding, SUBJECTS, policy=TEXTS, rule=st.sampled_from(["violation", "warn"]))
+ANY_SCOPE = st.builds(
+    Scope,
+    PATTERNS | st.sampled_from(["*", "*/warn"]),
+    kind=st.sampled_from(["*", "Pod", "J?b"]),
+    namespace=PATTERNS,
+    name=PATTERNS,
+)
+
+
+@given(st.lists(ABOUT, max_size=8), st.lists(ANY_SCOPE, max_size=12))
+def test_an_exemption_is_found_exactly_where_its_scope_covers(findings: list[Finding], scopes: list[Scope]) -> None:
+    exemptions = [declared(scope, source=f"policies.yaml:{line}") for line, scope in enumerate(scopes)]
+    exempted = apply(findings, exemptions, now=NOW)
+    covering = [[one.source for one in exemptions if one.scope.covers(about)] for about in findings]
+    assert [one.waiver and one.waiver.source for one in exempted.findings] == [
+        min(some, default=None) for some in covering
+    ]
+    assert {one.source for one in exempted.unused} == {one.source for one in exemptions} - {*chain(*covering)}
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        {"name": "team-%d"},
+        {"name": "team-%d-*"},
+        {"namespace": "team-%d"},
+        {"namespace": "team-%d-*"},
+        {"namespace": "team-%d-*", "name": "legacy-*"},
+        {"policy": "team-%d"},
+    ],
+    ids=str,
+)
+def test_hundreds_of_exemptions_are_not_asked_about_each_finding(
+    scope: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def covers(own: Scope, _: Resource) -> bool:
+        asked.append(own.name)
+        return False
+
+    monkeypatch.setattr(Scope, "covers_resource", covers)
+    scopes = [{key: text.replace("%d", str(at)) for key, text in scope.items()} for at in range(10, 510)]
+    about = [resource(f"legacy-{at}", namespace="shop") for at in range(20)]
+    findings = [finding(one, message=str(n)) for one in about for n in range(9)]
+    apply(findings, [declared(Scope(**{"policy": "attest-security", **one})) for one in scopes], now=NOW)
+    apply(findings, [declared(Scope("attest-security", name="legacy-1*"))], now=NOW)
+    assert asked == ["legacy-1*"] * 11

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from attest_governance.exempt.declared import Annotations, RefusedAnnotation, claims_exemption, read_annotation
-from attest_governance.exempt.exemption import PREFERENCE, Exemption
+from attest_governance.exempt.exemption import Exemption
+from attest_governance.exempt.standing import Exemptions, rank
 from attest_governance.exempt.times import format_instant
 from attest_governance.model import Finding
 
 if TYPE_CHECKING:
-    from attest_governance.model import Resource
-
-EXPIRING_WITHIN = timedelta(days=7)
+    from attest_governance.exempt.standing import Standing
+    from attest_governance.model import Resource, Waiver
 
 
 class Exempted(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ def apply(
 
     Args:
         findings: those of the run.
-        exemptions: declared, approved and overriding ones, whether in force or not.
+        exemptions: declared, approved and overriding ones, whether in force or not; for many runs one `Exemptions`.
         now: the moment of the check, with its offset.
         annotations: what an annotation on a resource is worth.
 
@@ -58,15 +58,17 @@ def apply(
     """
     if now.tzinfo is None:
         raise ValueError("the moment of a check needs its offset")
-    run = _Run(exemptions, now, annotations)
+    given = exemptions if isinstance(exemptions, Exemptions) else Exemptions(exemptions)
+    standing = given.at(now)
+    run = _Run(standing, now, annotations)
     waived = tuple(map(run.judge, findings))
-    ordered = sorted([*exemptions, *run.honoured], key=_rank)
+    told = Exemptions((*given, *run.honoured)).at(now) if run.honoured else standing
     return Exempted(
         findings=waived,
-        applied=tuple((one, run.waived[id(one)]) for one in ordered if run.waived[id(one)]),
-        expired=tuple(one for one in ordered if one.expired(now)),
-        expiring=tuple(one for one in ordered if one.in_force(now) and one.expires_at - now <= EXPIRING_WITHIN),
-        unused=tuple(one for one in run.in_force if id(one) not in run.covering),
+        applied=tuple((one, run.waived[id(one)]) for one in told.ordered if id(one) in run.waived),
+        expired=told.expired,
+        expiring=told.expiring,
+        unused=tuple(one for one in standing.in_force if id(one) not in run.used),
         refused=tuple(run.refused.values()),
     )
 
@@ -74,10 +76,13 @@ def apply(
 class _Run:
     """Collects what exemptions and annotations did while the findings pass by."""
 
-    def __init__(self, exemptions: Sequence[Exemption], now: datetime, worth: Annotations) -> None:
-        self._now, self._worth = now, worth
-        self.in_force = [exemption for exemption in sorted(exemptions, key=_rank) if exemption.in_force(now)]
-        self.waived, self.covering = Counter[int](), set[int]()
+    def __init__(self, standing: Standing, now: datetime, worth: Annotations) -> None:
+        self._standing, self._now, self._worth = standing, now, worth
+        self.waived, self.used = Counter[int](), set[int]()
+        self._waivers: dict[int, Waiver] = {}
+        self._resource: Resource | None = None
+        self._covering: dict[tuple[str, str], tuple[Exemption, ...]] = {}
+        """What covers the resource of the last finding, by policy and rule: its findings come one after another."""
         self.refused: dict[tuple[str, str, str], RefusedAnnotation] = {}
         """The annotations that were not honoured: one for each resource and reason."""
         self._read: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[Exemption, ...] | str] = {}
@@ -90,7 +95,7 @@ class _Run:
     def judge(self, finding: Finding) -> Finding:
         """The finding, waived or not; a refused annotation is kept unless an approved exemption made it superfluous."""
         claims = claims_exemption(finding.resource)
-        if not claims and not self.in_force:
+        if not claims and not self._standing.in_force:
             return finding
         claim = self._claim(finding.resource) if claims else ()
         judged = self._waive(finding, claim if isinstance(claim, tuple) else ())
@@ -102,15 +107,32 @@ class _Run:
     def _waive(self, finding: Finding, annotated: Sequence[Exemption]) -> Finding:
         if finding.waiver is not None:
             return finding
-        covering = [one for one in self.in_force if one.scope.covers(finding)]
-        self.covering.update(map(id, covering))
+        covering = self._covers(finding)
+        self.used.update(map(id, covering))
         # An annotation names no resource in its scope: only its own resource's findings get here.
-        covering += [one for one in annotated if one.scope.covers(finding)]
+        if annotated:
+            covering += tuple(one for one in annotated if one.scope.covers(finding))
         if not covering:
             return finding
-        best = min(covering, key=_rank)
+        best = min(covering, key=rank) if len(covering) > 1 else covering[0]
         self.waived[id(best)] += 1
-        return msgspec.structs.replace(finding, waiver=best.waiver())
+        return msgspec.structs.replace(finding, waiver=self._waiver(best))
+
+    def _covers(self, finding: Finding) -> tuple[Exemption, ...]:
+        if finding.resource is not self._resource:
+            self._resource, self._covering = finding.resource, {}
+        about = (finding.policy, finding.rule)
+        covering = self._covering.get(about)
+        if covering is None:
+            covering = self._covering[about] = self._standing.covering(*about, finding.resource)
+        return covering
+
+    def _waiver(self, exemption: Exemption) -> Waiver:
+        """What its findings carry: one value for all of them."""
+        waiver = self._waivers.get(id(exemption))
+        if waiver is None:
+            waiver = self._waivers[id(exemption)] = exemption.waiver()
+        return waiver
 
     def _claim(self, resource: Resource) -> tuple[Exemption, ...] | str:
         """What a resource's annotation exempts, or why nothing; each is read once."""
@@ -122,10 +144,6 @@ class _Run:
         if key not in self._read:
             self._read[key] = read_annotation(resource, self._now)
         return self._read[key]
-
-
-def _rank(exemption: Exemption) -> tuple[int, float, str, str]:
-    return (PREFERENCE.index(exemption.kind), -exemption.expires_at.timestamp(), exemption.id, exemption.source)
 
 
 def notices(exempted: Exempted) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import msgspec
 
 from attest_governance.errors import ConfigurationError
 from attest_governance.exempt.exemption import Exemption, Scope
+from attest_governance.exempt.standing import Exemptions
 from attest_governance.exempt.times import parse_instant
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
-def declared(entries: Iterable[ExemptionEntry]) -> tuple[Exemption, ...]:
+def declared(entries: Iterable[ExemptionEntry]) -> Exemptions:
     """Turns the configuration's entries into exemptions.
 
     Raises:
         ConfigurationError: an entry lacks its policy, reason, approver or expiry, or a field can't
             be read. The message names the entry, its file and its line.
     """
-    return tuple(_declared(entry) for entry in entries)
+    return Exemptions(_declared(entry) for entry in entries)
 
 
 def _declared(entry: ExemptionEntry) -> Exemption:

@@ -16,9 +16,32 @@ def matches(pattern: str, text: str) -> bool:
     """Tells whether the whole of `text` matches `pattern`, case-sensitively.
 
     `*` stands for any run of characters, also an empty one and one with slashes; `?` stands for
-    exactly one character; everything else, brackets included, stands for itself. The walk goes
-    back to the last star only, so the work is at most `len(pattern) * len(text)` steps.
+    exactly one character; everything else, brackets included, stands for itself. The work is at most
+    `len(pattern) * len(text)` steps.
     """
+    if "*" not in pattern and "?" not in pattern:
+        return pattern == text
+    if "?" in pattern:
+        return _walk(pattern, text)
+    first, *between, last = pattern.split("*")
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for piece in between:  # the first place of a piece leaves most room for those behind it
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
+
+
+def beginning(pattern: str) -> str:
+    """How every text begins that matches a pattern."""
+    return pattern.partition("*")[0].partition("?")[0]
+
+
+def _walk(pattern: str, text: str) -> bool:
+    """Is `matches` for every pattern, character by character. It goes back to the last star only."""
     at, mark, star, resume = 0, 0, -1, 0
     while mark < len(text):
         if at < len(pattern) and pattern[at] == "*":
@@ -67,9 +90,10 @@ class Scope(msgspec.Struct, frozen=True, rename="camel"):
 
     def covers_resource(self, resource: Resource) -> bool:
         """Tells whether the resource is within this scope, whatever the policy."""
-        fields = ((self.kind, resource.kind), (self.namespace, resource.namespace), (self.name, resource.name))
         return (
-            all(matches(pattern, text) for pattern, text in fields)
+            matches(self.kind, resource.kind)
+            and matches(self.namespace, resource.namespace)
+            and matches(self.name, resource.name)
             and all(key in resource.labels and matches(glob, resource.labels[key]) for key, glob in self.labels.items())
             and self._covers_images(resource.images)
         )

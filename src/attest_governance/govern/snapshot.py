@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from attest_governance.errors import GovernanceError
-from attest_governance.exempt import Annotations, Exemption
+from attest_governance.exempt import Annotations, Exemption, Exemptions
 from attest_governance.exempt.times import parse_instant
 from attest_governance.govern.project import Project
 from attest_governance.govern.records.event import CLOCK_SKEW, SignedEvent, Subject, ensure_clock
@@ -42,7 +42,7 @@ _TOLD = ("approved", "expired")
 class InForce(msgspec.Struct, frozen=True):
     """What `exempt.apply` is to be given, and what people must be told beside it."""
 
-    exemptions: tuple[Exemption, ...] = ()
+    exemptions: Exemptions = Exemptions()
     annotations: Annotations = Annotations.SELF_DECLARED
     notices: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -120,10 +120,12 @@ class Snapshot:
         approval_needed = "exemption" in self._records
         exemptions, overrides = self._survey("exemption", now), self._survey("override", now)
         return InForce(
-            exemptions=(
-                *(() if approval_needed else self._declared),
-                *(_exemption(one) for one in exemptions.judgements if one.approved and one.status in _TOLD),
-                *(_exemption(one) for one in overrides.judgements if one.status == "approved"),
+            exemptions=Exemptions(
+                (
+                    *(() if approval_needed else self._declared),
+                    *(_exemption(one) for one in exemptions.judgements if one.approved and one.status in _TOLD),
+                    *(_exemption(one) for one in overrides.judgements if one.status == "approved"),
+                )
             ),
             annotations=Annotations.POINTER if approval_needed else Annotations.SELF_DECLARED,
             notices=(

@@ -112,6 +112,8 @@ class Outcome(msgspec.Struct, frozen=True, dict=True):
 
         One that speaks for findings of other policies is about theirs, too.
         """
+        if not finding.details:
+            return self._controls_of_policies.get(finding.policy, ())
         own = self._own_controls(finding)
         if "also" not in finding.details:
             return own

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import msgspec
 
 from attest_governance.clean import UNSAFE_BEYOND_C0, inert, inert_json
+from attest_governance.model import Location, Waiver
+from attest_governance.model.finding import Rendered
 
 if TYPE_CHECKING:
     from attest_governance.model import Outcome, Rendering, Resource
@@ -41,7 +43,25 @@ def _rendering(made: Rendering) -> dict[str, Any]:
     return {"folder": made.folder, "tool": made.tool, "documents": len(made.documents)}
 
 
-def entries(outcome: Outcome) -> Iterator[dict[str, Any]]:
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A finding in the document."""
+
+    policy: str
+    engine: str
+    rule: str
+    severity: str
+    enforcement: str
+    message: str
+    resource: dict[str, str]
+    location: Location
+    waiver: Waiver | None
+    details: dict[str, Any]
+    fix: str
+    rendered: Rendered | msgspec.UnsetType
+    controls: tuple[str, ...]
+
+
+def entries(outcome: Outcome) -> Iterator[Entry]:
     """The findings for the document, one by one: there may be very many."""
     known: dict[int, dict[str, str]] = {}  # by identity: the findings of a resource share it
     for finding in outcome.findings:
@@ -49,10 +69,21 @@ def entries(outcome: Outcome) -> Iterator[dict[str, Any]]:
         shown = known.get(id(resource))
         if shown is None:
             shown = known[id(resource)] = _resource(resource)
-        entry = msgspec.structs.asdict(finding) | {"resource": shown, "controls": outcome.controls(finding)}
-        if finding.rendered is None:
-            del entry["rendered"]
-        yield entry
+        yield Entry(  # by position, since names cost half as much again
+            finding.policy,
+            finding.engine,
+            finding.rule,
+            finding.severity,
+            finding.enforcement,
+            finding.message,
+            shown,
+            finding.location,
+            finding.waiver,
+            finding.details,
+            finding.fix,
+            finding.rendered or msgspec.UNSET,
+            outcome.controls(finding),
+        )
 
 
 def _resource(resource: Resource) -> dict[str, str]:
