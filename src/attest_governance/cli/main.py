@@ -6,6 +6,7 @@ Exit codes: 0 allowed, 1 denied, 2 could not decide, 130 interrupted.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ OK, DENIED, UNDECIDED, INTERRUPTED = 0, 1, 2, 130
 
 def main() -> None:
     """Runs the command line of this process and exits."""
+    gc.disable()  # until its command is imported (`tree`): that looks for garbage where there is none, for 10 ms
     if not _asks_version(sys.argv[1:]):
         from attest_governance.clean import InertStream  # noqa: PLC0415 (a version says no words of others)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -136,6 +137,9 @@ def _load(name: str, place: str) -> Any:  # noqa: ANN401 (Typer's own command ty
         holder.command(name)(target)
         loaded = typer.main.get_command(holder)
     loaded.name = name
+    if target is not policy and not gc.isenabled():
+        gc.freeze()  # what imports made stays
+        gc.enable()
     return loaded
 
 
