@@ -234,10 +234,12 @@ func (a *account) question(chosen []int, pins []pin) *question {
 			return nil
 		}
 		q.hash, q.kind = mixed(q.hash, uint64(i)), mixed(q.kind, uint64(i))
-		for _, read := range a.sights[i].input {
+		for k := range a.sights[i].input {
+			read := &a.sights[i].input[k]
 			value, depth := reach(a.query.Input, read.keys)
-			if read.shallow && value != nil && composite(value) {
-				value = ast.InternedEmptyObject
+			value = read.of(value)
+			if read.beginnings != nil && value != nil && !value.Equal(ast.InternedEmptyObject) {
+				q.sketched = true // which member is asked for depends on texts, not on their shape
 			}
 			of, keys := a.within(read.keys)
 			q.add(seen{value, depth, of, keys})

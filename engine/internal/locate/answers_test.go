@@ -57,6 +57,23 @@ violation[{"msg": msg}] {
 }
 quiet(review) { review.operation == "DELETE" }
 quiet(review) { review.object.metadata.labels.team == "web" }
+violation[{"msg": msg}] {
+  c := named[name]
+  found := noted(c)
+  found.value != "strict"
+  msg := sprintf("%v is noted as %v", [name, found.value])
+}
+noted(c) = {"of": c.name, "value": value} {
+  not c.securityContext.seccompProfile
+  not has_note(note_of(c.name))
+  value := input.review.object.metadata.annotations[pod_note]
+}
+noted(c) = {"of": c.name, "value": value} { has_note(note_of(c.name)); value := input.review.object.metadata.annotations[note_of(c.name)] }
+noted(c) = {"of": c.name, "value": "none"} { not has_note(note_of(c.name)); not has_note(pod_note) }
+has_note(note) { input.review.object.metadata.annotations[note] }
+note_of(name) = note { note := concat("", [note_prefix, name]) }
+note_prefix = "notes.example.com/"
+pod_note = "notes.example.com"
 input_containers[c] { c := input.review.object.spec.containers[_] }
 input_containers[c] { c := input.review.object.spec.initContainers[_] }
 `
@@ -77,6 +94,7 @@ labels: [{key: team, allowedRegex: "^[a-z-]+$"}, {key: owner}], exemptImages: ["
 	remembered, all := 0, 0
 	for _, pod := range pods {
 		number(pod["spec"].(map[string]any)["containers"]) // their names are keys of an object
+		annotate(r, pod)
 		resource := ast.NewTerm(ast.MustInterfaceToValue(pod)).String()
 		for i, p := range policies {
 			q := p.query(t, resource, parameters)
@@ -131,6 +149,25 @@ func number(containers any) {
 			c["name"] = fmt.Sprint(c["name"], "-", i)
 		}
 	}
+}
+
+// annotate notes something of some containers, of others, and of the Pod.
+func annotate(r *rand.Rand, pod map[string]any) {
+	if r.IntN(4) == 0 {
+		return
+	}
+	list, _ := pod["spec"].(map[string]any)["containers"].([]any)
+	notes := []string{"notes.example.com", "notes.example.com/other", "example.com/a", "example.com/b"}
+	for _, c := range list {
+		notes = append(notes, fmt.Sprint("notes.example.com/", c.(map[string]any)["name"]))
+	}
+	annotations := map[string]any{}
+	for _, note := range notes {
+		if r.IntN(3) == 0 {
+			annotations[note] = []string{"strict", "loose", "none"}[r.IntN(3)]
+		}
+	}
+	pod["metadata"].(map[string]any)["annotations"] = annotations
 }
 
 func TestWhatIsInVainIsSeldomAsked(t *testing.T) {

@@ -2,6 +2,7 @@ package locate
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -111,10 +112,36 @@ type sight struct {
 }
 
 // inputRead is a part of the input. Where the read is shallow, no more of it counts than whether it is there, and what a
-// scalar is.
+// scalar is; where there are beginnings, no members of an object but those whose keys begin so.
 type inputRead struct {
-	keys    ast.Ref
-	shallow bool
+	keys       ast.Ref
+	shallow    bool
+	beginnings []string
+}
+
+// of is what counts of a value, which may be missing.
+func (r *inputRead) of(value *ast.Term) *ast.Term {
+	switch {
+	case value == nil, r.shallow && !composite(value):
+		return value
+	case r.shallow:
+		return ast.InternedEmptyObject
+	}
+	object, isObject := value.Value.(ast.Object)
+	if r.beginnings == nil || !isObject {
+		return value
+	}
+	var counts [][2]*ast.Term
+	object.Foreach(func(key, value *ast.Term) {
+		name, _ := key.Value.(ast.String)
+		if slices.ContainsFunc(r.beginnings, func(text string) bool { return strings.HasPrefix(string(name), text) }) {
+			counts = append(counts, [2]*ast.Term{key, value})
+		}
+	})
+	if counts == nil {
+		return ast.InternedEmptyObject
+	}
+	return ast.ObjectTerm(counts...)
 }
 
 func (r *recipe) sight(q *Query, i int) sight {
@@ -166,7 +193,7 @@ func (r *recipe) sight(q *Query, i int) sight {
 		for k, key := range one.Path {
 			ref[k] = ast.StringTerm(key)
 		}
-		s.input = append(s.input, inputRead{ref, one.Shallow})
+		s.input = append(s.input, inputRead{ref, one.Shallow, one.Keys})
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package virtual
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -12,6 +13,8 @@ type Read struct {
 	Path []string
 	// Shallow is true where no more is asked than whether it is there, and what a scalar is.
 	Shallow bool
+	// Keys are how the keys of an object begin whose members count; nil where all of it does.
+	Keys []string
 }
 
 // ReadsOf are the parts of `input` that rules and all that these depend on look at: two inputs that agree in these parts,
@@ -21,7 +24,10 @@ func ReadsOf(compiler *ast.Compiler, rules []*ast.Rule) (reads []Read, known boo
 	for _, rule := range rules {
 		Follow(compiler, rule, all)
 	}
-	r := &readers{compiler: compiler, parts: map[*ast.Rule]map[ast.Var]paths{}, tests: map[*ast.Rule]map[ast.Var]int{}}
+	r := &readers{
+		compiler: compiler, parts: map[*ast.Rule]map[ast.Var]paths{}, tests: map[*ast.Rule]map[ast.Var]int{},
+		beginnings: newBeginnings(compiler, all, rules),
+	}
 	for rule := range all {
 		if replaces(rule) {
 			return nil, false
@@ -81,6 +87,9 @@ type readers struct {
 	parts    map[*ast.Rule]map[ast.Var]paths // what variables of a rule stand for
 	tests    map[*ast.Rule]map[ast.Var]int   // in how many equalities they are a side
 	changed  bool
+
+	beginnings *beginnings
+	here       position // of the expression that is looked at
 }
 
 // paths are those from `input` that a variable may stand for.
@@ -109,6 +118,7 @@ func (r *readers) walk(rule *ast.Rule, tell func(Read)) {
 	look = ast.NewGenericVisitor(func(x any) bool {
 		switch x := x.(type) {
 		case *ast.Rule:
+			r.here = position{}
 			r.parameters(rule, x)
 		case *ast.Head: // its arguments are given what they stand for
 			for _, term := range append(x.Reference[1:len(x.Reference):len(x.Reference)], x.Key, x.Value) {
@@ -118,12 +128,18 @@ func (r *readers) walk(rule *ast.Rule, tell func(Read)) {
 			}
 			return true
 		case *ast.Expr:
+			if at, isOfBody := r.beginnings.at[x]; isOfBody {
+				r.here = at
+			}
 			return r.expression(rule, x, look, tell)
 		case ast.Var:
 			whole(r.standsFor(rule, ast.NewTerm(x)))
 			return true
 		case ast.Ref:
-			whole(r.standsFor(rule, ast.NewTerm(x)))
+			keys := r.keys(x)
+			for _, path := range r.standsFor(rule, ast.NewTerm(x)) {
+				tell(Read{Path: path, Keys: keys})
+			}
 			for _, key := range x[1:] {
 				look.Walk(key)
 			}
@@ -132,6 +148,21 @@ func (r *readers) walk(rule *ast.Rule, tell func(Read)) {
 		return false
 	})
 	look.Walk(rule)
+}
+
+// keys are how the first key of a reference begins that it does not name, where that is known.
+func (r *readers) keys(ref ast.Ref) []string {
+	named := 1 + len(keysOf(ref))
+	if named >= len(ref) || r.here.clause == nil {
+		return nil
+	}
+	r.beginnings.steps = 0
+	texts, known := r.beginnings.of(ref[named], r.here)
+	if !known {
+		return nil
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }
 
 // parameters learns what the parameters of an `else` stand for: the same as those of the function's first rule.
@@ -192,7 +223,7 @@ func (r *readers) gets(rule *ast.Rule, expr *ast.Expr, tell func(Read)) bool {
 		return false
 	}
 	for _, path := range found {
-		tell(Read{path, true})
+		tell(Read{Path: path, Shallow: true})
 		tell(Read{Path: append(path[:len(path):len(path)], string(key))})
 	}
 	return true
@@ -201,7 +232,7 @@ func (r *readers) gets(rule *ast.Rule, expr *ast.Expr, tell func(Read)) bool {
 func (r *readers) rename(rule *ast.Rule, name ast.Var, found paths, tell func(Read)) {
 	for _, path := range found {
 		r.learn(rule, name, path)
-		tell(Read{path, true})
+		tell(Read{Path: path, Shallow: true})
 	}
 }
 
@@ -261,22 +292,27 @@ func keysOf(ref ast.Ref) (keys []string) {
 	return keys
 }
 
+// extent is less where more is read.
+func (r Read) extent() int {
+	switch {
+	case r.Shallow:
+		return 2
+	case r.Keys != nil:
+		return 1
+	}
+	return 0
+}
+
 // Least leaves out what others say as well, in an order that is always the same.
 func Least(reads []Read) []Read {
 	slices.SortFunc(reads, func(a, b Read) int {
-		if c := slices.Compare(a.Path, b.Path); c != 0 || a.Shallow == b.Shallow {
-			return c
-		}
-		if b.Shallow {
-			return -1
-		}
-		return 1
+		return cmp.Or(slices.Compare(a.Path, b.Path), cmp.Compare(a.extent(), b.extent()), slices.Compare(a.Keys, b.Keys))
 	})
 	var out []Read
 	for _, read := range reads { // what is above comes before
 		said := slices.ContainsFunc(out, func(one Read) bool {
-			return !one.Shallow && len(one.Path) <= len(read.Path) && slices.Equal(one.Path, read.Path[:len(one.Path)]) ||
-				one.Shallow && read.Shallow && slices.Equal(one.Path, read.Path)
+			return one.extent() == 0 && len(one.Path) <= len(read.Path) && slices.Equal(one.Path, read.Path[:len(one.Path)]) ||
+				one.extent() == read.extent() && slices.Equal(one.Path, read.Path) && slices.Equal(one.Keys, read.Keys)
 		})
 		if !said {
 			out = append(out, read)

@@ -56,6 +56,28 @@ var readings = map[string]struct{ rules, want string }{
 	"a value that is compared":             {`v contains 1 if f(1) == input.b; f(x) := x`, `b`},
 	"a key of the head":                    {`v contains x if { some x; x = input.b }`, `b`},
 	"a name that is compared later":        {`v contains 1 if { x := input.a; data.y[x] }`, `a`},
+	"a key that a builtin makes":           {`v contains 1 if { k := concat("/", ["x", input.b]); input.a[k].c }`, `a[x] b`},
+	"a key in a format":                    {`v contains 1 if input.a[sprintf("x/%v", [input.b])]`, `a[x/] b`},
+	"a key with a constant's beginning":    {`v contains 1 if input.a[concat("", [w, input.b])]; w := "x"`, `a[x] b`},
+	"a key that is a constant":             {`v contains 1 if input.a[w]; w := "x"`, `a[x]`},
+	"a key that a function makes":          {`v contains 1 if input.a[f(input.b)]; f(x) := k if k := sprintf("x/%v", [x])`, `a[x/] b`},
+	"a key that a function is handed":      {`v contains 1 if { f("x"); f(sprintf("y/%v", [input.b])) }; f(k) if input.a[k]`, `a[x,y/] b`},
+	"a key of an else":                     {`v contains 1 if input.a[f(input.b)]; f(x) := "y" if x == 1 else := "z" if x.c`, `a[y,z] b`},
+	"a key that a function hands on":       {`v contains 1 if f("x"); f(k) if g(k); g(k) if not input.a[k]`, `a[x]`},
+	"a key of a variable's":                {`v contains 1 if { x := input.a; x[concat("", ["x", input.b])] }`, `a[x] a? b`},
+	"a key in a comprehension":             {`v contains 1 if { k := concat("", ["x", input.b]); count([y | y := input.a[k]]) > 0 }`, `a[x] b`},
+	"a key that is made in a closure":      {`v contains 1 if count([y | k := concat("", ["x", input.b]); y := input.a[k]]) > 0`, `a[x] b`},
+	"a key that is made below not":         {`v contains 1 if not f(concat("", ["x", input.b])); f(k) if input.a[k]`, `a[x] b`},
+	"a key of another closure":             {`v contains 1 if { count([1 | k := "x"; k == input.b]) > 0; some k; input.a[k] }`, `a b`},
+	"a key that may be anything":           {`v contains 1 if { f("x"); f(input.b) }; f(k) if input.a[k]`, `a b`},
+	"a key that may be another function's": {`v contains 1 if input.a[f(1)]; f(x) := "y" if x == 1; f(x) := x`, `a`},
+	"a key with a beginning that is read":  {`v contains 1 if input.a[concat("/", [input.b, "x"])]`, `a b`},
+	"a key with an empty beginning":        {`v contains 1 if input.a[concat("", ["", input.b])]`, `a b`},
+	"a key of a set":                       {`v contains 1 if input.a[concat("", {"x", input.b})]`, `a b`},
+	"a key that comes later":               {`v contains 1 if { some k; y := input.a[k]; y.c; k = concat("", ["x", input.b]) }`, `a b`},
+	"a key of a rule of several":           {`v contains 1 if { some p in w; input.a[p] }; w contains "x"`, `a`},
+	"a key below not":                      {`v contains 1 if { k := "x"; not input.a[k] }`, `a[x]`},
+	"members that are gone over as well":   {`v contains 1 if { input.a[sprintf("x/%v", [1])]; some y in input.a; y == 1 }`, `a`},
 	"with":                                 {`v contains 1 if w with input as {"a": 1}; w if input.a`, `unknown`},
 	"with, further down":                   {`v contains 1 if w; w if u with input.a as 1; u if input.a`, `unknown`},
 }
@@ -79,6 +101,9 @@ func worded(reads []Read, known bool) string {
 	for i, read := range reads {
 		if words[i] = strings.Join(read.Path, "."); len(read.Path) == 0 {
 			words[i] = "."
+		}
+		if read.Keys != nil {
+			words[i] += "[" + strings.Join(read.Keys, ",") + "]"
 		}
 		if read.Shallow {
 			words[i] += "?"
