@@ -31,7 +31,7 @@ var layers = [][]string{
 	{"load"},
 	{"builtins", "constraint/recall", "load/syntax", "locate"},
 	{"compiled", "virtual"},
-	{"deadline", "layers", "member", "pool", "results", "rpc", "schema", "sighting", "version"},
+	{"ahead", "deadline", "layers", "member", "pool", "results", "rpc", "schema", "sighting", "version"},
 	{"model"},
 }
 

@@ -7,11 +7,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/util"
 
+	"attest.continuu.ms/engine/internal/ahead"
 	"attest.continuu.ms/engine/internal/bundle"
 	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/constraint"
@@ -125,7 +127,7 @@ func LoadOr(ctx context.Context, params Params, known func(digest [sha256.Size]b
 	for _, p := range set.Rego.Policies {
 		policies = append(policies, p.Policy)
 	}
-	constraints, more := set.loadConstraints(ctx, objects, params)
+	constraints, more := set.loadConstraints(ctx, objects, constraintsOf(params, all.reads))
 	return &Loaded{set, append(policies, constraints...), append(append(problems, unread...), more...)}
 }
 
@@ -143,21 +145,69 @@ func digest(params Params, read []load.Digest) [sha256.Size]byte {
 	return sha256.Sum256(whole)
 }
 
-// Ahead begins the work of Load for the Rego of the parameters, which is most of it, before the request comes.
-func Ahead(params Params) {
-	rego.Ahead(gather(params, false).modules, rego.Options{AllowNet: params.AllowNet, Print: params.Print})
+// constraintsMade are a set of constraints, and what is said of it.
+type constraintsMade struct {
+	set      *constraint.Set
+	policies []model.Policy
+	problems []model.Problem
 }
 
-func (s *Set) loadConstraints(ctx context.Context, objects []gatekeeper.Object, params Params) ([]model.Policy, []model.Problem) {
-	set, policies, problems := constraint.Load(ctx, objects, constraint.Options{
-		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
-		Evaluator: params.Evaluator,
-	})
-	s.Gatekeeper, s.Severities = set, map[string]string{}
-	for _, p := range policies {
+// constraintsAsked is what constraints are made of.
+type constraintsAsked struct {
+	sources [sha256.Size]byte
+	options constraint.Options
+}
+
+func (c constraintsAsked) equals(other constraintsAsked) bool {
+	hosts := slices.Equal(c.options.AllowNet, other.options.AllowNet)
+	c.options.AllowNet, other.options.AllowNet = nil, nil
+	return hosts && reflect.DeepEqual(c, other)
+}
+
+var constraintsAhead ahead.Work[constraintsAsked, constraintsMade]
+
+// Ahead begins the work of Load before the request comes: with the Rego of the parameters, and with the constraints, which
+// are most of it.
+func Ahead(params Params) {
+	all := sourcesOf(params)
+	rego.Ahead(all.modules, rego.Options{AllowNet: params.AllowNet, Print: params.Print})
+	objects, _ := gatekeeperObjects(all.manifests, all.reads) // what can't be read is told when it is asked for
+	if params.Gatekeeper && len(objects) > 0 {
+		asked := constraintsOf(params, all.reads)
+		constraintsAhead.Begin(asked, func() constraintsMade { return asked.load(context.Background(), objects) })
+	}
+}
+
+// constraintsOf is what the constraints of parameters are made of, whose files are read. What else parameters say counts, too,
+// but for what is known to be of no account.
+func constraintsOf(params Params, reads *load.Reads) constraintsAsked {
+	options := constraint.Options{
+		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors, Evaluator: params.Evaluator,
+	}
+	params.Modules, params.Data, params.OPA, params.Print, params.InputForm = nil, nil, false, false, ""
+	params.AllowNet, params.StrictErrors, params.External, params.Evaluator = nil, false, false, ""
+	for _, list := range []*[]string{&params.Paths, &params.Shipped, &params.Libraries, &params.Signed} {
+		*list = append([]string{}, *list...) // one that is missing is one that is empty
+	}
+	params.Documents = append([]Document{}, params.Documents...)
+	return constraintsAsked{digest(params, reads.Digests()), options}
+}
+
+func (c constraintsAsked) load(ctx context.Context, objects []gatekeeper.Object) (made constraintsMade) {
+	made.set, made.policies, made.problems = constraint.Load(ctx, objects, c.options)
+	return made
+}
+
+func (s *Set) loadConstraints(ctx context.Context, objects []gatekeeper.Object, asked constraintsAsked) ([]model.Policy, []model.Problem) {
+	made, known := constraintsAhead.Take(asked.equals)
+	if !known {
+		made = asked.load(ctx, objects)
+	}
+	s.Gatekeeper, s.Severities = made.set, map[string]string{}
+	for _, p := range made.policies {
 		s.Severities[p.Name] = p.Severity
 	}
-	return policies, problems
+	return made.policies, made.problems
 }
 
 // gatekeeperObjects finds the templates, constraints and their like among the YAML of policy

@@ -31,18 +31,18 @@ func TestWorkAheadIsTakenForTheSameModulesAlone(t *testing.T) {
 		"what can't be parsed": {[]Module{plain("a.rego", "package {")}, Options{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			Ahead(c.ahead, c.options)
-			work := <-ahead.made
-			ahead.made <- work
+			made := make(chan *translation, 1)
+			translations.Begin(translatable{c.ahead, c.options}, func() *translation {
+				work := translate(slices.Clone(c.ahead), c.options)
+				made <- work
+				return work
+			})
 			set, problems := Compile(context.Background(), asked, Options{})
 			if len(problems) > 0 || len(set.Policies) != 1 {
 				t.Fatal(problems)
 			}
-			if taken := set.Compiler == work.compiler; taken != c.taken {
+			if taken := set.Compiler == (<-made).compiler; taken != c.taken {
 				t.Errorf("taken: %v", taken)
-			}
-			if ahead.made != nil || ahead.modules != nil {
-				t.Error("what nobody takes is kept")
 			}
 		})
 	}

@@ -37,7 +37,9 @@ def _guess(arguments: Sequence[str]) -> str:
 
 
 def _sources(library: Path, **named: Sequence[str]) -> str:
-    return json.dumps({**named, "libraries": [str(library)], "opa": True})
+    return json.dumps(
+        {**named, "libraries": [str(library)], "opa": True, "gatekeeper": True, "evaluator": "compiled"}
+    )
 
 
 def _is_kept(path: str) -> bool:
