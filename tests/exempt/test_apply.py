@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest_governance.exempt import Annotations, Exemption, Scope, apply, notices
+from attest_governance.exempt import Annotations, Exemption, Exemptions, Scope, apply, notices, standing
 from attest_governance.model import Finding, Resource, Waiver
 
 from .values import ANNOTATIONS, END, NOW, PREFIX, approved, declared, finding, override, resource
@@ -79,6 +80,32 @@ def test_the_end_is_exclusive_to_the_second(make: object, now: datetime, waived:
     exemption: Exemption = make(not_before=NOW)  # type: ignore[operator]
     (judged,) = apply([finding()], [exemption], now=now).findings
     assert (judged.waiver is not None) is waived
+
+
+@given(st.lists(st.tuples(st.integers(-9, 9), st.integers(-9, 9)), max_size=4), st.lists(st.integers(-10, 10)))
+def test_exemptions_that_serve_many_runs_stand_as_new_ones_would(
+    times: list[tuple[int, int]], moments: list[int]
+) -> None:
+    def day(number: int) -> datetime:
+        return NOW + timedelta(days=number)
+
+    every = [declared(not_before=day(begins), expires_at=day(ends)) for begins, ends in times]
+    kept = pickle.loads(pickle.dumps(Exemptions(every)))  # noqa: S301 (what was written here)
+    for moment in moments:
+        for near in (day(moment) - SECOND, day(moment), day(moment) + SECOND):
+            assert apply([finding()], kept, now=near) == apply([finding()], every, now=near)
+
+
+def test_a_thread_that_asks_about_another_moment_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, over = Exemptions([declared()]), Exemptions([declared()]).at(END)
+
+    class Meanwhile(standing.Standing):
+        def __init__(self, exemptions: Exemptions, now: datetime) -> None:
+            super().__init__(exemptions, now)
+            kept._last = ((-1,), over)
+
+    monkeypatch.setattr(standing, "Standing", Meanwhile)
+    assert kept.at(NOW).in_force == [declared()]
 
 
 @pytest.mark.parametrize(("offset", "waived"), [(-1, True), (0, False), (1, False)])
@@ -287,9 +314,13 @@ def test_hundreds_of_exemptions_are_not_asked_about_each_finding(
         return False
 
     monkeypatch.setattr(Scope, "covers_resource", covers)
-    scopes = [{key: text.replace("%d", str(at)) for key, text in scope.items()} for at in range(10, 510)]
+    anything = Scope("attest-security")
+    scopes = [
+        msgspec.structs.replace(anything, **{key: text.replace("%d", str(at)) for key, text in scope.items()})
+        for at in range(10, 510)
+    ]
     about = [resource(f"legacy-{at}", namespace="shop") for at in range(20)]
     findings = [finding(one, message=str(n)) for one in about for n in range(9)]
-    apply(findings, [declared(Scope(**{"policy": "attest-security", **one})) for one in scopes], now=NOW)
+    apply(findings, list(map(declared, scopes)), now=NOW)
     apply(findings, [declared(Scope("attest-security", name="legacy-1*"))], now=NOW)
     assert asked == ["legacy-1*"] * 11

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from attest_governance.exempt import Exemption, Scope
+from attest_governance.exempt import Exemption, Exemptions, Scope
 from attest_governance.exempt.times import format_instant
 from attest_governance.govern.policysets.history import open_trusted
 from attest_governance.govern.project import Project, is_governed, open_project
@@ -123,5 +123,5 @@ def declared() -> Exemption:
 def exemptions_in_force(root: Path, now: datetime, declared: Sequence[Exemption] = ()) -> InForce:
     """What a check of the folder would be given at a moment."""
     if not is_governed(root):
-        return InForce(exemptions=tuple(declared))
+        return InForce(exemptions=Exemptions(declared))
     return Snapshot(open_trusted(root, now), declared).in_force(now)

@@ -28,9 +28,10 @@ class Exemptions(tuple[Exemption, ...]):
         """How they stand at `now`, which has an offset; until one of them begins or ends that stays the same."""
         begins, ends = self._moments
         place = (bisect_right(begins, now), bisect_right(ends, now), bisect_right(ends, now + EXPIRING_WITHIN))
-        if self._last is None or self._last[0] != place:
-            self._last = (place, Standing(self, now))
-        return self._last[1]
+        last = self._last  # another thread may ask about another moment
+        if last is None or last[0] != place:
+            last = self._last = (place, Standing(self, now))
+        return last[1]
 
     @cached_property
     def _moments(self) -> tuple[list[datetime], list[datetime]]:
