@@ -37,9 +37,7 @@ def _guess(arguments: Sequence[str]) -> str:
 
 
 def _sources(library: Path, **named: Sequence[str]) -> str:
-    return json.dumps(
-        {**named, "libraries": [str(library)], "opa": True, "gatekeeper": True, "evaluator": "compiled"}
-    )
+    return json.dumps({**named, "libraries": [str(library)], "opa": True, "gatekeeper": True, "evaluator": "compiled"})
 
 
 def _is_kept(path: str) -> bool:
