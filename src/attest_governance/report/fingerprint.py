@@ -59,23 +59,30 @@ class LineHashes:
         self._seen: dict[str, int] = {}
         self._blocks: list[tuple[str, int]] = []
         self._start = 0
+        self._known: dict[int, str] = {}
 
     def of(self, line: int) -> str:
         """The hash of a line (1-based), as `hexadecimal:number`; empty where there is no such line."""
         if not 1 <= line <= len(self._bare):
             return ""
-        while len(self._blocks) < line:  # findings come in the order of lines, and few look at the last one
-            self._next()
-        block, number = self._blocks[line - 1]
-        units = block.encode("utf-16-le", "surrogatepass").ljust(2 * _BLOCK, b"\0")
-        value: int = sum(map(mul, unpack(_UNITS, units), _POWERS))
-        return f"{value & _WORD:x}:{number}"
+        known = self._known.get(line)  # several findings may stand on one
+        if known is None:
+            self._reach(line)
+            block, number = self._blocks[line - 1]
+            units = block.encode("utf-16-le", "surrogatepass").ljust(2 * _BLOCK, b"\0")
+            value: int = sum(map(mul, unpack(_UNITS, units), _POWERS))
+            known = self._known[line] = f"{value & _WORD:x}:{number}"
+        return known
 
-    def _next(self) -> None:
-        block = self._text[self._start : self._start + _BLOCK]
-        if not self._plain:  # characters may be two units
-            units = block.encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK]
-            block = units.decode("utf-16-le", "surrogatepass")
-        number = self._seen[block] = self._seen.get(block, 0) + 1
-        self._start += len(self._bare[len(self._blocks)]) + 1
-        self._blocks.append((block, number))
+    def _reach(self, line: int) -> None:
+        """Looks at all lines up to one: findings come in the order of lines, and few look at the last one."""
+        seen, start = self._seen, self._start
+        for bare in self._bare[len(self._blocks) : line]:
+            block = self._text[start : start + _BLOCK]
+            if not self._plain:  # characters may be two units
+                units = block.encode("utf-16-le", "surrogatepass")[: 2 * _BLOCK]
+                block = units.decode("utf-16-le", "surrogatepass")
+            number = seen[block] = seen.get(block, 0) + 1
+            start += len(bare) + 1
+            self._blocks.append((block, number))
+        self._start = start
