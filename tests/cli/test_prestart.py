@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from attest_governance import starting
-from attest_governance.cli import prestart
+from attest_governance.cli import prestart, tree
 from attest_governance.load.selection import Selection, policy_sources
 from attest_governance.load.settings import Settings
 from attest_governance.model.sources import PolicySources
@@ -118,6 +119,19 @@ def test_an_engine_that_nobody_asks_for_ends_with_the_command(attest: Attest) ->
     ran = attest("policy", "chek", "a.yaml", code=2)
     assert "ResourceWarning" not in ran.err
     assert "did you mean `attest policy check`" in ran.err
+
+
+def test_garbage_is_looked_for_once_a_command_is_there() -> None:
+    gc.disable()
+    try:
+        tree.PolicyGroup().get_command(None, "version")
+        assert gc.isenabled()
+        gc.disable()
+        tree.RootGroup().get_command(None, "policy")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
 
 
 def test_one_engine_is_started_and_taken_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ CASES = {
     "a run": ("legacy-*", "legacy-app-1", True),
     "an empty run": ("legacy*", "legacy", True),
     "a run in the middle": ("a*c*e", "abcde", True),
+    "pieces do not overlap": ("*ab*ab*", "xaby", False),
+    "one piece after another": ("*ab*b*", "abab", True),
     "a run takes slashes": ("K8s*", "K8sRequiredLabels/owner", True),
     "one character": ("app-?", "app-1", True),
     "exactly one": ("app-?", "app-", False),
@@ -40,7 +42,7 @@ def words(characters: str, longest: int) -> list[str]:
     return ["".join(word) for length in range(longest + 1) for word in product(characters, repeat=length)]
 
 
-@pytest.mark.parametrize("length", range(5))
+@pytest.mark.parametrize("length", range(6))
 def test_globs_agree_with_the_regular_expression_they_stand_for(length: int) -> None:
     for pattern in map("".join, product("ab*?", repeat=length)):
         expression = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)

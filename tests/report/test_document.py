@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from attest_governance.model import Location, Outcome
+from attest_governance.model import Location, Outcome, Policy
 from attest_governance.report.json_document import to_json
 from attest_governance.report.yaml_document import to_yaml
 
@@ -59,6 +59,21 @@ def test_the_keys_of_the_document_are_the_promised_ones() -> None:
     first = document["findings"][0]
     assert list(first["resource"]) == ["apiVersion", "kind", "namespace", "name"]
     assert list(first["location"]) == ["file", "line", "column", "endLine", "endColumn", "path"]
+
+
+CONTROLS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "those of its policy": ({}, ["P"]),
+    "those of its policy, beside details": ({"cause": "x"}, ["P"]),
+    "those that its rule names": ({"controls": ["R", "S"]}, ["R", "S"]),
+    "none that are no texts": ({"controls": ["R", 1]}, ["P"]),
+}
+
+
+@pytest.mark.parametrize(("details", "expected"), CONTROLS.values(), ids=CONTROLS)
+def test_a_finding_says_which_controls_it_is_about(details: dict[str, Any], expected: list[str]) -> None:
+    run = outcome(finding(details=details), policies=(Policy("attest-security", controls=("P",)),))
+    (entry,) = json.loads(render("json", run))["findings"]
+    assert entry["controls"] == expected
 
 
 def test_a_file_name_that_is_no_utf8_still_gives_a_document() -> None:
