@@ -1,6 +1,7 @@
 package virtual
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,9 @@ var readings = map[string]struct{ rules, want string }{
 	"a key that comes later":               {`v contains 1 if { some k; y := input.a[k]; y.c; k = concat("", ["x", input.b]) }`, `a b`},
 	"a key of a rule of several":           {`v contains 1 if { some p in w; input.a[p] }; w contains "x"`, `a`},
 	"a key below not":                      {`v contains 1 if { k := "x"; not input.a[k] }`, `a[x]`},
+	"a key that it is not":                 {`v contains 1 if { k := input.b; not k == "x"; input.a[k] }`, `a b`},
+	"a key that is a set":                  {`v contains 1 if input.a[w]; w contains "x"`, `a`},
+	"a key that is an object":              {"v contains 1 if input.a[w]\nw[k] := `x` if k := input.b", `a b`},
 	"members that are gone over as well":   {`v contains 1 if { input.a[sprintf("x/%v", [1])]; some y in input.a; y == 1 }`, `a`},
 	"with":                                 {`v contains 1 if w with input as {"a": 1}; w if input.a`, `unknown`},
 	"with, further down":                   {`v contains 1 if w; w if u with input.a as 1; u if input.a`, `unknown`},
@@ -90,6 +94,17 @@ func TestWhatRulesReadOfTheInput(t *testing.T) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// A function that is asked may be called with anything, whatever others call it with.
+func TestWhatFunctionsReadThatAreCalledFromElsewhere(t *testing.T) {
+	compiler := compiled(t, "package t\nv contains 1 if f(\"x\")\nf(k) if input.a[k]\n")
+	v, f := compiler.GetRulesExact(ast.MustParseRef("data.t.v")), compiler.GetRulesExact(ast.MustParseRef("data.t.f"))
+	for want, rules := range map[string][]*ast.Rule{"a[x]": v, "a": slices.Concat(v, f)} {
+		if got := worded(ReadsOf(compiler, rules)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
 
