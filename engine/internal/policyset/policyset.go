@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"reflect"
 	"slices"
 	"time"
 
@@ -127,7 +126,7 @@ func LoadOr(ctx context.Context, params Params, known func(digest [sha256.Size]b
 	for _, p := range set.Rego.Policies {
 		policies = append(policies, p.Policy)
 	}
-	constraints, more := set.loadConstraints(ctx, objects, constraintsOf(params, all.reads))
+	constraints, more := set.loadConstraints(ctx, objects, params)
 	return &Loaded{set, append(policies, constraints...), append(append(problems, unread...), more...)}
 }
 
@@ -152,19 +151,8 @@ type constraintsMade struct {
 	problems []model.Problem
 }
 
-// constraintsAsked is what constraints are made of.
-type constraintsAsked struct {
-	sources [sha256.Size]byte
-	options constraint.Options
-}
-
-func (c constraintsAsked) equals(other constraintsAsked) bool {
-	hosts := slices.Equal(c.options.AllowNet, other.options.AllowNet)
-	c.options.AllowNet, other.options.AllowNet = nil, nil
-	return hosts && reflect.DeepEqual(c, other)
-}
-
-var constraintsAhead ahead.Work[constraintsAsked, constraintsMade]
+// constraintsAhead are constraints by the digest of what they are made of.
+var constraintsAhead ahead.Work[[sha256.Size]byte, constraintsMade]
 
 // Ahead begins the work of Load before the request comes: with the Rego of the parameters, and with the constraints, which
 // are most of it.
@@ -173,35 +161,34 @@ func Ahead(params Params) {
 	rego.Ahead(all.modules, rego.Options{AllowNet: params.AllowNet, Print: params.Print})
 	objects, _ := gatekeeperObjects(all.manifests, all.reads) // what can't be read is told when it is asked for
 	if params.Gatekeeper && len(objects) > 0 {
-		asked := constraintsOf(params, all.reads)
-		constraintsAhead.Begin(asked, func() constraintsMade { return asked.load(context.Background(), objects) })
+		of := constraintsDigest(params, all.reads.Digests())
+		constraintsAhead.Begin(of, func() constraintsMade { return madeOf(context.Background(), objects, params) })
 	}
 }
 
-// constraintsOf is what the constraints of parameters are made of, whose files are read. What else parameters say counts, too,
-// but for what is known to be of no account.
-func constraintsOf(params Params, reads *load.Reads) constraintsAsked {
-	options := constraint.Options{
-		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors, Evaluator: params.Evaluator,
-	}
+// constraintsDigest is that of what constraints are made of: the files that were read, and what parameters say, but for what
+// is known to be of no account.
+func constraintsDigest(params Params, read []load.Digest) [sha256.Size]byte {
 	params.Modules, params.Data, params.OPA, params.Print, params.InputForm = nil, nil, false, false, ""
-	params.AllowNet, params.StrictErrors, params.External, params.Evaluator = nil, false, false, ""
-	for _, list := range []*[]string{&params.Paths, &params.Shipped, &params.Libraries, &params.Signed} {
+	for _, list := range []*[]string{&params.Paths, &params.Shipped, &params.Libraries, &params.Signed, &params.AllowNet} {
 		*list = append([]string{}, *list...) // one that is missing is one that is empty
 	}
 	params.Documents = append([]Document{}, params.Documents...)
-	return constraintsAsked{digest(params, reads.Digests()), options}
+	return digest(params, read)
 }
 
-func (c constraintsAsked) load(ctx context.Context, objects []gatekeeper.Object) (made constraintsMade) {
-	made.set, made.policies, made.problems = constraint.Load(ctx, objects, c.options)
+func madeOf(ctx context.Context, objects []gatekeeper.Object, params Params) (made constraintsMade) {
+	made.set, made.policies, made.problems = constraint.Load(ctx, objects, constraint.Options{
+		CEL: true, AllowExternal: params.External, AllowNet: params.AllowNet, StrictErrors: params.StrictErrors,
+		Evaluator: params.Evaluator,
+	})
 	return made
 }
 
-func (s *Set) loadConstraints(ctx context.Context, objects []gatekeeper.Object, asked constraintsAsked) ([]model.Policy, []model.Problem) {
-	made, known := constraintsAhead.Take(asked.equals)
+func (s *Set) loadConstraints(ctx context.Context, objects []gatekeeper.Object, params Params) ([]model.Policy, []model.Problem) {
+	made, known := constraintsAhead.Take(func(begun [sha256.Size]byte) bool { return begun == constraintsDigest(params, s.Read) })
 	if !known {
-		made = asked.load(ctx, objects)
+		made = madeOf(ctx, objects, params)
 	}
 	s.Gatekeeper, s.Severities = made.set, map[string]string{}
 	for _, p := range made.policies {

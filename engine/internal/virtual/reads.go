@@ -3,6 +3,7 @@ package virtual
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -26,7 +27,7 @@ func ReadsOf(compiler *ast.Compiler, rules []*ast.Rule) (reads []Read, known boo
 	}
 	r := &readers{
 		compiler: compiler, parts: map[*ast.Rule]map[ast.Var]paths{}, tests: map[*ast.Rule]map[ast.Var]int{},
-		beginnings: newBeginnings(compiler, all, rules),
+		beginnings: sync.OnceValue(func() *beginnings { return newBeginnings(compiler, all, rules) }),
 	}
 	for rule := range all {
 		if replaces(rule) {
@@ -88,8 +89,8 @@ type readers struct {
 	tests    map[*ast.Rule]map[ast.Var]int   // in how many equalities they are a side
 	changed  bool
 
-	beginnings *beginnings
-	here       position // of the expression that is looked at
+	beginnings func() *beginnings // few rules make keys
+	expr       *ast.Expr          // that is looked at
 }
 
 // paths are those from `input` that a variable may stand for.
@@ -118,7 +119,7 @@ func (r *readers) walk(rule *ast.Rule, tell func(Read)) {
 	look = ast.NewGenericVisitor(func(x any) bool {
 		switch x := x.(type) {
 		case *ast.Rule:
-			r.here = position{}
+			r.expr = nil
 			r.parameters(rule, x)
 		case *ast.Head: // its arguments are given what they stand for
 			for _, term := range append(x.Reference[1:len(x.Reference):len(x.Reference)], x.Key, x.Value) {
@@ -128,9 +129,7 @@ func (r *readers) walk(rule *ast.Rule, tell func(Read)) {
 			}
 			return true
 		case *ast.Expr:
-			if at, isOfBody := r.beginnings.at[x]; isOfBody {
-				r.here = at
-			}
+			r.expr = x
 			return r.expression(rule, x, look, tell)
 		case ast.Var:
 			whole(r.standsFor(rule, ast.NewTerm(x)))
@@ -153,11 +152,16 @@ func (r *readers) walk(rule *ast.Rule, tell func(Read)) {
 // keys are how the first key of a reference begins that it does not name, where that is known.
 func (r *readers) keys(ref ast.Ref) []string {
 	named := 1 + len(keysOf(ref))
-	if named >= len(ref) || r.here.clause == nil {
+	if named >= len(ref) {
 		return nil
 	}
-	r.beginnings.steps = 0
-	texts, known := r.beginnings.of(ref[named], r.here)
+	b := r.beginnings()
+	here, isOfBody := b.at[r.expr]
+	if !isOfBody {
+		return nil
+	}
+	b.steps = 0
+	texts, known := b.of(ref[named], here)
 	if !known {
 		return nil
 	}
