@@ -21,10 +21,13 @@ const (
 
 // deliver takes the result of the next file in order.
 func (r *run) deliver(f fileResult) bool {
-	offset := len(r.pending.Resources)
-	for _, finding := range f.findings {
-		finding.Resource += offset
-		r.pending.Findings = append(r.pending.Findings, finding)
+	if offset := len(r.pending.Resources); offset == 0 && r.pending.Findings == nil { // all of a request, say
+		r.pending.Findings = slices.Clip(f.findings)
+	} else {
+		for _, finding := range f.findings {
+			finding.Resource += offset
+			r.pending.Findings = append(r.pending.Findings, finding)
+		}
 	}
 	r.pending.Resources = append(r.pending.Resources, f.resources...)
 	r.pending.Problems = append(r.pending.Problems, f.problems...)

@@ -23,7 +23,7 @@ type Params struct {
 	Set       string              `json:"set"`
 	Paths     []string            `json:"paths"`
 	Inputs    []Text              `json:"inputs"`
-	Policies  []rego.Selection    `json:"policies"`
+	Policies  rego.Selections     `json:"policies"`
 	Namespace string              `json:"namespace"`
 	Operation string              `json:"operation"`
 	User      map[string]any      `json:"user"`
@@ -179,8 +179,8 @@ type run struct {
 	review     *load.Review // nil where manifests are judged
 	namespaces map[string]*ast.Term
 	inventory  *admission.Inventory
-	chosen     map[string]rego.Selection
-	selected   map[string]bool
+	chosen     *rego.Evaluator // tells what is selected
+	spare      *rego.Evaluator // for the first worker; nil where it would not know what is at hand
 	emit       func(Batch) error
 	mu         sync.Mutex
 	evaluators []*rego.Evaluator // to be closed at the end
@@ -208,18 +208,25 @@ func (r *run) begin() error {
 		}
 		r.user = ast.NewTerm(value)
 	}
-	// Every worker makes an evaluator of its own; a wrong selection should fail once and early.
-	if _, err := r.evaluator(); err != nil {
+	// Every worker has an evaluator of its own; a wrong selection should fail once and early.
+	before := r.rego
+	var err error
+	if r.chosen, err = r.evaluator(); err != nil {
 		return err
 	}
-	r.chosen, r.selected = map[string]rego.Selection{}, map[string]bool{}
-	for _, selection := range r.params.Policies {
-		r.chosen[selection.Name], r.selected[selection.Name] = selection, true
+	if err := r.lookAround(); err != nil {
+		return err
 	}
-	return r.lookAround()
+	if r.rego == before {
+		r.spare = r.chosen
+	}
+	return nil
 }
 
 func (r *run) evaluator() (*rego.Evaluator, error) {
+	if spare := r.takeSpare(); spare != nil {
+		return spare, nil
+	}
 	made, err := r.rego.NewEvaluator(r.ctx, r.params.Policies, r.timeout())
 	if err == nil {
 		r.mu.Lock()
@@ -227,6 +234,13 @@ func (r *run) evaluator() (*rego.Evaluator, error) {
 		r.evaluators = append(r.evaluators, made)
 	}
 	return made, err
+}
+
+func (r *run) takeSpare() (spare *rego.Evaluator) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	spare, r.spare = r.spare, nil
+	return spare
 }
 
 // close ends what the evaluators hold of the set, and keeps what is new; all workers have ended.

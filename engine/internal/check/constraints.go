@@ -1,6 +1,7 @@
 package check
 
 import (
+	"slices"
 	"strings"
 
 	"attest.continuu.ms/engine/internal/constraint"
@@ -17,7 +18,7 @@ func (r *run) constraints(document *load.Document, watcher Watcher, out *fileRes
 	}
 	review := admission.Review{
 		Object: document.Term, Operation: r.params.Operation, Namespace: r.namespaces[document.Resource.Namespace],
-		Inventory: r.inventory, EnforcementPoint: r.params.Point, Selected: r.selected, Timeout: r.timeout(),
+		Inventory: r.inventory, EnforcementPoint: r.params.Point, Selected: r.chosen.Selected(), Timeout: r.timeout(),
 	}
 	r.reviewed(&review)
 	if watcher != nil {
@@ -34,6 +35,7 @@ func (r *run) constraints(document *load.Document, watcher Watcher, out *fileRes
 	if len(outcome.Results) > 0 {
 		outcome.Locate(r.ctx)
 	}
+	out.findings = slices.Grow(out.findings, len(outcome.Results))
 	for _, result := range outcome.Results {
 		out.findings = append(out.findings, r.constraintFinding(document, out, result))
 	}
@@ -56,7 +58,7 @@ func (r *run) constraintFinding(document *load.Document, out *fileResult, result
 // severity is what the violation's details say, else the constraint, else the configuration.
 func (r *run) severity(policy string, details map[string]any) string {
 	stated, _ := details["severity"].(string)
-	for _, severity := range []string{strings.ToLower(stated), r.set.Severities[policy], r.chosen[policy].Severity} {
+	for _, severity := range []string{strings.ToLower(stated), r.set.Severities[policy], r.chosen.Selection(policy).Severity} {
 		if model.IsSeverity(severity) {
 			return severity
 		}

@@ -13,9 +13,9 @@ import (
 
 // ReachParams are those of the method `policies/reach` (engine/README.md).
 type ReachParams struct {
-	Set      string           `json:"set"`
-	Policies []rego.Selection `json:"policies"`
-	Kinds    []Kind           `json:"kinds"`
+	Set      string          `json:"set"`
+	Policies rego.Selections `json:"policies"`
+	Kinds    []Kind          `json:"kinds"`
 }
 
 // Kind is a kind as a cluster serves it.
@@ -40,15 +40,11 @@ func Reach(ctx context.Context, set *policyset.Set, params ReachParams) (Reached
 		return Reached{}, err
 	}
 	defer evaluator.Close(context.WithoutCancel(ctx))
-	selected := map[string]bool{}
-	for _, selection := range params.Policies {
-		selected[selection.Name] = true
-	}
 	reads := set.Rego.Reads(params.Policies)
 	_, namespaces := looksUp(set, reads)
 	out := Reached{Namespaces: namespaces, Definitions: reads.Schema}
 	for i, kind := range params.Kinds {
-		if len(evaluator.Policies(kind.resource())) > 0 || set.Gatekeeper.Reaches(selected, kind.groupVersionKind()) {
+		if len(evaluator.Policies(kind.resource())) > 0 || set.Gatekeeper.Reaches(evaluator.Selected(), kind.groupVersionKind()) {
 			out.Judged = append(out.Judged, i)
 		}
 	}

@@ -82,15 +82,42 @@ func Alike(x, y *ast.Term) bool {
 		return x.Value == y.Value
 	case *ast.Array:
 		b, ok := y.Value.(*ast.Array)
-		return ok && a.Len() == b.Len() && slices.EqualFunc(elements(a), elements(b), Alike)
+		return ok && a.Len() == b.Len() && alikeElements(a, b)
 	case ast.Object:
 		b, ok := y.Value.(ast.Object)
-		return ok && a.Len() == b.Len() && slices.EqualFunc(members(a), members(b), Alike)
+		return ok && a.Len() == b.Len() && alikeMembers(a, b)
 	case ast.Set:
 		b, ok := y.Value.(ast.Set)
 		return ok && a.Len() == b.Len() && slices.EqualFunc(a.Slice(), b.Slice(), Alike)
 	}
 	return false
+}
+
+func alikeElements(a, b *ast.Array) bool {
+	for i := range a.Len() {
+		if !Alike(a.Elem(i), b.Elem(i)) {
+			return false
+		}
+	}
+	return true
+}
+
+// alikeMembers compares objects of one size. Keys that are texts are alike where they are equal; of others the key that the
+// second object has itself is not at hand, and both are laid out.
+func alikeMembers(a, b ast.Object) bool {
+	others := false
+	differ := a.Until(func(key, value *ast.Term) bool {
+		if _, isText := key.Value.(ast.String); !isText {
+			others = true
+			return true
+		}
+		other := b.Get(key)
+		return other == nil || !Alike(value, other)
+	})
+	if others {
+		return slices.EqualFunc(members(a), members(b), Alike)
+	}
+	return !differ
 }
 
 // match compiles the destructuring of a value: variables of the pattern that have none yet get theirs.

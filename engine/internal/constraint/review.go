@@ -3,6 +3,7 @@ package constraint
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
@@ -92,15 +93,17 @@ func (s *Set) judge(ctx context.Context, r *admission.Request, point string, out
 	if err != nil {
 		r.Problems = append(r.Problems, model.Problem{Severity: model.Error, Code: "gatekeeper", Message: model.OneLine(err.Error())})
 	}
-	for _, result := range responses.Results() {
-		out.take(result, from)
+	results := responses.Results()
+	out.Results = slices.Grow(out.Results, len(results))
+	for _, result := range results {
+		out.take(r, result, from)
 	}
 	out.Problems = append(out.Problems, r.Problems...)
 	out.Judged = append(out.Judged, r.JudgedBy...)
 	return nil
 }
 
-func (o *Outcome) take(result *frameworktypes.Result, from expand.Generated) {
+func (o *Outcome) take(r *admission.Request, result *frameworktypes.Result, from expand.Generated) {
 	if from.Action != "" {
 		result.EnforcementAction = from.Action
 	}
@@ -108,10 +111,17 @@ func (o *Outcome) take(result *frameworktypes.Result, from expand.Generated) {
 	if from.Template != "" {
 		message = fmt.Sprintf("[Implied by %s] %s", from.Template, message)
 	}
-	o.Results = append(o.Results, Result{
-		Policy: gatekeeper.PolicyName(result.Constraint), Message: message, Details: result.Metadata["details"], Enforcement: enforcement.Of(result),
-		Expanded: from.Template, Path: from.Prefix, evidence: rego.EvidenceOf(result), violation: cel.ViolationOf(result),
-	})
+	taken := Result{
+		Policy: gatekeeper.PolicyName(result.Constraint), Message: message, Enforcement: enforcement.Of(result),
+		Expanded: from.Template, Path: from.Prefix,
+	}
+	switch proof := r.Proof(result).(type) {
+	case *rego.Evidence:
+		taken.evidence, taken.Details = proof, proof.Details
+	case *cel.Violation:
+		taken.violation = proof
+	}
+	o.Results = append(o.Results, taken)
 }
 
 // Locate completes the paths of the results: which field of the resource each of them is about. A path

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"attest.continuu.ms/engine/internal/load/syntax"
 	"attest.continuu.ms/engine/internal/member"
 	"attest.continuu.ms/engine/internal/model"
@@ -46,11 +44,7 @@ func (d *Document) Locate(path []any) model.Location {
 func (d *Document) Point(path []any) model.Location {
 	at, found := d.Term, 0
 	for ; found < len(path); found++ {
-		key := ast.InternedTerm(fmt.Sprint(path[found]))
-		if index, isIndex := path[found].(int); isIndex {
-			key = ast.InternedTerm(index)
-		}
-		if at = member.At(at, key); at == nil {
+		if at = member.At(at, member.Key(path[found])); at == nil {
 			break
 		}
 	}

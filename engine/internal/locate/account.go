@@ -27,6 +27,7 @@ func (q *Query) told(entry *ast.Term) (all told) {
 	if q.Plans == nil || q.Copy == nil || len(q.Derived) == 0 || entry == nil || !q.Copy.places().whole {
 		return nil
 	}
+	q.Copy.notes.forget()
 	targets := q.Plans.aimed(q).targets
 	for i := range q.Derived {
 		if d := &q.Derived[i]; targets[d.Rule] && (d.Element == entry || d.Element.Equal(entry)) {
@@ -88,7 +89,7 @@ func (q *Query) account(d *compiled.Derivation, target bool) *account {
 		a.recipe = nil
 		return a
 	}
-	a.found, a.bounds = make([]candidate, len(a.exprs)), make([][]ceiling, len(a.exprs))
+	a.found, a.bounds = q.Copy.notes.take(len(a.exprs))
 	for i := range a.exprs {
 		if a.exprs[i].role != ignored {
 			a.settle(i, a.own(i))
@@ -97,6 +98,30 @@ func (q *Query) account(d *compiled.Derivation, target bool) *account {
 	}
 	return a
 }
+
+// notes are memory for what accounts note of their expressions. Those of one entry are not needed for the next.
+type notes struct {
+	found  []candidate
+	bounds [][]ceiling
+}
+
+// take is room for so many expressions, of which nothing is known.
+func (n *notes) take(count int) ([]candidate, [][]ceiling) {
+	from, to := len(n.found), len(n.found)+count
+	if to > cap(n.found) {
+		from, to = 0, count // those that have the other memory keep it
+		n.found, n.bounds = make([]candidate, 2*max(count, cap(n.found))), make([][]ceiling, 2*max(count, cap(n.found)))
+	}
+	n.found, n.bounds = n.found[:to], n.bounds[:to]
+	found, bounds := n.found[from:to:to], n.bounds[from:to:to]
+	clear(found)
+	for i := range bounds {
+		bounds[i] = bounds[i][:0]
+	}
+	return found, bounds
+}
+
+func (n *notes) forget() { n.found, n.bounds = n.found[:0], n.bounds[:0] }
 
 // decide is the best candidate of a body that has come true, with the variables that it had.
 func (a *account) decide(ctx context.Context, again bool) (c candidate, sure bool) {
@@ -252,7 +277,7 @@ func (a *account) lookUp(ctx context.Context, i int, again bool) bool {
 	}
 	c.pos = 0
 	a.settle(i, best(named, c.capped(e.innerLimit())))
-	a.bounds[i] = nil
+	a.bounds[i] = a.bounds[i][:0]
 	return true
 }
 
@@ -324,7 +349,7 @@ func (a *account) place(e *expr, r *read) (place, bool) {
 	if ref, isRef := r.term.Value.(ast.Ref); isRef && r.open > 0 && a.collects && e.walks {
 		return a.reference(ref[:r.open])
 	}
-	if r.key == nil && (a.holder(a.query, r.term) != nil || a.all(r.term)) {
+	if r.nowhere {
 		return place{}, true // what is read of it may be of the resource, it is not
 	}
 	if r.key == nil {
@@ -379,13 +404,14 @@ func (a *account) variable(v ast.Var) (place, bool) {
 			return place{}, false // an evaluation takes it for what it is equal to
 		}
 	}
-	if a.constant[v] {
+	known := a.known(v)
+	if known.constant {
 		return place{}, true
 	}
-	if other := a.aliases[v]; other != nil {
-		return a.term(other)
+	if known.alias != nil {
+		return a.term(known.alias)
 	}
-	if before := a.keys[v]; before != nil {
+	if before := known.before; before != nil {
 		if value == nil {
 			return place{}, true // a wildcard: what the reference leads to says as much
 		}
@@ -399,12 +425,12 @@ func (a *account) variable(v ast.Var) (place, bool) {
 		if _, isObject := p.at.term.Value.(ast.Object); !isObject {
 			return place{}, true // an index
 		}
-		return p.at.along([]*ast.Term{value}), true
+		return a.along(p.at, []*ast.Term{value}), true
 	}
 	if value == nil {
 		return place{}, false
 	}
-	if i, isComputed := a.computed[v]; isComputed && a.made(i) {
+	if known.computed != none && a.made(known.computed) {
 		_, sure := a.find(value)
 		return place{}, sure
 	}
@@ -413,8 +439,10 @@ func (a *account) variable(v ast.Var) (place, bool) {
 
 // holder is the reference behind a term, or behind the one that it is a name of, where it holds the resource.
 func (r *recipe) holder(q *Query, t *ast.Term) ast.Ref {
-	if v, isVar := t.Value.(ast.Var); isVar && r.aliases[v] != nil {
-		t = r.aliases[v]
+	if v, isVar := t.Value.(ast.Var); isVar {
+		if other := r.known(v).alias; other != nil {
+			t = other
+		}
 	}
 	return q.holder(t)
 }
@@ -493,11 +521,12 @@ func isSetOf(value *ast.Term) bool {
 
 // gathers says whether a variable stands for a set whose elements may be parts of the resource.
 func (a *account) gathers(v ast.Var) bool {
-	if !isSetOf(a.derivation.Value(v)) || a.constant[v] {
+	known := a.known(v)
+	if !isSetOf(a.derivation.Value(v)) || known.constant {
 		return false
 	}
-	i, defined := a.definers[v]
-	ofParameters := defined && len(a.callees[i]) == 1 && a.all(a.aliases[v]) && a.callees[i][0].pure && !a.parametersAlike()
+	i := known.definer
+	ofParameters := i != none && len(a.callees[i]) == 1 && a.query.all(known.alias) && a.callees[i][0].pure && !a.parametersAlike()
 	return !ofParameters
 }
 
@@ -561,7 +590,7 @@ func (a *account) document(ref ast.Ref) (place, bool) {
 }
 
 // all says whether a term stands for all elements of sets, which have no place together.
-func (a *account) all(t *ast.Term) bool {
+func (q *Query) all(t *ast.Term) bool {
 	if t == nil {
 		return false
 	}
@@ -569,7 +598,7 @@ func (a *account) all(t *ast.Term) bool {
 	if !isRef || !ref[0].Equal(ast.DefaultRootDocument) {
 		return false
 	}
-	rules := a.query.Compiler.GetRulesExact(ref)
+	rules := q.Compiler.GetRulesExact(ref)
 	return len(rules) > 0 && !slices.ContainsFunc(rules, func(r *ast.Rule) bool { return kindOf(r) != many })
 }
 
@@ -608,5 +637,5 @@ func (a *account) below(at *node, steps ast.Ref) (place, bool) {
 			return place{}, false
 		}
 	}
-	return at.along(plugged), true
+	return a.along(at, plugged), true
 }

@@ -175,7 +175,7 @@ func (q *question) blamed(found []candidate, said []relativeTo) (path []any, ok 
 // leads says whether a way begins with keys.
 func leads(keys ast.Ref, path []any) bool {
 	for i, key := range keys {
-		if !key.Equal(keyTerm(path[i])) {
+		if !key.Equal(member.Key(path[i])) {
 			return false
 		}
 	}
@@ -345,7 +345,7 @@ func (a *account) resolve(said []relativeTo, pins []pin) (found []candidate, ok 
 				c.at = pins[r.pin].at
 			}
 			for _, key := range r.path {
-				next := member.At(c.at.term, keyTerm(key))
+				next := member.At(c.at.term, member.Key(key))
 				if next == nil {
 					return nil, false
 				}

@@ -46,6 +46,8 @@ type read struct {
 	term *ast.Term
 	open int       // the first key of the reference that the evaluation enumerates; 0 when there is none
 	key  *ast.Term // of object.get: a key or list of keys below term
+	// nowhere says that it is no part of the resource, though some may be read of it; known to recipes alone.
+	nowhere bool
 }
 
 // call is a use of other rules.

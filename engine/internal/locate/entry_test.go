@@ -96,7 +96,7 @@ func FuzzFromEntry(f *testing.F) {
 		keys, _ := FromEntry(entry, resource)
 		at := resource
 		for _, key := range keys {
-			if at = member.At(at, keyTerm(key)); at == nil {
+			if at = member.At(at, member.Key(key)); at == nil {
 				t.Fatalf("%q: %v leads nowhere", path, keys)
 			}
 		}

@@ -14,19 +14,48 @@ import (
 // recipe is how the field to blame is read from a derivation of a rule of the watched set.
 type recipe struct {
 	plan
-	number   uint64 // of its own
-	body     ast.Body
-	aliases  map[ast.Var]*ast.Term // variables that name a reference or another variable
-	keys     map[ast.Var]ast.Ref   // variables that a reference enumerates, with the reference before them
-	constant map[ast.Var]bool      // variables that stand for a constant
-	computed map[ast.Var]int       // variables that a call gives their value, with its expression
-	definers map[ast.Var]int       // the expressions that give variables their values
-	closed   []bool                // expressions with bodies of their own
-	callees  [][]callee            // by expression, in the order of its calls
-	names    []named               // what the rules that it refers to name
+	number    uint64 // of its own
+	body      ast.Body
+	variables map[ast.Var]*variable
+	closed    []bool     // expressions with bodies of their own
+	callees   [][]callee // by expression, in the order of its calls
+	names     []named    // what the rules that it refers to name
 
 	sights []sight       // by expression
 	vain   atomic.Uint32 // how often one after the other nothing was remembered of its expressions
+}
+
+// variable is what is known of one before an evaluation.
+type variable struct {
+	alias    *ast.Term // the reference or other variable that it names
+	before   ast.Ref   // of what a reference enumerates, the reference before it
+	constant bool      // it stands for a constant
+	definer  int       // the expression that gives it its value
+	computed int       // the call that gives it its value
+}
+
+// of is what is known of a variable, which is noted where nothing is yet.
+func (r *recipe) of(v ast.Var) *variable {
+	known := r.variables[v]
+	if known == nil {
+		known = &variable{definer: none, computed: none}
+		r.variables[v] = known
+	}
+	return known
+}
+
+// none is no expression.
+const none = -1
+
+// nothingKnown is a variable of which nothing is.
+var nothingKnown = variable{definer: none, computed: none}
+
+// known is what is known of a variable.
+func (r *recipe) known(v ast.Var) *variable {
+	if known := r.variables[v]; known != nil {
+		return known
+	}
+	return &nothingKnown
 }
 
 // Where so many questions were in vain, one of so many is asked: a rule may look something up by the name of a container.
@@ -76,8 +105,7 @@ func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 	r := &recipe{
 		number: recipes.Add(1),
 		plan:   analyse(q.Compiler, rule.Body, sinks(rule, target, nil), func(*ast.Term) bool { return false }), body: rule.Body,
-		aliases: map[ast.Var]*ast.Term{}, keys: map[ast.Var]ast.Ref{}, computed: map[ast.Var]int{}, constant: map[ast.Var]bool{},
-		definers: map[ast.Var]int{},
+		variables: map[ast.Var]*variable{},
 	}
 	seen := map[ast.Var]bool{}
 	for i, e := range rule.Body {
@@ -99,6 +127,12 @@ func newRecipe(q *Query, rule *ast.Rule, target bool) *recipe {
 		}
 		r.callees = append(r.callees, callees)
 		r.sights = append(r.sights, r.sight(q, i))
+	}
+	for i := range r.exprs {
+		for k := range r.exprs[i].reads {
+			of := &r.exprs[i].reads[k]
+			of.nowhere = of.key == nil && (r.holder(q, of.term) != nil || q.all(of.term))
+		}
 	}
 	return r
 }
@@ -230,7 +264,7 @@ func constants(keys ast.Ref) int {
 func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 	x := &r.exprs[i]
 	for _, v := range x.outputs {
-		r.definers[v] = i
+		r.of(v).definer = i
 	}
 	for k := range x.reads {
 		ref, ok := x.reads[k].term.Value.(ast.Ref)
@@ -238,9 +272,8 @@ func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 			continue
 		}
 		for at := 1; at < len(ref); at++ {
-			if v, ok := ref[at].Value.(ast.Var); ok && !seen[v] && r.keys[v] == nil {
-				r.keys[v] = ref[:at]
-				r.definers[v] = i
+			if v, ok := ref[at].Value.(ast.Var); ok && !seen[v] && r.known(v).before == nil {
+				r.of(v).before, r.of(v).definer = ref[:at], i
 			}
 		}
 	}
@@ -250,17 +283,17 @@ func (r *recipe) note(i int, e *ast.Expr, seen map[ast.Var]bool) {
 		if v, ok := other.Value.(ast.Var); ok && v == x.outputs[0] {
 			other = terms[1]
 		}
-		r.aliases[x.outputs[0]] = other
+		r.of(x.outputs[0]).alias = other
 		return
 	}
 	if e.IsEquality() {
 		for _, v := range x.outputs {
-			r.constant[v] = terms[1].IsGround() && !isName(terms[1]) || terms[2].IsGround() && !isName(terms[2])
+			r.of(v).constant = terms[1].IsGround() && !isName(terms[1]) || terms[2].IsGround() && !isName(terms[2])
 		}
 		return
 	}
 	for _, v := range x.outputs {
-		r.computed[v] = i
+		r.of(v).computed = i
 	}
 }
 

@@ -58,7 +58,7 @@ func (a *account) replay(ctx context.Context, those []int) bool {
 // hear settles what expressions have said.
 func (a *account) hear(chosen []int, found []candidate) {
 	for k, i := range chosen {
-		a.bounds[i] = nil
+		a.bounds[i] = a.bounds[i][:0]
 		a.settle(i, found[k])
 	}
 }
@@ -84,8 +84,8 @@ func (a *account) choose(those []int) (chosen []int, pins []pin, ok bool) {
 				pins = append(pins, pin{v, value, at})
 				continue
 			}
-			definer, defined := a.definers[v]
-			if !defined {
+			definer := a.known(v).definer
+			if definer == none {
 				return nil, nil, false
 			}
 			if !slices.Contains(chosen, definer) {
@@ -119,8 +119,8 @@ func (a *account) prepare(tree *tree, pins []pin, chosen []int) (*replayed, bool
 		e.deps = nil
 		f.body, f.exprs = append(f.body, a.body[i]), append(f.exprs, e)
 	}
-	for v, definer := range a.definers {
-		if value := a.derivation.Value(v); value != nil && !pinned[v] && slices.Contains(chosen, definer) {
+	for v, known := range a.variables {
+		if value := a.derivation.Value(v); value != nil && !pinned[v] && slices.Contains(chosen, known.definer) {
 			again.want[v] = value
 		}
 	}
@@ -135,7 +135,7 @@ func (a *account) pinned(v ast.Var, value *ast.Term) (*node, bool) {
 	if !sure || p.missing > 0 {
 		return nil, false
 	}
-	return p.at, p.at != nil || a.constant[v] || !composite(value) && !a.gathers(v)
+	return p.at, p.at != nil || a.known(v).constant || !composite(value) && !a.gathers(v)
 }
 
 // twin is the term of the copy at the place of another tree.
@@ -147,7 +147,7 @@ func (t *tree) twin(n *node) *ast.Term {
 	if above == nil {
 		return nil
 	}
-	return member.At(above, keyTerm(n.key))
+	return member.At(above, member.Key(n.key))
 }
 
 func (r *replayed) root() *frame {

@@ -31,16 +31,15 @@ func looksOf(t *ast.Term) looks {
 func newSpots(resource *ast.Term) *spots {
 	s := &spots{byTerm: map[*ast.Term]*node{}, alike: map[looks]int{}, whole: true}
 	s.root = &node{term: resource}
-	s.add(s.root)
+	if composite(resource) {
+		s.add(s.root)
+	}
 	return s
 }
 
 func (s *spots) add(n *node) {
 	if n.depth >= maxDepth || len(s.byTerm) >= maxNodes {
 		s.whole = false
-		return
-	}
-	if !composite(n.term) {
 		return
 	}
 	if _, twice := s.byTerm[n.term]; twice {
@@ -52,13 +51,15 @@ func (s *spots) add(n *node) {
 	switch v := n.term.Value.(type) {
 	case ast.Object:
 		v.Foreach(func(key, value *ast.Term) {
-			if name, ok := key.Value.(ast.String); ok {
+			if name, ok := key.Value.(ast.String); ok && composite(value) {
 				s.add(n.child(string(name), value))
 			}
 		})
 	case *ast.Array:
 		for i := range v.Len() {
-			s.add(n.child(i, v.Elem(i)))
+			if element := v.Elem(i); composite(element) {
+				s.add(n.child(i, element))
+			}
 		}
 	}
 }
@@ -88,7 +89,7 @@ func (s *spots) find(term *ast.Term) (n *node, sure bool) {
 }
 
 // along goes from a place along keys that have values.
-func (n *node) along(keys []*ast.Term) place {
+func (s *spots) along(n *node, keys []*ast.Term) place {
 	for i, key := range keys {
 		next := member.At(n.term, key)
 		if next == nil {
@@ -97,6 +98,10 @@ func (n *node) along(keys []*ast.Term) place {
 		name, ok := keyOf(n.term, key)
 		if !ok {
 			break
+		}
+		if known := s.byTerm[next]; known != nil {
+			n = known // it stands in one place alone, which is this
+			continue
 		}
 		n = n.child(name, next)
 	}

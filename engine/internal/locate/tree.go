@@ -57,6 +57,7 @@ type Copy struct {
 	nodes map[*ast.Term]*node // values, and the keys of objects
 	equal map[int][]*node     // objects by hash, for those that the evaluation has copied; made when first needed
 	spots *spots
+	notes notes
 
 	sketch   *Sketch
 	sketched bool
@@ -187,16 +188,8 @@ func (t *tree) transfer(n, from, to *node) *node {
 	if above == n.parent {
 		return n
 	}
-	if twin := t.nodes[member.At(above.term, keyTerm(n.key))]; twin != nil {
+	if twin := t.nodes[member.At(above.term, member.Key(n.key))]; twin != nil {
 		return twin
 	}
 	return above
-}
-
-func keyTerm(key any) *ast.Term {
-	if i, ok := key.(int); ok {
-		return ast.InternedTerm(i)
-	}
-	name, _ := key.(string)
-	return ast.InternedTerm(name)
 }

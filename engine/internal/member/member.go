@@ -17,3 +17,12 @@ func At(of, key *ast.Term) *ast.Term {
 	}
 	return nil
 }
+
+// Key is an element of a path, a string or int, as a term.
+func Key(element any) *ast.Term {
+	if i, ok := element.(int); ok {
+		return ast.InternedTerm(i)
+	}
+	name, _ := element.(string)
+	return ast.InternedTerm(name)
+}

@@ -1,10 +1,7 @@
 package rego
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
-	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -15,32 +12,33 @@ type asked struct {
 	choices []choice
 	// The names of the choices: those asked about resources in namespaces (all of them), and about others.
 	names, namesForClusters []string
+	// Of all that are selected, those of other engines too.
+	byName   map[string]Selection
+	selected map[string]bool
 }
 
+// Selection is that of a policy, which may be one of another engine; empty where it is not selected.
+func (a *asked) Selection(name string) Selection { return a.byName[name] }
+
+// Selected are the names of all that are selected, those of other engines too; nobody may change it.
+func (a *asked) Selected() map[string]bool { return a.selected }
+
 // prepared are the selections that were asked for last, for a server asks the same with each request.
-type prepared struct {
-	mu     sync.Mutex
-	recent []recent // the latest first
-	closed bool
-}
+type prepared struct{ lately[recent] }
 
 type recent struct {
 	key   string
 	asked *asked
 }
 
-// mostPrepared is how many selections are kept.
-const mostPrepared = 8
-
 // of is what a selection comes to, from what is kept where it is there.
-func (p *prepared) of(policies []*Policy, selections []Selection) (*asked, error) {
-	text, err := json.Marshal(selections)
+func (p *prepared) of(policies []*Policy, selections Selections) (*asked, error) {
+	key, err := selections.text()
 	if err != nil { // no document, which is told below
 		return ask(policies, selections)
 	}
-	key := string(text)
-	if found := p.find(key); found != nil {
-		return found, nil
+	if one, known := p.find(func(one recent) bool { return one.key == key }); known {
+		return one.asked, nil
 	}
 	made, err := ask(policies, selections)
 	if err == nil {
@@ -49,44 +47,13 @@ func (p *prepared) of(policies []*Policy, selections []Selection) (*asked, error
 	return made, err
 }
 
-func (p *prepared) find(key string) *asked {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i, one := range p.recent {
-		if one.key == key {
-			p.recent = slices.Insert(slices.Delete(p.recent, i, i+1), 0, one)
-			return one.asked
-		}
-	}
-	return nil
-}
-
-func (p *prepared) keep(one recent) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return
-	}
-	p.recent = slices.Insert(p.recent, 0, one)
-	if len(p.recent) > mostPrepared {
-		p.recent = slices.Delete(p.recent, mostPrepared, len(p.recent))
-	}
-}
-
-func (p *prepared) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.recent, p.closed = nil, true
-}
-
-func ask(policies []*Policy, selections []Selection) (*asked, error) {
-	byName := map[string]Selection{}
+func ask(policies []*Policy, selections Selections) (*asked, error) {
+	a := &asked{byName: make(map[string]Selection, len(selections)), selected: make(map[string]bool, len(selections))}
 	for _, selection := range selections {
-		byName[selection.Name] = selection
+		a.byName[selection.Name], a.selected[selection.Name] = selection, true
 	}
-	a := &asked{}
 	for _, policy := range policies {
-		selection, selected := byName[policy.Name]
+		selection, selected := a.byName[policy.Name]
 		if !selected {
 			continue
 		}

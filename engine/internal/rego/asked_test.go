@@ -22,16 +22,16 @@ func TestSelectionsAreKeptWhileTheSetIsOpen(t *testing.T) {
 	if first := of(1); of(1) != first || of(2) == first {
 		t.Error("a selection is made anew, or taken for another")
 	}
-	for n := range 3 * mostPrepared {
+	for n := range 3 * mostLately {
 		if got := fmt.Sprint(of(n).choices[0].parameters); got != fmt.Sprintf(`{"n": %d}`, n) {
 			t.Errorf("parameters %s of %d", got, n)
 		}
 	}
-	if kept := len(set.prepared.recent); kept != mostPrepared {
+	if kept := len(set.prepared.made); kept != mostLately {
 		t.Errorf("%d selections are kept", kept)
 	}
 	set.Close()
-	if of(1); len(set.prepared.recent) != 0 {
+	if of(1); len(set.prepared.made) != 0 {
 		t.Error("a closed set keeps selections")
 	}
 }

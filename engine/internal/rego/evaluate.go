@@ -64,16 +64,8 @@ type choice struct {
 	severity   string
 }
 
-// Selection names a policy of the set with the parameters that it gets.
-type Selection struct {
-	Name       string         `json:"name"`
-	Parameters map[string]any `json:"parameters"`
-	Level      string         `json:"level"`
-	Severity   string         `json:"severity"` // of findings whose entry and METADATA state none
-}
-
 // NewEvaluator prepares the evaluation of the selected policies; timeout is that of one evaluation.
-func (s *Set) NewEvaluator(ctx context.Context, selections []Selection, timeout time.Duration) (*Evaluator, error) {
+func (s *Set) NewEvaluator(ctx context.Context, selections Selections, timeout time.Duration) (*Evaluator, error) {
 	asked, err := s.prepared.of(s.Policies, selections)
 	if err != nil {
 		return nil, err

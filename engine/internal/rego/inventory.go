@@ -57,7 +57,7 @@ type Reading struct {
 }
 
 // Reads is what the selected policies look at.
-func (s *Set) Reads(selections []Selection) (all Reading) {
+func (s *Set) Reads(selections Selections) (all Reading) {
 	for _, selection := range selections {
 		all.add(s.reads[selection.Name])
 	}

@@ -5,6 +5,7 @@ package admission
 import (
 	"time"
 
+	frameworktypes "github.com/open-policy-agent/frameworks/constraint/pkg/types"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/mutation/types"
 	"github.com/open-policy-agent/opa/v1/ast"
 	admissionv1 "k8s.io/api/admission/v1"
@@ -34,6 +35,8 @@ type Request struct {
 	Selected  map[string]bool
 	Timeout   time.Duration
 	Watch     Watch
+
+	proofs map[*frameworktypes.Result]any
 
 	// JudgedBy are the policies that apply, Problems what went wrong; matchers and drivers add to them.
 	JudgedBy []string
@@ -82,6 +85,19 @@ func (r *Request) IsAdmissionRequest() bool { return r.envelope != nil }
 func (r *Request) Generated(object *ast.Term) *Request {
 	out := *r
 	out.object, out.oldObject, out.envelope = object, nil, nil
-	out.Source, out.matchable, out.plain, out.JudgedBy, out.Problems = types.SourceTypeGenerated, nil, nil, nil, nil
+	out.Source, out.matchable, out.plain, out.proofs = types.SourceTypeGenerated, nil, nil, nil
+	out.JudgedBy, out.Problems = nil, nil
 	return &out
 }
+
+// Prove notes what a driver knows of a result that it returns. The client has a place for it in the result, a map, which is the
+// larger part of what a violation costs.
+func (r *Request) Prove(result *frameworktypes.Result, proof any) {
+	if r.proofs == nil {
+		r.proofs = map[*frameworktypes.Result]any{}
+	}
+	r.proofs[result] = proof
+}
+
+// Proof is what was noted of a result; nil where nothing was.
+func (r *Request) Proof(result *frameworktypes.Result) any { return r.proofs[result] }

@@ -68,28 +68,91 @@ func (r *Request) plainFields() [][2]*ast.Term {
 	return fields
 }
 
-// envelopeFields are those of a real AdmissionRequest, normalised as its Go type normalises them.
+// envelopeFields are those of a real AdmissionRequest, normalised as its Go type normalises them: what its JSON would hold
+// beside the objects.
 func (r *Request) envelopeFields() ([][2]*ast.Term, error) {
-	raw, err := json.Marshal(r.envelope)
+	e := r.envelope
+	options, err := rawTerm(e.Options)
 	if err != nil {
 		return nil, err
 	}
-	var members map[string]any
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
+	fields := [][2]*ast.Term{
+		textPair("uid", string(e.UID)), kindPair("kind", e.Kind), resourcePair("resource", e.Resource),
+		textPair("operation", string(e.Operation)), terms.Pair("userInfo", userTerm(e.UserInfo)), terms.Pair("options", options),
 	}
-	var fields [][2]*ast.Term
-	for key, m := range members {
-		if key == "object" || key == "oldObject" {
-			continue
+	if e.RequestKind != nil {
+		fields = append(fields, kindPair("requestKind", *e.RequestKind))
+	}
+	if e.RequestResource != nil {
+		fields = append(fields, resourcePair("requestResource", *e.RequestResource))
+	}
+	if e.DryRun != nil {
+		fields = append(fields, terms.Pair("dryRun", ast.BooleanTerm(*e.DryRun)))
+	}
+	for _, text := range []struct{ key, value string }{
+		{"subResource", e.SubResource}, {"requestSubResource", e.RequestSubResource}, {"name", e.Name}, {"namespace", e.Namespace},
+	} {
+		if text.value != "" {
+			fields = append(fields, textPair(text.key, text.value))
 		}
-		value, err := ast.InterfaceToValue(m)
-		if err != nil {
-			return nil, err
-		}
-		fields = append(fields, terms.Pair(key, ast.NewTerm(value)))
 	}
 	return fields, nil
+}
+
+func textPair(key, value string) [2]*ast.Term { return terms.Pair(key, ast.StringTerm(value)) }
+
+func kindPair(key string, kind metav1.GroupVersionKind) [2]*ast.Term {
+	return terms.Pair(key, ast.ObjectTerm(textPair("group", kind.Group), textPair("version", kind.Version), textPair("kind", kind.Kind)))
+}
+
+func resourcePair(key string, of metav1.GroupVersionResource) [2]*ast.Term {
+	return terms.Pair(key, ast.ObjectTerm(textPair("group", of.Group), textPair("version", of.Version), textPair("resource", of.Resource)))
+}
+
+func userTerm(user authenticationv1.UserInfo) *ast.Term {
+	members := make([][2]*ast.Term, 0, 4)
+	if user.Username != "" {
+		members = append(members, textPair("username", user.Username))
+	}
+	if user.UID != "" {
+		members = append(members, textPair("uid", user.UID))
+	}
+	if len(user.Groups) > 0 {
+		members = append(members, terms.Pair("groups", textsTerm(user.Groups)))
+	}
+	if len(user.Extra) > 0 {
+		extra := make([][2]*ast.Term, 0, len(user.Extra))
+		for key, values := range user.Extra {
+			extra = append(extra, ast.Item(ast.StringTerm(key), textsTerm(values)))
+		}
+		members = append(members, terms.Pair("extra", ast.ObjectTerm(extra...)))
+	}
+	return ast.ObjectTerm(members...)
+}
+
+// textsTerm is a list; null where there is none, as in JSON.
+func textsTerm(texts []string) *ast.Term {
+	if texts == nil {
+		return null
+	}
+	out := make([]*ast.Term, len(texts))
+	for i, text := range texts {
+		out[i] = ast.StringTerm(text)
+	}
+	return ast.ArrayTerm(out...)
+}
+
+func rawTerm(raw runtime.RawExtension) (*ast.Term, error) {
+	text, err := raw.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	var native any
+	if err := json.Unmarshal(text, &native); err != nil {
+		return nil, err
+	}
+	value, err := ast.InterfaceToValue(native)
+	return ast.NewTerm(value), err
 }
 
 // Whole is the request with its objects, for whoever wants to change it.

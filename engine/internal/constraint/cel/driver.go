@@ -111,10 +111,11 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 		if err != nil {
 			return nil, err
 		}
-		for _, v := range said {
-			response.Results = append(response.Results, &types.Result{
-				Msg: v.message, Constraint: c, Metadata: map[string]any{violationKey: v.Violation},
-			})
+		results := make([]types.Result, len(said))
+		for i, v := range said {
+			results[i].Msg, results[i].Constraint = v.message, c
+			r.Prove(&results[i], v.Violation)
+			response.Results = append(response.Results, &results[i])
 		}
 		for _, failure := range failures {
 			r.Problems = append(r.Problems, d.problem(c, d.templates[c.GetKind()], failure))
@@ -142,15 +143,6 @@ func (d *Driver) ask(c *unstructured.Unstructured, input func() (*input, error),
 		d.learn(question, said)
 	}
 	return said, e.failures, nil
-}
-
-// violationKey is under which a result carries what finds its field.
-const violationKey = "violation"
-
-// ViolationOf is what a result of this driver carries, or nil.
-func ViolationOf(result *types.Result) *Violation {
-	v, _ := result.Metadata[violationKey].(*Violation)
-	return v
 }
 
 // problem is an evaluation that failed. A template whose failure policy is to ignore that gets a

@@ -24,7 +24,6 @@ import (
 	"attest.continuu.ms/engine/internal/constraint/external"
 	"attest.continuu.ms/engine/internal/constraint/gatekeeper"
 	"attest.continuu.ms/engine/internal/constraint/recall"
-	"attest.continuu.ms/engine/internal/constraint/terms"
 	"attest.continuu.ms/engine/internal/rego"
 	"attest.continuu.ms/engine/internal/virtual"
 )
@@ -205,13 +204,14 @@ func (d *Driver) Query(ctx context.Context, _ string, constraints []*unstructure
 			return nil, ctx.Err()
 		}
 		name := gatekeeper.PolicyName(c)
-		input := ast.ObjectTerm(terms.Pair("review", term), terms.Pair("parameters", d.parameters[name]))
-		e := &evaluation{driver: d, template: d.templates[c.GetKind()], policy: name, input: input, request: r}
+		e := &evaluation{driver: d, template: d.templates[c.GetKind()], policy: name, review: term, request: r}
 		e.question, e.remembers = seen.Question(name, e.template.reads)
-		for _, found := range e.run(ctx) {
-			response.Results = append(response.Results, &types.Result{
-				Msg: found.message, Constraint: c, Metadata: map[string]any{"details": found.details, evidenceKey: found.evidence},
-			})
+		said := e.run(ctx)
+		results := make([]types.Result, len(said))
+		for i, found := range said {
+			results[i].Msg, results[i].Constraint = found.message, c
+			r.Prove(&results[i], found.evidence)
+			response.Results = append(response.Results, &results[i])
 		}
 	}
 	return response, nil

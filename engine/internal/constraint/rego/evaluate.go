@@ -25,7 +25,8 @@ type evaluation struct {
 	driver   *Driver
 	template *Template
 	policy   string
-	input    *ast.Term
+	review   *ast.Term
+	input    *ast.Term // where the answer is not remembered
 	request  *admission.Request
 	derived  []compiled.Derivation // of the entries, where the compiled evaluator made them
 
@@ -36,7 +37,6 @@ type evaluation struct {
 
 type found struct {
 	message  string
-	details  any
 	evidence *Evidence
 }
 
@@ -44,6 +44,7 @@ func (e *evaluation) run(ctx context.Context) []found {
 	if said, known := e.recall(); known {
 		return said
 	}
+	e.input = ast.ObjectTerm(terms.Pair("review", e.review), terms.Pair("parameters", e.driver.parameters[e.policy]))
 	var entries []*ast.Term
 	var builtinErrors []topdown.Error
 	cancel := topdown.NewCancel()
@@ -165,7 +166,7 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 			e.problem(model.Error, "violation_details", model.OneLine(err.Error()), "", nil)
 			continue
 		}
-		out = append(out, found{string(text), value, &Evidence{evaluation: e, entry: entry}})
+		out = append(out, found{string(text), &Evidence{evaluation: e, Details: value, entry: entry}})
 	}
 	return out
 }

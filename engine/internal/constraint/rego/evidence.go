@@ -3,7 +3,6 @@ package rego
 import (
 	"context"
 
-	"github.com/open-policy-agent/frameworks/constraint/pkg/types"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/metrics"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -16,6 +15,8 @@ import (
 // evaluate it again and see which field of the resource it is about. Of an earlier resource it is the path alone.
 type Evidence struct {
 	*evaluation
+	Details any // what it says beside its message, as JSON
+
 	entry *ast.Term
 	path  []any
 }
@@ -74,13 +75,4 @@ func (e *evaluation) locate(ctx context.Context, proofs []*Evidence, same *locat
 func (d *Driver) equip(q *topdown.Query) *topdown.Query {
 	return q.WithBuiltins(d.builtins).WithInterQueryBuiltinCache(d.caches).WithInterQueryBuiltinValueCache(d.values).
 		WithMetrics(metrics.NoOp())
-}
-
-// evidenceKey is under which a result carries what the locator needs.
-const evidenceKey = "evidence"
-
-// EvidenceOf is what a result of this driver carries, or nil.
-func EvidenceOf(result *types.Result) *Evidence {
-	proof, _ := result.Metadata[evidenceKey].(*Evidence)
-	return proof
 }

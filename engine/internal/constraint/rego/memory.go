@@ -30,7 +30,7 @@ func (e *evaluation) remember() {
 		said := make([]found, len(e.said))
 		for i, one := range e.said {
 			path, _ := member.OwnJSON(one.evidence.path).([]any)
-			said[i] = found{strings.Clone(one.message), member.OwnJSON(one.details), &Evidence{path: path}}
+			said[i] = found{strings.Clone(one.message), &Evidence{Details: member.OwnJSON(one.evidence.Details), path: path}}
 		}
 		return said
 	})

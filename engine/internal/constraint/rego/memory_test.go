@@ -75,13 +75,14 @@ func known(t *testing.T, d *Driver, spec string) bool {
 // ask asks about a Pod, and counts what is said.
 func ask(t *testing.T, d *Driver, name, spec string) int {
 	t.Helper()
-	response, err := d.Query(t.Context(), "", []*unstructured.Unstructured{hostsConstraint()}, requestOf(t, name, spec))
+	request := requestOf(t, name, spec)
+	response, err := d.Query(t.Context(), "", []*unstructured.Unstructured{hostsConstraint()}, request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	proofs := make([]*Evidence, len(response.Results))
 	for i, result := range response.Results {
-		proofs[i] = EvidenceOf(result)
+		proofs[i], _ = request.Proof(result).(*Evidence)
 	}
 	for _, path := range Locate(t.Context(), proofs) {
 		if !strings.HasPrefix(fmt.Sprint(path), "[spec hostNetwork") {
