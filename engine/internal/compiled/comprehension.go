@@ -1,6 +1,10 @@
 package compiled
 
-import "github.com/open-policy-agent/opa/v1/ast"
+import (
+	"slices"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
 
 // comprehension compiles a comprehension. OPA's compiler tells which ones can be worked out for all values of some
 // outer variables at once: those are, so that joins don't become quadratic.
@@ -111,7 +115,7 @@ type indexEntry struct {
 func (x *index) find(keys []*ast.Term) (*indexEntry, uint64) {
 	hash := hashOf(keys)
 	for _, e := range x.entries[hash] {
-		if equalTerms(e.keys, keys) {
+		if slices.EqualFunc(e.keys, keys, same) {
 			return e, hash
 		}
 	}

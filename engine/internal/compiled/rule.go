@@ -126,21 +126,32 @@ func (c *memo) forget() {
 	}
 }
 
-func (c *memo) find(hash uint64, args []*ast.Term) *call {
+// find is the call with arguments that are equal, and whether they are written alike, too; nil where there is none.
+func (c *memo) find(hash uint64, args []*ast.Term) (found *call, alike bool) {
 	if c.byHash == nil {
 		for i := range c.calls {
-			if c.calls[i].hash == hash && equalTerms(c.calls[i].args, args) {
-				return &c.calls[i]
+			if one := &c.calls[i]; one.hash == hash {
+				if equal, alike := one.compare(args); equal {
+					return one, alike
+				}
 			}
 		}
-		return nil
+		return nil, false
 	}
 	for i := c.byHash[hash]; i > 0; i = c.calls[i-1].before {
-		if equalTerms(c.calls[i-1].args, args) {
-			return &c.calls[i-1]
+		if equal, alike := c.calls[i-1].compare(args); equal {
+			return &c.calls[i-1], alike
 		}
 	}
-	return nil
+	return nil, false
+}
+
+// compare goes through arguments a second time only where they are not written alike, which is rare.
+func (c *call) compare(args []*ast.Term) (equal, alike bool) {
+	if slices.EqualFunc(c.args, args, Alike) {
+		return true, true
+	}
+	return slices.EqualFunc(c.args, args, same), false
 }
 
 func (c *memo) add(made call) {
@@ -168,12 +179,12 @@ func (m *Machine) apply(d *document, f frame) *ast.Term {
 	args := f[1 : 1+d.arity]
 	hash := hashOf(args)
 	calls, kept := m.memo(d)
-	made := calls.find(hash, args)
+	made, alike := calls.find(hash, args)
 	if made == nil && kept != nil { // what is new, or too heavy to be kept, is remembered here
-		made = m.layer.memos[d.id].find(hash, args)
+		made, alike = m.layer.memos[d.id].find(hash, args)
 	}
 	if made != nil {
-		if !slices.EqualFunc(made.args, args, Alike) {
+		if !alike {
 			m.fail("equal arguments that are written differently")
 			return nil
 		}
@@ -209,13 +220,4 @@ func hashOf(args []*ast.Term) uint64 {
 		hash = hash*1099511628211 + uint64(arg.Value.Hash()) // wraps around, as hashes do
 	}
 	return hash
-}
-
-func equalTerms(a, b []*ast.Term) bool {
-	for i := range a {
-		if !same(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
 }

@@ -124,13 +124,13 @@ func TestAMachineThatWaitsHoldsNoResource(t *testing.T) {
 func TestWhatAMachineKeepsIsBounded(t *testing.T) {
 	r, asked := runnerOf(t, "x := [f(input.resource.text), f(input.resource.text), f(input.resource.text), g(input.resource.text), g(input.resource.text), g(input.resource.text)]\n"+
 		"f(t) := count(t)\ng(t) := count(t) + object.get(input.parameters, \"n\", 0)")
-	parameters := make([]*ast.Term, 20)
+	parameters := make([]*ast.Term, 40)
 	for i := range parameters {
 		parameters[i] = ast.ObjectTerm(ast.Item(ast.StringTerm("n"), ast.InternedTerm(i)))
 	}
 	most := 0
-	for turn := range 8000 { // each resource twice: what comes once is not kept
-		i, size := turn/2, 4000
+	for turn := range 24000 { // each resource twice: what comes once is not kept
+		i, size := turn/2, 300
 		values, answered := r.Run(t.Context(), asked, resourceWith(i, size, parameters[i%len(parameters)]), Environment{})
 		want := size + len(fmt.Sprint(i, "-")) + i%len(parameters)
 		if !answered || values[0].Value.(*ast.Array).Elem(5).Value.Compare(ast.InternedTerm(want).Value) != 0 {
@@ -145,6 +145,20 @@ func TestWhatAMachineKeepsIsBounded(t *testing.T) {
 	}
 	if most < mostWeight/2 {
 		t.Errorf("at most %d bytes were kept: the test proves nothing", most)
+	}
+}
+
+// A call with a container is evaluated again for the next resource: a copy of it costs more than that.
+func TestACallOfMuchIsNotKept(t *testing.T) {
+	r, asked := runnerOf(t, "x := f(input.resource.text)\nf(t) := count(t)")
+	for range 3 {
+		if _, answered := r.Run(t.Context(), asked, resourceWith(1, heaviest, ast.ObjectTerm()), Environment{}); !answered {
+			t.Fatal("no answer")
+		}
+		m, _ := r.machines.Take()
+		if r.machines.Give(m); m.kept > 0 {
+			t.Errorf("%d bytes are kept", m.kept)
+		}
 	}
 }
 

@@ -78,10 +78,11 @@ const mostKept = 500
 // mostParameters bounds for how many parameters values are kept.
 const mostParameters = 500
 
-// Bounds of what the values kept may take, in bytes: arguments come from manifests. What is heavier than the heaviest is
-// forgotten with the evaluation.
+// Bounds of what the values kept may take, in bytes: arguments come from manifests. What is heavier than the heaviest, a container
+// say, is forgotten with the evaluation: to copy it, to compare it, and to go through the copy whenever garbage is looked for takes
+// longer than to evaluate most functions again.
 const (
-	heaviest   = 8 << 10
+	heaviest   = 512
 	mostWeight = 8 << 20
 )
 

@@ -78,7 +78,10 @@ func Alike(x, y *ast.Term) bool {
 		return true
 	}
 	switch a := x.Value.(type) {
-	case ast.Null, ast.Boolean, ast.String, ast.Number:
+	case ast.String:
+		b, ok := y.Value.(ast.String)
+		return ok && a == b
+	case ast.Null, ast.Boolean, ast.Number:
 		return x.Value == y.Value
 	case *ast.Array:
 		b, ok := y.Value.(*ast.Array)

@@ -22,6 +22,7 @@ const (
 	Deepest    = 1000     // keys of the path to a part
 	mostMemory = 8 << 20  // bytes of all that is remembered, of which parts take no more than half
 	mostMet    = 1 << 13  // values that were met once, of which no more is known than their hash
+	oneOf      = 16       // newcomers takes a place where there is no room
 )
 
 // Numbers of what a part is where no more of it counts.
@@ -36,10 +37,11 @@ const (
 const values = 2 * Deepest
 
 // Memory is what the constraints of a driver said. It is safe for concurrent use. A value is copied when it is met for the
-// second time: most are not. Where the memory is full, it forgets whatever comes first: of requests that come around again,
-// more than it holds, it still knows some.
+// second time: most are not. Where the memory is full, one of several newcomers takes the place of whatever comes first: of
+// requests that come around again, more than it holds, it knows some, and does not copy the others in vain.
 type Memory[Said any] struct {
 	mu          sync.Mutex
+	turnedAway  uint          // newcomers for which there was no room
 	met         sighting.Marks
 	numbers     uint64       // that were given to parts
 	parts       map[int]part // by hash; of two values with one hash, the later
@@ -74,7 +76,7 @@ func (m *Memory[Said]) number(term *ast.Term) (uint64, bool) {
 		return number, known
 	}
 	weight := member.Weight(Heaviest, term)
-	if weight > Heaviest {
+	if weight > Heaviest || !m.admits(weight, true) {
 		return 0, false
 	}
 	return m.add(hash, part{term: member.Own(term), weight: bytesOfAnEntry + weight}), true
@@ -88,6 +90,17 @@ func (m *Memory[Said]) known(hash int, term *ast.Term) (number uint64, known, me
 		return part.number, true, true
 	}
 	return 0, false, m.met.Again(uint64(hash), mostMet)
+}
+
+// admits says whether something of that weight is to be kept: where there is room, and one time of so many where there is none.
+func (m *Memory[Said]) admits(weight int, part bool) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.weight+weight <= mostMemory && (!part || m.partsWeight+weight <= mostMemory/2) {
+		return true
+	}
+	m.turnedAway++
+	return m.turnedAway%oneOf == 0
 }
 
 // add gives a value a number. Where two find at once that it has none, the later one counts.
@@ -122,7 +135,7 @@ func (m *Memory[Said]) Recall(q Question) (said Said, known bool) {
 // Remember keeps what was said, of which a copy is made that holds nothing of the resource; `weight` is about what it takes in
 // bytes. What is too heavy is not copied.
 func (m *Memory[Said]) Remember(q Question, weight int, own func() Said) {
-	if weight > Heaviest {
+	if weight > Heaviest || !m.admits(weight, false) {
 		return
 	}
 	a := answer[Said]{own(), bytesOfAnEntry + weight}

@@ -45,11 +45,15 @@ func own(said string) func() string { return func() string { return said } }
 
 func TestAMemoryForgetsAndGoesOn(t *testing.T) {
 	var m Memory[string]
-	text := strings.Repeat("x", Heaviest/2)
-	for i := range 3 * mostMemory / len(text) {
+	text := strings.Repeat("x", Heaviest/16)
+	room, admitted := mostMemory/len(text)/4, 0
+	for i := range 10 * room {
 		q, ok := asked(&m, fmt.Sprintf(`{"spec": {"hosts": ["%s%d"]}}`, text, i), false)
-		if m.Remember(q, len(text), own("said")); !ok {
-			t.Fatal("it is not to be remembered")
+		if m.Remember(q, len(text), own("said")); !ok && i < room {
+			t.Fatal("it is not to be remembered, though there is room")
+		}
+		if ok && i >= 2*room {
+			admitted++
 		}
 		weight := 0
 		for _, one := range m.parts {
@@ -62,8 +66,11 @@ func TestAMemoryForgetsAndGoesOn(t *testing.T) {
 			t.Fatalf("%d bytes are remembered, and %d counted", weight, m.weight)
 		}
 	}
-	if len(m.parts) < mostMemory/len(text)/4 {
+	if len(m.parts) < room {
 		t.Errorf("only %d values are remembered", len(m.parts))
+	}
+	if newcomers := 8 * room; admitted == 0 || admitted > newcomers/oneOf {
+		t.Errorf("%d of %d newcomers take the place of others", admitted, newcomers)
 	}
 	m.Forget()
 	if len(m.answers)+len(m.parts) > 0 || m.weight+m.partsWeight != 0 {
