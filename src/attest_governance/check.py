@@ -13,7 +13,7 @@ file of its own and reads no clock, so all of them give the same verdict for the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -201,22 +201,17 @@ def _evaluated(
     batches: Sequence[Batch], selected: Sequence[Selected], found: Sequence[Finding]
 ) -> tuple[Evaluated, ...]:
     """How each policy fared; a resource passes a policy that says nothing of it, be it waived or not."""
-    asked: dict[str, Mapping[str, int]] = {one.name: {} for one in selected}
+    asked: dict[str, dict[str, int]] = {one.name: {} for one in selected}
     for batch in batches:
         for name, kinds in batch.asked.items():
-            before = asked.get(name)
-            asked[name] = Counter(before) + Counter(kinds) if before else kinds
+            numbers = asked.setdefault(name, {})
+            for kind, number in kinds.items():
+                numbers[kind] = numbers.get(kind, 0) + number
     # By identity: the findings of a resource share it, and several resources may have one name.
     failed = Counter(policy for policy, _ in {(one.policy, id(one.resource)) for one in found})
     given = {one.name: dict(one.parameters) for one in selected}
     return tuple(
-        Evaluated(
-            name,
-            number,
-            max(0, number - failed[name]),
-            dict(sorted(kinds.items())),
-            given.get(name, {}),
-        )
+        Evaluated(name, number, max(0, number - failed[name]), dict(sorted(kinds.items())), given.get(name, {}))
         for name, kinds in sorted(asked.items())
         for number in (sum(kinds.values()),)
     )

@@ -62,14 +62,59 @@ func appendFinding(to []byte, f *model.Finding) ([]byte, error) {
 	to = appendNumber(to, `,"resource":`, f.Resource)
 	to = appendLocation(append(to, `,"location":`...), f.Location)
 	if len(f.Details) > 0 {
-		details, err := json.Marshal(f.Details)
-		if err != nil {
+		var err error
+		if to, err = appendValue(append(to, `,"details":`...), f.Details); err != nil {
 			return to, err
 		}
-		to = append(append(to, `,"details":`...), details...)
 	}
 	if f.Fix != "" {
 		to = appendText(to, `,"fix":`, f.Fix)
+	}
+	return append(to, '}'), nil
+}
+
+// appendValue writes what JSON decodes to, members in the order of their keys.
+func appendValue(to []byte, value any) (_ []byte, err error) {
+	switch v := value.(type) {
+	case nil:
+		return append(to, "null"...), nil
+	case bool:
+		return strconv.AppendBool(to, v), nil
+	case string:
+		return appendText(to, "", v), nil
+	case []any:
+		if v == nil {
+			return append(to, "null"...), nil
+		}
+		to = append(to, '[')
+		for i, element := range v {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			if to, err = appendValue(to, element); err != nil {
+				return to, err
+			}
+		}
+		return append(to, ']'), nil
+	case map[string]any:
+		return appendMembers(to, v)
+	}
+	encoded, err := json.Marshal(value)
+	return append(to, encoded...), err
+}
+
+func appendMembers(to []byte, members map[string]any) (_ []byte, err error) {
+	if members == nil {
+		return append(to, "null"...), nil
+	}
+	to = append(to, '{')
+	for i, key := range slices.Sorted(maps.Keys(members)) {
+		if i > 0 {
+			to = append(to, ',')
+		}
+		if to, err = appendValue(append(appendText(to, "", key), ':'), members[key]); err != nil {
+			return to, err
+		}
 	}
 	return append(to, '}'), nil
 }

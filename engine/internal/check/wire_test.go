@@ -39,7 +39,10 @@ func TestABatchIsWrittenAsItsTagsSay(t *testing.T) {
 			Location: model.Location{File: file, Line: line, Column: column, EndLine: -line, EndColumn: 1, Path: path},
 		}
 		detailed := finding
-		detailed.Details = map[string]any{key: value, "list": []any{value, true, nil}}
+		detailed.Details = map[string]any{
+			key: value, "list": []any{value, true, nil}, "number": json.Number("1.50"), "float": 2.5, "inner": map[string]any{value: []any{}, key: map[string]any{}},
+			"no list": []any(nil), "no members": map[string]any(nil),
+		}
 		batch := Batch{Request: request, Files: files, Resources: []model.Resource{{Kind: policy}}, Findings: []model.Finding{finding, detailed}}
 		batch.Asked = map[string]map[string]int{policy: {key: line, value: column}, message: {path: resource}}
 		own, standard := written(t, batch)

@@ -1,10 +1,11 @@
 package constraint
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 
 	"github.com/open-policy-agent/frameworks/constraint/pkg/client/reviews"
 	frameworktypes "github.com/open-policy-agent/frameworks/constraint/pkg/types"
@@ -142,30 +143,16 @@ func (o *Outcome) Locate(ctx context.Context) {
 
 // arrange gives the outcome an order that does not depend on maps, and names the resource in problems.
 func (o *Outcome) arrange(r *admission.Request) {
-	sort.SliceStable(o.Results, func(i, j int) bool {
-		a, b := o.Results[i], o.Results[j]
-		if a.Policy != b.Policy {
-			return a.Policy < b.Policy
-		}
-		return a.Message < b.Message
+	slices.SortStableFunc(o.Results, func(a, b Result) int {
+		return cmp.Or(strings.Compare(a.Policy, b.Policy), strings.Compare(a.Message, b.Message))
 	})
-	sort.Strings(o.Judged)
-	o.Judged = compact(o.Judged)
+	slices.Sort(o.Judged)
+	o.Judged = slices.Compact(o.Judged)
 	name := terms.ResourceName(r.Judged())
 	for i := range o.Problems {
 		o.Problems[i].Resource = name
 	}
-	sort.SliceStable(o.Problems, func(i, j int) bool { return o.Problems[i].Policy < o.Problems[j].Policy })
-}
-
-func compact(sorted []string) []string {
-	out := sorted[:0]
-	for i, s := range sorted {
-		if i == 0 || s != sorted[i-1] {
-			out = append(out, s)
-		}
-	}
-	return out
+	slices.SortStableFunc(o.Problems, func(a, b model.Problem) int { return strings.Compare(a.Policy, b.Policy) })
 }
 
 // processes of Gatekeeper's Config whose exclusions count at an enforcement point. What a cluster

@@ -147,21 +147,18 @@ def enforce(findings: Iterable[Finding], weights: Callable[[Finding], Weights], 
         now: the moment of the check, with its offset.
     """
     known: dict[tuple[object, ...], tuple[Weights, Enforcement, Severity]] = {}
-
-    def weighed(finding: Finding) -> Finding:
-        own = weights(finding)
-        resource = finding.resource
+    out = []
+    for finding in findings:
+        own, resource = weights(finding), finding.resource
+        stated, severity = finding.enforcement, finding.severity
         namespace = _namespace(resource) if own.rollout else ""
-        kind = (finding.policy, finding.engine, finding.enforcement, finding.severity, bool(resource.fragment))
-        key = (id(own), namespace, *kind)
+        key = (id(own), finding.policy, stated, severity, finding.engine, namespace, not resource.fragment)
         if (found := known.get(key)) is None:
             found = known[key] = (own, *_weighed(finding, own, now))  # which stays, and with it its id
-        _, enforcement, severity = found
-        if enforcement == finding.enforcement and severity == finding.severity:
-            return finding
-        return msgspec.structs.replace(finding, enforcement=enforcement, severity=severity)
-
-    return tuple(map(weighed, findings))
+        if found[1] != stated or found[2] != severity:
+            finding = msgspec.structs.replace(finding, enforcement=found[1], severity=found[2])  # noqa: PLW2901
+        out.append(finding)
+    return tuple(out)
 
 
 def level(stated: Enforcement, engine: str, configured: Enforcement | None) -> Enforcement:

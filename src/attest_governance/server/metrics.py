@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -83,8 +84,9 @@ class Evaluations:
                 if number
             ]
         )
+        found = Tally((one.severity, one.policy) for one in outcome.findings if one.waiver is None)
         self._severities.add(
-            [((one.severity, self._named(one.policy)), 1) for one in outcome.findings if one.waiver is None]
+            [((severity, self._named(policy)), number) for (severity, policy), number in found.items()]
         )
         for engine, nanoseconds in outcome.spent.items():
             self._took.labels(engine).observe(nanoseconds / 1e9)

@@ -41,7 +41,7 @@ const values = 2 * Deepest
 // requests that come around again, more than it holds, it knows some, and does not copy the others in vain.
 type Memory[Said any] struct {
 	mu          sync.Mutex
-	turnedAway  uint          // newcomers for which there was no room
+	turnedAway  uint // newcomers for which there was no room
 	met         sighting.Marks
 	numbers     uint64       // that were given to parts
 	parts       map[int]part // by hash; of two values with one hash, the later

@@ -154,13 +154,15 @@ func (e *evaluation) read(entries []*ast.Term) []found {
 		}
 		details := terms.Member(entry, "details")
 		if details == nil {
-			details = ast.ObjectTerm()
+			details = ast.InternedEmptyObject
 		}
-		same := ast.ArrayTerm(message, details)
-		if seen.Contains(same) {
-			continue
+		if len(entries) > 1 {
+			same := ast.ArrayTerm(message, details)
+			if seen.Contains(same) {
+				continue
+			}
+			seen.Add(same)
 		}
-		seen.Add(same)
 		value, err := ast.JSON(details.Value)
 		if err != nil {
 			e.problem(model.Error, "violation_details", model.OneLine(err.Error()), "", nil)
