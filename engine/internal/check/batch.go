@@ -21,7 +21,7 @@ const (
 
 // deliver takes the result of the next file in order.
 func (r *run) deliver(f fileResult) bool {
-	if offset := len(r.pending.Resources); offset == 0 && r.pending.Findings == nil { // all of a request, say
+	if offset := len(r.pending.Resources); offset == 0 { // the first, or all of a request: each finding has a resource
 		r.pending.Findings = slices.Clip(f.findings)
 	} else {
 		for _, finding := range f.findings {

@@ -37,3 +37,16 @@ func TestWhatIsWrittenAlike(t *testing.T) {
 		})
 	}
 }
+
+// Of equal arguments that are written differently OPA answers for both with what it said of the first, which is its to tell.
+func TestCallsWithEqualArgumentsThatAreWrittenDifferently(t *testing.T) {
+	r, asked := runnerOf(t, "x := [f(input.resource.a), f(input.resource.b)]\nf(n) := sprintf(\"%v\", [n])")
+	for resource, answers := range map[string]bool{
+		`{"a": 1, "b": 1}`: true, `{"a": 1, "b": 1.0}`: false, `{"a": [{"n": 1.0}], "b": [{"n": 1}]}`: false, `{"a": [1, 2], "b": [1, 3]}`: true,
+	} {
+		input := ast.ObjectTerm(ast.Item(ast.StringTerm("resource"), ast.MustParseTerm(resource)))
+		if values, answered := r.Run(t.Context(), asked, input, Environment{}); answered != answers {
+			t.Errorf("%s: %v, %v", resource, values, answered)
+		}
+	}
+}

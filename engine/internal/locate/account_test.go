@@ -149,6 +149,7 @@ func TestWhatDerivationsMustNotMistake(t *testing.T) {
 		"a review, in the text":         {rule: "violation contains m if { input.parameters == {}; asked := input.review; m := sprintf(\"%s\", [asked.object.metadata.name]) }"},
 		"what holds it, in the text":    {rule: "violation contains m if { input.parameters == {}; asked := input; m := sprintf(\"%s\", [asked.resource.metadata.name]) }"},
 		"what holds it, by object.get":  {rule: "violation contains m if { asked := object.get(input, \"resource\", {}); asked.kind == \"Pod\"; m := asked.metadata.name }"},
+		"a part of what holds it":       {rule: "violation contains \"no\" if { input.parameters == {}; object.get(input.review, [\"object\", \"kind\"], \"\") == \"Pod\" }", resource: "{kind: Pod, metadata: {name: a}}"},
 		"what holds it, by any key":     {rule: "violation contains m if { some k; input[k].kind == \"Pod\"; m := input[k].metadata.name }"},
 		"what holds it, in an object":   {rule: "violation contains m if { o := {\"a\": input.resource}; o.a.kind == \"Pod\"; m := o.a.metadata.name }"},
 		"what holds it, in a list":      {rule: "violation contains m if { some o in [input.resource]; o.kind == \"Pod\"; m := o.metadata.name }"},

@@ -85,8 +85,7 @@ func (r *Request) IsAdmissionRequest() bool { return r.envelope != nil }
 func (r *Request) Generated(object *ast.Term) *Request {
 	out := *r
 	out.object, out.oldObject, out.envelope = object, nil, nil
-	out.Source, out.matchable, out.plain, out.proofs = types.SourceTypeGenerated, nil, nil, nil
-	out.JudgedBy, out.Problems = nil, nil
+	out.Source, out.matchable, out.plain, out.JudgedBy, out.Problems = types.SourceTypeGenerated, nil, nil, nil, nil
 	return &out
 }
 
