@@ -78,10 +78,7 @@ func Alike(x, y *ast.Term) bool {
 		return true
 	}
 	switch a := x.Value.(type) {
-	case ast.String:
-		b, ok := y.Value.(ast.String)
-		return ok && a == b
-	case ast.Null, ast.Boolean, ast.Number:
+	case ast.Null, ast.Boolean, ast.String, ast.Number:
 		return x.Value == y.Value
 	case *ast.Array:
 		b, ok := y.Value.(*ast.Array)

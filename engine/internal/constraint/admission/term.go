@@ -13,10 +13,7 @@ import (
 	"attest.continuu.ms/engine/internal/constraint/terms"
 )
 
-var (
-	emptyString = ast.StringTerm("")
-	null        = ast.InternedNullTerm
-)
+var null = ast.InternedNullTerm
 
 // ReviewTerm is `input.review`: the AdmissionRequest as JSON, with `namespaceObject` added, in the
 // shape in which Gatekeeper's target and Rego driver hand it to templates.
@@ -25,12 +22,9 @@ func (r *Request) ReviewTerm() (*ast.Term, error) {
 	if r.NamespaceTerm != nil {
 		namespace = r.NamespaceTerm
 	}
-	fields := r.plainFields()
-	if r.envelope != nil {
-		var err error
-		if fields, err = r.envelopeFields(); err != nil {
-			return nil, err
-		}
+	fields, err := fieldsOf(r.GetAdmissionRequest())
+	if err != nil {
+		return nil, err
 	}
 	return ast.ObjectTerm(append(fields,
 		terms.Pair("object", orNull(r.object)), terms.Pair("oldObject", orNull(r.oldObject)),
@@ -44,34 +38,9 @@ func orNull(t *ast.Term) *ast.Term {
 	return t
 }
 
-// plainFields are those of a request that was made from a bare resource.
-func (r *Request) plainFields() [][2]*ast.Term {
-	object := r.Judged()
-	group, version := gatekeeper.GroupVersion(terms.Text(object, "apiVersion"))
-	fields := [][2]*ast.Term{
-		terms.Pair("uid", emptyString),
-		terms.Pair("kind", ast.ObjectTerm(
-			terms.Pair("group", ast.StringTerm(group)), terms.Pair("version", ast.StringTerm(version)),
-			terms.Pair("kind", ast.StringTerm(terms.Text(object, "kind"))))),
-		terms.Pair("resource", ast.ObjectTerm(
-			terms.Pair("group", emptyString), terms.Pair("version", emptyString), terms.Pair("resource", emptyString))),
-		terms.Pair("operation", ast.StringTerm(r.operation)),
-		terms.Pair("userInfo", ast.ObjectTerm()),
-		terms.Pair("options", null),
-	}
-	if name := terms.Text(object, "metadata", "name"); name != "" {
-		fields = append(fields, terms.Pair("name", ast.StringTerm(name)))
-	}
-	if namespace := terms.Text(object, "metadata", "namespace"); namespace != "" {
-		fields = append(fields, terms.Pair("namespace", ast.StringTerm(namespace)))
-	}
-	return fields
-}
-
-// envelopeFields are those of a real AdmissionRequest, normalised as its Go type normalises them: what its JSON would hold
-// beside the objects.
-func (r *Request) envelopeFields() ([][2]*ast.Term, error) {
-	e := r.envelope
+// fieldsOf are the members of an AdmissionRequest, normalised as its Go type normalises them: what its JSON would hold beside
+// the objects.
+func fieldsOf(e *admissionv1.AdmissionRequest) ([][2]*ast.Term, error) {
 	options, err := rawTerm(e.Options)
 	if err != nil {
 		return nil, err
@@ -142,13 +111,13 @@ func textsTerm(texts []string) *ast.Term {
 	return ast.ArrayTerm(out...)
 }
 
+// rawTerm is what was sent as it was; null where nothing was.
 func rawTerm(raw runtime.RawExtension) (*ast.Term, error) {
-	text, err := raw.MarshalJSON()
-	if err != nil {
-		return nil, err
+	if raw.Raw == nil {
+		return null, nil
 	}
 	var native any
-	if err := json.Unmarshal(text, &native); err != nil {
+	if err := json.Unmarshal(raw.Raw, &native); err != nil {
 		return nil, err
 	}
 	value, err := ast.InterfaceToValue(native)

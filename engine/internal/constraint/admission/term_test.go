@@ -19,7 +19,7 @@ func TestAnEnvelopeIsWhatItsJSONIs(t *testing.T) {
 	text := func() string { return []string{"", "a", "b/c", "\u00e9<&>\u2028"}[random.IntN(4)] }
 	for range 5000 {
 		envelope := randomEnvelope(random, text)
-		fields, err := (&Request{envelope: envelope}).envelopeFields()
+		fields, err := fieldsOf(envelope)
 		if err != nil {
 			t.Fatal(err)
 		}
