@@ -40,12 +40,15 @@ def sent(folder: Path) -> list[dict[str, Any]]:
 
 
 def read() -> dict[str, Any]:
-    length = 0
+    lengths = {}
     while line := sys.stdin.buffer.readline().strip():
-        length = int(line.partition(b":")[2])
-    if not length:
+        name, _, value = line.partition(b":")
+        lengths[name] = int(value)
+    if not lengths:
         sys.exit(0)  # whoever started us is gone
-    message: dict[str, Any] = json.loads(sys.stdin.buffer.read(length))
+    message: dict[str, Any] = json.loads(sys.stdin.buffer.read(lengths[b"Content-Length"]))
+    if attached := sys.stdin.buffer.read(lengths.get(b"Attached-Length", 0)):
+        message["attached"] = attached.decode()
     with Path(sys.argv[2]).open("a", encoding="utf-8") as log:
         log.write(json.dumps(message) + "\n")
     return message

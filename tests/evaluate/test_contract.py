@@ -46,9 +46,14 @@ class Method:
     name: str
     text: str
     examples: dict[str, list[Any]] = field(default_factory=dict)
-    """The JSON under `Parameters`, `Notification` and `Answer`."""
+    """The JSON under `Parameters`, `Attached`, `Notification` and `Answer`."""
     differs: bool = False
     """Whether the page says that values differ from run to run, so that only members can be compared."""
+
+    @property
+    def attached(self) -> bytes:
+        """What goes with the parameters."""
+        return b"".join(json.dumps(one).encode() for one in self.examples.get("Attached", ()))
 
 
 def methods() -> list[Method]:
@@ -59,7 +64,7 @@ def methods() -> list[Method]:
         name, _, text = section.partition("\n")
         method = Method(name.strip(), text, differs="\nAnswer (" in text and " differ):\n" in text)
         for label, block in re.findall(
-            r"^(Parameters|Notification|Answer)\b[^\n]*\n```json\n(.*?)^```", text, re.M | re.S
+            r"^(Parameters|Attached|Notification|Answer)\b[^\n]*\n```json\n(.*?)^```", text, re.M | re.S
         ):
             method.examples.setdefault(label, []).append(json.loads(block))
         found.append(method)
@@ -79,9 +84,9 @@ class Client:
         self.ids = itertools.count(1)
         self.folder = str(folder.resolve())
 
-    def send(self, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any], attached: bytes = b"") -> None:
         assert self.process.stdin
-        self.process.stdin.write(frame(message))
+        self.process.stdin.write(frame(message, attached))
         self.process.stdin.flush()
 
     def read(self) -> dict[str, Any]:
@@ -94,9 +99,9 @@ class Client:
         message: dict[str, Any] = json.loads(text)
         return message
 
-    def start(self, method: str, params: Any, **beside: Any) -> int:
+    def start(self, method: str, params: Any, attached: bytes = b"", **beside: Any) -> int:
         number = next(self.ids)
-        self.send({"id": number, "method": method, "params": params, **beside})
+        self.send({"id": number, "method": method, "params": params, **beside}, attached)
         return number
 
     def finish(self, number: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -106,8 +111,8 @@ class Client:
             notifications += [message] if message["method"] != "$/alive" else []
         return notifications, message
 
-    def call(self, method: str, params: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        return self.finish(self.start(method, params))
+    def call(self, method: str, params: Any, attached: bytes = b"") -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        return self.finish(self.start(method, params, attached))
 
     def error(self, method: str, params: Any) -> int:
         code: int = self.call(method, params)[1]["error"]["code"]
@@ -135,7 +140,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 def test_every_documented_answer_is_the_real_one(client: Client) -> None:
     for method in METHODS:
         [params], [answer] = method.examples["Parameters"], method.examples["Answer"]
-        notifications, response = client.call(method.name, params)
+        notifications, response = client.call(method.name, params, method.attached)
         if method.differs:
             assert shape(response["result"]) == shape(answer), method.name
             continue
@@ -273,7 +278,9 @@ def lost(said: Any, read: Any) -> list[str]:
 
 
 def test_the_engine_takes_every_parameter_that_we_send(client: Client) -> None:
-    said = [client.call(method, nothing(request))[1].get("error", {}) for method, request in REQUESTS.items()]
+    attached = {one.name: one.attached for one in METHODS}
+    asked = [(method, nothing(request), attached[method]) for method, request in REQUESTS.items()]
+    said = [client.call(*one)[1].get("error", {}) for one in asked]
     assert [one["message"] for one in said if one.get("code") == -32602 and "expression" not in one["message"]] == []
 
 

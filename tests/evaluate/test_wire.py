@@ -205,18 +205,19 @@ def test_a_check_says_all_that_was_asked() -> None:
 
 
 def test_a_review_says_all_that_counts_for_one() -> None:
-    asked = reviewing("s", [Selected("p")], MANIFESTS, OPTIONS, "held")
+    asked, text = reviewing("s", [Selected("p")], MANIFESTS, OPTIONS, "held")
+    assert text == b"R"
     assert msgspec.to_builtins(asked) == {
         "set": "s",
         "policies": ({"name": "p"},),
-        "review": {"file": "r", "text": "R"},
+        "review": "r",
         "timeout": 1500,
         "inventoryInputs": ({"file": "d", "text": "D"},),
         **dict.fromkeys(("debug", "checked", "timed"), True),
         "enforcementPoint": "point",
         "held": "held",
     }
-    least = reviewing("s", (), Manifests(review=Text("r", "R")), CheckOptions())
+    least, _ = reviewing("s", (), Manifests(review=Text("r", "R")), CheckOptions())
     assert msgspec.to_builtins(least).keys() == {"set", "policies", "review", "timeout"}
 
 
@@ -239,6 +240,11 @@ def test_the_digest_of_a_set_is_that_of_its_files_in_whatever_order() -> None:
 
 def test_a_message_has_its_length_before_it() -> None:
     assert frame({"id": 1}) == b'Content-Length: 24\r\n\r\n{"jsonrpc":"2.0","id":1}'
+
+
+def test_what_is_attached_to_a_message_follows_it_as_it_is() -> None:
+    message = b'{"jsonrpc":"2.0","id":1}'
+    assert frame({"id": 1}, b'"\xff\n') == b"Content-Length: 24\r\nAttached-Length: 3\r\n\r\n" + message + b'"\xff\n'
 
 
 FRAMES = {

@@ -233,15 +233,23 @@ func (s *service) check(ctx context.Context, r *rpc.Request) (any, error) {
 	})
 }
 
-// review judges an AdmissionReview; all that it came to is the answer.
+// reviewParams are those of a check, and what problems call the review.
+type reviewParams struct {
+	check.Params
+	Review string `json:"review"`
+}
+
+// review judges the AdmissionReview that is attached; all that it came to is the answer.
 func (s *service) review(ctx context.Context, r *rpc.Request) (any, error) {
-	params, err := rpc.Params[check.Params](r)
+	asked, review, err := rpc.Attached[reviewParams](r)
 	if err != nil {
 		return nil, err
 	}
-	if params.Review == nil {
-		return nil, rpc.Fail(rpc.CodeInvalidInput, "parameters: there is no review")
+	if len(review) == 0 {
+		return nil, rpc.Fail(rpc.CodeInvalidInput, "parameters: no review is attached")
 	}
+	params := asked.Params
+	params.Review = &load.Source{Path: asked.Review, Text: review}
 	set, err := s.judging(&params)
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ type Params struct {
 	LeaveOut  load.LeaveOut       `json:"leaveOut"`  // what of folders is not looked at
 	Fragments bool                `json:"fragments"` // tell the patches of kustomizations from resources
 	Timed     bool                `json:"timed"`     // measure how long evaluation takes
-	Review    *Text               `json:"review"`    // an AdmissionReview, which is judged in place of everything else
+	Review    *load.Source        `json:"-"`         // an AdmissionReview, which is judged in place of everything else
 	Results   results.Place       `json:"results"`   // where what earlier runs came to is kept
 	Within    map[string]string   `json:"within"`    // the renderings that inputs come from, by file: two define no duplicates
 	Rendered  []load.Left         `json:"rendered"`  // files whose patches of kustomizations are judged in what these render to

@@ -14,12 +14,11 @@ func (r *run) takeReview() error {
 	if r.params.Review == nil {
 		return nil
 	}
-	source := load.Source{Path: r.params.Review.File, Text: []byte(r.params.Review.Text)}
-	review, err := load.ReadReview(source, r.limits)
+	review, err := load.ReadReview(*r.params.Review, r.limits)
 	if err != nil {
 		return rpc.Fail(rpc.CodeInvalidInput, "the review can't be judged: %v", err)
 	}
-	r.review, r.sources, r.user = review, []load.Source{source}, review.User
+	r.review, r.sources, r.user = review, []load.Source{*r.params.Review}, review.User
 	r.params.Operation = review.Operation
 	if r.params.Point == "" {
 		r.params.Point = enforcement.Webhook

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"attest.continuu.ms/engine/internal/load"
 	"attest.continuu.ms/engine/internal/rego"
 )
 
@@ -16,8 +17,8 @@ violation contains {"msg": "seen", "path": "/spec/host", "details": {"input": ob
 `
 
 // a review of a Pod, with members of the request as JSON.
-func reviewOf(members string) *Text {
-	return &Text{File: "request", Text: `{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {` + members + `}}`}
+func reviewOf(members string) *load.Source {
+	return reviewText(`{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {` + members + `}}`)
 }
 
 const (
@@ -26,8 +27,10 @@ const (
 		"userInfo": {"username": "ann"}, "dryRun": false, `
 )
 
+func reviewText(text string) *load.Source { return &load.Source{Path: "request", Text: []byte(text)} }
+
 // judgeReview runs a review by the policies of a test and returns the batch.
-func judgeReview(t *testing.T, review *Text, policies ...string) (Batch, error) {
+func judgeReview(t *testing.T, review *load.Source, policies ...string) (Batch, error) {
 	t.Helper()
 	set := loadSet(t, policies...)
 	var batch Batch
@@ -90,23 +93,24 @@ func TestAReviewThatIsNoneIsRefusedAsAWhole(t *testing.T) {
 	for name, c := range map[string]struct{ text, words string }{
 		"no JSON":                {"apiVersion: v1", "can't be read"},
 		"cut off":                {`{"apiVersion": "admission.k8s.io/v1", "kind": "Adm`, "can't be read"},
+		"no UTF-8":               {string(reviewOf(`"operation": "CREATE", "object": {"kind": "`+"\xff"+`"}`).Text), "no UTF-8"},
 		"a list":                 {`[]`, "must be an object, not a list"},
-		"something behind it":    {reviewOf(`"operation": "CREATE", "object": `+pod).Text + "{}", "follows"},
-		"a key twice":            {reviewOf(`"operation": "CREATE", "object": {"kind": "A", "kind": "B"}`).Text, "given twice"},
+		"something behind it":    {string(reviewOf(`"operation": "CREATE", "object": `+pod).Text) + "{}", "follows"},
+		"a key twice":            {string(reviewOf(`"operation": "CREATE", "object": {"kind": "A", "kind": "B"}`).Text), "given twice"},
 		"another version":        {`{"apiVersion": "admission.k8s.io/v1beta1", "kind": "AdmissionReview"}`, "v1beta1"},
 		"another kind":           {pod, "not `Pod`"},
 		"no request":             {`{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": []}`, "no `request`"},
-		"no operation":           {reviewOf(`"object": ` + pod).Text, "operation"},
-		"another operation":      {reviewOf(`"operation": "PATCH", "object": ` + pod).Text, "not `PATCH`"},
-		"no object":              {reviewOf(`"operation": "CREATE"`).Text, "`request.object` is absent"},
-		"nothing to delete":      {reviewOf(`"operation": "DELETE", "object": ` + pod).Text, "`request.oldObject` is absent"},
-		"an object that is none": {reviewOf(`"operation": "CREATE", "object": "Pod"`).Text, "must be an object, not a string"},
-		"an object of no kind":   {reviewOf(`"operation": "CREATE", "object": {"apiVersion": "v1"}`).Text, "`kind`"},
-		"a name that is none":    {reviewOf(`"name": 7, "operation": "CREATE", "object": ` + pod).Text, "must be a string"},
-		"too deep":               {reviewOf(`"operation": "CREATE", "object": ` + strings.Repeat("[", 600) + strings.Repeat("]", 600)).Text, "can't be read"},
+		"no operation":           {string(reviewOf(`"object": ` + pod).Text), "operation"},
+		"another operation":      {string(reviewOf(`"operation": "PATCH", "object": ` + pod).Text), "not `PATCH`"},
+		"no object":              {string(reviewOf(`"operation": "CREATE"`).Text), "`request.object` is absent"},
+		"nothing to delete":      {string(reviewOf(`"operation": "DELETE", "object": ` + pod).Text), "`request.oldObject` is absent"},
+		"an object that is none": {string(reviewOf(`"operation": "CREATE", "object": "Pod"`).Text), "must be an object, not a string"},
+		"an object of no kind":   {string(reviewOf(`"operation": "CREATE", "object": {"apiVersion": "v1"}`).Text), "`kind`"},
+		"a name that is none":    {string(reviewOf(`"name": 7, "operation": "CREATE", "object": ` + pod).Text), "must be a string"},
+		"too deep":               {string(reviewOf(`"operation": "CREATE", "object": ` + strings.Repeat("[", 600) + strings.Repeat("]", 600)).Text), "can't be read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			batch, err := judgeReview(t, &Text{File: "request", Text: c.text}, seen)
+			batch, err := judgeReview(t, reviewText(c.text), seen)
 			if err == nil || !strings.Contains(err.Error(), c.words) || batch.Judged > 0 {
 				t.Errorf("%v: %v", err, batch)
 			}

@@ -29,6 +29,8 @@ var unary = map[string]func(x *ast.Term) *ast.Term{
 	ast.IsArray.Name:   is[*ast.Array],
 	ast.IsObject.Name:  is[ast.Object],
 	ast.IsSet.Name:     is[ast.Set],
+	ast.Lower.Name:     ofText(strings.ToLower),
+	ast.Upper.Name:     ofText(strings.ToUpper),
 }
 
 var binary = map[string]func(x, y *ast.Term) *ast.Term{
@@ -42,10 +44,13 @@ var binary = map[string]func(x, y *ast.Term) *ast.Term{
 	ast.StartsWith.Name:    onTexts(strings.HasPrefix),
 	ast.EndsWith.Name:      onTexts(strings.HasSuffix),
 	ast.Contains.Name:      onTexts(strings.Contains),
+	ast.TrimPrefix.Name:    cutText(strings.TrimPrefix),
+	ast.TrimSuffix.Name:    cutText(strings.TrimSuffix),
 }
 
 var ternary = map[string]func(x, y, z *ast.Term) *ast.Term{
 	ast.ObjectGet.Name: objectGet,
+	ast.Replace.Name:   replace,
 }
 
 // compare orders values as Rego does; small whole numbers without OPA's arithmetic.
@@ -118,6 +123,49 @@ func onTexts(test func(s, part string) bool) func(x, y *ast.Term) *ast.Term {
 		}
 		return truth(test(string(s), string(part)))
 	}
+}
+
+func ofText(change func(string) string) func(x *ast.Term) *ast.Term {
+	return func(x *ast.Term) *ast.Term {
+		s, isText := x.Value.(ast.String)
+		if !isText {
+			return nil
+		}
+		return changed(x, change(string(s)))
+	}
+}
+
+func cutText(cut func(s, part string) string) func(x, y *ast.Term) *ast.Term {
+	return func(x, y *ast.Term) *ast.Term {
+		s, ok := x.Value.(ast.String)
+		part, ok2 := y.Value.(ast.String)
+		if !ok || !ok2 {
+			return nil
+		}
+		return changed(x, cut(string(s), string(part)))
+	}
+}
+
+// changed is what a text became: the text itself where nothing did.
+func changed(x *ast.Term, text string) *ast.Term {
+	if text == string(x.Value.(ast.String)) {
+		return x
+	}
+	return ast.InternedTerm(text)
+}
+
+// Texts that are replaced at once, in bytes. OPA looks for a deadline while it replaces in longer ones.
+const longestReplaced, longestInstead = 4 << 10, 64
+
+// replace does without OPA's tables for many texts at a time. What stands for nothing is everywhere, which is OPA's to say.
+func replace(x, old, instead *ast.Term) *ast.Term {
+	s, ok := x.Value.(ast.String)
+	part, ok2 := old.Value.(ast.String)
+	text, ok3 := instead.Value.(ast.String)
+	if !ok || !ok2 || !ok3 || part == "" || len(s) > longestReplaced || len(text) > longestInstead {
+		return nil
+	}
+	return changed(x, strings.ReplaceAll(string(s), string(part), string(text)))
 }
 
 func objectGet(x, key, otherwise *ast.Term) *ast.Term {

@@ -1,6 +1,7 @@
 package compiled
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -13,6 +14,7 @@ var samples = func() []*ast.Term {
 	for _, text := range []string{
 		"null", "true", "false", "0", "1", "1.0", "-2", "1e3", "7", "10", "99", "100", `""`, `"a"`, `"ab"`, `"ä€"`, "[]", "[1]", `["a", 1.0, null]`,
 		"set()", "{1}", `{"a", [1]}`, "{}", `{"a": 1}`, `{"a": {"b": 2}, "1": 3}`, `{1: "a", [1]: 2}`, `["a", "b"]`,
+		`"aaaa"`, `"aa"`, `"100m"`, `"m"`, `"ÄÖ-İ"`, `"€"`, `"\u0000"`,
 	} {
 		out = append(out, ast.MustParseTerm(text))
 	}
@@ -36,7 +38,9 @@ func TestNativesAreTheBuiltins(t *testing.T) {
 	for name, own := range ternary {
 		for _, x := range samples {
 			for _, y := range samples {
-				compareNative(t, name, own(x, y, samples[0]), x, y, samples[0])
+				for _, z := range samples {
+					compareNative(t, name, own(x, y, z), x, y, z)
+				}
 			}
 		}
 	}
@@ -54,5 +58,19 @@ func compareNative(t *testing.T, name string, got *ast.Term, args ...*ast.Term) 
 	})
 	if err != nil || !Alike(want, got) {
 		t.Errorf("%s%v: OPA says %v, %v; we say %v", name, args, want, err, got)
+	}
+}
+
+// A text that is not replaced at once is OPA's to replace, which listens to its deadline meanwhile.
+func TestLongTextsAreReplacedByOPA(t *testing.T) {
+	short, a := ast.StringTerm("b"), ast.StringTerm("a")
+	for name, args := range map[string][3]*ast.Term{
+		"in a long text":   {ast.StringTerm(strings.Repeat("a", longestReplaced+1)), a, short},
+		"by a long text":   {a, a, ast.StringTerm(strings.Repeat("b", longestInstead+1))},
+		"nothing, by some": {a, ast.StringTerm(""), short},
+	} {
+		if got := replace(args[0], args[1], args[2]); got != nil {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -30,8 +31,8 @@ const reviewVersion = "admission.k8s.io/v1"
 // ReadReview decodes an AdmissionReview. Its error is a *Failure that says what is wrong with it: nothing is skipped or
 // guessed, since what is not judged would be admitted.
 func ReadReview(source Source, limits Limits) (*Review, error) {
-	limits = limits.orDefault()
-	request, err := requestOf(string(source.Text), limits)
+	limits, text := limits.orDefault(), string(source.Text)
+	request, err := requestOf(text, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +48,7 @@ func ReadReview(source Source, limits Limits) (*Review, error) {
 	if !known {
 		return nil, invalid("`request.operation` must be CREATE, UPDATE, DELETE or CONNECT, not `%s`", review.Operation)
 	}
-	place := &positions{text: string(source.Text), isJSON: true, line: 1}
+	place := &positions{text: text, isJSON: true, line: 1}
 	review.Document = &Document{Term: review.Object, File: source.Path, prefix: []any{"request", judged}, positions: place}
 	if judged == "oldObject" {
 		review.Document.Term = review.OldObject
@@ -59,6 +60,9 @@ func ReadReview(source Source, limits Limits) (*Review, error) {
 func requestOf(text string, limits Limits) (ast.Object, error) {
 	if int64(len(text)) > limits.DocumentBytes {
 		return nil, tooLarge("document", limits.DocumentBytes)
+	}
+	if !utf8.ValidString(text) {
+		return nil, invalid("it is no UTF-8")
 	}
 	value, end, err := decodeJSON(text, limits)
 	switch {

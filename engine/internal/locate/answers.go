@@ -31,6 +31,9 @@ const (
 	bytesOfAnswer  = 512
 )
 
+// usualParts are as many as most expressions can read.
+const usualParts = 8
+
 // question is what expressions can read.
 type question struct {
 	recipe     *recipe
@@ -229,6 +232,7 @@ func (a *account) question(chosen []int, pins []pin) *question {
 	}
 	parameters := a.query.circumstances().parameters
 	q := &question{recipe: a.recipe, chosen: chosen, parameters: parameters, hash: mixed(a.recipe.number, uint64(parameters)), kind: a.recipe.number}
+	q.parts = make([]seen, 0, usualParts)
 	for _, i := range chosen {
 		if !a.sights[i].known {
 			return nil

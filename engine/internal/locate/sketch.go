@@ -17,6 +17,7 @@ type Sketch struct {
 	shape uint64
 	parts []*ast.Term
 	whole bool // the part is the resource
+	size  int  // how many scalars it has
 	*scalars
 }
 
@@ -62,7 +63,7 @@ func sketchOf(parts []*ast.Term) *Sketch {
 			return nil
 		}
 	}
-	return &Sketch{shape: hash.Sum64(), parts: parts}
+	return &Sketch{shape: hash.Sum64(), parts: parts, size: maxScalars - left}
 }
 
 // outline writes the shape of a value, and counts the scalars that it may still have; false for one that is too large.
@@ -111,7 +112,7 @@ func kindOfScalar(value ast.Value) byte {
 // gathered are the scalars.
 func (s *Sketch) gathered() *scalars {
 	if s.scalars == nil {
-		s.scalars = &scalars{count: map[string]int{}}
+		s.scalars = &scalars{all: make([]scalar, 0, s.size), count: make(map[string]int, s.size)}
 		for _, part := range s.parts {
 			if part != nil {
 				s.scalars.gather(part)

@@ -25,9 +25,10 @@ type message struct {
 	Method   string          `json:"method"`
 	Params   json.RawMessage `json:"params"`
 	Deadline json.Number     `json:"deadline"` // milliseconds in which the request may be worked at
+	Attached []byte          `json:"-"`        // a text that came behind it
 }
 
-// frames are messages in a stream, each after a header that says its length.
+// frames are messages in a stream, each after a header that says its length, and that of the text that is attached to it.
 type frames struct {
 	stream io.ReadWriteCloser
 	in     *bufio.Reader
@@ -40,41 +41,48 @@ func newFrames(stream io.ReadWriteCloser) *frames {
 
 // read is the next message; its error says that there is none any more, or that what came is none.
 func (f *frames) read() (message, error) {
-	length, err := f.header()
+	length, attached, err := f.header()
 	if err != nil {
 		return message{}, err
 	}
-	body := make([]byte, length)
+	body := make([]byte, length+attached)
 	if _, err := io.ReadFull(f.in, body); err != nil {
 		return message{}, err
 	}
-	var m message
-	return m, json.Unmarshal(body, &m)
+	m := message{Attached: body[length:]}
+	return m, json.Unmarshal(body[:length], &m)
 }
 
-// header is the length of the message behind it.
-func (f *frames) header() (int, error) {
-	length := -1
+// header is the length of the message behind it, and of the text that is attached to that.
+func (f *frames) header() (length, attached int, err error) {
+	length = -1
 	for {
 		line, err := f.in.ReadSlice('\n') // longer than the buffer it is no header of ours
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		line = bytes.TrimRight(line, "\r\n")
 		if len(line) == 0 {
 			break
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
-		if bytes.EqualFold(name, []byte("Content-Length")) {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
-				return 0, err
-			}
+		var of *int
+		switch {
+		case bytes.EqualFold(name, []byte("Content-Length")):
+			of = &length
+		case bytes.EqualFold(name, []byte("Attached-Length")):
+			of = &attached
+		default:
+			continue
+		}
+		if *of, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+			return 0, 0, err
 		}
 	}
-	if length < 0 || length > maxFrame {
-		return 0, fmt.Errorf("a message of %d bytes", length)
+	if min(length, attached) < 0 || max(length, attached) > maxFrame {
+		return 0, 0, fmt.Errorf("a message of %d bytes, with %d", length, attached)
 	}
-	return length, nil
+	return length, attached, nil
 }
 
 // notify writes a notification.

@@ -38,9 +38,10 @@ func (e *Error) Error() string { return e.Message }
 
 // Request is what a method gets: its parameters, and a way to stream results back.
 type Request struct {
-	ID     uint64
-	Params json.RawMessage
-	frames *frames
+	ID       uint64
+	Params   json.RawMessage
+	attached []byte
+	frames   *frames
 }
 
 // Notify streams part of the result of this request.
@@ -122,7 +123,7 @@ func (s *server) take(ctx context.Context, m message) {
 		within, stop := s.begin(ctx, *m.ID, time.Duration(milliseconds)*time.Millisecond)
 		s.start(ctx, func() {
 			defer stop()
-			result, err := s.call(within, m.Method, &Request{ID: *m.ID, Params: m.Params, frames: s.frames})
+			result, err := s.call(within, m.Method, &Request{ID: *m.ID, Params: m.Params, attached: m.Attached, frames: s.frames})
 			s.reply(within, *m.ID, result, err)
 		})
 	}
@@ -216,11 +217,25 @@ func coded(ctx context.Context, err error) *Error {
 	return &Error{CodeInternal, err.Error()}
 }
 
-// Params reads the parameters of a request. One that the method does not know is refused: what it asks for would
-// not be done.
+// Params reads the parameters of a request. One that the method does not know is refused, and so is a text that is attached
+// to it: what it asks for would not be done.
 func Params[T any](r *Request) (T, error) {
+	if len(r.attached) > 0 {
+		var none T
+		return none, Fail(CodeInvalidInput, "parameters: nothing may be attached")
+	}
+	return decode[T](r.Params)
+}
+
+// Attached is Params of a method that takes a text with them.
+func Attached[T any](r *Request) (params T, text []byte, err error) {
+	params, err = decode[T](r.Params)
+	return params, r.attached, err
+}
+
+func decode[T any](given json.RawMessage) (T, error) {
 	var params T
-	decoder := json.NewDecoder(bytes.NewReader(r.Params))
+	decoder := json.NewDecoder(bytes.NewReader(given))
 	decoder.UseNumber() // policies see the digits that were written, as in OPA: a float changes long ones
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&params); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -187,5 +188,52 @@ func TestWhatIsNoFrameEndsTheConversation(t *testing.T) {
 	case <-done:
 	case <-time.After(10 * time.Second):
 		t.Fatal("the server goes on")
+	}
+}
+
+// spoken is what a server answers to a stream of bytes.
+func spoken(t *testing.T, methods map[string]Method, said string) string {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	go Serve(context.Background(), theirs, methods)
+	go func() { _, _ = io.WriteString(ours, said) }()
+	defer func() { _ = ours.Close() }()
+	_ = ours.SetReadDeadline(time.Now().Add(time.Minute))
+	answer, length := make([]byte, 1<<10), 0
+	for !bytes.Contains(answer[:length], []byte("\r\n\r\n{")) || answer[length-1] != '}' {
+		n, err := ours.Read(answer[length:])
+		if length += n; err != nil {
+			return err.Error()
+		}
+	}
+	_, body, _ := strings.Cut(string(answer[:length]), "\r\n\r\n")
+	return body
+}
+
+func TestATextIsAttachedToAMessage(t *testing.T) {
+	methods := map[string]Method{
+		"takes": func(_ context.Context, r *Request) (any, error) {
+			params, text, err := Attached[struct{ N int }](r)
+			return map[string]any{"n": params.N, "text": string(text)}, err
+		},
+		"reads": func(_ context.Context, r *Request) (any, error) { return Params[struct{ N int }](r) },
+	}
+	takes, reads := `{"id":7,"method":"takes","params":{"N":1}}`, `{"id":7,"method":"reads","params":{"N":1}}`
+	for name, c := range map[string]struct{ said, answer string }{
+		"as it is":                      {"Content-Length: 42\r\nAttached-Length: 3\r\n\r\n" + takes + "a\"\n", `"result":{"n":1,"text":"a\"\n"}`},
+		"in the other order":            {"attached-length:1\ncontent-length: 42\n\n" + takes + "a", `"text":"a"`},
+		"none":                          {"Content-Length: 42\r\n\r\n" + takes, `"text":""`},
+		"of no bytes":                   {"Content-Length: 42\r\nAttached-Length: 0\r\n\r\n" + takes, `"text":""`},
+		"before another message":        {"Content-Length: 17\r\nAttached-Length: 2\r\n\r\n" + `{"method":"none"}` + "ab" + "Content-Length: 42\r\n\r\n" + takes, `"text":""`},
+		"to a method that takes none":   {"Content-Length: 42\r\nAttached-Length: 1\r\n\r\n" + reads + "a", `"error":{"code":-32602,"message":"parameters: nothing may be attached"}`},
+		"of a length below nothing":     {"Content-Length: 42\r\nAttached-Length: -1\r\n\r\n" + takes, "EOF"},
+		"of a length above all bounds":  {"Content-Length: 42\r\nAttached-Length: 1073741825\r\n\r\n" + takes, "EOF"},
+		"of a length that is no number": {"Content-Length: 42\r\nAttached-Length: x\r\n\r\n" + takes, "EOF"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := spoken(t, methods, c.said); !strings.Contains(got, c.answer) {
+				t.Errorf("%s", got)
+			}
+		})
 	}
 }

@@ -70,9 +70,15 @@ class Connection:
         """Whether requests can still be sent."""
         return self._dead is None
 
-    def ask(self, request: Request[P, A], tell: Callable[[P], object] | None = None, deadline: float = 0) -> A:
+    def ask(
+        self,
+        request: Request[P, A],
+        tell: Callable[[P], object] | None = None,
+        deadline: float = 0,
+        attached: bytes = b"",
+    ) -> A:
         """Sends a request, tells each part of the result, and returns the answer; `stream` says more."""
-        with contextlib.closing(self.stream(request, deadline)) as stream:
+        with contextlib.closing(self.stream(request, deadline, attached)) as stream:
             while True:
                 try:
                     part = next(stream)
@@ -82,7 +88,7 @@ class Connection:
                 if tell is not None:
                     tell(part)
 
-    def stream(self, request: Request[P, A], deadline: float) -> Generator[P, None, A]:
+    def stream(self, request: Request[P, A], deadline: float, attached: bytes = b"") -> Generator[P, None, A]:
         """Sends a request; yields each part of the result and returns the answer.
 
         Leaving the iteration early cancels the request.
@@ -90,6 +96,7 @@ class Connection:
         Args:
             request: what is asked.
             deadline: seconds after which the engine gives up; 0 for those of the request's kind.
+            attached: a text that goes with it.
 
         Raises:
             EngineRequestError: the engine refused.
@@ -98,7 +105,7 @@ class Connection:
             EngineCrashedError: the process ended first.
         """
         inbox = queue.SimpleQueue[Incoming | EngineError]()
-        with self._flight(request, deadline, inbox.put) as flight:
+        with self._flight(request, deadline, attached, inbox.put) as flight:
             while not flight.landed:
                 try:
                     message = inbox.get(timeout=flight.patience())
@@ -108,10 +115,10 @@ class Connection:
                     yield flight.part
         return flight.answer
 
-    async def aask(self, request: Request[P, A], deadline: float) -> A:
+    async def aask(self, request: Request[P, A], deadline: float, attached: bytes = b"") -> A:
         """Is `ask` for tasks, of requests whose answer is all there is. Cancelling it cancels the request."""
         inbox = _Inbox()
-        with self._flight(request, deadline, inbox.put) as flight:
+        with self._flight(request, deadline, attached, inbox.put) as flight:
             while not flight.landed:
                 try:
                     message = await inbox.get(flight.patience())
@@ -126,11 +133,13 @@ class Connection:
         self._process.kill()
 
     @contextlib.contextmanager
-    def _flight(self, request: Request[P, A], deadline: float, deliver: Deliver) -> Iterator[_Flight[P, A]]:
+    def _flight(
+        self, request: Request[P, A], deadline: float, attached: bytes, deliver: Deliver
+    ) -> Iterator[_Flight[P, A]]:
         """Sends a request, whose answer goes to `deliver`, and cancels it if it is left before."""
         number, deadline = next(self._ids), deadline or request.limit
         body = {"id": number, "method": request.method, "deadline": max(1, round(deadline * 1000)), "params": request}
-        message = frame(body)
+        message = frame(body, attached)
         with self._lock:
             if self._dead is not None:
                 raise copy.copy(self._dead)  # many threads may raise it

@@ -273,7 +273,8 @@ class Engine:
         """
         connection, name, held = self._given(loaded, options)
         if manifests.review is not None:
-            yield connection.ask(reviewing(name, selected, manifests, options, held), deadline=options.deadline).held()
+            asked, text = reviewing(name, selected, manifests, options, held)
+            yield connection.ask(asked, deadline=options.deadline, attached=text).held()
             return
         whole = judging(name, selected, manifests, options, held)
         with contextlib.closing(connection.stream(whole, options.deadline)) as stream:
@@ -294,8 +295,8 @@ class Engine:
         if given is None:
             given = await asyncio.to_thread(self._given, loaded, options)
         connection, name, held = given
-        asked = reviewing(name, selected, manifests, options, held)
-        return (await connection.aask(asked, options.deadline)).held()
+        asked, text = reviewing(name, selected, manifests, options, held)
+        return (await connection.aask(asked, options.deadline, text)).held()
 
     def ask_about(
         self,
@@ -412,13 +413,14 @@ def judging(
 
 def reviewing(
     name: str, selected: Sequence[Selected], manifests: Manifests, options: CheckOptions, held: str = ""
-) -> Review:
-    """The judgement of the AdmissionReview of manifests, with what else of them and of options counts for one."""
-    assert manifests.review is not None  # noqa: S101 (whoever asks has looked)
-    return Review(
+) -> tuple[Review, bytes]:
+    """The judgement of the AdmissionReview of manifests, with what else of them and of options counts; and its text."""
+    review = manifests.review
+    assert review is not None  # noqa: S101 (whoever asks has looked)
+    asked = Review(
         set=name,
         policies=tuple(selected),
-        review=manifests.review,
+        review=review.file,
         timeout=milliseconds(options.timeout),
         inventory_inputs=manifests.inventory_inputs,
         debug=options.debug,
@@ -427,6 +429,7 @@ def reviewing(
         enforcement_point=manifests.enforcement_point,
         held=held,
     )
+    return asked, review.text.encode()
 
 
 def milliseconds(seconds: float) -> int:

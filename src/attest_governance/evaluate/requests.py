@@ -133,12 +133,13 @@ class Check(Request[WireBatch, CheckAnswer], frozen=True):
 
 
 class Review(Request[None, WireBatch], frozen=True, omit_defaults=True):
-    """Judges an AdmissionReview (JSON) as an API server sent it; the fields are those of `Check`."""
+    """Judges an AdmissionReview (JSON) as an API server sent it, which is attached; the fields are those of `Check`."""
 
     method, answer = "review", WireBatch
     set: str
     policies: tuple[Selected, ...]
-    review: Text
+    review: str
+    """What problems call it."""
     timeout: int
     inventory_inputs: tuple[Text, ...] = ()
     debug: bool = False

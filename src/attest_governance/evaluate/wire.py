@@ -1,4 +1,7 @@
-"""Frames of JSON-RPC 2.0 with a `Content-Length` header, and the messages in them (engine/README.md)."""
+"""Frames of JSON-RPC 2.0 with a `Content-Length` header, and the messages in them (engine/README.md).
+
+A text that only the engine reads is attached to a message as it came: nobody writes it as JSON and reads it again.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,12 @@ _decode = decoder(Incoming)
 _encode = msgspec.json.Encoder().encode
 
 
-def frame(message: dict[str, object]) -> bytes:
-    """One message, ready to be written."""
+def frame(message: dict[str, object], attached: bytes = b"") -> bytes:
+    """One message, ready to be written, with what is attached to it."""
     body = _encode({"jsonrpc": "2.0", **message})
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    if not attached:
+        return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return b"Content-Length: %d\r\nAttached-Length: %d\r\n\r\n%b%b" % (len(body), len(attached), body, attached)
 
 
 def read_message(stream: IO[bytes]) -> Incoming | None:
