@@ -13,10 +13,9 @@ A runtime is immutable: who wants newer policies opens another one beside it. `j
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache, cached_property
 from hashlib import sha256
@@ -167,7 +166,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             AttestError: nothing could be decided: a record can't be trusted, the engine failed, or the use of an
                 exemption could not be recorded.
         """
-        with self.users.one_more():
+        with self.users:
             in_force = self.in_force(now)
             plan = self._plan(manifests, in_force, deadline, inventory)
             outcome = check(engine or self.engine, self.loaded, plan, now=now, progress=progress)
@@ -193,7 +192,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         import asyncio  # noqa: PLC0415 (only a server needs it, and it is a tenth of a short run)
 
-        with self.users.one_more():
+        with self.users:
             known = self.root is None or "_records" in self.__dict__  # else records are read
             in_force = self.in_force(now) if known else await asyncio.to_thread(self.in_force, now)
             plan = self._plan(manifests, in_force, deadline, inventory)
@@ -219,7 +218,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             EngineError: the engine failed, or the input can't be read.
         """
-        with self.users.one_more():
+        with self.users:
             timeout = milliseconds(min(self.settings.policy.timeout, deadline))
             return self.engine.ask_about(
                 self.loaded, lambda name: Query(name, package, path, document, timeout), deadline=deadline
@@ -235,7 +234,7 @@ class Runtime(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         if not self.loaded.usable:
             return ReachAnswer()
-        with self.users.one_more():
+        with self.users:
             return self.engine.ask_about(self.loaded, lambda name: Reach(name, self.selected, kinds))
 
     def turning_point(self, now: datetime) -> datetime | None:
@@ -635,8 +634,7 @@ class _Users:
         """Whether its owner is done with it."""
         return self._closed
 
-    @contextlib.contextmanager
-    def one_more(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Keeps the set until the block ends.
 
         Raises:
@@ -646,10 +644,9 @@ class _Users:
             if self._closed:
                 raise EngineError("the runtime was closed", hint="open another one")
             self._count += 1
-        try:
-            yield
-        finally:
-            self._leave()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
 
     def close(self) -> None:
         """Ends the owner's use; a second time does nothing."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import datetime
 from hashlib import sha256
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
     from attest_governance.server.review import ReviewRequest
 
 
-def undecided(request: ReviewRequest, body: bytes, began: float, now: datetime) -> Decision:
+def undecided(number: str, request: ReviewRequest, body: bytes, began: float, now: datetime) -> Decision:
     """A decision that says what was asked, and that nothing was decided; `began` is of the monotonic clock."""
     kind = request.kind
     version = f"{kind.group}/{kind.version}" if kind.group else kind.version
     return Decision(
-        id=token_hex(16),
+        id=number,
         time=format_instant(now),
         door="admit",
         verdict="error",

@@ -293,17 +293,20 @@ class Service:
 
     async def _pass(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
         """Admits what no policy speaks of, on record as any."""
-        ends = time.monotonic() + left
-        decision = msgspec.structs.replace(
-            undecided(request, body, began, self._clock()),
-            verdict="allow",
-            allowed=True,
-            policy_set=self.current.runtime.loaded.digest,
-        )
+        number, ends = token_hex(16), time.monotonic() + left
+
+        def decision() -> Decision:
+            return msgspec.structs.replace(
+                undecided(number, request, body, began, self._clock()),
+                verdict="allow",
+                allowed=True,
+                policy_set=self.current.runtime.loaded.digest,
+            )
+
         unlogged = await self._written(decision, body, ends)
         if unlogged is not None:
             return self._told("undecided", Said(allowed=False, code=500, message=words.undecided(unlogged.message)))
-        return self._told("allowed", Said(allowed=True, annotations=words.audited(decision.id, None, None)))
+        return self._told("allowed", Said(allowed=True, annotations=words.audited(number, None, None)))
 
     async def _admit(self, request: ReviewRequest, body: bytes, began: float, left: float) -> Said:
         """Judges, whatever comes of it."""
@@ -330,15 +333,18 @@ class Service:
             )
             self._spans.judged(outcome)
         decided = answer(outcome.findings, outcome.problems, runtime.rules, failing(runtime))
-        decision = msgspec.structs.replace(
-            undecided(request, body, began, self._clock()),
-            time=format_instant(now),
-            verdict=decided.verdict,
-            allowed=decided.allowed,
-            findings=logged(outcome) if self._log is not None else (),
-            problems=tuple(one.message for one in (*decided.failures, *decided.ignored)),
-            policy_set=outcome.policy_set,
-        )
+        number = token_hex(16)
+
+        def decision() -> Decision:
+            return msgspec.structs.replace(
+                undecided(number, request, body, began, now),
+                verdict=decided.verdict,
+                allowed=decided.allowed,
+                findings=logged(outcome),
+                problems=tuple(one.message for one in (*decided.failures, *decided.ignored)),
+                policy_set=outcome.policy_set,
+            )
+
         unlogged = await self._written(decision, body, ends)
         self.metrics.judged(outcome)
         if unlogged is not None:
@@ -349,7 +355,7 @@ class Service:
             code=500 if decided.verdict == "error" else 403,
             message="" if decided.allowed else words.denial(outcome, decided, governed=governed),
             warnings=words.warnings(outcome, decided.ignored),
-            annotations=words.audited(decision.id, outcome, decided),
+            annotations=words.audited(number, outcome, decided),
         )
         return self._told({"allow": "allowed", "deny": "denied", "error": "undecided"}[decided.verdict], said)
 
@@ -386,13 +392,16 @@ class Service:
     async def _failed(self, request: ReviewRequest, body: bytes, began: float, error: AttestError) -> Said:
         """The answer where there is no outcome: what the failure policy says."""
         allowed = failing(self.current.runtime)("") == "ignore"
-        decision = msgspec.structs.replace(
-            undecided(request, body, began, self._clock()), allowed=allowed, problems=(error.message,)
-        )
+        number, wanted = token_hex(16), allowed
+
+        def decision() -> Decision:
+            plain = undecided(number, request, body, began, self._clock())
+            return msgspec.structs.replace(plain, allowed=wanted, problems=(error.message,))
+
         allowed = await self._written(decision, body, time.monotonic() + _LATE_SECONDS) is None and allowed
         message = words.undecided(error.message)
         warnings = (message,) if allowed else ()
-        annotations = words.audited(decision.id, None, None)
+        annotations = words.audited(number, None, None)
         said = Said(allowed=allowed, code=500, message=message, warnings=warnings, annotations=annotations)
         return self._told("undecided-admitted" if allowed else "undecided", said)
 
@@ -443,16 +452,17 @@ class Service:
         said: dict[str, Any] = {"decision_id": token_hex(16)}
         return msgspec.json.encode(said if answered.result is msgspec.UNSET else {**said, "result": answered.result})
 
-    async def _written(self, decision: Decision, body: bytes, ends: float) -> OutputError | None:
+    async def _written(self, decision: Callable[[], Decision], body: bytes, ends: float) -> OutputError | None:
         """Logs a decision in a thread, since a disk may take its time; the error where it must be logged and is not.
 
         It has until shortly after `ends`, of the monotonic clock, when the request itself is given up.
         """
         if self._log is None:
             return None
+        made = decision()
         try:
             async with asyncio.timeout(max(0, ends - time.monotonic()) + GRACE / 2):
-                return await self._writing.run(lambda _: self._keep(decision, body), LONGEST_SECONDS)
+                return await self._writing.run(lambda _: self._keep(made, body), LONGEST_SECONDS)
         except (OverloadedError, TimeoutError):
             self.metrics.unlogged.inc()
             late = OutputError("the decision log does not keep up", hint="give it a faster disk")
