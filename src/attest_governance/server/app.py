@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ from attest_governance.errors import AttestError, ClusterError, EngineError
 from attest_governance.server.listening import Address
 from attest_governance.server.metrics import CONTENT_TYPE
 from attest_governance.server.openapi import description
+from attest_governance.server.protocol import WHOLE
 from attest_governance.server.rates import RateLimits, Rates
 from attest_governance.server.refusals import RefusedError
 from attest_governance.server.tokens import TokenReviews
@@ -230,9 +232,10 @@ class _Doors:
         stated = request.headers.get("content-length", "0")
         if stated.isdecimal() and int(stated[:20]) > largest:
             raise _too_large(largest)
+        whole = WHOLE in request.scope.get("extensions", ())
         parts, size = [], 0
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
+            async with nullcontext() if whole else asyncio.timeout(self._limits.body_seconds):
                 async for part in request.stream():
                     size += len(part)
                     if size > largest:

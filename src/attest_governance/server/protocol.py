@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -10,6 +11,48 @@ LARGEST_HEAD = 64 << 10
 """Bytes of a request line and headers."""
 HEAD_SECONDS = 10.0
 """From a connection's beginning, or a request's first byte, to the end of its headers; TLS has shaken hands by then."""
+WHOLE = "attest.whole"
+"""The extension of a request (ASGI) that came with all of its body, for which nobody has to wait."""
+
+
+class JoinedTransport:
+    """A transport that writes at the end of a turn of the loop what was written in it.
+
+    The head of an answer and its body would be two records of TLS, two system calls, and two packets to be read.
+
+    Args:
+        transport: what it is in all else.
+        loop: whose turns count.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._waiting: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 (whatever it is of the transport)
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Writes, soon."""
+        if not self._waiting:
+            self._loop.call_soon(self._flush)
+        self._waiting.append(data)
+
+    def close(self) -> None:
+        """Writes what waits, and closes."""
+        self._flush()
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Closes at once."""
+        self._waiting.clear()
+        self._transport.abort()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            data = b"".join(self._waiting)
+            self._waiting.clear()
+            self._transport.write(data)
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -21,7 +64,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there, and has not asked yet."""
-        super().connection_made(transport)
+        super().connection_made(JoinedTransport(transport, self.loop))  # type: ignore[arg-type]  # all that is used of one
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -37,6 +80,11 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._patience is None:
             self._wait()
+
+    def on_message_complete(self) -> None:
+        """All of a request is there."""
+        super().on_message_complete()
+        self.scope.setdefault("extensions", {})[WHOLE] = {}
 
     def on_headers_complete(self) -> None:
         """From here on the application has limits of its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -74,6 +75,7 @@ def read_review(body: bytes) -> ReviewRequest:
     return head.request
 
 
+@lru_cache(maxsize=16)
 def seconds_of(timeout: str) -> float:
     """The seconds in which an API server wants its answer (`10s`, as it says in the address), less the way back."""
     match = _TIME.fullmatch(timeout)
