@@ -354,7 +354,8 @@ def kill(engine: Engine) -> None:
     os.kill(engine.pid, signal.SIGKILL)
     connection = engine._connection
     assert connection is not None
-    connection._reader.join(60)
+    with pytest.raises(EngineError):
+        connection.ask(GetStatus())
 
 
 def test_an_engine_that_keeps_dying_is_not_started_for_ever(fake: Fake, tmp_path: Path) -> None:
@@ -568,5 +569,60 @@ def test_tasks_wait_without_a_thread_each(engine: Engine) -> None:
     async def run() -> None:
         with await asyncio.to_thread(engine.load, sources()) as loaded:
             assert await asyncio.gather(*(look(loaded) for _ in range(200))) == [["no"]] * 200
+
+    asyncio.run(run())
+
+
+def test_threads_are_answered_while_the_loop_of_tasks_reads(engine: Engine) -> None:
+    async def run(loaded: LoadedPolicies) -> None:
+        for _ in range(3):  # a thread hands over to the loop after an answer of its own
+            assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
+        asked = (asyncio.to_thread(judge, engine, loaded) for _ in range(8))
+        assert [messages(list(batches)) for batches in await asyncio.gather(*asked)] == [["no"]] * 8
+
+    with engine.load(sources()) as loaded:
+        asyncio.run(run(loaded))
+
+
+def test_whoever_asks_after_the_loop_has_ended_is_answered(engine: Engine) -> None:
+    async def look(loaded: LoadedPolicies) -> None:
+        for _ in range(3):
+            assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
+
+    with engine.load(sources()) as loaded:
+        for _ in range(3):
+            asyncio.run(look(loaded))
+            assert messages(list(judge(engine, loaded))) == ["no"]
+    assert engine.restarts == 0
+
+
+def test_a_call_that_blocks_the_loop_is_answered(engine: Engine) -> None:
+    async def run(loaded: LoadedPolicies) -> None:
+        for _ in range(3):
+            assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
+            assert messages(list(judge(engine, loaded))) == ["no"]
+
+    with engine.load(sources()) as loaded:
+        asyncio.run(run(loaded))
+    assert engine.restarts == 0
+
+
+def test_tasks_are_told_of_an_engine_that_is_killed_while_their_loop_reads(engine: Engine) -> None:
+    async def look(loaded: LoadedPolicies) -> list[str]:
+        return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
+
+    async def run() -> None:
+        loaded = await asyncio.to_thread(engine.load, sources())
+        for _ in range(3):
+            assert await look(loaded) == ["no"]
+        pid = await asyncio.to_thread(lambda: engine.pid)
+        os.kill(pid, signal.SIGSTOP)
+        asked = [asyncio.create_task(look(loaded)) for _ in range(20)]
+        await asyncio.sleep(0)  # all of them ask
+        os.kill(pid, signal.SIGKILL)
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert EngineCrashedError in {type(one) for one in told}
+        assert all(one == ["no"] or isinstance(one, EngineCrashedError) for one in told), "the next one answers some"
+        assert await look(loaded) == ["no"]
 
     asyncio.run(run())

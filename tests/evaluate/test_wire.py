@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
@@ -14,7 +13,7 @@ from attest_governance.decoding import decode
 from attest_governance.evaluate import CheckOptions, EngineOptions, messages, milliseconds, requests, wire
 from attest_governance.evaluate.engine import judging, reviewing, set_digest
 from attest_governance.evaluate.requests import Request
-from attest_governance.evaluate.wire import Incoming, frame, read_message
+from attest_governance.evaluate.wire import Frames, Incoming, frame
 from attest_governance.model import Problem
 from attest_governance.model.rendering import RenderedDocument, Rendering
 from attest_governance.model.sources import LeaveOut, Left, Manifests, ResultsPlace, Selected, Text
@@ -248,25 +247,28 @@ def test_what_is_attached_to_a_message_follows_it_as_it_is() -> None:
 
 
 FRAMES = {
-    "usual": (b'Content-Length: 9\r\n\r\n{"id": 7}', Incoming(7)),
-    "in small letters, by lines of another system": (b'content-length:9\n\n{"id": 7}', Incoming(7)),
-    "with a header that we don't know": (b'A: 3\r\nContent-Length: 9\r\nB: 4\r\n\r\n{"id": 7}', Incoming(7)),
-    "with the longest line": (b"A: %b\nContent-Length: 9\r\n\r\n" % (b"x" * 1020) + b'{"id": 7}', Incoming(7)),
-    "none": (b"", None),
-    "within a header": (b"Content-Length: 9\r\n", None),
-    "within the message": (b'Content-Length: 9\r\n\r\n{"id": 7', None),
-    "before the longest message": (b"Content-Length: 1073741824\r\n\r\n", None),
+    "usual": (b'Content-Length: 9\r\n\r\n{"id": 7}', [Incoming(7)]),
+    "in small letters, by lines of another system": (b'content-length:9\n\n{"id": 7}', [Incoming(7)]),
+    "with a header that we don't know": (b'A: 3\r\nContent-Length: 9\r\nB: 4\r\n\r\n{"id": 7}', [Incoming(7)]),
+    "with the longest line": (b"A: %b\nContent-Length: 9\r\n\r\n" % (b"x" * 1020) + b'{"id": 7}', [Incoming(7)]),
+    "none": (b"", []),
+    "within a line": (b"Content", []),
+    "within a header": (b"Content-Length: 9\r\n", []),
+    "within the message": (b'Content-Length: 9\r\n\r\n{"id": 7', []),
+    "before the longest message": (b"Content-Length: 1073741824\r\n\r\n", []),
+    "one after the other, and a part": (
+        b'Content-Length: 9\r\n\r\n{"id": 7}Content-Length: 15\r\n\r\n{"method": "m"}Content-Length: 9\r\n\r\n{"id',
+        [Incoming(7), Incoming(method="m")],
+    ),
 }
 
 
-@pytest.mark.parametrize(("stream", "message"), FRAMES.values(), ids=FRAMES)
-def test_what_a_stream_holds(stream: bytes, message: Incoming | None) -> None:
-    assert read_message(io.BytesIO(stream)) == message
-
-
-def test_messages_follow_one_another() -> None:
-    stream = io.BytesIO(b'Content-Length: 9\r\n\r\n{"id": 7}Content-Length: 15\r\n\r\n{"method": "m"}')
-    assert [read_message(stream) for _ in range(3)] == [Incoming(7), Incoming(method="m"), None]
+@pytest.mark.parametrize(("stream", "messages"), FRAMES.values(), ids=FRAMES)
+@pytest.mark.parametrize("size", [1, 2, 7, 4096], ids="{} bytes at a time".format)
+def test_what_a_stream_holds(stream: bytes, messages: list[Incoming], size: int) -> None:
+    frames = Frames()
+    parts = [stream[at : at + size] for at in range(0, len(stream), size)]
+    assert [message for part in parts for message in frames.take(part)] == messages
 
 
 NO_FRAMES = {
@@ -275,16 +277,24 @@ NO_FRAMES = {
     "with a length below nothing": (b"Content-Length: -9\r\n\r\n", "a frame of -1 bytes"),
     "with a length above the limit": (b"Content-Length: 1073741825\r\n\r\n", "a frame of 1073741825 bytes"),
     "with a line above the limit": (b"A: %b\n" % (b"x" * 1021), f"a header that begins with {b'A: ' + b'x' * 37!r}$"),
-    "with an end in a line": (b"Content", "a header that begins with b'Content'$"),
+    "with a line above the limit, so far": (b"x" * 1025, f"a header that begins with {b'x' * 40!r}$"),
+    "after a message": (b'Content-Length: 9\r\n\r\n{"id": 7}A: 3\r\n\r\n', "a frame of -1 bytes"),
 }
 
 
 @pytest.mark.parametrize(("stream", "why"), NO_FRAMES.values(), ids=NO_FRAMES)
 def test_what_is_no_frame(stream: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        read_message(io.BytesIO(stream))
+        list(Frames().take(stream))
+
+
+def test_what_came_before_garbage_is_heard() -> None:
+    messages = Frames().take(b'Content-Length: 9\r\n\r\n{"id": 7}A: 3\r\n\r\n')
+    assert next(messages) == Incoming(7)
+    with pytest.raises(ValueError, match="a frame of -1 bytes"):
+        next(messages)
 
 
 def test_an_empty_message_is_no_message() -> None:
     with pytest.raises(msgspec.DecodeError):
-        read_message(io.BytesIO(b"Content-Length: 0\r\n\r\n"))
+        list(Frames().take(b"Content-Length: 0\r\n\r\n"))

@@ -12,6 +12,7 @@ import pytest
 
 from attest_governance.errors import EngineError
 from attest_governance.evaluate import Engine, EnginePool
+from attest_governance.evaluate.requests import Unload
 from attest_governance.resources import engine_path
 from tests.server.conftest import Start, opened, pod
 
@@ -34,7 +35,8 @@ def kill(engine: Engine) -> None:
     connection = engine._connection
     assert connection is not None
     os.kill(connection.pid, signal.SIGKILL)
-    connection._reader.join(60)  # until its end is noticed
+    with pytest.raises(EngineError):
+        connection.ask(Unload(""))  # until its end is noticed
     assert not engine.alive
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
+import os
 import queue
+import sys
 import threading
 import time
 from collections import deque
@@ -18,7 +20,7 @@ import msgspec
 from attest_governance.decoding import decode, decoder
 from attest_governance.errors import EngineError, EngineRequestError, EngineTimeoutError
 from attest_governance.evaluate.process import Process
-from attest_governance.evaluate.wire import Incoming, Origin, frame, read_message
+from attest_governance.evaluate.wire import Frames, Incoming, Origin, frame
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,7 +44,8 @@ _origin = decoder(Origin)
 class Connection:
     """A process and the requests that are in flight on it. It never comes back to life: see `Engine`.
 
-    Threads wait in `stream` and `ask`, tasks in `aask`, which blocks no thread.
+    Threads wait in `stream` and `ask`, tasks in `aask`, which blocks no thread. A thread reads what the engine says
+    until there are tasks; then their loop does: to hand an answer from thread to thread costs more than to read it.
     """
 
     def __init__(self, path: Path, silence: float = SILENCE, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,8 +55,14 @@ class Connection:
         self._lock = threading.Lock()
         self._waiting: dict[int, Deliver] = {}
         self._dead: EngineError | None = None
-        self._reader = threading.Thread(target=self._read, name="attest-engine-stdout", daemon=True)
-        self._reader.start()
+        self._frames = Frames()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The loop that reads; None where a thread does."""
+        self._wanted: asyncio.AbstractEventLoop | None = None
+        """The loop that is to read on."""
+        self._garbage = ""
+        """What the engine said at last that is no message."""
+        self._start_reading()
 
     @property
     def pid(self) -> int:
@@ -104,6 +113,7 @@ class Connection:
                 killed, since it can't be trusted.
             EngineCrashedError: the process ended first.
         """
+        self._insist_on_reader()
         inbox = queue.SimpleQueue[Incoming | EngineError]()
         with self._flight(request, deadline, attached, inbox.put) as flight:
             while not flight.landed:
@@ -118,6 +128,9 @@ class Connection:
     async def aask(self, request: Request[P, A], deadline: float, attached: bytes = b"") -> A:
         """Is `ask` for tasks, of requests whose answer is all there is. Cancelling it cancels the request."""
         inbox = _Inbox()
+        if self._loop is not inbox.loop and sys.platform != "win32":  # whose loops can't wait for a pipe
+            self._insist_on_reader()
+            self._wanted = inbox.loop
         with self._flight(request, deadline, attached, inbox.put) as flight:
             while not flight.landed:
                 try:
@@ -131,6 +144,7 @@ class Connection:
         """Ends the process and fails whatever is in flight."""
         self._fail(why or EngineError("the engine was closed"))
         self._process.kill()
+        self._insist_on_reader()
 
     @contextlib.contextmanager
     def _flight(
@@ -159,21 +173,80 @@ class Connection:
         self.close(late)
         return late
 
+    def _start_reading(self) -> None:
+        threading.Thread(target=self._read, name="attest-engine-stdout", daemon=True).start()
+
     def _read(self) -> None:
-        """Hands every message to the request that waits for it, until the engine is gone."""
-        garbage = ""
+        """Hands every message to the request that waits for it, until the engine is gone, or a loop reads on."""
+        while self._readable():
+            if self._wanted is not None and self._hand_over():
+                return
+        self._end()
+
+    def _hand_over(self) -> bool:
+        """Has the loop read on that is wanted, if it is there still."""
+        with self._lock:
+            loop, self._wanted = self._wanted, None
+            if loop is None or not loop.is_running():
+                return False
+            self._loop = loop
+            try:
+                loop.call_soon_threadsafe(self._attend, loop)
+            except RuntimeError:  # it was closed just now
+                self._loop = None
+            return self._loop is not None
+
+    def _attend(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Reads in a loop from now on."""
+        if self._loop is loop:
+            loop.add_reader(self._process.output.fileno(), self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._readable():
+            loop.remove_reader(self._process.output.fileno())
+            with self._lock:
+                self._loop = None
+            threading.Thread(target=self._end, name="attest-engine-end", daemon=True).start()  # it may have to wait
+
+    def _insist_on_reader(self) -> None:
+        """Has a thread read on where the loop that did can't: it has ended, or this very call would block it."""
+        if self._loop is None and self._wanted is None:
+            return
+        with self._lock:
+            own, loop = _running(), self._loop
+            if self._wanted is own:
+                self._wanted = None
+            if loop is None or (loop.is_running() and loop is not own):
+                return
+            self._loop = None
+            if not loop.is_closed():
+                loop.remove_reader(self._process.output.fileno())
+            os.set_blocking(self._process.output.fileno(), True)  # for a thread; some loops made it another
+        self._start_reading()
+
+    def _readable(self) -> bool:
+        """Takes what can be read; says whether there may be more."""
         try:
-            with self._process.output as output:
-                while (message := read_message(output)) is not None:
-                    origin = Origin(request=message.id) if message.id is not None else _origin(message.params)
-                    with self._lock:
-                        inboxes = [self._waiting.get(number) for number in (origin.request, *origin.requests)]
-                    for inbox in filter(None, inboxes):
-                        inbox(message)
-        except (OSError, ValueError, msgspec.DecodeError) as error:  # no protocol, or the pipe is closed under us
-            garbage = str(error)
+            data = self._process.read()
+            for message in self._frames.take(data):
+                origin = Origin(request=message.id) if message.id is not None else _origin(message.params)
+                with self._lock:
+                    inboxes = [self._waiting.get(number) for number in (origin.request, *origin.requests)]
+                for inbox in filter(None, inboxes):
+                    inbox(message)
+        except BlockingIOError:  # it was read already
+            return True
+        except (OSError, ValueError, msgspec.DecodeError) as error:  # it speaks no protocol
+            self._garbage = str(error) or type(error).__name__
+            return False
+        return bool(data)
+
+    def _end(self) -> None:
+        """Tells all who wait that the engine is gone, and why."""
+        self._process.output.close()
+        if self._garbage:
             self._process.kill()
-        self._fail(self._process.crash(garbage))
+        self._fail(self._process.crash(self._garbage))
 
     def _fail(self, error: EngineError) -> None:
         with self._lock:
@@ -185,19 +258,32 @@ class Connection:
             inbox(error)
 
 
+def _running() -> asyncio.AbstractEventLoop | None:
+    """The loop that this thread runs."""
+    import asyncio  # noqa: PLC0415 (as in `_Inbox`)
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
 class _Inbox:
-    """Messages that a thread puts in and one task takes out."""
+    """Messages that the loop or a thread puts in and one task takes out."""
 
     def __init__(self) -> None:
         import asyncio  # noqa: PLC0415 (only tasks need it, and it is a tenth of a short run)
 
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._arrived: deque[Incoming | EngineError] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
     def put(self, message: Incoming | EngineError) -> None:
+        if _running() is self.loop:
+            self._arrive(message)
+            return
         with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._arrive, message)
+            self.loop.call_soon_threadsafe(self._arrive, message)
 
     async def get(self, seconds: float) -> Incoming | EngineError:
         """The next message.
@@ -206,8 +292,8 @@ class _Inbox:
             TimeoutError: none came in time.
         """
         if not self._arrived:
-            self._waiter = self._loop.create_future()
-            patience = self._loop.call_later(seconds, self._settle)
+            self._waiter = self.loop.create_future()
+            patience = self.loop.call_later(seconds, self._settle)
             try:
                 await self._waiter
             finally:

@@ -23,6 +23,8 @@ from attest_governance.errors import EngineCrashedError, EngineError
 from attest_governance.starting import started
 
 _KEPT_LINES = 50
+_READ = 1 << 16
+"""Bytes of the output that are read at once: what a pipe holds."""
 _GRACE = 0.2
 _MEMORY_CODE, _STUCK_CODE = 70, 71
 
@@ -66,8 +68,12 @@ class Process:
 
     @property
     def output(self) -> IO[bytes]:
-        """What the engine writes: frames."""
+        """What the engine writes: frames. Whoever reads it closes it."""
         return _piped(self._child.stdout)
+
+    def read(self) -> bytes:
+        """The next bytes of the output, as soon as there are any; none at its end."""
+        return os.read(self.output.fileno(), _READ)
 
     def send(self, data: bytes) -> None:
         """Sends a frame as soon as the engine reads it. Whoever sends does not wait, nor do those who read answers.

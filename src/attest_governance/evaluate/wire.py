@@ -5,7 +5,7 @@ A text that only the engine reads is attached to a message as it came: nobody wr
 
 from __future__ import annotations
 
-from typing import IO
+from collections.abc import Iterator
 
 import msgspec
 
@@ -52,34 +52,44 @@ def frame(message: dict[str, object], attached: bytes = b"") -> bytes:
     return b"Content-Length: %d\r\nAttached-Length: %d\r\n\r\n%b%b" % (len(body), len(attached), body, attached)
 
 
-def read_message(stream: IO[bytes]) -> Incoming | None:
-    """The next message, or None at the end of the stream.
+class Frames:
+    """The messages of a stream, as its bytes come."""
 
-    Raises:
-        ValueError: what came is no frame.
-    """
-    length = _read_length(stream)
-    if length is None:
-        return None
-    body = stream.read(length)
-    if len(body) < length:
-        return None
-    return _decode(body)
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._length = -1
+        """Bytes of the message whose header is read; -1 where none is."""
 
+    def take(self, data: bytes) -> Iterator[Incoming]:
+        """The messages that are whole with these bytes.
 
-def _read_length(stream: IO[bytes]) -> int | None:
-    length = -1
-    while True:
-        line = stream.readline(_MAX_LINE)
-        if not line:
-            return None
-        if not line.endswith(b"\n"):
-            raise ValueError(f"a header that begins with {line[:40]!r}")
-        if line in (b"\r\n", b"\n"):
-            break
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            length = int(value) if value.strip().isdigit() else -1
-    if not 0 <= length <= MAX_FRAME:
-        raise ValueError(f"a frame of {length} bytes")
-    return length
+        Raises:
+            ValueError: what came is no frame.
+        """
+        self._held += data
+        while self._begun() and len(self._held) >= self._length:
+            with memoryview(self._held) as held, held[: self._length] as body:
+                message = bytes(body)
+            del self._held[: self._length]
+            self._length = -1
+            yield _decode(message)
+
+    def _begun(self) -> bool:
+        """Whether the header of the next message is read, now that more has come."""
+        at, length = 0, -1
+        while self._length < 0:
+            end = self._held.find(b"\n", at) + 1
+            if (end or len(self._held)) - at > _MAX_LINE:
+                raise ValueError(f"a header that begins with {bytes(self._held[at : at + 40])!r}")
+            if not end:
+                return False
+            line, at = self._held[at:end].strip(), end
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value) if value.strip().isdigit() else -1
+            if not line:
+                if not 0 <= length <= MAX_FRAME:
+                    raise ValueError(f"a frame of {length} bytes")
+                self._length = length
+                del self._held[:at]
+        return True
