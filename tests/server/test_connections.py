@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_many_requests_on_one_connection(start: Start) -> None:
 
 
 class HastyLoop(PatientLoop):
-    handshake_seconds = 0.05
+    handshake_seconds = farewell_seconds = 0.05
 
 
 async def shaken(server: Server, part: bytes, context: ssl.SSLContext) -> bytes:
@@ -115,3 +116,38 @@ def test_a_handshake_that_does_not_come_is_not_waited_for(start: Start, tmp_path
     assert b"allowed" not in said
     assert len(said) < 100, "an alert at most"
     assert server.admit(pod())["allowed"]
+
+
+class Noticed(LimitedProtocol):
+    """Tells when its connection is gone."""
+
+    gone: asyncio.Event
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.gone.set()
+
+
+async def left(server: Server, context: ssl.SSLContext) -> bytes:
+    """What a client is answered that then says nothing more, until the server has closed its connection."""
+    config = uvicorn.Config(application(server.service, server.access), lifespan="off", log_config=None, ws="none")
+    config.load()
+    loop, state, Noticed.gone = asyncio.get_running_loop(), ServerState(), asyncio.Event()
+    listener = await loop.create_server(lambda: Noticed(config, state, {}), "127.0.0.1", 0, ssl=context)
+    trusting = ssl._create_unverified_context()  # noqa: S323 (of this test's own certificate)
+    async with listener:
+        plain = socket.create_connection(listener.sockets[0].getsockname())
+        with await asyncio.to_thread(trusting.wrap_socket, plain) as client:
+            await asyncio.to_thread(client.sendall, WHOLE)
+            said = await asyncio.to_thread(client.recv, 4096)
+            for connection in list(state.connections):
+                connection.shutdown()
+            await asyncio.wait_for(Noticed.gone.wait(), 20)
+    return said
+
+
+def test_a_client_that_says_no_farewell_is_not_waited_for(start: Start, tmp_path: Path) -> None:
+    server, context = start(), tls_context(Certificate(*certificate(tmp_path)))
+    with asyncio.Runner(loop_factory=HastyLoop) as runner:
+        said = runner.run(left(server, context))
+    assert b'"allowed":true' in said

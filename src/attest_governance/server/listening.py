@@ -32,6 +32,8 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _BACKLOG = 2048
 HANDSHAKE_SECONDS = 10.0
 """From a connection's beginning to the end of its TLS handshake. Until then nothing counts it."""
+FAREWELL_SECONDS = 5.0
+"""From the end of a connection to the client's word that it knows, by TLS; the server itself ends no sooner."""
 _CONNECTIONS = 4096
 """Connections beyond these are answered with 503."""
 
@@ -188,14 +190,16 @@ def renew(context: ssl.SSLContext, certificate: Certificate) -> None:
 
 
 class PatientLoop(Loop):
-    """A loop that waits only so long for a client to shake hands."""
+    """A loop that waits only so long for a client to shake hands, and to say farewell."""
 
     handshake_seconds = HANDSHAKE_SECONDS
+    farewell_seconds = FAREWELL_SECONDS
 
     async def create_server(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 (the loop's own)
         """Listens."""
         if options.get("ssl"):
             options["ssl_handshake_timeout"] = self.handshake_seconds
+            options["ssl_shutdown_timeout"] = self.farewell_seconds
         return await super().create_server(*arguments, **options)
 
 
