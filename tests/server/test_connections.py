@@ -6,10 +6,12 @@ import asyncio
 import json
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 import pytest
 import uvicorn
+from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from attest_governance.server.app import application
@@ -151,3 +153,32 @@ def test_a_client_that_says_no_farewell_is_not_waited_for(start: Start, tmp_path
     with asyncio.Runner(loop_factory=HastyLoop) as runner:
         said = runner.run(left(server, context))
     assert b'"allowed":true' in said
+
+
+async def answering(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An application that answers at once."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+
+async def complaints_about_clients_that_are_gone(clients: int) -> list[str]:
+    """What the loop has to say when clients ask twice at once, and cut the connection without reading."""
+    config = uvicorn.Config(answering, lifespan="off", log_config=None, ws="none")
+    config.load()
+    loop, state, said = asyncio.get_running_loop(), ServerState(), list[str]()
+    loop.set_exception_handler(lambda _, context: said.append(str(context["message"])))
+    listener = await loop.create_server(lambda: Noticed(config, state, {}), "127.0.0.1", 0)
+    async with listener:
+        for _ in range(clients):
+            Noticed.gone = asyncio.Event()
+            with socket.create_connection(listener.sockets[0].getsockname()) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closing resets
+                client.sendall(WHOLE * 2)
+            await asyncio.wait_for(Noticed.gone.wait(), 20)
+    await asyncio.sleep(0)
+    return said
+
+
+def test_nothing_is_written_to_a_client_that_is_gone() -> None:
+    with asyncio.Runner(loop_factory=PatientLoop) as runner:
+        assert runner.run(complaints_about_clients_that_are_gone(50)) == []

@@ -43,15 +43,10 @@ class JoinedTransport:
         self._flush()
         self._transport.close()
 
-    def abort(self) -> None:
-        """Closes at once."""
-        self._waiting.clear()
-        self._transport.abort()
-
     def _flush(self) -> None:
-        if self._waiting:
-            data = b"".join(self._waiting)
-            self._waiting.clear()
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        if data and not self._transport.is_closing():  # the client may be gone since
             self._transport.write(data)
 
 
