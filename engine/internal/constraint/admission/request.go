@@ -51,6 +51,12 @@ func (r *Request) Judged() *ast.Term {
 	return r.oldObject
 }
 
+// Old is the object as it was before; nil where there is none.
+func (r *Request) Old() *ast.Term { return r.oldObject }
+
+// New is the object as it is to be; nil where there is none.
+func (r *Request) New() *ast.Term { return r.object }
+
 // Operation is what is asked to be done; "" outside an admission request.
 func (r *Request) Operation() string { return r.operation }
 

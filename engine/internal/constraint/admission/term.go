@@ -124,26 +124,6 @@ func rawTerm(raw runtime.RawExtension) (*ast.Term, error) {
 	return ast.NewTerm(value), err
 }
 
-// Whole is the request with its objects, for whoever wants to change it.
-func (r *Request) Whole() (*admissionv1.AdmissionRequest, error) {
-	out := *r.GetAdmissionRequest()
-	for _, part := range []struct {
-		to   *runtime.RawExtension
-		from *ast.Term
-	}{{&out.Object, r.object}, {&out.OldObject, r.oldObject}} {
-		*part.to = runtime.RawExtension{}
-		if part.from == nil {
-			continue
-		}
-		raw, err := terms.JSON(part.from)
-		if err != nil {
-			return nil, err
-		}
-		part.to.Raw = raw
-	}
-	return &out, nil
-}
-
 func (r *Request) plainRequest() *admissionv1.AdmissionRequest {
 	object := r.Judged()
 	group, version := gatekeeper.GroupVersion(terms.Text(object, "apiVersion"))

@@ -34,7 +34,7 @@ func (v *Violation) Path() []any {
 	}
 	if expression := v.template.validations[v.validation].tree(); expression != nil {
 		f := &finder{template: v.template, input: v.input, parts: maxParts, known: map[ast.Expr]ref.Val{}}
-		found, _ := f.blame(at{tree: expression, expr: expression.ast.Expr()})
+		found, _ := f.blame(at{tree: expression, expr: expression.ast.Expr(), value: celtypes.False})
 		v.path = found.path
 	}
 	if tell := v.located; tell != nil {
@@ -54,16 +54,31 @@ type finder struct {
 
 // at is a part of an expression, with what the variables of the macros around it stand for.
 type at struct {
-	tree *tree
-	expr ast.Expr
-	vars *local
+	tree  *tree
+	expr  ast.Expr
+	vars  *local
+	value ref.Val // what it comes to, where that is known without evaluating it; else nil
 }
 
-func (p at) part(e ast.Expr) at { return at{p.tree, e, p.vars} }
+func (p at) part(e ast.Expr) at { return at{tree: p.tree, expr: e, vars: p.vars} }
 
 // with is the part where a macro's variable stands for an element.
 func (p at) with(e ast.Expr, variable string, one element) at {
-	return at{p.tree, e, &local{variable, one, p.vars}}
+	return at{tree: p.tree, expr: e, vars: &local{variable, one, p.vars}}
+}
+
+// that is the part, which comes to a value.
+func (p at) that(value ref.Val) at {
+	p.value = value
+	return p
+}
+
+// opposite of a truth; nil of what is none.
+func opposite(value ref.Val) ref.Val {
+	if truth, ok := value.(celtypes.Bool); ok {
+		return !truth
+	}
+	return nil
 }
 
 // call is the name and operands of a call, its target first; "" for what is no call.
@@ -118,6 +133,12 @@ func (a activation) Parent() interpreter.Activation { return nil }
 
 // value of a part; nil where it fails, or too much was evaluated.
 func (f *finder) value(p at) ref.Val {
+	if p.value != nil {
+		return p.value
+	}
+	if expression, _ := f.variable(p); expression.value != nil {
+		return expression.value
+	}
 	if p.vars != nil {
 		return f.evaluate(p)
 	}
@@ -149,7 +170,7 @@ func (f *finder) blame(p at) (origin, bool) {
 	name, operands := p.call()
 	switch name {
 	case operators.LogicalNot:
-		return f.blame(p.part(operands[0]))
+		return f.blame(p.part(operands[0]).that(opposite(p.value)))
 	case operators.LogicalAnd:
 		return f.operand(p, operands, celtypes.False)
 	case operators.LogicalOr:
@@ -161,8 +182,10 @@ func (f *finder) blame(p at) (origin, bool) {
 		return f.blame(p.part(operands[0]))
 	case operators.All:
 		return f.quantified(p, operands, celtypes.False)
-	case operators.Exists, operators.ExistsOne, "existsOne":
+	case operators.Exists:
 		return f.quantified(p, operands, celtypes.True)
+	case operators.ExistsOne, "existsOne":
+		return f.quantified(p.that(nil), operands, celtypes.True) // what it comes to does not tell of its elements
 	}
 	return f.origin(p)
 }
@@ -170,22 +193,30 @@ func (f *finder) blame(p at) (origin, bool) {
 // chosen is the branch of a condition that counts.
 func (f *finder) chosen(p at, operands []ast.Expr) at {
 	if f.value(p.part(operands[0])) == celtypes.True {
-		return p.part(operands[1])
+		return p.part(operands[1]).that(p.value)
 	}
-	return p.part(operands[2])
+	return p.part(operands[2]).that(p.value)
 }
 
 // operand of `&&` or `||` that decides; where none does alone, the one that ranks first: exceptions last, elements of lists
 // first, a later condition over an earlier one.
-func (f *finder) operand(p at, operands []ast.Expr, deciding ref.Val) (best origin, ok bool) {
-	for _, o := range operands {
-		if f.value(p.part(o)) == deciding {
-			return f.blame(p.part(o))
+func (f *finder) operand(p at, operands []ast.Expr, deciding celtypes.Bool) (best origin, ok bool) {
+	each := ref.Val(nil)
+	if p.value == !deciding {
+		each = !deciding
+	}
+	for i, o := range operands {
+		part := p.part(o).that(each)
+		if i == len(operands)-1 && p.value == deciding { // one of them does
+			part.value = deciding
+		}
+		if f.value(part) == deciding {
+			return f.blame(part.that(deciding))
 		}
 	}
 	rank := -1
 	for _, o := range operands {
-		found, told := f.blame(p.part(o))
+		found, told := f.blame(p.part(o).that(each))
 		if !told {
 			continue
 		}
@@ -207,31 +238,41 @@ func (o origin) rank(exempts bool) int {
 }
 
 // quantified is the first element that decides `all` or `exists`; where none does, the list, or else what is asked of each.
-func (f *finder) quantified(p at, operands []ast.Expr, deciding ref.Val) (origin, bool) {
+func (f *finder) quantified(p at, operands []ast.Expr, deciding celtypes.Bool) (origin, bool) {
 	variable := p.macro(operands)
 	if variable == "" {
 		return f.origin(p)
 	}
-	condition := operands[len(operands)-1]
-	first, any := element{}, false
-	for one := range f.elements(p.part(operands[0])) {
+	list, condition := p.part(operands[0]), operands[len(operands)-1]
+	each := ref.Val(nil)
+	switch {
+	case p.value == !deciding:
+		each = !deciding
+	case p.value == deciding && f.count(list) == 1:
+		each = deciding
+	}
+	first, any := at{}, false
+	for one := range f.elements(list) {
+		within := p.with(condition, variable, one).that(each)
 		if !any {
-			first, any = one, true
+			first, any = within, true
 		}
-		within := p.with(condition, variable, one)
+		if each == !deciding {
+			break
+		}
 		if f.value(within) != deciding {
 			continue
 		}
-		if found, ok := f.blame(within); ok {
+		if found, ok := f.blame(within.that(deciding)); ok {
 			return found, true
 		}
 		return one.why, one.known
 	}
-	if found, ok := f.origin(p.part(operands[0])); ok {
+	if found, ok := f.origin(list); ok {
 		return found, true
 	}
 	if !any {
 		return f.blame(p.part(condition))
 	}
-	return f.blame(p.with(condition, variable, first))
+	return f.blame(first)
 }

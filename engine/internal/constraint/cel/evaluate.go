@@ -10,14 +10,15 @@ import (
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/interpreter"
 	"github.com/open-policy-agent/gatekeeper/v3/pkg/drivers/k8scel/transform"
+	"github.com/open-policy-agent/opa/v1/ast"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/admission/plugin/cel"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"attest.continuu.ms/engine/internal/constraint/admission"
+	"attest.continuu.ms/engine/internal/constraint/terms"
 )
 
 // input is what expressions see: the variables of a ValidatingAdmissionPolicy.
@@ -30,18 +31,19 @@ type input struct {
 // newInput converts a request once for all constraints. On DELETE a ValidatingAdmissionPolicy has no
 // object; templates see the old one as `variables.anyObject`.
 func newInput(r *admission.Request) (*input, error) {
-	admission, err := r.Whole()
+	attributes, err := transform.RequestToVersionedAttributes(r.GetAdmissionRequest())
 	if err != nil {
 		return nil, err
 	}
-	if admission.Operation == admissionv1.Delete {
-		admission.Object = runtime.RawExtension{}
+	in := &input{common: map[share]*variable{}}
+	if r.Operation() != string(admissionv1.Delete) {
+		if in.object, err = content(r.New()); err != nil {
+			return nil, err
+		}
 	}
-	attributes, err := transform.RequestToVersionedAttributes(admission)
-	if err != nil {
+	if in.oldObject, err = content(r.Old()); err != nil {
 		return nil, err
 	}
-	in := &input{common: map[share]*variable{}, object: content(attributes.VersionedObject), oldObject: content(attributes.VersionedOldObject)}
 	request := cel.CreateAdmissionRequest(attributes.Attributes, metav1.GroupVersionResource(attributes.GetResource()), metav1.GroupVersionKind(attributes.VersionedKind))
 	if in.request, err = runtime.DefaultUnstructuredConverter.ToUnstructured(request); err != nil {
 		return nil, err
@@ -52,18 +54,34 @@ func newInput(r *admission.Request) (*input, error) {
 	return in, err
 }
 
-// content is the object as a map, or nil: an interface that holds a nil map would not be null in CEL.
-func content(object runtime.Object) any {
-	if u, ok := object.(*unstructured.Unstructured); ok && u != nil {
-		return u.Object
+// content is an object as a map, or nil: an interface that holds a nil map would not be null in CEL.
+func content(object *ast.Term) (any, error) {
+	content, err := terms.Unstructured(object)
+	if err != nil {
+		return nil, fmt.Errorf("%w: could not unmarshal object", err)
 	}
-	return nil
+	if content == nil {
+		return nil, nil
+	}
+	return content, nil
 }
 
 func (in *input) with(constraint map[string]any) input {
 	out := *in
 	out.params = constraint
 	return out
+}
+
+// evaluated is a variable that an expression has used, by the name that it has there; nil where none did.
+func (in *input) evaluated(name string) *variable {
+	scope, known := in.variables.(*scopeVariables)
+	if !known {
+		return nil
+	}
+	if name, known = scope.name(name); !known {
+		return nil
+	}
+	return scope.all.evaluated(name)
 }
 
 // ResolveName implements CEL's activation.

@@ -1,6 +1,7 @@
 package cel
 
 import (
+	"cmp"
 	"iter"
 	"sync"
 
@@ -60,7 +61,7 @@ func (f *finder) origin(p at) (origin, bool) {
 // named is what a variable of a macro stands for, or the object.
 func (f *finder) named(vars *local, name string) (origin, bool) {
 	if found := vars.find(name); found != nil {
-		return found.from, found.known
+		return found.from(), found.known
 	}
 	judged := f.input.object
 	if judged == nil {
@@ -72,21 +73,58 @@ func (f *finder) named(vars *local, name string) (origin, bool) {
 
 func (f *finder) field(p at) (origin, bool) {
 	selection := p.expr.AsSelect()
-	if variable := f.variable(p); variable != nil {
-		return f.blame(at{tree: variable, expr: variable.ast.Expr()})
+	if expression, of := f.variable(p); expression.tree != nil {
+		if !of.blamed.known {
+			of.blamed.origin, of.blamed.told = f.blame(expression)
+			of.blamed.known = f.parts >= 0
+		}
+		return of.blamed.origin, of.blamed.told
 	}
 	found, ok := f.origin(p.part(selection.Operand()))
 	return found.step(celtypes.String(selection.FieldName())), ok
 }
 
-// variable is the expression of `variables.name`, nil for anything else.
-func (f *finder) variable(p at) *tree {
-	selection := p.expr.AsSelect()
-	operand := selection.Operand()
-	if operand.Kind() != ast.IdentKind || operand.AsIdent() != cel.VariableVarName || p.vars.find(cel.VariableVarName) != nil {
-		return nil
+// variable is the expression of `variables.name`, with what is noted of it; no expression for anything else.
+func (f *finder) variable(p at) (expression at, of *sources) {
+	if p.expr.Kind() != ast.SelectKind {
+		return at{}, nil
 	}
-	return f.template.trees.of(selection.FieldName())
+	selection := p.expr.AsSelect()
+	operand, name := selection.Operand(), selection.FieldName()
+	if operand.Kind() != ast.IdentKind || operand.AsIdent() != cel.VariableVarName || p.vars.find(cel.VariableVarName) != nil {
+		return at{}, nil
+	}
+	tree := f.template.trees.of(name)
+	if tree == nil {
+		return at{}, nil
+	}
+	expression, of = at{tree: tree, expr: tree.ast.Expr()}, &sources{}
+	if found := f.input.evaluated(name); found != nil {
+		if !celtypes.IsUnknownOrError(found.value) {
+			expression.value = found.value
+		}
+		if !found.lasts { // else it is that of other requests, too
+			found.sources = cmp.Or(found.sources, of)
+			of = found.sources
+		}
+	}
+	return expression, of
+}
+
+// sources are what was found out about where the value of a variable comes from.
+type sources struct {
+	blamed struct {
+		origin
+		told, known bool
+	}
+	holder *holder
+}
+
+// holder is a list or map as it stands in the object or anywhere else.
+type holder struct {
+	value ref.Val // nil where there is none, but one that is made of others
+	from  origin
+	known bool // it stands in the object
 }
 
 // result of a call stands where what it was made of does.
@@ -123,13 +161,16 @@ func (f *finder) deepest(p at, parts []ast.Expr) (best origin, ok bool) {
 // element of a list, or key of a map.
 type element struct {
 	value func() ref.Val
-	from  origin // where it stands
-	why   origin // the field by which it is in the list
-	known bool   // it stands in the object at all
+	from  func() origin // where it stands
+	why   origin        // the field by which it is in the list
+	known bool          // it stands in the object at all
 }
 
 // elements of the value of a part, each found when it is asked for: mostly the first is all that is wanted.
-func (f *finder) elements(p at) iter.Seq[element] {
+func (f *finder) elements(p at) iter.Seq[element] { return f.elementsOf(p, f.count(p)) }
+
+// elementsOf are so many elements, -1 where that is not known.
+func (f *finder) elementsOf(p at, many int) iter.Seq[element] {
 	name, operands := p.call()
 	switch {
 	case name == operators.Add:
@@ -143,27 +184,78 @@ func (f *finder) elements(p at) iter.Seq[element] {
 			}
 		}
 	case name == operators.Conditional:
-		return f.elements(f.chosen(p, operands))
+		return f.elementsOf(f.chosen(p, operands), many)
 	case name == operators.Filter && p.macro(operands) != "":
-		return f.kept(p, operands)
+		return f.kept(p, operands, many)
 	case name == operators.Map && p.macro(operands) != "":
-		return f.mapped(p, operands)
-	case p.expr.Kind() == ast.SelectKind:
-		if variable := f.variable(p); variable != nil {
-			return f.elements(at{tree: variable, expr: variable.ast.Expr()})
+		return f.mapped(p, operands, many)
+	}
+	if expression, of := f.variable(p); expression.tree != nil {
+		if held := f.heldBy(expression, of); held.value == nil {
+			return f.elementsOf(expression, many)
 		}
 	}
-	return f.members(p)
+	return f.holds(p).members()
 }
 
-func (f *finder) kept(p at, operands []ast.Expr) iter.Seq[element] {
+// count is how many elements the value of a part has, -1 where finding that out would take an evaluation for this alone.
+func (f *finder) count(p at) int {
+	if p.vars == nil && p.expr.Kind() == ast.SelectKind {
+		p.value = f.value(p) // which is asked for again
+	}
+	if list, ok := p.value.(traits.Sizer); ok {
+		if size, ok := list.Size().(celtypes.Int); ok {
+			return int(size)
+		}
+	}
+	name, operands := p.call()
+	if name == operators.Map && len(operands) == 3 && p.macro(operands) != "" {
+		return f.count(p.part(operands[0]))
+	}
+	return -1
+}
+
+// holds is the list or map that a part comes to.
+func (f *finder) holds(p at) holder {
+	name, operands := p.call()
+	switch {
+	case name == operators.Add, (name == operators.Filter || name == operators.Map) && p.macro(operands) != "":
+		return holder{}
+	case name == operators.Conditional:
+		return f.holds(f.chosen(p, operands))
+	}
+	if expression, of := f.variable(p); expression.tree != nil {
+		return f.heldBy(expression, of)
+	}
+	from, known := f.origin(p)
+	return holder{f.value(p), from, known}
+}
+
+// heldBy is the list or map that the expression of a variable comes to.
+func (f *finder) heldBy(expression at, of *sources) holder {
+	if of.holder != nil {
+		return *of.holder
+	}
+	held := f.holds(expression)
+	if f.parts >= 0 {
+		of.holder = &held
+	}
+	return held
+}
+
+// kept are the elements that a condition holds for; where they are as many as there are, it is asked of none.
+func (f *finder) kept(p at, operands []ast.Expr, many int) iter.Seq[element] {
+	list, holds := p.part(operands[0]), ref.Val(nil)
+	if many >= 0 && many == f.count(list) {
+		holds = celtypes.True
+	}
 	return func(yield func(element) bool) {
-		for one := range f.elements(p.part(operands[0])) {
-			within := p.with(operands[2], p.macro(operands), one)
+		for one := range f.elements(list) {
+			within := p.with(operands[2], p.macro(operands), one).that(holds)
 			if f.value(within) != celtypes.True {
 				continue
 			}
-			if found, ok := f.blame(within); ok {
+			if found, ok := f.blame(within.that(celtypes.True)); ok {
 				one.why, one.known = found, true
 			}
 			if !yield(one) {
@@ -173,19 +265,27 @@ func (f *finder) kept(p at, operands []ast.Expr) iter.Seq[element] {
 	}
 }
 
-func (f *finder) mapped(p at, operands []ast.Expr) iter.Seq[element] {
-	all := f.elements(p.part(operands[0]))
+func (f *finder) mapped(p at, operands []ast.Expr, many int) iter.Seq[element] {
+	var all iter.Seq[element]
 	if len(operands) == 4 { // map(variable, condition, result)
-		all = f.kept(p, operands[:3])
+		all = f.kept(p, operands[:3], many)
+	} else {
+		all = f.elementsOf(p.part(operands[0]), many)
 	}
 	return func(yield func(element) bool) {
 		for one := range all {
 			within := p.with(operands[len(operands)-1], p.macro(operands), one)
-			from, ok := f.origin(within)
-			made := element{value: sync.OnceValue(func() ref.Val { return f.value(within) }), from: from, why: one.why, known: ok || one.known}
-			if !ok {
-				made.from = one.from
-				made.from.whole = false
+			from := sync.OnceValue(func() origin {
+				if made, ok := f.origin(within); ok {
+					return made
+				}
+				of := one.from()
+				of.whole = false
+				return of
+			})
+			made := element{value: sync.OnceValue(func() ref.Val { return f.value(within) }), from: from, why: one.why, known: one.known}
+			if !one.known {
+				_, made.known = f.origin(within)
 			}
 			if !yield(made) {
 				return
@@ -194,25 +294,24 @@ func (f *finder) mapped(p at, operands []ast.Expr) iter.Seq[element] {
 	}
 }
 
-// members of a list or map as it stands in the object, or anywhere else.
-func (f *finder) members(p at) iter.Seq[element] {
+// members of a list or map.
+func (h holder) members() iter.Seq[element] {
 	return func(yield func(element) bool) {
-		container := f.value(p)
-		from, known := f.origin(p)
-		switch list := container.(type) {
+		switch list := h.value.(type) {
 		case traits.Lister:
 			size, _ := list.Size().(celtypes.Int)
 			for i := range size {
-				place := from.step(i)
-				if !yield(element{func() ref.Val { return list.Get(i) }, place, place, known}) {
+				place := h.from.step(i)
+				if !yield(element{func() ref.Val { return list.Get(i) }, func() origin { return place }, place, h.known}) {
 					return
 				}
 			}
 		case traits.Mapper:
 			for each := list.Iterator(); each.HasNext() == celtypes.True; {
 				key := each.Next()
-				place := from.step(key)
-				if !yield(element{func() ref.Val { return key }, origin{place.path, nil, false}, place, known}) {
+				place := h.from.step(key)
+				of := func() origin { return origin{place.path, nil, false} }
+				if !yield(element{func() ref.Val { return key }, of, place, h.known}) {
 					return
 				}
 			}

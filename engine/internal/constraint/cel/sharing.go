@@ -152,6 +152,7 @@ func (l *lasting) keep(name string, found *variable) *variable {
 		return found
 	}
 	settle(found.value)
+	found.lasts = true
 	kept, _ := l.known.LoadOrStore(name, found)
 	return kept.(*variable)
 }

@@ -24,9 +24,11 @@ type variables struct {
 
 // variable is a value, what it cost, and the variables that its expression used.
 type variable struct {
-	value ref.Val
-	cost  uint64
-	uses  []*variable
+	value   ref.Val
+	cost    uint64
+	uses    []*variable
+	lasts   bool     // it is known from one request to the next
+	sources *sources // nil until somebody asks
 }
 
 // of returns a variable's value, evaluating it if it was never used.
@@ -60,6 +62,14 @@ func (v *variables) shared(name string, input any) *variable {
 		return v.lasting.keep(name, v.evaluate(name, input))
 	}
 	return v.evaluate(name, input)
+}
+
+// evaluated is a variable that was evaluated; nil where it was not.
+func (v *variables) evaluated(name string) *variable {
+	if found, seen := v.known[name]; seen {
+		return found
+	}
+	return v.common[v.shares[name]]
 }
 
 func (v *variables) evaluate(name string, input any) *variable {
@@ -115,26 +125,32 @@ func (s *scopeVariables) due() uint64 {
 	return cost
 }
 
-// Find implements traits.Mapper; names arrive escaped where they are keywords of CEL.
+// Find implements traits.Mapper.
 func (s *scopeVariables) Find(key ref.Val) (ref.Val, bool) {
 	text, ok := key.(celtypes.String)
 	if !ok {
 		return celtypes.MaybeNoSuchOverloadErr(key), true
 	}
-	name := string(text)
-	if _, known := s.all.programs[name]; !known {
-		if name, ok = apiservercel.Unescape(name); !ok {
-			return nil, false
-		}
-		if _, known = s.all.programs[name]; !known {
-			return nil, false
-		}
+	name, known := s.name(string(text))
+	if !known {
+		return nil, false
 	}
 	variable := s.all.of(name, s.input)
 	if s.all.using == nil { // else whoever uses it is charged, and with it all that it uses
 		s.charge(variable)
 	}
 	return variable.value, true
+}
+
+// name is that of a variable, which is escaped in expressions where it is a keyword of CEL; known is false where there is none.
+func (s *scopeVariables) name(written string) (name string, known bool) {
+	if _, known = s.all.programs[written]; known {
+		return written, true
+	}
+	if name, known = apiservercel.Unescape(written); known {
+		_, known = s.all.programs[name]
+	}
+	return name, known
 }
 
 // Get implements traits.Indexer.
