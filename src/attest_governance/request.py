@@ -79,9 +79,9 @@ class Environment(msgspec.Struct, frozen=True):
     fetch_bundle: FetchBundle | None = None
     """Brings the bundle of `policy_bundle_url` onto this machine; None where that is not possible."""
     collect_evidence: CollectEvidence | None = None
+    """Verifies proofs; None where that is not possible."""
     serve_evidence: CollectEvidence | None = None
     """The same for a server, which learns of images as they come."""
-    """Verifies proofs; None where that is not possible."""
     ignored: Callable[[Path], tuple[str, ...]] | None = None
     """What git neither tracks nor wants to below a folder; None where nobody asks it."""
     results: ResultsPlace = ResultsPlace()

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from attest_governance.clean import InertStream
+from attest_governance.clean import InertStream, escape_of
 from attest_governance.cli.tree import root
 from tests.cli.conftest import Attest, Ran, environment
 
@@ -240,6 +240,11 @@ def written(*parts: str, terminal: bool = False) -> str:
         stream.write(part)
     stream.flush()
     return buffer.getvalue().decode()
+
+
+def test_a_stream_lets_no_control_character_through() -> None:
+    controls = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"]
+    assert [written(f"a{one}b") for one in controls] == [f"a{escape_of(one)}b" for one in controls]
 
 
 def test_a_closed_standard_error_is_no_denial(tmp_path: Path, project: Path) -> None:
