@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from attest_governance import __version__
 from attest_governance.errors import EngineCrashedError, EngineError, EngineRequestError, EngineTimeoutError
@@ -584,15 +585,53 @@ def test_threads_are_answered_while_the_loop_of_tasks_reads(engine: Engine) -> N
         asyncio.run(run(loaded))
 
 
-def test_whoever_asks_after_the_loop_has_ended_is_answered(engine: Engine) -> None:
+LOOPS = [pytest.param(asyncio.new_event_loop, id="asyncio"), pytest.param(uvloop.new_event_loop, id="uvloop")]
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_whoever_asks_after_the_loop_has_ended_is_answered(
+    engine: Engine, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
     async def look(loaded: LoadedPolicies) -> None:
         for _ in range(3):
             assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
 
     with engine.load(sources()) as loaded:
         for _ in range(3):
-            asyncio.run(look(loaded))
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                runner.run(look(loaded))
             assert messages(list(judge(engine, loaded))) == ["no"]
+    assert engine.restarts == 0
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_whoever_asks_while_the_loop_rests_is_answered_and_so_is_the_loop_again(
+    engine: Engine, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def look(loaded: LoadedPolicies) -> list[str]:
+        return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
+
+    with engine.load(sources()) as loaded, asyncio.Runner(loop_factory=loop_factory) as runner:
+        for _ in range(20):
+            assert runner.run(look(loaded)) == ["no"]
+            assert runner.run(look(loaded)) == ["no"]
+            assert messages(list(judge(engine, loaded))) == ["no"]
+    assert engine.restarts == 0
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS)
+def test_a_call_that_blocks_the_loop_is_answered_while_a_task_waits(
+    engine: Engine, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    async def run(loaded: LoadedPolicies) -> None:
+        for _ in range(20):
+            task = asyncio.create_task(engine.areview(loaded, SELECTED, REVIEW, CheckOptions()))
+            await asyncio.sleep(0)  # it asks
+            assert messages(list(judge(engine, loaded))) == ["no"]
+            assert messages([await task]) == ["no"]
+
+    with engine.load(sources()) as loaded, asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(run(loaded))
     assert engine.restarts == 0
 
 

@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from attest_governance.server.app import application
+from attest_governance.server.app import Limits, application
 from attest_governance.server.listening import Certificate, PatientLoop, tls_context
 from attest_governance.server.protocol import LARGEST_HEAD, LimitedProtocol
 from tests.server.conftest import Server, Start, pod, review
@@ -31,7 +31,8 @@ class HastyProtocol(LimitedProtocol):
 
 async def asked(server: Server, parts: list[bytes], protocol: type[LimitedProtocol], close: bool) -> bytes:
     """What comes back on a connection that sends these parts, until the server closes it (or an answer is there)."""
-    config = uvicorn.Config(application(server.service, server.access), lifespan="off", log_config=None, ws="none")
+    answering = application(server.service, server.access, server.limits)
+    config = uvicorn.Config(answering, lifespan="off", log_config=None, ws="none")
     config.load()
     loop = asyncio.get_running_loop()
     state = ServerState()
@@ -74,6 +75,14 @@ def test_headers_without_end_are_not_kept(start: Start) -> None:
     parts = [HEAD, *[line] * (2 * LARGEST_HEAD // len(line))]
     said = asyncio.run(asyncio.wait_for(asked(start(), parts, LimitedProtocol, close=True), 60))
     assert said == b""
+
+
+@pytest.mark.parametrize("sent", [pytest.param(0, id="none of it"), pytest.param(len(BODY) - 1, id="all but a byte")])
+def test_a_body_that_does_not_come_is_not_waited_for(start: Start, sent: int) -> None:
+    server = start(limits=Limits(body_seconds=0.05))
+    parts = [HEAD + b"\r\n" + BODY[:sent]]
+    said = asyncio.run(asyncio.wait_for(asked(server, parts, LimitedProtocol, close=True), 60))
+    assert said.startswith(b"HTTP/1.1 408")
 
 
 def test_many_requests_on_one_connection(start: Start) -> None:

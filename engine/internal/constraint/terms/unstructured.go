@@ -3,7 +3,6 @@ package terms
 import (
 	"encoding/json"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -71,10 +70,8 @@ func number(text string) (any, bool) {
 	if !json.Valid([]byte(text)) {
 		return nil, false
 	}
-	if !strings.Contains(text, ".") {
-		if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return whole, true
-		}
+	if whole, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return whole, true
 	}
 	value, err := strconv.ParseFloat(text, 64)
 	return value, err == nil
