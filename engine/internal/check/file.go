@@ -65,6 +65,7 @@ func (r *run) worker() func(int) fileResult {
 // file judges all that a source holds.
 func (r *run) file(evaluator *rego.Evaluator, watcher Watcher, i int, source load.Source) fileResult {
 	file := r.read(i, source)
+	defer file.Release()
 	out := fileResult{problems: file.Problems, skipped: file.Skipped, asked: &builtins.Asked{}}
 	for _, document := range file.Documents {
 		if r.ctx.Err() != nil {

@@ -93,7 +93,7 @@ func TestAReviewThatIsNoneIsRefusedAsAWhole(t *testing.T) {
 	for name, c := range map[string]struct{ text, words string }{
 		"no JSON":                {"apiVersion: v1", "can't be read"},
 		"cut off":                {`{"apiVersion": "admission.k8s.io/v1", "kind": "Adm`, "can't be read"},
-		"no UTF-8":               {string(reviewOf(`"operation": "CREATE", "object": {"kind": "`+"\xff"+`"}`).Text), "no UTF-8"},
+		"no UTF-8":               {string(reviewOf(`"operation": "CREATE", "object": {"kind": "` + "\xff" + `"}`).Text), "no UTF-8"},
 		"a list":                 {`[]`, "must be an object, not a list"},
 		"something behind it":    {string(reviewOf(`"operation": "CREATE", "object": `+pod).Text) + "{}", "follows"},
 		"a key twice":            {string(reviewOf(`"operation": "CREATE", "object": {"kind": "A", "kind": "B"}`).Text), "given twice"},

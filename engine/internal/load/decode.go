@@ -18,11 +18,13 @@ func Decode(text []byte, limits Limits) (*ast.Term, error) {
 	document := string(text)
 	if looksLikeJSON(document) {
 		decoded, end, err := decodeJSON(document, limits)
+		decoded.recycle()
 		if err == nil && strings.TrimSpace(document[end:]) == "" {
 			return decoded.term, nil
 		}
 	}
 	decoded, err := decodeYAML(document, limits)
+	decoded.recycle()
 	return decoded.term, err
 }
 
@@ -30,33 +32,43 @@ func Decode(text []byte, limits Limits) (*ast.Term, error) {
 type decoded struct {
 	term    *ast.Term
 	warning *Failure
+	tree    *syntax.Tree // of the text; nil where it was not made
+}
+
+func (d *decoded) recycle() {
+	if d.tree != nil {
+		d.tree.Recycle()
+		d.tree = nil
+	}
 }
 
 // decodeYAML decodes one YAML document: with the fast parser where that is sure of itself, else with the library
 // that kubectl uses. Its error is a *Failure.
 func decodeYAML(text string, limits Limits) (decoded, error) {
-	term, err := syntax.DecodeYAML(text, limits.Depth)
+	term, tree, err := syntax.DecodeYAMLTree(text, limits.Depth)
 	if err == nil {
-		return decoded{term: term}, nil
+		return decoded{term: term, tree: tree}, nil
 	}
+	tree.Recycle()
 	declined := err.(*syntax.Declined)
 	if term, err = decodeWithLibrary(text, limits); err != nil {
 		return decoded{}, explain(err, text, declined)
 	}
-	return decoded{term, duplicateWarning(text, declined)}, nil
+	return decoded{term: term, warning: duplicateWarning(text, declined)}, nil
 }
 
 // decodeJSON decodes the JSON value at the start of text and returns where it ends.
 func decodeJSON(text string, limits Limits) (value decoded, end int, err error) {
-	term, end, err := syntax.DecodeJSON(text, limits.Depth)
+	term, tree, err := syntax.DecodeJSONTree(text, limits.Depth)
 	if err == nil {
-		return decoded{term: term}, end, nil
+		return decoded{term: term, tree: tree}, len(tree.Text), nil
 	}
+	tree.Recycle()
 	declined := err.(*syntax.Declined)
 	if term, end, err = decodeJSONWithLibrary(text, limits); err != nil {
 		return decoded{}, end, err
 	}
-	return decoded{term, duplicateWarning(text, declined)}, end, nil
+	return decoded{term: term, warning: duplicateWarning(text, declined)}, end, nil
 }
 
 // explain gives an error of the library the place where the fast parser stopped, when both mean the same place:

@@ -87,6 +87,7 @@ func (r *reader) isSettings(text string) bool {
 	}
 	plain := withoutComments(text)
 	value, end, err := decodeJSON(plain, r.limits)
+	defer value.recycle()
 	return err == nil && strings.TrimSpace(plain[end:]) == "" && foreign(value.term, r.path) != ""
 }
 

@@ -12,11 +12,12 @@ import (
 )
 
 // positions finds fields in the text of one document. The text is parsed for its positions at the first
-// question; the items of a list share one.
+// question, unless the tree is there that its value was made of; the items of a list share one.
 type positions struct {
 	text   string
 	isJSON bool
-	line   int // where the text starts in its file
+	line   int          // where the text starts in its file
+	lent   *syntax.Tree // until it is released
 	parse  sync.Once
 	tree   *syntax.Tree // nil when no parser that keeps positions can read the text
 	mark   sync.Once
@@ -94,7 +95,7 @@ func (p *positions) element(sequence, index int) int {
 	defer p.mu.Unlock()
 	all, known := p.elements[sequence]
 	if !known {
-		p.tree.Children(sequence, func(child int) bool {
+		p.parsed().Children(sequence, func(child int) bool {
 			all = append(all, child)
 			return true
 		})
@@ -111,12 +112,12 @@ func (p *positions) element(sequence, index int) int {
 
 // find returns the span of the field at path below prefix, and how many elements of path exist.
 func (p *positions) find(prefix, path []any) (start, end, found int) {
-	p.parse.Do(p.parseOnce)
-	if p.tree == nil {
+	tree := p.parsed()
+	if tree == nil {
 		start = contentStart(p.text)
 		return start, endOfLine(p.text, start), 0
 	}
-	s := search{tree: p.tree, positions: p}
+	s := search{tree: tree, positions: p}
 	s.follow(prefix)
 	if found = s.follow(path); found > 0 {
 		start, end = s.span()
@@ -128,17 +129,34 @@ func (p *positions) find(prefix, path []any) (start, end, found int) {
 
 // block is what follows the head of the literal block at path, and where.
 func (p *positions) block(prefix, path []any) (text string, start int, found bool) {
-	p.parse.Do(p.parseOnce)
-	if p.tree == nil {
+	tree := p.parsed()
+	if tree == nil {
 		return "", 0, false
 	}
-	s := search{tree: p.tree, positions: p}
+	s := search{tree: tree, positions: p}
 	if s.follow(prefix) < len(prefix) || s.follow(path) < len(path) {
 		return "", 0, false
 	}
 	node := s.tree.Node(s.tree.Resolve(s.node))
-	head, text, found := strings.Cut(p.tree.Text[node.Start:node.End], "\n")
+	head, text, found := strings.Cut(tree.Text[node.Start:node.End], "\n")
 	return text, node.Start + len(head) + 1, found && strings.HasPrefix(head, "|")
+}
+
+// parsed is the tree of the text; nil where no parser that keeps positions can read it.
+func (p *positions) parsed() *syntax.Tree {
+	if p.lent != nil {
+		return p.lent
+	}
+	p.parse.Do(p.parseOnce)
+	return p.tree
+}
+
+// release gives back the tree of which the value was made. Where somebody asks for a place later, the text is parsed again.
+func (p *positions) release() {
+	if p.lent != nil {
+		p.lent.Recycle()
+		p.lent = nil
+	}
 }
 
 func (p *positions) parseOnce() {

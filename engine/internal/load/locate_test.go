@@ -2,12 +2,16 @@ package load
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 
 	"attest.continuu.ms/engine/internal/load/syntax"
 	"attest.continuu.ms/engine/internal/model"
@@ -179,6 +183,75 @@ func TestEveryPlaceIsInTheFile(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPlacesAreTheSameWhateverIsKept asks for all places of a file whose trees are kept, while others are read into the same
+// memory, and again when it was released.
+func TestPlacesAreTheSameWhateverIsKept(t *testing.T) {
+	sources := corpusFiles(t)
+	list := "apiVersion: v1\nkind: List\nitems:\n" + strings.Repeat("- {apiVersion: v1, kind: Pod, spec: {a: 1, b: [x, y]}}\n", 50)
+	large := strings.Repeat("apiVersion: v1\nkind: ConfigMap\ndata: {a: b, c: d}\n---\n", mostNodes/8)
+	objects := `{"apiVersion": "v1", "kind": "Pod", "spec": {"a": [1, "x"]}} {"apiVersion": "v1", "kind": "Pod", "spec": {"b": {"c": 2}}}`
+	for name, text := range map[string]string{"list.yaml": list, "large.yaml": large, "objects.json": objects + "\n" + objects} {
+		sources = append(sources, Source{Path: name, Text: []byte(text)})
+	}
+	lent := 0
+	for i, source := range sources {
+		plain, kept := Read(source, DefaultLimits), ReadForPlaces(source, DefaultLimits)
+		other := ReadForPlaces(sources[(i+1)%len(sources)], DefaultLimits)
+		nodes := map[*syntax.Tree]int{}
+		for _, document := range kept.Documents {
+			if tree := document.positions.lent; tree != nil {
+				nodes[tree] = tree.Size()
+				lent++
+			}
+		}
+		if total := sum(maps.Values(nodes)); total > mostNodes {
+			t.Errorf("%s keeps %d nodes", source.Path, total)
+		}
+		want := placesOf(plain)
+		if got := placesOf(kept); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s, kept:\n%v\n%v", source.Path, got, want)
+		}
+		kept.Release()
+		other.Release()
+		if got := placesOf(kept); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s, released:\n%v\n%v", source.Path, got, want)
+		}
+	}
+	if lent < len(sources) {
+		t.Errorf("only %d trees were kept", lent)
+	}
+}
+
+func sum(numbers iter.Seq[int]) (total int) {
+	for number := range numbers {
+		total += number
+	}
+	return total
+}
+
+// placesOf are those of all fields of a file's documents.
+func placesOf(file File) (places []model.Location) {
+	for _, document := range file.Documents {
+		var walk func(*ast.Term, []any)
+		walk = func(t *ast.Term, path []any) {
+			places = append(places, document.Locate(path))
+			switch v := t.Value.(type) {
+			case ast.Object:
+				v.Foreach(func(key, value *ast.Term) {
+					name, _ := key.Value.(ast.String)
+					walk(value, append(path[:len(path):len(path)], string(name)))
+				})
+			case *ast.Array:
+				for i := range v.Len() {
+					walk(v.Elem(i), append(path[:len(path):len(path)], i))
+				}
+			}
+		}
+		walk(document.Term, nil)
+	}
+	return places
 }
 
 // TestBothParsersAgreeOnPositions compares the starts of all nodes with those that the library keeps.

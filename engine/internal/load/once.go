@@ -38,18 +38,18 @@ func (o *Once) Keep(at int, text []byte, file File) {
 	o.files[at] = onceRead{text, file}
 }
 
-// Read is Read, but for a file that was kept, and whose source still holds the very same bytes. It is kept no longer then.
+// Read is ReadForPlaces, but for a file that was kept, and whose source still holds the very same bytes. It is kept no longer then.
 func (o *Once) Read(at int, source Source, limits Limits) File {
 	o.mu.Lock()
 	before, known := o.files[at]
 	delete(o.files, at)
 	o.mu.Unlock()
 	if !known {
-		return Read(source, limits)
+		return ReadForPlaces(source, limits)
 	}
 	fetched, raw, problem := Fetch(source, limits)
 	if problem != nil || !bytes.Equal(raw, before.text) {
-		return Read(fetched, limits)
+		return ReadForPlaces(fetched, limits)
 	}
 	return before.file
 }

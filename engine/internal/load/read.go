@@ -38,8 +38,23 @@ type File struct {
 
 // Read decodes every document of a source. A document that can't be read becomes a problem, one that is no
 // Kubernetes resource is skipped with the reason; the others are returned all the same.
-func Read(source Source, limits Limits) File {
-	r := reader{path: source.Path, onDisk: source.Text == nil, hidden: source.Hidden, limits: limits.orDefault(), line: 1}
+func Read(source Source, limits Limits) File { return read(source, limits, 0) }
+
+// ReadForPlaces is Read for whoever will ask where fields stand, and releases the file then.
+func ReadForPlaces(source Source, limits Limits) File { return read(source, limits, mostNodes) }
+
+// mostNodes are kept of a file for its places, about a megabyte.
+const mostNodes = 1 << 14
+
+// Release gives back what was kept for places. Whoever uses a document of the file at the same time must have done so before.
+func (f *File) Release() {
+	for _, document := range f.Documents {
+		document.positions.release()
+	}
+}
+
+func read(source Source, limits Limits, room int) File {
+	r := reader{path: source.Path, onDisk: source.Text == nil, hidden: source.Hidden, limits: limits.orDefault(), room: room, line: 1}
 	raw, problem := readSource(source, r.limits.FileBytes)
 	if problem != nil {
 		r.file.Problems = append(r.file.Problems, *problem)
@@ -68,6 +83,7 @@ type reader struct {
 	hidden bool // as in Source
 	text   string
 	limits Limits
+	room   int // nodes of trees that may still be kept
 	file   File
 	count  int // documents so far
 	offset int // where line begins to count
@@ -129,10 +145,16 @@ func (r *reader) within(document chunk) bool {
 
 // accept files a decoded document under what it is: nothing, foreign, a list or a resource.
 func (r *reader) accept(document chunk, value decoded, isJSON bool) {
+	if value.tree != nil && (isAbsent(value.term) || value.tree.Size() > r.room) {
+		value.recycle()
+	}
 	if isAbsent(value.term) {
 		return
 	}
-	place := &positions{text: r.text[document.start:document.end], isJSON: isJSON, line: r.lineOf(document.start)}
+	place := &positions{text: r.text[document.start:document.end], isJSON: isJSON, line: r.lineOf(document.start), lent: value.tree}
+	if value.tree != nil {
+		r.room -= value.tree.Size()
+	}
 	if value.warning != nil {
 		problem := value.warning.problem(r.path, place.line)
 		problem.Severity = model.Warning

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+
+	"attest.continuu.ms/engine/internal/load/syntax"
 )
 
 // Review is an AdmissionReview as an API server sends it.
@@ -32,7 +34,7 @@ const reviewVersion = "admission.k8s.io/v1"
 // guessed, since what is not judged would be admitted.
 func ReadReview(source Source, limits Limits) (*Review, error) {
 	limits, text := limits.orDefault(), string(source.Text)
-	request, err := requestOf(text, limits)
+	request, tree, err := requestOf(text, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +50,7 @@ func ReadReview(source Source, limits Limits) (*Review, error) {
 	if !known {
 		return nil, invalid("`request.operation` must be CREATE, UPDATE, DELETE or CONNECT, not `%s`", review.Operation)
 	}
-	place := &positions{text: text, isJSON: true, line: 1}
+	place := &positions{text: text, isJSON: true, line: 1, lent: tree}
 	review.Document = &Document{Term: review.Object, File: source.Path, prefix: []any{"request", judged}, positions: place}
 	if judged == "oldObject" {
 		review.Document.Term = review.OldObject
@@ -56,26 +58,31 @@ func ReadReview(source Source, limits Limits) (*Review, error) {
 	return review, review.identify(request, judged)
 }
 
-// requestOf reads as far as the request.
-func requestOf(text string, limits Limits) (ast.Object, error) {
+// requestOf reads as far as the request. The tree is that of the review, nil where it was not made.
+func requestOf(text string, limits Limits) (ast.Object, *syntax.Tree, error) {
 	if int64(len(text)) > limits.DocumentBytes {
-		return nil, tooLarge("document", limits.DocumentBytes)
+		return nil, nil, tooLarge("document", limits.DocumentBytes)
 	}
 	if !utf8.ValidString(text) {
-		return nil, invalid("it is no UTF-8")
+		return nil, nil, invalid("it is no UTF-8")
 	}
 	value, end, err := decodeJSON(text, limits)
 	switch {
 	case err != nil:
-		return nil, invalid("it can't be read: %v", err)
+		return nil, nil, invalid("it can't be read: %v", err)
 	case value.warning != nil:
-		return nil, invalid("a key is given twice: line %d, column %d", value.warning.Line, value.warning.Column)
+		return nil, nil, invalid("a key is given twice: line %d, column %d", value.warning.Line, value.warning.Column)
 	case strings.TrimSpace(text[end:]) != "":
-		return nil, invalid("something follows the review")
+		return nil, nil, invalid("something follows the review")
 	}
-	review, ok := value.term.Value.(ast.Object)
+	request, err := requestIn(value.term)
+	return request, value.tree, err
+}
+
+func requestIn(term *ast.Term) (ast.Object, error) {
+	review, ok := term.Value.(ast.Object)
 	if !ok {
-		return nil, invalid("it must be an object, not %s", typeName(value.term))
+		return nil, invalid("it must be an object, not %s", typeName(term))
 	}
 	version, _ := stringOf(review.Get(termAPIVersion))
 	if kind, _ := stringOf(review.Get(termKind)); kind != "AdmissionReview" || version != reviewVersion {

@@ -20,6 +20,7 @@ func Sole(source Source, limits Limits) (sole *Document) {
 	for offset := 0; offset < len(r.text); {
 		document, next := nextYAML(r.text, offset)
 		value, err := r.decodeYAML(document)
+		value.recycle()
 		if r.count++; err != nil || r.count > limits.Documents {
 			return nil
 		}

@@ -17,13 +17,22 @@ func ParseJSON(text string, depth int) (*Tree, error) {
 
 // DecodeJSON reads the JSON value at the start of text straight to OPA's value, and returns where it ends.
 func DecodeJSON(text string, depth int) (term *ast.Term, end int, err error) {
+	term, tree, err := DecodeJSONTree(text, depth)
+	defer tree.Recycle()
+	return term, len(tree.Text), err
+}
+
+// DecodeJSONTree is DecodeJSON, with the tree of the value, whose text ends where it does; whoever calls it recycles that, and
+// does not use it then.
+func DecodeJSONTree(text string, depth int) (*ast.Term, *Tree, error) {
 	tree := trees.Get().(*Tree)
-	defer tree.recycle()
 	if err := tree.parse(text, depth, (*parser).json); err != nil {
-		return nil, 0, err
+		tree.Text = ""
+		return nil, tree, err
 	}
-	term, err = tree.Term()
-	return term, tree.nodes[Root].End, err
+	tree.Text = text[:tree.nodes[Root].End]
+	term, err := tree.Term()
+	return term, tree, err
 }
 
 func (p *parser) json() bool { return p.jsonSpace() && p.jsonValue() }

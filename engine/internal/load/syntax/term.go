@@ -12,16 +12,23 @@ var trees = sync.Pool{New: func() any { return &Tree{} }}
 // DecodeYAML reads one YAML document of at most depth levels straight to the value that OPA gets for it from
 // kubectl's JSON. The error is always a *Declined.
 func DecodeYAML(text string, depth int) (*ast.Term, error) {
-	tree := trees.Get().(*Tree)
-	defer tree.recycle()
-	if err := tree.parse(text, depth, (*parser).document); err != nil {
-		return nil, err
-	}
-	return tree.Term()
+	term, tree, err := DecodeYAMLTree(text, depth)
+	tree.Recycle()
+	return term, err
 }
 
-// recycle drops the text, which may be large, and large memory.
-func (t *Tree) recycle() {
+// DecodeYAMLTree is DecodeYAML, with the tree; whoever calls it recycles that, and does not use it then.
+func DecodeYAMLTree(text string, depth int) (*ast.Term, *Tree, error) {
+	tree := trees.Get().(*Tree)
+	if err := tree.parse(text, depth, (*parser).document); err != nil {
+		return nil, tree, err
+	}
+	term, err := tree.Term()
+	return term, tree, err
+}
+
+// Recycle drops the text, which may be large, and large memory.
+func (t *Tree) Recycle() {
 	if cap(t.nodes) > 1<<14 {
 		t.nodes = nil
 	}

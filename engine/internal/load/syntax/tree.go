@@ -40,6 +40,9 @@ type Tree struct {
 // Root is the index of the outermost node.
 const Root = 0
 
+// Size is how many nodes it has.
+func (t *Tree) Size() int { return len(t.nodes) }
+
 // Node returns the node at an index.
 func (t *Tree) Node(index int) *Node { return &t.nodes[index] }
 
