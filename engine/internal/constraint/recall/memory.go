@@ -9,7 +9,6 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
-	"attest.continuu.ms/engine/internal/compiled"
 	"attest.continuu.ms/engine/internal/member"
 	"attest.continuu.ms/engine/internal/sighting"
 	"attest.continuu.ms/engine/internal/virtual"
@@ -20,7 +19,7 @@ const (
 	MostParts  = 6        // that a template reads; one that reads more is asked each time
 	Heaviest   = 64 << 10 // bytes of a part, and of what is said of one resource; what is heavier is not remembered
 	Deepest    = 1000     // keys of the path to a part
-	mostMemory = 8 << 20  // bytes of all that is remembered, of which parts take no more than half
+	mostMemory = 12 << 20 // bytes of all that is remembered, of which parts take no more than half
 	mostMet    = 1 << 13  // values that were met once, of which no more is known than their hash
 	oneOf      = 16       // newcomers takes a place where there is no room
 )
@@ -45,14 +44,15 @@ type Memory[Said any] struct {
 	met         sighting.Marks
 	numbers     uint64       // that were given to parts
 	parts       map[int]part // by hash; of two values with one hash, the later
+	packer      member.Packer
 	answers     map[Question]answer[Said]
 	partsWeight int
 	weight      int // of all
 }
 
-// part is a value that a request had, under a number that no other has.
+// part is a value that a request had, packed, under a number that no other has.
 type part struct {
-	term   *ast.Term
+	text   string
 	number uint64
 	weight int
 }
@@ -72,30 +72,24 @@ type answer[Said any] struct {
 // number is that of a value; false where it is too heavy, or met for the first time.
 func (m *Memory[Said]) number(term *ast.Term) (uint64, bool) {
 	hash := term.Hash()
-	if number, known, met := m.known(hash, term); known || !met {
-		return number, known
-	}
-	weight := member.Weight(Heaviest, term)
-	if weight > Heaviest || !m.admits(weight, true) {
-		return 0, false
-	}
-	return m.add(hash, part{term: member.Own(term), weight: bytesOfAnEntry + weight}), true
-}
-
-// known is the number that a value has already; where it has none, whether it was met before, as far as is remembered.
-func (m *Memory[Said]) known(hash int, term *ast.Term) (number uint64, known, met bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if part := m.parts[hash]; part.term != nil && compiled.Alike(part.term, term) {
-		return part.number, true, true
+	if part := m.parts[hash]; part.number > 0 && m.packer.Holds(part.text, term) {
+		return part.number, true
 	}
-	return 0, false, m.met.Again(uint64(hash), mostMet)
+	if !m.met.Again(uint64(hash), mostMet) || member.Weight(Heaviest, term) > Heaviest {
+		return 0, false
+	}
+	text, packed := m.packer.Pack(term)
+	weight := bytesOfAnEntry + len(text)
+	if !packed || !m.admits(weight, true) {
+		return 0, false
+	}
+	return m.add(hash, part{text: string(text), weight: weight}), true
 }
 
 // admits says whether something of that weight is to be kept: where there is room, and one time of so many where there is none.
 func (m *Memory[Said]) admits(weight int, part bool) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.weight+weight <= mostMemory && (!part || m.partsWeight+weight <= mostMemory/2) {
 		return true
 	}
@@ -103,10 +97,8 @@ func (m *Memory[Said]) admits(weight int, part bool) bool {
 	return m.turnedAway%oneOf == 0
 }
 
-// add gives a value a number. Where two find at once that it has none, the later one counts.
+// add gives a value a number.
 func (m *Memory[Said]) add(hash int, added part) uint64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.begin()
 	m.numbers++
 	added.number = values + m.numbers
@@ -135,12 +127,12 @@ func (m *Memory[Said]) Recall(q Question) (said Said, known bool) {
 // Remember keeps what was said, of which a copy is made that holds nothing of the resource; `weight` is about what it takes in
 // bytes. What is too heavy is not copied.
 func (m *Memory[Said]) Remember(q Question, weight int, own func() Said) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if weight > Heaviest || !m.admits(weight, false) {
 		return
 	}
 	a := answer[Said]{own(), bytesOfAnEntry + weight}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.begin()
 	m.weight += a.weight - m.answers[q].weight
 	m.answers[q] = a
@@ -169,7 +161,7 @@ func (m *Memory[Said]) shrink() {
 func (m *Memory[Said]) Forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.met, m.parts, m.answers, m.partsWeight, m.weight = nil, nil, nil, 0, 0
+	m.met, m.parts, m.answers, m.partsWeight, m.weight, m.packer = nil, nil, nil, 0, 0, member.Packer{}
 }
 
 // bytesOfAnEntry is about what one takes beside its terms.
