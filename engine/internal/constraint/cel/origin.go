@@ -191,9 +191,11 @@ func (f *finder) elementsOf(p at, many int) iter.Seq[element] {
 		return f.mapped(p, operands, many)
 	}
 	if expression, of := f.variable(p); expression.tree != nil {
-		if held := f.heldBy(expression, of); held.value == nil {
+		held := f.heldBy(expression, of)
+		if held.value == nil {
 			return f.elementsOf(expression, many)
 		}
+		return held.members()
 	}
 	return f.holds(p).members()
 }
