@@ -1,11 +1,11 @@
 package load
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"attest.continuu.ms/engine/internal/member"
 	"attest.continuu.ms/engine/internal/model"
 )
 
@@ -21,47 +21,13 @@ type Document struct {
 	native    any // made by Native
 }
 
-// Native is the document as the Kubernetes machinery wants it: map[string]any, []any, string, bool, int64,
-// float64 and nil. It is made at the first call, which must not happen in two goroutines at once.
+// Native is the document as the Kubernetes machinery wants it (member.Native). It is made at the first call, which must not
+// happen in two goroutines at once.
 func (d *Document) Native() any {
 	if d.native == nil {
-		d.native = nativeValue(d.Term.Value)
+		d.native, _ = member.Native(d.Term) // a number out of range is an infinity, which compares as it should
 	}
 	return d.native
-}
-
-func nativeValue(value ast.Value) any {
-	switch value := value.(type) {
-	case ast.Object:
-		members := make(map[string]any, value.Len())
-		value.Foreach(func(key, member *ast.Term) {
-			name, _ := key.Value.(ast.String)
-			members[string(name)] = nativeValue(member.Value)
-		})
-		return members
-	case *ast.Array:
-		elements := make([]any, value.Len())
-		for i := range elements {
-			elements[i] = nativeValue(value.Elem(i).Value)
-		}
-		return elements
-	case ast.String:
-		return string(value)
-	case ast.Boolean:
-		return bool(value)
-	case ast.Number:
-		return nativeNumber(json.Number(value))
-	}
-	return nil
-}
-
-// nativeNumber prefers an integer, as the API machinery does.
-func nativeNumber(number json.Number) any {
-	if whole, err := number.Int64(); err == nil {
-		return whole
-	}
-	float, _ := number.Float64() // out of range gives an infinity, which compares as it should
-	return float
 }
 
 // item is the i-th element of a list document.
