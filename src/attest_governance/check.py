@@ -201,7 +201,8 @@ def _evaluated(
     batches: Sequence[Batch], selected: Sequence[Selected], found: Sequence[Finding]
 ) -> tuple[Evaluated, ...]:
     """How each policy fared; a resource passes a policy that says nothing of it, be it waived or not."""
-    asked: dict[str, dict[str, int]] = {one.name: {} for one in selected}
+    given = {one.name: one for one in selected}
+    asked: dict[str, dict[str, int]] = {name: {} for name in given}
     for batch in batches:
         for name, kinds in batch.asked.items():
             numbers = asked.setdefault(name, {})
@@ -209,12 +210,14 @@ def _evaluated(
                 numbers[kind] = numbers.get(kind, 0) + number
     # By identity: the findings of a resource share it, and several resources may have one name.
     failed = Counter(policy for policy, _ in {(one.policy, id(one.resource)) for one in found})
-    given = {one.name: dict(one.parameters) for one in selected}
-    return tuple(
-        Evaluated(name, number, max(0, number - failed[name]), dict(sorted(kinds.items())), given.get(name, {}))
-        for name, kinds in sorted(asked.items())
-        for number in (sum(kinds.values()),)
-    )
+    evaluated = []
+    for name, kinds in sorted(asked.items()):
+        number = sum(kinds.values())
+        parameters = dict(given[name].parameters) if name in given else {}
+        evaluated.append(
+            Evaluated(name, number, max(0, number - failed[name]), dict(sorted(kinds.items())), parameters)
+        )
+    return tuple(evaluated)
 
 
 def _fragments(findings: Sequence[Finding]) -> tuple[str, ...]:

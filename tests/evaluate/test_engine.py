@@ -87,6 +87,10 @@ def messages(batches: list[Batch]) -> list[str]:
     return [finding.message for batch in batches for finding in batch.findings]
 
 
+async def reviewed(engine: Engine, loaded: LoadedPolicies) -> list[str]:
+    return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
+
+
 NONSENSE = {
     "it says what is no frame": ("garbage", "sent what is no message"),
     "its header does not end": ("endless_header", "sent what is no message: a header"),
@@ -564,12 +568,9 @@ def test_frames_that_no_pipe_takes_at_once_stay_whole(engine: Engine) -> None:
 
 
 def test_tasks_wait_without_a_thread_each(engine: Engine) -> None:
-    async def look(loaded: LoadedPolicies) -> list[str]:
-        return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
-
     async def run() -> None:
         with await asyncio.to_thread(engine.load, sources()) as loaded:
-            assert await asyncio.gather(*(look(loaded) for _ in range(200))) == [["no"]] * 200
+            assert await asyncio.gather(*(reviewed(engine, loaded) for _ in range(200))) == [["no"]] * 200
 
     asyncio.run(run())
 
@@ -577,7 +578,7 @@ def test_tasks_wait_without_a_thread_each(engine: Engine) -> None:
 def test_threads_are_answered_while_the_loop_of_tasks_reads(engine: Engine) -> None:
     async def run(loaded: LoadedPolicies) -> None:
         for _ in range(3):  # a thread hands over to the loop after an answer of its own
-            assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
+            assert await reviewed(engine, loaded) == ["no"]
         asked = (asyncio.to_thread(judge, engine, loaded) for _ in range(8))
         assert [messages(list(batches)) for batches in await asyncio.gather(*asked)] == [["no"]] * 8
 
@@ -585,16 +586,18 @@ def test_threads_are_answered_while_the_loop_of_tasks_reads(engine: Engine) -> N
         asyncio.run(run(loaded))
 
 
-LOOPS = [pytest.param(asyncio.new_event_loop, id="asyncio"), pytest.param(uvloop.new_event_loop, id="uvloop")]
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+ON_EVERY_LOOP = pytest.mark.parametrize(
+    "loop_factory",
+    [pytest.param(asyncio.new_event_loop, id="asyncio"), pytest.param(uvloop.new_event_loop, id="uvloop")],
+)
 
 
-@pytest.mark.parametrize("loop_factory", LOOPS)
-def test_whoever_asks_after_the_loop_has_ended_is_answered(
-    engine: Engine, loop_factory: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
+@ON_EVERY_LOOP
+def test_whoever_asks_after_the_loop_has_ended_is_answered(engine: Engine, loop_factory: LoopFactory) -> None:
     async def look(loaded: LoadedPolicies) -> None:
         for _ in range(3):
-            assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
+            assert await reviewed(engine, loaded) == ["no"]
 
     with engine.load(sources()) as loaded:
         for _ in range(3):
@@ -604,25 +607,20 @@ def test_whoever_asks_after_the_loop_has_ended_is_answered(
     assert engine.restarts == 0
 
 
-@pytest.mark.parametrize("loop_factory", LOOPS)
+@ON_EVERY_LOOP
 def test_whoever_asks_while_the_loop_rests_is_answered_and_so_is_the_loop_again(
-    engine: Engine, loop_factory: Callable[[], asyncio.AbstractEventLoop]
+    engine: Engine, loop_factory: LoopFactory
 ) -> None:
-    async def look(loaded: LoadedPolicies) -> list[str]:
-        return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
-
     with engine.load(sources()) as loaded, asyncio.Runner(loop_factory=loop_factory) as runner:
         for _ in range(20):
-            assert runner.run(look(loaded)) == ["no"]
-            assert runner.run(look(loaded)) == ["no"]
+            assert runner.run(reviewed(engine, loaded)) == ["no"]
+            assert runner.run(reviewed(engine, loaded)) == ["no"]
             assert messages(list(judge(engine, loaded))) == ["no"]
     assert engine.restarts == 0
 
 
-@pytest.mark.parametrize("loop_factory", LOOPS)
-def test_a_call_that_blocks_the_loop_is_answered_while_a_task_waits(
-    engine: Engine, loop_factory: Callable[[], asyncio.AbstractEventLoop]
-) -> None:
+@ON_EVERY_LOOP
+def test_a_call_that_blocks_the_loop_is_answered_while_a_task_waits(engine: Engine, loop_factory: LoopFactory) -> None:
     async def run(loaded: LoadedPolicies) -> None:
         for _ in range(20):
             task = asyncio.create_task(engine.areview(loaded, SELECTED, REVIEW, CheckOptions()))
@@ -638,7 +636,7 @@ def test_a_call_that_blocks_the_loop_is_answered_while_a_task_waits(
 def test_a_call_that_blocks_the_loop_is_answered(engine: Engine) -> None:
     async def run(loaded: LoadedPolicies) -> None:
         for _ in range(3):
-            assert messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())]) == ["no"]
+            assert await reviewed(engine, loaded) == ["no"]
             assert messages(list(judge(engine, loaded))) == ["no"]
 
     with engine.load(sources()) as loaded:
@@ -647,21 +645,18 @@ def test_a_call_that_blocks_the_loop_is_answered(engine: Engine) -> None:
 
 
 def test_tasks_are_told_of_an_engine_that_is_killed_while_their_loop_reads(engine: Engine) -> None:
-    async def look(loaded: LoadedPolicies) -> list[str]:
-        return messages([await engine.areview(loaded, SELECTED, REVIEW, CheckOptions())])
-
     async def run() -> None:
         loaded = await asyncio.to_thread(engine.load, sources())
         for _ in range(3):
-            assert await look(loaded) == ["no"]
+            assert await reviewed(engine, loaded) == ["no"]
         pid = await asyncio.to_thread(lambda: engine.pid)
         os.kill(pid, signal.SIGSTOP)
-        asked = [asyncio.create_task(look(loaded)) for _ in range(20)]
+        asked = [asyncio.create_task(reviewed(engine, loaded)) for _ in range(20)]
         await asyncio.sleep(0)  # all of them ask
         os.kill(pid, signal.SIGKILL)
         told = await asyncio.gather(*asked, return_exceptions=True)
         assert EngineCrashedError in {type(one) for one in told}
         assert all(one == ["no"] or isinstance(one, EngineCrashedError) for one in told), "the next one answers some"
-        assert await look(loaded) == ["no"]
+        assert await reviewed(engine, loaded) == ["no"]
 
     asyncio.run(run())

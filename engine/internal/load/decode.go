@@ -45,11 +45,10 @@ func (d *decoded) recycle() {
 // decodeYAML decodes one YAML document: with the fast parser where that is sure of itself, else with the library
 // that kubectl uses. Its error is a *Failure.
 func decodeYAML(text string, limits Limits) (decoded, error) {
-	term, tree, err := syntax.DecodeYAMLTree(text, limits.Depth)
+	term, tree, err := syntax.DecodeYAML(text, limits.Depth)
 	if err == nil {
 		return decoded{term: term, tree: tree}, nil
 	}
-	tree.Recycle()
 	declined := err.(*syntax.Declined)
 	if term, err = decodeWithLibrary(text, limits); err != nil {
 		return decoded{}, explain(err, text, declined)
@@ -59,11 +58,10 @@ func decodeYAML(text string, limits Limits) (decoded, error) {
 
 // decodeJSON decodes the JSON value at the start of text and returns where it ends.
 func decodeJSON(text string, limits Limits) (value decoded, end int, err error) {
-	term, tree, err := syntax.DecodeJSONTree(text, limits.Depth)
+	term, tree, err := syntax.DecodeJSON(text, limits.Depth)
 	if err == nil {
 		return decoded{term: term, tree: tree}, len(tree.Text), nil
 	}
-	tree.Recycle()
 	declined := err.(*syntax.Declined)
 	if term, end, err = decodeJSONWithLibrary(text, limits); err != nil {
 		return decoded{}, end, err

@@ -33,7 +33,7 @@ func reference(text string) (ast.Value, error) {
 func sameAsReference(text string) error {
 	want, wantErr := reference(text)
 	limits := DefaultLimits
-	fast, declined := syntax.DecodeYAML(text, limits.Depth)
+	fast, _, declined := syntax.DecodeYAML(text, limits.Depth)
 	if declined == nil {
 		if err := same("fast parser", fast, nil, want, wantErr); err != nil {
 			return err
@@ -69,7 +69,7 @@ func same(who string, got *ast.Term, err error, want ast.Value, wantErr error) e
 func sameAsJSON(text string) error {
 	var want any
 	wantErr := kubernetesjson.NewDecoderCaseSensitivePreserveInts(strings.NewReader(text)).Decode(&want)
-	fast, end, declined := syntax.DecodeJSON(text, DefaultLimits.Depth)
+	fast, tree, declined := syntax.DecodeJSON(text, DefaultLimits.Depth)
 	if declined == nil {
 		if wantErr != nil {
 			return fmt.Errorf("fast parser: %s, Kubernetes: %w", fast, wantErr)
@@ -77,8 +77,8 @@ func sameAsJSON(text string) error {
 		if err := sameContent(native(fast), want); err != nil {
 			return fmt.Errorf("fast parser: %w", err)
 		}
-		if !json.Valid([]byte(text[:end])) {
-			return fmt.Errorf("fast parser: ends at %d, where no JSON value ends", end)
+		if !json.Valid([]byte(tree.Text)) || !strings.HasPrefix(text, tree.Text) {
+			return fmt.Errorf("fast parser: ends at %d, where no JSON value ends", len(tree.Text))
 		}
 	}
 	slow, _, err := decodeJSONWithLibrary(text, DefaultLimits)
@@ -114,7 +114,7 @@ func TestTheCorpusDecodesAsKubectlDecodesIt(t *testing.T) {
 			if err := sameAsReference(body); err != nil {
 				t.Errorf("%s at %d: %v", source.Path, offset, err)
 			}
-			if _, err := syntax.DecodeYAML(body, DefaultLimits.Depth); err == nil {
+			if _, _, err := syntax.DecodeYAML(body, DefaultLimits.Depth); err == nil {
 				fast++
 			} else {
 				line, column := lineAndColumn(body, err.(*syntax.Declined).Offset)

@@ -145,16 +145,15 @@ func (r *reader) within(document chunk) bool {
 
 // accept files a decoded document under what it is: nothing, foreign, a list or a resource.
 func (r *reader) accept(document chunk, value decoded, isJSON bool) {
-	if value.tree != nil && (isAbsent(value.term) || value.tree.Size() > r.room) {
-		value.recycle()
-	}
 	if isAbsent(value.term) {
+		value.recycle()
 		return
 	}
-	place := &positions{text: r.text[document.start:document.end], isJSON: isJSON, line: r.lineOf(document.start), lent: value.tree}
-	if value.tree != nil {
-		r.room -= value.tree.Size()
+	if value.tree.Size() > r.room {
+		value.recycle()
 	}
+	r.room -= value.tree.Size()
+	place := &positions{text: r.text[document.start:document.end], isJSON: isJSON, line: r.lineOf(document.start), lent: value.tree}
 	if value.warning != nil {
 		problem := value.warning.problem(r.path, place.line)
 		problem.Severity = model.Warning

@@ -1,7 +1,6 @@
 package cel
 
 import (
-	"cmp"
 	"iter"
 	"sync"
 
@@ -73,7 +72,8 @@ func (f *finder) named(vars *local, name string) (origin, bool) {
 
 func (f *finder) field(p at) (origin, bool) {
 	selection := p.expr.AsSelect()
-	if expression, of := f.variable(p); expression.tree != nil {
+	if expression, found := f.variable(p); expression.tree != nil {
+		of := found.noted()
 		if !of.blamed.known {
 			of.blamed.origin, of.blamed.told = f.blame(expression)
 			of.blamed.known = f.parts >= 0
@@ -84,8 +84,8 @@ func (f *finder) field(p at) (origin, bool) {
 	return found.step(celtypes.String(selection.FieldName())), ok
 }
 
-// variable is the expression of `variables.name`, with what is noted of it; no expression for anything else.
-func (f *finder) variable(p at) (expression at, of *sources) {
+// variable is the expression of `variables.name`, and the variable where it was evaluated; no expression for anything else.
+func (f *finder) variable(p at) (expression at, found *variable) {
 	if p.expr.Kind() != ast.SelectKind {
 		return at{}, nil
 	}
@@ -98,17 +98,11 @@ func (f *finder) variable(p at) (expression at, of *sources) {
 	if tree == nil {
 		return at{}, nil
 	}
-	expression, of = at{tree: tree, expr: tree.ast.Expr()}, &sources{}
-	if found := f.input.evaluated(name); found != nil {
-		if !celtypes.IsUnknownOrError(found.value) {
-			expression.value = found.value
-		}
-		if !found.lasts { // else it is that of other requests, too
-			found.sources = cmp.Or(found.sources, of)
-			of = found.sources
-		}
+	expression = at{tree: tree, expr: tree.ast.Expr()}
+	if found = f.input.evaluated(name); found != nil && !celtypes.IsUnknownOrError(found.value) {
+		expression.value = found.value
 	}
-	return expression, of
+	return expression, found
 }
 
 // sources are what was found out about where the value of a variable comes from.
@@ -118,6 +112,17 @@ type sources struct {
 		told, known bool
 	}
 	holder *holder
+}
+
+// noted is what was found out about a variable. Of what lasts for other requests, or was not evaluated, nothing is kept.
+func (v *variable) noted() *sources {
+	if v == nil || v.lasts {
+		return &sources{}
+	}
+	if v.sources == nil {
+		v.sources = &sources{}
+	}
+	return v.sources
 }
 
 // holder is a list or map as it stands in the object or anywhere else.
@@ -190,8 +195,8 @@ func (f *finder) elementsOf(p at, many int) iter.Seq[element] {
 	case name == operators.Map && p.macro(operands) != "":
 		return f.mapped(p, operands, many)
 	}
-	if expression, of := f.variable(p); expression.tree != nil {
-		held := f.heldBy(expression, of)
+	if expression, found := f.variable(p); expression.tree != nil {
+		held := f.heldBy(expression, found)
 		if held.value == nil {
 			return f.elementsOf(expression, many)
 		}
@@ -226,15 +231,16 @@ func (f *finder) holds(p at) holder {
 	case name == operators.Conditional:
 		return f.holds(f.chosen(p, operands))
 	}
-	if expression, of := f.variable(p); expression.tree != nil {
-		return f.heldBy(expression, of)
+	if expression, found := f.variable(p); expression.tree != nil {
+		return f.heldBy(expression, found)
 	}
 	from, known := f.origin(p)
 	return holder{f.value(p), from, known}
 }
 
 // heldBy is the list or map that the expression of a variable comes to.
-func (f *finder) heldBy(expression at, of *sources) holder {
+func (f *finder) heldBy(expression at, found *variable) holder {
+	of := found.noted()
 	if of.holder != nil {
 		return *of.holder
 	}

@@ -15,23 +15,12 @@ func ParseJSON(text string, depth int) (*Tree, error) {
 	return tree, tree.parse(text, depth, (*parser).json)
 }
 
-// DecodeJSON reads the JSON value at the start of text straight to OPA's value, and returns where it ends.
-func DecodeJSON(text string, depth int) (term *ast.Term, end int, err error) {
-	term, tree, err := DecodeJSONTree(text, depth)
-	defer tree.Recycle()
-	return term, len(tree.Text), err
-}
-
-// DecodeJSONTree is DecodeJSON, with the tree of the value, whose text ends where it does; whoever calls it recycles that, and
-// does not use it then.
-func DecodeJSONTree(text string, depth int) (*ast.Term, *Tree, error) {
-	tree := trees.Get().(*Tree)
-	if err := tree.parse(text, depth, (*parser).json); err != nil {
-		tree.Text = ""
-		return nil, tree, err
+// DecodeJSON is DecodeYAML of the JSON value at the start of text; the text of the tree ends where the value does.
+func DecodeJSON(text string, depth int) (*ast.Term, *Tree, error) {
+	term, tree, err := decode(text, depth, (*parser).json)
+	if err == nil {
+		tree.Text = text[:tree.nodes[Root].End]
 	}
-	tree.Text = text[:tree.nodes[Root].End]
-	term, err := tree.Term()
 	return term, tree, err
 }
 

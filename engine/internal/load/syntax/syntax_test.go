@@ -21,7 +21,7 @@ func TestOrdinaryFormsAreNotDeclined(t *testing.T) {
 		"a: http://x:80/y#z\nb: -x\nc: :y\nd: a,b\n": `{"a": "http://x:80/y#z", "b": "-x", "c": ":y", "d": "a,b"}`,
 		"": `null`,
 	} {
-		term, err := DecodeYAML(text, 10)
+		term, _, err := DecodeYAML(text, 10)
 		if err != nil {
 			t.Errorf("%q: %v", text, err)
 		} else if term.String() != want {
@@ -36,7 +36,7 @@ func TestRareFormsAreDeclinedAtTheirPlace(t *testing.T) {
 		"a: 1\n...\n": 5, "a:\n\tb: 1\n": 3, "a: b: c\n": 4, "a: 1\n  b: 2\n": 8, "a: 1\nb: 2\na: 3\n": 10, "~: 1\n": 0,
 		"a: 'x\n": 3, "a: \"\\q\"\n": 4, "a: .inf\n": 3, "a: x\u2028y\n": 4, "a: {b: [[[c]]]}\n": 8,
 	} {
-		_, err := DecodeYAML(text, 3)
+		_, _, err := DecodeYAML(text, 3)
 		var declined *Declined
 		if !errors.As(err, &declined) || declined.Offset != offset {
 			t.Errorf("%q: %+v, want a stop at %d", text, err, offset)
@@ -46,9 +46,12 @@ func TestRareFormsAreDeclinedAtTheirPlace(t *testing.T) {
 
 func TestJSONIsReadUpToItsEnd(t *testing.T) {
 	const text = ` {"a": [1, 1.50, true, null, "\ud83d\ude00\/"]} {"b": 2}`
-	term, end, err := DecodeJSON(text, 10)
-	if err != nil || term.String() != `{"a": [1, 1.5, true, null, "😀/"]}` || text[end:] != ` {"b": 2}` {
-		t.Errorf("%v, %v, rest %q", term, err, text[end:])
+	term, tree, err := DecodeJSON(text, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rest := text[len(tree.Text):]; term.String() != `{"a": [1, 1.5, true, null, "😀/"]}` || rest != ` {"b": 2}` {
+		t.Errorf("%v, rest %q", term, rest)
 	}
 	for _, broken := range []string{"", "{", `{"a":01}`, `{"a":1,}`, `{"a":"\ud800"}`, `{a:1}`, "[[[[]]]]"} {
 		if term, _, err := DecodeJSON(broken, 3); err == nil {
@@ -59,11 +62,12 @@ func TestJSONIsReadUpToItsEnd(t *testing.T) {
 
 // TestMemoryIsNotShared decodes in turns, so that reused memory would show.
 func TestMemoryIsNotShared(t *testing.T) {
-	first, err := DecodeYAML("a: [x, z]\n", 10)
+	first, tree, err := DecodeYAML("a: [x, z]\n", 10)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := DecodeYAML("b: [1, 2, 3]\n", 10); err != nil {
+	tree.Recycle()
+	if _, _, err := DecodeYAML("b: [1, 2, 3]\n", 10); err != nil {
 		t.Fatal(err)
 	}
 	if got := first.String(); got != `{"a": ["x", "z"]}` {

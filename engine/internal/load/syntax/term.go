@@ -10,21 +10,22 @@ import (
 var trees = sync.Pool{New: func() any { return &Tree{} }}
 
 // DecodeYAML reads one YAML document of at most depth levels straight to the value that OPA gets for it from
-// kubectl's JSON. The error is always a *Declined.
-func DecodeYAML(text string, depth int) (*ast.Term, error) {
-	term, tree, err := DecodeYAMLTree(text, depth)
-	tree.Recycle()
-	return term, err
+// kubectl's JSON, and returns the tree that it was made of: whoever calls it recycles that, and does not use it then.
+// The error is always a *Declined.
+func DecodeYAML(text string, depth int) (*ast.Term, *Tree, error) {
+	return decode(text, depth, (*parser).document)
 }
 
-// DecodeYAMLTree is DecodeYAML, with the tree; whoever calls it recycles that, and does not use it then.
-func DecodeYAMLTree(text string, depth int) (*ast.Term, *Tree, error) {
-	tree := trees.Get().(*Tree)
-	if err := tree.parse(text, depth, (*parser).document); err != nil {
-		return nil, tree, err
+func decode(text string, depth int, read func(*parser) bool) (term *ast.Term, tree *Tree, err error) {
+	tree = trees.Get().(*Tree)
+	if err = tree.parse(text, depth, read); err == nil {
+		term, err = tree.Term()
 	}
-	term, err := tree.Term()
-	return term, tree, err
+	if err != nil {
+		tree.Recycle()
+		return nil, nil, err
+	}
+	return term, tree, nil
 }
 
 // Recycle drops the text, which may be large, and large memory.

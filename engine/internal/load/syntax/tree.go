@@ -40,8 +40,13 @@ type Tree struct {
 // Root is the index of the outermost node.
 const Root = 0
 
-// Size is how many nodes it has.
-func (t *Tree) Size() int { return len(t.nodes) }
+// Size is how many nodes it has; no tree has none.
+func (t *Tree) Size() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.nodes)
+}
 
 // Node returns the node at an index.
 func (t *Tree) Node(index int) *Node { return &t.nodes[index] }
